@@ -1,0 +1,2 @@
+/// The pieces of a tokenizer and what each is for.
+public struct Vocabulary {}
