@@ -30,6 +30,11 @@ let package = Package(
         systemLibrary("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         systemLibrary("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
+        .target(name: "CKernels"),
+        target("Execution", []),
+        target("LinearAlgebra", ["COpenBLAS", "CKernels"]),
+        target("ModelGraph", ["CKernels", "LinearAlgebra"]),
+        target("FormatKit", ["Execution", "ModelGraph"]),
         target("Tokenization", []),
         test("TokenizationTests", ["Tokenization"]),
     ]

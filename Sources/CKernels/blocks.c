@@ -1,0 +1,46 @@
+#include "CKernels.h"
+#include "dispatch.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { Q8_0_ELEMENTS = 32, Q8_0_BYTES = 34 };
+
+CAPLET_DISPATCH
+void caplet_q8_0_split(const uint8_t *blocks, int8_t *codes, uint16_t *scales, size_t count) {
+    for (size_t b = 0; b < count / Q8_0_ELEMENTS; b++) {
+        memcpy(&scales[b], blocks + b * Q8_0_BYTES, 2);
+        memcpy(codes + b * Q8_0_ELEMENTS, blocks + b * Q8_0_BYTES + 2, Q8_0_ELEMENTS);
+    }
+}
+
+CAPLET_DISPATCH
+void caplet_q8_0_join(const int8_t *codes, const uint16_t *scales, uint8_t *blocks, size_t count) {
+    for (size_t b = 0; b < count / Q8_0_ELEMENTS; b++) {
+        memcpy(blocks + b * Q8_0_BYTES, &scales[b], 2);
+        memcpy(blocks + b * Q8_0_BYTES + 2, codes + b * Q8_0_ELEMENTS, Q8_0_ELEMENTS);
+    }
+}
+
+CAPLET_DISPATCH
+void caplet_q8_0_encode(const float *in, int8_t *codes, uint16_t *scales, size_t count) {
+    for (size_t b = 0; b < count / Q8_0_ELEMENTS; b++) {
+        const float *x = in + b * Q8_0_ELEMENTS;
+        float largest = 0;
+        for (int i = 0; i < Q8_0_ELEMENTS; i++) {
+            float magnitude = fabsf(x[i]);
+            largest = magnitude > largest ? magnitude : largest;
+        }
+        float scale = largest / 127.0f;
+        float inverse = scale != 0 ? 1.0f / scale : 0.0f;
+        caplet_f16_from_f32(&scale, &scales[b], 1);
+        for (int i = 0; i < Q8_0_ELEMENTS; i++) {
+            float scaled = x[i] * inverse;
+            // roundf: halves away from zero.
+            float whole = truncf(scaled);
+            float rest = scaled - whole;
+            whole += rest >= 0.5f ? 1.0f : (rest <= -0.5f ? -1.0f : 0.0f);
+            codes[b * Q8_0_ELEMENTS + i] = (int8_t)whole;
+        }
+    }
+}

@@ -1,0 +1,156 @@
+#include "CKernels.h"
+#include "dispatch.h"
+
+#include <math.h>
+#include <string.h>
+
+// Sums run over this many independent lanes, so that they vectorise without reordering one sum.
+enum { LANES = 16 };
+
+// e^x to about 1 unit in the last place: x = n ln 2 + r, a polynomial in r, the exponent by bits.
+static inline float exponential(float x) {
+    x = x < -87.0f ? -87.0f : (x > 88.0f ? 88.0f : x);
+    float n = floorf(x * 1.44269504088896341f + 0.5f);
+    float r = x - n * 0.693359375f;
+    r = r + n * 2.12194440e-4f;
+    float p = 1.9875691500e-4f;
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    int32_t bits = ((int32_t)n + 127) << 23;
+    float power;
+    memcpy(&power, &bits, sizeof power);
+    return p * power;
+}
+
+CAPLET_DISPATCH
+void caplet_soft_threshold(const float *in, float threshold, float *out, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        float magnitude = fabsf(in[i]) - threshold;
+        magnitude = magnitude > 0 ? magnitude : 0;
+        out[i] = copysignf(magnitude, in[i]);
+    }
+}
+
+CAPLET_DISPATCH
+void caplet_mask_at_least(const float *a, float threshold, const float *w, float *out, size_t count) {
+    for (size_t i = 0; i < count; i++) out[i] = a[i] >= threshold ? w[i] : 0.0f;
+}
+
+CAPLET_DISPATCH
+static float sum_squares_row(const float *in, size_t n) {
+    float lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (int k = 0; k < LANES; k++) lane[k] += in[i + k] * in[i + k];
+    }
+    for (; i < n; i++) lane[0] += in[i] * in[i];
+    float sum = 0;
+    for (int k = 0; k < LANES; k++) sum += lane[k];
+    return sum;
+}
+
+CAPLET_DISPATCH
+void caplet_rms_norm(const float *in, const float *weight, float epsilon, float *out, size_t rows, size_t n) {
+    for (size_t row = 0; row < rows; row++) {
+        const float *x = in + row * n;
+        float inverse = 1.0f / sqrtf(sum_squares_row(x, n) / (float)n + epsilon);
+        for (size_t i = 0; i < n; i++) out[row * n + i] = weight[i] * (x[i] * inverse);
+    }
+}
+
+CAPLET_DISPATCH
+void caplet_swiglu(const float *gate, const float *up, float *out, size_t count) {
+    for (size_t i = 0; i < count; i++) out[i] = gate[i] / (1.0f + exponential(-gate[i])) * up[i];
+}
+
+CAPLET_DISPATCH
+static float largest_of(const float *in, size_t n) {
+    float lane[LANES];
+    for (int k = 0; k < LANES; k++) lane[k] = -INFINITY;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (int k = 0; k < LANES; k++) lane[k] = in[i + k] > lane[k] ? in[i + k] : lane[k];
+    }
+    for (; i < n; i++) lane[0] = in[i] > lane[0] ? in[i] : lane[0];
+    float largest = lane[0];
+    for (int k = 1; k < LANES; k++) largest = lane[k] > largest ? lane[k] : largest;
+    return largest;
+}
+
+CAPLET_DISPATCH
+void caplet_softmax_row(float *row, float scale, size_t valid, size_t n) {
+    float largest = largest_of(row, valid);
+    float lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= valid; i += LANES) {
+        for (int k = 0; k < LANES; k++) {
+            float e = exponential((row[i + k] - largest) * scale);
+            row[i + k] = e;
+            lane[k] += e;
+        }
+    }
+    for (; i < valid; i++) {
+        row[i] = exponential((row[i] - largest) * scale);
+        lane[0] += row[i];
+    }
+    float sum = 0;
+    for (int k = 0; k < LANES; k++) sum += lane[k];
+    float inverse = 1.0f / sum;
+    for (i = 0; i < valid; i++) row[i] *= inverse;
+    for (i = valid; i < n; i++) row[i] = 0;
+}
+
+CAPLET_DISPATCH
+double caplet_log_sum_exp(const float *row, size_t n) {
+    float largest = largest_of(row, n);
+    float lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (int k = 0; k < LANES; k++) lane[k] += exponential(row[i + k] - largest);
+    }
+    for (; i < n; i++) lane[0] += exponential(row[i] - largest);
+    double sum = 0;
+    for (int k = 0; k < LANES; k++) sum += lane[k];
+    return (double)largest + log(sum);
+}
+
+CAPLET_DISPATCH
+double caplet_sum_abs(const float *in, size_t count) {
+    double lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        for (int k = 0; k < LANES; k++) lane[k] += (double)fabsf(in[i + k]);
+    }
+    for (; i < count; i++) lane[0] += (double)fabsf(in[i]);
+    double sum = 0;
+    for (int k = 0; k < LANES; k++) sum += lane[k];
+    return sum;
+}
+
+CAPLET_DISPATCH
+double caplet_sum_squares(const float *in, size_t count) {
+    double lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        for (int k = 0; k < LANES; k++) lane[k] += (double)in[i + k] * (double)in[i + k];
+    }
+    for (; i < count; i++) lane[0] += (double)in[i] * (double)in[i];
+    double sum = 0;
+    for (int k = 0; k < LANES; k++) sum += lane[k];
+    return sum;
+}
+
+CAPLET_DISPATCH
+int caplet_has_nonfinite(const float *in, size_t count) {
+    uint32_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &in[i], sizeof bits);
+        found |= (bits & 0x7F800000u) == 0x7F800000u;
+    }
+    return (int)found;
+}

@@ -1,0 +1,60 @@
+#ifndef CAPLET_KERNELS_H
+#define CAPLET_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Hot loops with run-time dispatch on the processor. Counts are elements; nothing here allocates,
+// checks bounds or keeps state: the callers in Swift do. No pointer may be null unless count is 0.
+
+// --- cast.c: dtype casts. To a narrower type: round to nearest, ties to even; NaN stays NaN. ---
+void caplet_f32_from_bf16(const uint16_t *in, float *out, size_t count);
+void caplet_bf16_from_f32(const float *in, uint16_t *out, size_t count);
+void caplet_f32_from_f16(const uint16_t *in, float *out, size_t count);
+void caplet_f16_from_f32(const float *in, uint16_t *out, size_t count);
+
+// --- blocks.c: ggml block codecs. count is a multiple of the block's 32 elements. ---
+// Q8_0: 2 bytes of f16 scale, then 32 int8 codes. Splits blocks into codes and scales, and back.
+void caplet_q8_0_split(const uint8_t *blocks, int8_t *codes, uint16_t *scales, size_t count);
+void caplet_q8_0_join(const int8_t *codes, const uint16_t *scales, uint8_t *blocks, size_t count);
+// As ggml's quantize_row_q8_0_ref: scale max|x|/127 kept as f16, codes by roundf(x / scale).
+void caplet_q8_0_encode(const float *in, int8_t *codes, uint16_t *scales, size_t count);
+
+// --- planes.c: bytes of wide elements, apart and together again. ---
+// out holds width planes of count bytes: plane k has byte k of each element.
+void caplet_planes_split(const uint8_t *in, uint8_t *out, size_t count, size_t width);
+void caplet_planes_join(const uint8_t *in, uint8_t *out, size_t count, size_t width);
+
+// --- quantized.c: out[i] = scale * (codes[i] - zero). ---
+void caplet_dequantize_i8(const int8_t *codes, float scale, float *out, size_t count);
+void caplet_dequantize_u8(const uint8_t *codes, float scale, float zero, float *out, size_t count);
+
+// --- sparse.c: a pattern is one bit an element, least significant bit first, each row padded to whole 64-bit words. ---
+// Writes one row: out[j] = the next value where bit j is set, 0 elsewhere. Returns the values consumed.
+size_t caplet_sparse_expand_row(const uint64_t *words, const float *values, float *out, size_t columns);
+// Sets the bits of in[j] != 0 and packs those values. Returns the values written.
+size_t caplet_sparse_compact_row(const float *in, uint64_t *words, float *values, size_t columns);
+// y[i, 0..<tokens] += sum over set bits j of row i: value * x[j, 0..<tokens]; x and y are token-contiguous.
+void caplet_sparse_product(const uint64_t *words, size_t words_per_row, const float *values,
+                           size_t rows, size_t columns, const float *x, float *y, size_t tokens);
+
+// --- elementwise.c: the steps between matrix products. ---
+// Soft threshold: out[i] = sign(in[i]) * max(|in[i]| - threshold, 0).
+void caplet_soft_threshold(const float *in, float threshold, float *out, size_t count);
+// out[i] = a[i] >= threshold ? w[i] : 0.
+void caplet_mask_at_least(const float *a, float threshold, const float *w, float *out, size_t count);
+// Root mean square norm of each row of length n, times weight.
+void caplet_rms_norm(const float *in, const float *weight, float epsilon, float *out, size_t rows, size_t n);
+// out[i] = silu(gate[i]) * up[i].
+void caplet_swiglu(const float *gate, const float *up, float *out, size_t count);
+// In place softmax of scale * row[0..<valid]; the rest of the row, to n, becomes 0.
+void caplet_softmax_row(float *row, float scale, size_t valid, size_t n);
+// log(sum(exp(row))).
+double caplet_log_sum_exp(const float *row, size_t n);
+// Sum of |in[i]| and of in[i]^2, in double.
+double caplet_sum_abs(const float *in, size_t count);
+double caplet_sum_squares(const float *in, size_t count);
+// 1 when any element is NaN or infinite.
+int caplet_has_nonfinite(const float *in, size_t count);
+
+#endif

@@ -1,0 +1,53 @@
+import Dispatch
+import Synchronization
+
+extension ExecutionContext {
+    /// Runs `body` for 0 ..< count on up to `threads` threads, each index once, in any order.
+    ///
+    /// The first error stops the remaining indices and is thrown once all running ones have ended; a
+    /// cancellation does the same. `body` must write to places of its own only.
+    public func parallelFor(_ count: Int, _ body: (Int) throws -> Void) throws {
+        let workers = min(threads, count)
+        if workers <= 1 {
+            for index in 0..<max(count, 0) {
+                try cancellation.check()
+                try body(index)
+            }
+            return
+        }
+        let next = Atomic<Int>(0)
+        let failure = Mutex<(any Error)?>(nil)
+        withoutActuallyEscaping(body) { escapable in
+            let work = UncheckedBody(run: escapable)
+            DispatchQueue.concurrentPerform(iterations: workers) { _ in
+                while true {
+                    let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                    if index >= count || failure.withLock({ $0 != nil }) { return }
+                    do {
+                        try cancellation.check()
+                        try work.run(index)
+                    } catch {
+                        failure.withLock { if $0 == nil { $0 = error } }
+                        return
+                    }
+                }
+            }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+
+    /// The results of `body` for 0 ..< count, in order, computed on up to `threads` threads.
+    public func parallelMap<Result>(_ count: Int, _ body: (Int) throws -> Result) throws -> [Result] {
+        var results = [Result?](repeating: nil, count: count)
+        try results.withUnsafeMutableBufferPointer { buffer in
+            let slots = buffer
+            try parallelFor(count) { slots[$0] = try body($0) }
+        }
+        return results.compactMap { $0 }
+    }
+}
+
+/// Carries a closure that its caller guarantees to be safe to call from several threads.
+private struct UncheckedBody: @unchecked Sendable {
+    let run: (Int) throws -> Void
+}

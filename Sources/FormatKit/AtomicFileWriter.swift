@@ -1,0 +1,135 @@
+import Glibc
+import ModelGraph
+
+/// Writes a file under a temporary name beside its own, and gives it that name only when all of it is on disk.
+public final class AtomicFileWriter {
+    public let path: String
+    private let temporaryPath: String
+    private var descriptor: Int32
+    private var buffer: [UInt8] = []
+    private var committed = false
+    private let replaces: Bool
+    /// Bytes given to `write` so far.
+    public private(set) var byteCount = 0
+
+    private static let bufferLimit = 1 << 20
+
+    /// - Parameter force: replace a file that is there.
+    /// - Throws: `FormatError.refused` when the path exists and `force` is false, `.writeFailed` when it cannot be made.
+    public init(path: String, force: Bool) throws {
+        self.path = path
+        replaces = force
+        if access(path, F_OK) == 0 {
+            var status = stat()
+            if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+                throw FormatError.refused(path, "is a folder; a file is to be written")
+            }
+            guard force else { throw FormatError.refused(path, "exists; --force replaces it") }
+        }
+        temporaryPath = "\(path).partial-\(getpid())"
+        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw FormatError.writeFailed(path, AtomicFileWriter.reason()) }
+    }
+
+    deinit { discard() }
+
+    public func write(_ bytes: UnsafeRawBufferPointer) throws {
+        byteCount += bytes.count
+        if buffer.count + bytes.count <= AtomicFileWriter.bufferLimit {
+            buffer.append(contentsOf: bytes)
+            return
+        }
+        try flush()
+        if bytes.count >= AtomicFileWriter.bufferLimit {
+            try writeAll(bytes)
+        } else {
+            buffer.append(contentsOf: bytes)
+        }
+    }
+
+    public func write<Bytes: ContiguousBytesCollection>(_ bytes: Bytes) throws {
+        try bytes.withUnsafeRawBytes { try write($0) }
+    }
+
+    public func write(_ source: any ByteSource) throws {
+        try source.withUnsafeBytes { try write($0) }
+    }
+
+    /// Writes zero bytes up to the next multiple of `alignment`.
+    public func pad(to alignment: Int) throws {
+        let rest = byteCount % alignment
+        if rest != 0 { try write([UInt8](repeating: 0, count: alignment - rest)) }
+    }
+
+    /// Puts the file under its name: flush, fsync, rename, fsync of the folder.
+    public func commit() throws {
+        try flush()
+        guard fsync(descriptor) == 0 else { throw FormatError.writeFailed(path, AtomicFileWriter.reason()) }
+        guard close(descriptor) == 0 else {
+            descriptor = -1
+            throw FormatError.writeFailed(path, AtomicFileWriter.reason())
+        }
+        descriptor = -1
+        if !replaces {
+            // link refuses an existing name, so that a file made meanwhile is not replaced.
+            guard link(temporaryPath, path) == 0 else { throw FormatError.writeFailed(path, AtomicFileWriter.reason()) }
+            unlink(temporaryPath)
+        } else {
+            guard rename(temporaryPath, path) == 0 else { throw FormatError.writeFailed(path, AtomicFileWriter.reason()) }
+        }
+        committed = true
+        FolderSync.sync(folderOf: path)
+    }
+
+    /// Removes what was written so far, unless it was committed.
+    public func discard() {
+        if descriptor >= 0 {
+            close(descriptor)
+            descriptor = -1
+        }
+        if !committed { unlink(temporaryPath) }
+    }
+
+    private func flush() throws {
+        if buffer.isEmpty { return }
+        try buffer.withUnsafeBytes { try writeAll($0) }
+        buffer.removeAll(keepingCapacity: true)
+    }
+
+    private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
+        var rest = bytes
+        while !rest.isEmpty {
+            let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
+            if written < 0 {
+                if errno == EINTR { continue }
+                throw FormatError.writeFailed(path, AtomicFileWriter.reason())
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+        }
+    }
+
+    static func reason() -> String { "cannot be written: \(String(cString: strerror(errno)))" }
+}
+
+/// Collections whose bytes lie in one piece.
+public protocol ContiguousBytesCollection {
+    func withUnsafeRawBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result
+}
+
+extension Array: ContiguousBytesCollection where Element == UInt8 {
+    public func withUnsafeRawBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withUnsafeBytes(body)
+    }
+}
+
+/// Makes a rename durable.
+enum FolderSync {
+    static func sync(folderOf path: String) {
+        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if descriptor >= 0 {
+            fsync(descriptor)
+            close(descriptor)
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import Execution
+import ModelGraph
+
+/// A file format: how to recognise it, read it into a graph and write a graph as it.
+public protocol Format {
+    /// The name on the command line, such as "gguf".
+    var name: String { get }
+    /// One line on what it is.
+    var summary: String { get }
+    /// File name endings without a dot, the usual one first; empty for a folder format.
+    var fileExtensions: [String] { get }
+    /// Whether a model of this format is a folder, or may be.
+    var layout: FormatLayout { get }
+
+    /// Whether what is at the probe's path looks like this format. Reads no more than the probe holds.
+    func recognises(_ probe: FileProbe) -> Bool
+
+    /// Reads the model at `path`. Payload storage may stay in the file: nothing that scales with the model is read.
+    ///
+    /// - Throws: `FormatError`; `FileAccessError`.
+    func read(_ path: String, _ context: ReadContext) throws -> TensorGraph
+
+    /// What `write` would put where, without writing.
+    ///
+    /// - Throws: `FormatError.unsupported` for what cannot be represented at all.
+    func plan(_ graph: TensorGraph, _ options: WriteOptions) throws -> WritePlan
+
+    /// Writes the graph to `path`, whole or not at all.
+    ///
+    /// - Returns: what was written, with a warning for everything that the format could not carry.
+    @discardableResult
+    func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan
+}
+
+public enum FormatLayout: Sendable {
+    case file, folder
+    /// A single file or a folder, by whether the path has the format's extension.
+    case fileOrFolder
+}
+
+/// What a reader is handed beside the path.
+public struct ReadContext {
+    public let execution: ExecutionContext
+    /// Called with what could not be kept or looks wrong, one line each.
+    public let warn: (String) -> Void
+
+    public init(execution: ExecutionContext = ExecutionContext(), warn: @escaping (String) -> Void = { _ in }) {
+        self.execution = execution
+        self.warn = warn
+    }
+}
+
+/// Choices of the user that a writer follows.
+public struct WriteOptions {
+    /// Replace what is at the path.
+    public var force = false
+    /// Split weights into files of at most this many bytes each, where the format can; nil for one file.
+    public var maximumShardBytes: Int?
+    /// What made the graph, for the formats that keep it: pipeline, seed, version, digest of the input.
+    public var provenance: [(key: String, value: String)] = []
+
+    public init() {}
+}
+
+/// What a writer does or did.
+public struct WritePlan {
+    /// Files by name relative to the output, with their sizes in bytes.
+    public var files: [(name: String, bytes: Int)] = []
+    /// Stored tensors: name and how it is stored, such as "BF16" or "lowRank F16 + sparse F16".
+    public var tensors: [(name: String, storage: String, bytes: Int)] = []
+    /// Whether the sizes are exact; compressed sizes planned without compressing are upper bounds.
+    public var isExact = true
+    /// What the format cannot carry, one line each.
+    public var warnings: [String] = []
+
+    public init() {}
+
+    public var byteCount: Int { files.reduce(0) { $0 + $1.bytes } }
+}

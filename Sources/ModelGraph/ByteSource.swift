@@ -1,0 +1,62 @@
+import Glibc
+
+/// Bytes that are there when asked for: mapped, owned, or made on demand.
+public protocol ByteSource: AnyObject {
+    var byteCount: Int { get }
+    /// Calls `body` with the bytes, which are valid for the call only. A deferred source makes them for each call.
+    func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result
+}
+
+/// Bytes in memory of the process's own, 64-byte aligned.
+public final class OwnedBytes: ByteSource {
+    public let byteCount: Int
+    private let base: UnsafeMutableRawPointer
+
+    /// `byteCount` bytes that `fill` writes, all of them.
+    public init(byteCount: Int, filledBy fill: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
+        self.byteCount = byteCount
+        base = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
+        try fill(UnsafeMutableRawBufferPointer(start: base, count: byteCount))
+    }
+
+    public convenience init<Bytes: Collection>(_ bytes: Bytes) where Bytes.Element == UInt8 {
+        self.init(byteCount: bytes.count) { $0.copyBytes(from: bytes) }
+    }
+
+    public convenience init(copying buffer: UnsafeRawBufferPointer) {
+        self.init(byteCount: buffer.count) { $0.copyMemory(from: buffer) }
+    }
+
+    /// The elements' bytes in the machine's order.
+    public convenience init<Element>(elements: [Element]) {
+        self.init(byteCount: elements.count * MemoryLayout<Element>.stride) { out in
+            elements.withUnsafeBytes { out.copyMemory(from: $0) }
+        }
+    }
+
+    deinit { base.deallocate() }
+
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+        try body(UnsafeRawBufferPointer(start: base, count: byteCount))
+    }
+}
+
+/// Bytes that a closure makes each time they are asked for, such as a frame decompressed or rows reordered.
+public final class DeferredBytes: ByteSource {
+    public let byteCount: Int
+    private let produce: () throws -> any ByteSource
+
+    /// - Parameter produce: returns a source of exactly `byteCount` bytes.
+    public init(byteCount: Int, produce: @escaping () throws -> any ByteSource) {
+        self.byteCount = byteCount
+        self.produce = produce
+    }
+
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+        let source = try produce()
+        guard source.byteCount == byteCount else {
+            throw GraphError.inconsistent("deferred bytes", "made \(source.byteCount) bytes, \(byteCount) were promised")
+        }
+        return try source.withUnsafeBytes(body)
+    }
+}

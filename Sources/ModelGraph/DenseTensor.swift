@@ -1,0 +1,98 @@
+import CKernels
+
+/// Elements of one dtype in row-major order, wherever their bytes are.
+public struct DenseTensor {
+    public let dtype: DType
+    public let shape: Shape
+    public let bytes: any ByteSource
+
+    /// - Throws: `GraphError.inconsistent` unless `bytes` holds exactly the shape's elements.
+    public init(dtype: DType, shape: Shape, bytes: any ByteSource) throws {
+        self.dtype = dtype
+        self.shape = shape
+        self.bytes = bytes
+        try checkInvariants()
+    }
+
+    public func checkInvariants() throws {
+        let (needed, overflow) = shape.elementCount.multipliedReportingOverflow(by: dtype.byteWidth)
+        guard !overflow, needed == bytes.byteCount else {
+            throw GraphError.inconsistent("\(dtype.rawValue) \(shape)", "needs \(needed) bytes, storage has \(bytes.byteCount)")
+        }
+    }
+
+    public var byteCount: Int { bytes.byteCount }
+
+    /// Writes the elements as floats into `out`.
+    ///
+    /// - Parameter out: room for exactly `shape.elementCount` floats.
+    /// - Throws: `GraphError.notComputable` for dtypes that are carried but not computed with.
+    public func readFloats(into out: UnsafeMutableBufferPointer<Float>) throws {
+        precondition(out.count == shape.elementCount, "buffer of \(out.count) for \(shape)")
+        guard let target = out.baseAddress, out.count > 0 else { return }
+        guard dtype.isComputable else {
+            throw GraphError.notComputable("\(dtype.rawValue) \(shape)", "this dtype is carried as it is, not computed with")
+        }
+        try bytes.withUnsafeBytes { raw in
+            FloatCast.widen(raw, dtype, into: target, count: out.count)
+        }
+    }
+
+    /// The elements as floats, in row-major order.
+    public func floats() throws -> [Float] {
+        let count = shape.elementCount
+        return try [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+            try readFloats(into: UnsafeMutableBufferPointer(rebasing: buffer[0..<count]))
+            initialized = count
+        }
+    }
+
+    /// Floats stored as `dtype`, rounded to nearest even where it is narrower.
+    public init(floats: [Float], shape: Shape, dtype: DType = .f32) throws {
+        guard dtype.isComputable else {
+            throw GraphError.notComputable("\(dtype.rawValue) \(shape)", "floats cannot be stored as this dtype")
+        }
+        let bytes = OwnedBytes(byteCount: floats.count * dtype.byteWidth) { out in
+            floats.withUnsafeBufferPointer { FloatCast.narrow($0, to: dtype, into: out) }
+        }
+        try self.init(dtype: dtype, shape: shape, bytes: bytes)
+    }
+
+    /// The same elements as another computable dtype, converted when they are asked for.
+    public func cast(to target: DType) throws -> DenseTensor {
+        if target == dtype { return self }
+        guard dtype.isComputable, target.isComputable else {
+            throw GraphError.notComputable("\(dtype.rawValue) \(shape)", "cannot be converted to \(target.rawValue)")
+        }
+        let source = self
+        let count = shape.elementCount
+        let deferred = DeferredBytes(byteCount: count * target.byteWidth) {
+            try OwnedBytes(byteCount: count * target.byteWidth) { out in try source.convert(to: target, into: out) }
+        }
+        return try DenseTensor(dtype: target, shape: shape, bytes: deferred)
+    }
+
+    private func convert(to target: DType, into out: UnsafeMutableRawBufferPointer) throws {
+        if dtype == .f64 && target != .f64 || target == .f64 && dtype != .f64 {
+            // Through Float: exact from narrower types, one rounding to float from F64 and one more to the target.
+            let values = try floats()
+            values.withUnsafeBufferPointer { FloatCast.narrow($0, to: target, into: out) }
+            return
+        }
+        let block = 1 << 14
+        try bytes.withUnsafeBytes { raw in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: block) { scratch in
+                for start in stride(from: 0, to: shape.elementCount, by: block) {
+                    let count = min(block, shape.elementCount - start)
+                    let slice = UnsafeRawBufferPointer(
+                        rebasing: raw[start * dtype.byteWidth..<(start + count) * dtype.byteWidth])
+                    FloatCast.widen(slice, dtype, into: scratch.baseAddress!, count: count)
+                    FloatCast.narrow(
+                        UnsafeBufferPointer(start: scratch.baseAddress, count: count), to: target,
+                        into: UnsafeMutableRawBufferPointer(
+                            rebasing: out[start * target.byteWidth..<(start + count) * target.byteWidth]))
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,29 @@
+/// What the architecture says about how the tensors stand to each other.
+public struct GraphStructure: Sendable {
+    /// The family, such as "llama"; nil when unknown.
+    public var architecture: String?
+    /// Linear layers that read the same input, in the order in which they run.
+    public var inputGroups: [InputGroup] = []
+
+    public init() {}
+
+    /// The block of a linear layer, counted from 0; nil outside blocks.
+    public func block(of name: String) -> Int? {
+        inputGroups.first { $0.members.contains(name) }?.block
+    }
+}
+
+/// Linear layers of one block that are applied to the same activations, such as q, k and v.
+public struct InputGroup: Sendable {
+    /// "attention-input", "attention-output", "mlp-input", "mlp-output".
+    public let name: String
+    public let block: Int
+    /// Tensor names of the weights, each [out, in] with the same in.
+    public let members: [String]
+
+    public init(name: String, block: Int, members: [String]) {
+        self.name = name
+        self.block = block
+        self.members = members
+    }
+}

@@ -1,0 +1,51 @@
+/// A named tensor of a graph.
+public struct Tensor {
+    public let name: String
+    /// The logical shape, which the payload's equals.
+    public let shape: Shape
+    /// The dtype of the checkpoint the tensor came from: what it densifies to when nothing else is asked for.
+    public let dtype: DType
+    public var role: TensorRole
+    public var payload: Payload
+
+    public init(name: String, shape: Shape, dtype: DType, role: TensorRole = .unknown, payload: Payload) {
+        self.name = name
+        self.shape = shape
+        self.dtype = dtype
+        self.role = role
+        self.payload = payload
+    }
+
+    /// A dense tensor as read from a file.
+    public init(name: String, dense: DenseTensor, role: TensorRole = .unknown) {
+        self.init(name: name, shape: dense.shape, dtype: dense.dtype, role: role, payload: .dense(dense))
+    }
+
+    /// - Throws: `GraphError.inconsistent` with the tensor's name.
+    public func checkInvariants() throws {
+        do {
+            guard payload.shape == shape else {
+                throw GraphError.inconsistent("payload", "has shape \(payload.shape), the tensor \(shape)")
+            }
+            try payload.checkInvariants()
+        } catch let error as GraphError {
+            throw GraphError.inconsistent("tensor '\(name)'", "\(error)")
+        }
+    }
+}
+
+/// What a tensor is for in its architecture.
+public enum TensorRole: String, Sendable {
+    /// Token embedding table.
+    case embedding
+    /// Output head: hidden state to logits.
+    case head
+    /// Weight of a linear layer inside a block, [out, in].
+    case linear
+    /// Bias of a linear layer.
+    case bias
+    /// Gain or shift of a normalisation.
+    case norm
+    /// Nothing is known about it.
+    case unknown
+}

@@ -1,0 +1,91 @@
+/// A model: tensors in file order, metadata, the files that travel with them, and what is known of the architecture.
+///
+/// Tensor names are those of the Hugging Face checkpoint of the architecture, whatever format the graph came from.
+public struct TensorGraph {
+    public private(set) var tensors: [Tensor] = []
+    private var positions: [String: Int] = [:]
+    /// Typed key-value pairs of the source, in order.
+    public var metadata = Metadata()
+    /// config.json, tokenizer.model, tokenizer.json and the like.
+    public var attachments: [Attachment] = []
+    /// Names that stand for another tensor's values, such as a tied output head.
+    public var ties: [Tie] = []
+    /// Blocks and input groups; empty when the architecture is unknown.
+    public var structure = GraphStructure()
+
+    public init() {}
+
+    /// Adds a tensor at the end.
+    ///
+    /// - Throws: `GraphError.inconsistent` for a name that is there already or a tensor that contradicts itself.
+    public mutating func append(_ tensor: Tensor) throws {
+        guard positions[tensor.name] == nil else {
+            throw GraphError.inconsistent("tensor '\(tensor.name)'", "appears twice")
+        }
+        try tensor.checkInvariants()
+        positions[tensor.name] = tensors.count
+        tensors.append(tensor)
+    }
+
+    /// The tensor of that name, tied names followed.
+    public subscript(name: String) -> Tensor? {
+        if let position = positions[name] { return tensors[position] }
+        guard let tie = ties.first(where: { $0.name == name }), let position = positions[tie.target] else { return nil }
+        return tensors[position]
+    }
+
+    public func contains(_ name: String) -> Bool { positions[name] != nil }
+
+    /// Replaces the payload of a tensor.
+    ///
+    /// - Throws: `GraphError.inconsistent` when there is no such tensor or the payload has another shape.
+    public mutating func setPayload(_ payload: Payload, of name: String) throws {
+        guard let position = positions[name] else { throw GraphError.inconsistent("tensor '\(name)'", "is not in the graph") }
+        var tensor = tensors[position]
+        tensor.payload = payload
+        try tensor.checkInvariants()
+        tensors[position] = tensor
+    }
+
+    public mutating func setRole(_ role: TensorRole, of name: String) {
+        if let position = positions[name] { tensors[position].role = role }
+    }
+
+    public var parameterCount: Int { tensors.reduce(0) { $0 + $1.payload.parameterCount } }
+    public var byteCount: Int { tensors.reduce(0) { $0 + $1.payload.byteCount } }
+
+    /// The attachment of that file name.
+    public func attachment(_ name: String) -> Attachment? { attachments.first { $0.name == name } }
+
+    /// Adds an attachment, or replaces the one of the same name.
+    public mutating func attach(_ attachment: Attachment) {
+        if let position = attachments.firstIndex(where: { $0.name == attachment.name }) {
+            attachments[position] = attachment
+        } else {
+            attachments.append(attachment)
+        }
+    }
+}
+
+/// A file that belongs to the model, carried byte for byte.
+public struct Attachment {
+    /// A plain file name without a folder.
+    public let name: String
+    public let bytes: [UInt8]
+
+    public init(name: String, bytes: [UInt8]) {
+        self.name = name
+        self.bytes = bytes
+    }
+}
+
+/// A name whose values are another tensor's.
+public struct Tie: Hashable, Sendable {
+    public let name: String
+    public let target: String
+
+    public init(name: String, target: String) {
+        self.name = name
+        self.target = target
+    }
+}
