@@ -35,6 +35,7 @@ let package = Package(
         target("LinearAlgebra", ["COpenBLAS", "CKernels"]),
         target("ModelGraph", ["CKernels", "LinearAlgebra"]),
         target("FormatKit", ["Execution", "ModelGraph"]),
+        target("Architectures", ["FormatKit", "ModelGraph"]),
         target("Tokenization", []),
         test("TokenizationTests", ["Tokenization"]),
     ]

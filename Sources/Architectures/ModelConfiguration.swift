@@ -1,0 +1,49 @@
+import ModelGraph
+
+/// The hyperparameters of a decoder, whichever file they came from.
+public struct ModelConfiguration: Equatable, Sendable {
+    /// Name of the family, such as "llama".
+    public var architecture: String
+    public var vocabularySize: Int
+    public var hiddenSize: Int
+    public var intermediateSize: Int
+    public var blockCount: Int
+    public var headCount: Int
+    public var keyValueHeadCount: Int
+    public var headSize: Int
+    public var contextLength: Int
+    /// ε of the RMS normalisation.
+    public var normEpsilon: Double
+    /// θ of the rotary embedding.
+    public var ropeTheta: Double
+    public var tiesEmbeddings: Bool
+    /// Features that change what the model computes and that are not implemented; running such a model is refused.
+    public var unsupportedFeatures: [String] = []
+
+    /// Most blocks, and most of any other dimension: far above any model, and small enough for products to fit.
+    static let maximumDimension = 1 << 28
+
+    /// - Throws: `ConfigurationError` for a value that no model can have.
+    public func checkInvariants() throws {
+        let sizes: [(String, Int)] = [
+            ("vocab_size", vocabularySize), ("hidden_size", hiddenSize), ("intermediate_size", intermediateSize),
+            ("num_hidden_layers", blockCount), ("num_attention_heads", headCount),
+            ("num_key_value_heads", keyValueHeadCount), ("head_dim", headSize), ("max_position_embeddings", contextLength),
+        ]
+        for (name, value) in sizes where value < 1 || value > ModelConfiguration.maximumDimension {
+            throw ConfigurationError("\(name) is \(value)")
+        }
+        guard headCount % keyValueHeadCount == 0 else {
+            throw ConfigurationError("num_attention_heads \(headCount) is no multiple of num_key_value_heads \(keyValueHeadCount)")
+        }
+        guard headSize % 2 == 0 else { throw ConfigurationError("head_dim \(headSize) is odd; rotary positions need pairs") }
+        guard normEpsilon >= 0, normEpsilon < 1 else { throw ConfigurationError("rms_norm_eps is \(normEpsilon)") }
+        guard ropeTheta > 0, ropeTheta.isFinite else { throw ConfigurationError("rope_theta is \(ropeTheta)") }
+    }
+}
+
+/// A configuration that is missing something or contradicts itself.
+public struct ConfigurationError: Error, CustomStringConvertible {
+    public let description: String
+    public init(_ description: String) { self.description = description }
+}
