@@ -36,6 +36,7 @@ let package = Package(
         target("ModelGraph", ["CKernels", "LinearAlgebra"]),
         target("FormatKit", ["Execution", "ModelGraph"]),
         target("Architectures", ["FormatKit", "ModelGraph"]),
+        target("PassKit", ["Execution", "LinearAlgebra", "ModelGraph"]),
         target("Tokenization", []),
         test("TokenizationTests", ["Tokenization"]),
     ]
