@@ -37,6 +37,8 @@ let package = Package(
         target("FormatKit", ["Execution", "ModelGraph"]),
         target("Architectures", ["FormatKit", "ModelGraph"]),
         target("PassKit", ["Execution", "LinearAlgebra", "ModelGraph"]),
+        target("TransformerModel", ["Architectures", "CKernels", "Execution", "LinearAlgebra", "ModelGraph"]),
+        target("Calibration", ["PassKit", "TransformerModel"]),
         target("Tokenization", []),
         test("TokenizationTests", ["Tokenization"]),
     ]
