@@ -39,6 +39,9 @@ let package = Package(
         target("PassKit", ["Execution", "LinearAlgebra", "ModelGraph"]),
         target("TransformerModel", ["Architectures", "CKernels", "Execution", "LinearAlgebra", "ModelGraph"]),
         target("Calibration", ["PassKit", "TransformerModel"]),
+        target("RPCA", ["CKernels", "PassKit"], path: "Plugins/RPCA"),
+        target("MagnitudePruning", ["PassKit"], path: "Plugins/MagnitudePruning"),
+        target("PostTrainingQuantization", ["PassKit"], path: "Plugins/PostTrainingQuantization"),
         target("Tokenization", []),
         test("TokenizationTests", ["Tokenization"]),
     ]

@@ -59,12 +59,12 @@ public final class CalibrationModel: CalibrationProvider {
         let total = activations.tokenCounts.reduce(0, +)
         for start in stride(from: 0, to: activations.hidden.count, by: wave) {
             let range = start..<min(start + wave, activations.hidden.count)
-            var part = DecoderModel.Activations(hidden: Array(activations.hidden[range]), tokenCounts: Array(activations.tokenCounts[range]))
+            var part = activations[range]
             let inputs = InputCollector(tokenCounts: part.tokenCounts)
             try model.forward(&part, through: weights, execution) { sequence, input, values, width in
                 inputs.collect(sequence, input, values, width)
             }
-            for (offset, index) in range.enumerated() { activations.hidden[index] = part.hidden[offset] }
+            activations[range] = part
             for input in BlockInput.allCases {
                 let x = inputs.matrix(input)
                 var sum = sums.removeValue(forKey: input) ?? Matrix(zeros: x.columns, x.columns)

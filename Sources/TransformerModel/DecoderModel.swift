@@ -49,6 +49,12 @@ public final class DecoderModel {
         /// One [tokens, hidden] matrix a sequence.
         public var hidden: [[Float]]
         public let tokenCounts: [Int]
+
+        /// Those of some of the sequences.
+        public subscript(range: Range<Int>) -> Activations {
+            get { Activations(hidden: Array(hidden[range]), tokenCounts: Array(tokenCounts[range])) }
+            set { hidden.replaceSubrange(range, with: newValue.hidden) }
+        }
     }
 
     /// Looks up the embeddings of token sequences.
