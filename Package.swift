@@ -42,6 +42,7 @@ let package = Package(
         target("RPCA", ["CKernels", "PassKit"], path: "Plugins/RPCA"),
         target("MagnitudePruning", ["PassKit"], path: "Plugins/MagnitudePruning"),
         target("PostTrainingQuantization", ["PassKit"], path: "Plugins/PostTrainingQuantization"),
+        target("ProbabilisticPruning", ["CKernels", "PassKit"], path: "Plugins/ProbabilisticPruning"),
         target("Tokenization", []),
         test("TokenizationTests", ["Tokenization"]),
     ]
