@@ -2,8 +2,9 @@
 extension Vocabulary {
     /// The merges that a scored vocabulary implies: all pairs of pieces whose joint text is a piece, best score first.
     ///
-    /// Among equal scores the pair with the longer left part comes first, then the longer right part, as transformers
-    /// orders them, so that a fast tokenizer made of them gives SentencePiece's ids.
+    /// Among equal scores the pair with the shorter left part comes first, as transformers 5 orders them (4 had it the
+    /// other way round): a fast tokenizer with these merges gives SentencePiece's ids, save where two ways to one piece
+    /// overlap.
     public func impliedMerges() -> [Merge] {
         struct Candidate {
             let merge: Merge
@@ -32,7 +33,7 @@ extension Vocabulary {
         // Positions make the sort stable.
         let order = candidates.indices.sorted {
             let (a, b) = (candidates[$0], candidates[$1])
-            return (-a.score, -a.leftLength, -a.rightLength, $0) < (-b.score, -b.leftLength, -b.rightLength, $1)
+            return (-a.score, a.leftLength, a.rightLength, $0) < (-b.score, b.leftLength, b.rightLength, $1)
         }
         return order.map { candidates[$0].merge }
     }

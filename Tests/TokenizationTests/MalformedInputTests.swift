@@ -31,7 +31,7 @@ final class MalformedInputTests: XCTestCase {
             _ = try? Vocabulary(sentencePieceModel: Array(model[..<length]))
         }
         XCTAssertEqual(
-            modelError(Array(model[..<30])), "tokenizer.model: byte 28: field 1 claims 13 bytes, 2 are left")
+            modelError(Array(model[..<40])), "tokenizer.model: byte 32: field 1 claims 13 bytes, 8 are left")
     }
 
     func testFlippedBytesNeverTrap() throws {

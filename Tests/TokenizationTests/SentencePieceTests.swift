@@ -45,7 +45,7 @@ final class SentencePieceTests: XCTestCase {
     }
 
     func testImpliedMergesAreThoseOfTransformers() throws {
-        XCTAssertEqual(try Fixtures.wrenModel().impliedMerges(), try Fixtures.wrenJSON().merges)
+        XCTAssertTrue(try Fixtures.wrenModel().impliedMerges() == Fixtures.wrenJSON().merges)
     }
 
     func testModelWrittenAsFastTokenizerKeepsIDs() throws {
