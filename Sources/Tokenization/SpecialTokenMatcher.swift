@@ -15,8 +15,12 @@ struct SpecialTokenMatcher: Sendable {
     /// By first byte, the longest token first.
     private var tokens: [[Token]] = Array(repeating: [], count: 256)
 
+    /// How a space is spelled in the text that will be searched.
+    private let space: [UInt8]
+
     /// `spelling` gives a piece's bytes as they occur in the text that will be searched; nil leaves the piece out.
-    init(_ pieces: [Piece], spelling: (Piece) -> [UInt8]?) {
+    init(_ pieces: [Piece], space: [UInt8], spelling: (Piece) -> [UInt8]?) {
+        self.space = space
         for (id, piece) in pieces.enumerated() {
             guard let bytes = spelling(piece), let first = bytes.first else { continue }
             tokens[Int(first)].append(Token(bytes: bytes, id: Int32(id), stripping: piece.stripping))
@@ -36,8 +40,12 @@ struct SpecialTokenMatcher: Sendable {
             }
             var before = i
             var after = i + token.bytes.count
-            if token.stripping.contains(.before) { while before > start, isSpace(text[before - 1]) { before -= 1 } }
-            if token.stripping.contains(.after) { while after < text.count, isSpace(text[after]) { after += 1 } }
+            if token.stripping.contains(.before) {
+                while let length = spaceLength(in: text[start..<before], atEnd: true) { before -= length }
+            }
+            if token.stripping.contains(.after) {
+                while let length = spaceLength(in: text[after...], atEnd: false) { after += length }
+            }
             if before > start { segments.append(Segment(range: start..<before, content: .text)) }
             segments.append(Segment(range: i..<after, content: .token(token.id)))
             start = after
@@ -53,5 +61,11 @@ struct SpecialTokenMatcher: Sendable {
         }
     }
 
-    private func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+    /// The bytes of the white space with which `text` begins or ends; nil where it does not.
+    private func spaceLength(in text: Slice<UnsafeBufferPointer<UInt8>>, atEnd: Bool) -> Int? {
+        guard let byte = atEnd ? text.last : text.first else { return nil }
+        if (0x09...0x0D).contains(byte) { return 1 }
+        let part = atEnd ? text.suffix(space.count) : text.prefix(space.count)
+        return part.elementsEqual(space) ? space.count : nil
+    }
 }

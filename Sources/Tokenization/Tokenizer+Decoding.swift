@@ -4,19 +4,21 @@ extension Tokenizer {
 
     /// Decodes token ids as text; ids outside the vocabulary and unused pieces give nothing.
     ///
-    /// - Parameter skipSpecial: leave control tokens out; otherwise they are spelled (`</s>`).
     /// Bytes that are no UTF-8 become U+FFFD. The space that encoding put before the text is taken off again.
+    /// - Parameter skipSpecial: leave control tokens out; otherwise they are spelled (`</s>`).
     public func decode(_ ids: [Int32], skipSpecial: Bool = true) -> String {
         var bytes: [UInt8] = []
-        var atStart = vocabulary.kind != .byteLevelBPE && vocabulary.spacePrefix != .never
+        let strips = vocabulary.kind != .byteLevelBPE && (vocabulary.spacePrefix != .never || vocabulary.removesExtraSpaces)
+        var atStart = strips
         for id in ids {
             let part = self.bytes(of: id, skipSpecial: skipSpecial)
-            if atStart, let first = part.first {
-                bytes.append(contentsOf: first == UInt8(ascii: " ") && role(id) == .normal ? part.dropFirst() : part[...])
-                atStart = false
-            } else {
+            guard atStart, let first = part.first, let role = role(id) else {
                 bytes.append(contentsOf: part)
+                continue
             }
+            let hasSpace = first == UInt8(ascii: " ") && (role == .normal || role == .userDefined)
+            bytes.append(contentsOf: hasSpace ? part.dropFirst() : part[...])
+            atStart = vocabulary.removesExtraSpaces && bytes.isEmpty
         }
         return String(decoding: bytes, as: UTF8.self)
     }

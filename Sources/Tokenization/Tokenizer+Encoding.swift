@@ -47,6 +47,10 @@ extension Tokenizer {
         if vocabulary.removesExtraSpaces { text = Tokenizer.withoutExtraSpaces(text) }
         let escapes = vocabulary.kind != .byteLevelBPE
         text = Tokenizer.escaped(text, spaces: escapes)
+        if escapes, vocabulary.removesExtraSpaces {
+            // SentencePiece takes a ▁ that the text ends with for a space.
+            while text.suffix(3).elementsEqual([0xE2, 0x96, 0x81]) { text.removeLast(3) }
+        }
         return vocabulary.spacePrefix == .text ? prefixed(text[...]) : text
     }
 

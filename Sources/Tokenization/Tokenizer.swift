@@ -35,8 +35,9 @@ public struct Tokenizer: Sendable {
         byteIDs = Tokenizer.byteIDs(vocabulary, table)
         let escapes = vocabulary.kind != .byteLevelBPE
         let spelling = { (piece: Piece) in Tokenizer.escaped(Array(piece.text.utf8), spaces: escapes) }
-        userDefined = SpecialTokenMatcher(pieces) { $0.role == .userDefined ? spelling($0) : nil }
-        special = SpecialTokenMatcher(pieces) {
+        let space = Tokenizer.escaped([UInt8(ascii: " ")], spaces: escapes)
+        userDefined = SpecialTokenMatcher(pieces, space: space) { $0.role == .userDefined ? spelling($0) : nil }
+        special = SpecialTokenMatcher(pieces, space: space) {
             [.userDefined, .control, .unknown].contains($0.role) ? spelling($0) : nil
         }
     }

@@ -29,14 +29,45 @@ final class SentencePieceTests: XCTestCase {
         try Fixtures.assertEncodes(vocabulary, as: "wren-prepend", "special", parseSpecial: true)
     }
 
-    func testDecodesAsSentencePiece() throws {
-        let tokenizer = try Tokenizer(Fixtures.wrenModel())
-        let document = try JSONParser.parse(Fixtures.tokenizerJSON("expected"), location: "expected.json")
-        for row in try XCTUnwrap(document["wren-sentencepiece"]?["decoded"]?.array) {
-            let ids = try XCTUnwrap(row.array?[0].array).compactMap(\.int32)
-            let text = try XCTUnwrap(row.array?[1].string)
-            XCTAssertEqual(Array(tokenizer.decode(ids).utf8), Array(text.utf8), text.debugDescription)
+    func testSpecialTokensSwallowSpacesBesideThem() throws {
+        var vocabulary = try Fixtures.wrenJSON()
+        vocabulary.spacePrefix = .firstSegment
+        vocabulary.pieces.append(Piece("<|user|>", role: .control, stripping: .after))
+        vocabulary.pieces.append(Piece("<|end|>", role: .control, stripping: .before))
+        let rewritten = try Vocabulary(tokenizerJSON: vocabulary.tokenizerJSON())
+        for vocabulary in [vocabulary, rewritten] {
+            try Fixtures.assertEncodes(vocabulary, as: "wren-stripping", "special", parseSpecial: true)
         }
+    }
+
+    func testUserDefinedPiecesWithoutByteFallback() throws {
+        let vocabulary = try Vocabulary(sentencePieceModel: Fixtures.bytes("Tests/Fixtures/tokenizers/tiny.model"))
+        XCTAssertTrue(vocabulary.removesExtraSpaces)
+        XCTAssertFalse(vocabulary.byteFallback)
+        try Fixtures.assertEncodes(vocabulary, as: "tiny")
+        XCTAssertEqual(try Vocabulary(sentencePieceModel: vocabulary.sentencePieceModel()), vocabulary)
+    }
+
+    func testDecodesAsSentencePiece() throws {
+        let tiny = try Vocabulary(sentencePieceModel: Fixtures.bytes("Tests/Fixtures/tokenizers/tiny.model"))
+        let document = try JSONParser.parse(Fixtures.tokenizerJSON("expected"), location: "expected.json")
+        for (name, vocabulary) in [("wren-sentencepiece", try Fixtures.wrenModel()), ("tiny", tiny)] {
+            let tokenizer = try Tokenizer(vocabulary)
+            for row in try XCTUnwrap(document[name]?["decoded"]?.array) {
+                let ids = try XCTUnwrap(row.array?[0].array).compactMap(\.int32)
+                let text = try XCTUnwrap(row.array?[1].string)
+                XCTAssertEqual(Array(tokenizer.decode(ids).utf8), Array(text.utf8), "\(name): \(text.debugDescription)")
+            }
+        }
+    }
+
+    func testArraysOfGGUFGiveTheSameIDs() throws {
+        let model = try Fixtures.wrenModel()
+        let pieces = try Vocabulary.pieces(
+            texts: model.pieces.map(\.text), scores: model.pieces.map(\.score), roles: model.pieces.map(\.role.rawValue))
+        let vocabulary = Vocabulary(kind: .sentencePieceBPE, pieces: pieces, bosID: 1, eosID: 2, unknownID: 0)
+        XCTAssertTrue(vocabulary.addsBOS)
+        try Fixtures.assertEncodes(vocabulary, as: "wren-sentencepiece")
     }
 
     func testModelBytesRestoreTheVocabulary() throws {

@@ -98,6 +98,29 @@ def old_form(source):
     return Tokenizer.from_str(json.dumps(document))
 
 
+def with_stripping(source):
+    """wren-7m with two more special tokens that swallow white space, and a prefix before the first segment only."""
+    document = json.loads(source.to_str())
+    document["pre_tokenizer"]["prepend_scheme"] = "first"
+    tokenizer = Tokenizer.from_str(json.dumps(document))
+    tokenizer.add_special_tokens([AddedToken("<|user|>", rstrip=True, normalized=False), AddedToken("<|end|>", lstrip=True, normalized=False)])
+    texts = ["<|user|>  \n hello  <|end|>", "a <|user|>b <|end|> c", " <|end|> x", "<|user|>", "hi<|end|><|user|> \t\n", "  a  "]
+    return {"special": [[text, tokenizer.encode(text, add_special_tokens=False).ids] for text in texts]}
+
+
+def tiny_model():
+    """A SentencePiece model with the trainer's defaults for spaces, user-defined pieces and no byte fallback."""
+    path = os.path.join(HERE, "tiny")
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(CORPUS), model_prefix=path, model_type="bpe", vocab_size=240, character_coverage=0.98,
+        normalization_rule_name="identity", user_defined_symbols=["<tool>", "</tool>", "\u2581\u2581", "the"], minloglevel=2)
+    os.remove(path + ".vocab")
+    model = sentencepiece.SentencePieceProcessor(model_file=path + ".model")
+    texts = TEXTS + SPECIAL + ["<tool>x", " <tool> x", "the theatre of the", "the", "<tool></tool> <tool>"]
+    rows = [[text, model.encode(text)] for text in texts]
+    return {"texts": rows, "decoded": [[ids, model.decode(ids)] for _, ids in rows if ids]}
+
+
 def main():
     expected = {
         "gpt2": expectations(byte_level("gpt2", pre_tokenizers.ByteLevel(add_prefix_space=False), 480)),
@@ -109,6 +132,8 @@ def main():
     wren = Tokenizer.from_file(os.path.join(EXAMPLE, "tokenizer.json"))
     expected["wren-metaspace"] = expectations(wren)
     expected["wren-prepend"] = expectations(old_form(wren))
+    expected["wren-stripping"] = with_stripping(wren)
+    expected["tiny"] = tiny_model()
     model = sentencepiece.SentencePieceProcessor(model_file=os.path.join(EXAMPLE, "tokenizer.model"))
     rows = [[text, model.encode(text)] for text in TEXTS]
     expected["wren-sentencepiece"] = {"texts": rows, "decoded": [[ids, model.decode(ids)] for _, ids in rows if ids]}
