@@ -36,6 +36,9 @@ let package = Package(
         target("ModelGraph", ["CKernels", "LinearAlgebra"]),
         target("FormatKit", ["Execution", "ModelGraph"]),
         target("Architectures", ["FormatKit", "ModelGraph"]),
+        target("SafetensorsFormat", ["FormatKit"], path: "formats/safetensors", exclude: ["SPEC.md"]),
+        target("TestSupport", ["FormatKit"], path: "Tests/TestSupport"),
+        test("SafetensorsFormatTests", ["SafetensorsFormat", "TestSupport"]),
         target("Tokenization", []),
         test("TokenizationTests", ["Tokenization"]),
     ]

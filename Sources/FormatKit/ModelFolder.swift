@@ -31,7 +31,7 @@ public enum ModelFolder {
                 context.warn("\(path): \(status.st_size) bytes; files beside the weights over \(maximumAttachmentBytes) are left behind")
                 continue
             }
-            attachments.append(Attachment(name: name, bytes: Array(try MappedFile(path: path).bytes)))
+            attachments.append(Attachment(name: name, bytes: try MappedFile(path: path).withBytes { Array($0) }))
         }
         return attachments
     }
