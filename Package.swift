@@ -43,6 +43,9 @@ let package = Package(
         target("MagnitudePruning", ["PassKit"], path: "Plugins/MagnitudePruning"),
         target("PostTrainingQuantization", ["PassKit"], path: "Plugins/PostTrainingQuantization"),
         target("ProbabilisticPruning", ["CKernels", "PassKit"], path: "Plugins/ProbabilisticPruning"),
+        target("SafetensorsFormat", ["FormatKit"], path: "formats/safetensors", exclude: ["SPEC.md"]),
+        target("TestSupport", ["FormatKit"], path: "Tests/TestSupport"),
+        test("SafetensorsFormatTests", ["SafetensorsFormat", "TestSupport"]),
         target("Tokenization", []),
         test("TokenizationTests", ["Tokenization"]),
     ]

@@ -23,8 +23,7 @@ public struct FileProbe {
             head = []
         } else {
             entries = []
-            let file = try MappedFile(path: path)
-            head = Array(file.bytes.prefix(FileProbe.headLength))
+            head = try MappedFile(path: path).withBytes { Array($0.prefix(FileProbe.headLength)) }
         }
     }
 

@@ -58,6 +58,8 @@ public struct WriteOptions {
     public var maximumShardBytes: Int?
     /// What made the graph, for the formats that keep it: pipeline, seed, version, digest of the input.
     public var provenance: [(key: String, value: String)] = []
+    /// Where a plan's output is to go, for formats whose layout depends on the path; `write` sets it itself.
+    public var outputPath: String?
 
     public init() {}
 }

@@ -1,5 +1,3 @@
-import FoundationEssentials
-
 /// A JSON document as read by a strict reader: UTF-8, no duplicate keys, limited nesting.
 public enum JSONValue: Equatable {
     case null
@@ -11,42 +9,6 @@ public enum JSONValue: Equatable {
     case object([String: JSONValue])
 }
 
-extension JSONValue: Decodable {
-    private struct Key: CodingKey {
-        let stringValue: String
-        var intValue: Int? { nil }
-        init(stringValue: String) { self.stringValue = stringValue }
-        init?(intValue: Int) { nil }
-    }
-
-    public init(from decoder: any Decoder) throws {
-        if let keyed = try? decoder.container(keyedBy: Key.self) {
-            var members: [String: JSONValue] = [:]
-            for key in keyed.allKeys { members[key.stringValue] = try keyed.decode(JSONValue.self, forKey: key) }
-            self = .object(members)
-            return
-        }
-        if var list = try? decoder.unkeyedContainer() {
-            var elements: [JSONValue] = []
-            while !list.isAtEnd { elements.append(try list.decode(JSONValue.self)) }
-            self = .array(elements)
-            return
-        }
-        let single = try decoder.singleValueContainer()
-        if single.decodeNil() {
-            self = .null
-        } else if let value = try? single.decode(Bool.self) {
-            self = .bool(value)
-        } else if let value = try? single.decode(Int.self) {
-            self = .integer(value)
-        } else if let value = try? single.decode(Double.self) {
-            self = .number(value)
-        } else {
-            self = .string(try single.decode(String.self))
-        }
-    }
-}
-
 extension JSONValue {
     public static let maximumNesting = 64
 
@@ -54,16 +16,33 @@ extension JSONValue {
     ///
     /// - Throws: `FormatError.malformed` for bad syntax, nesting deeper than 64, or a key that an object has twice.
     public init<Bytes: Collection>(parsing bytes: Bytes, path: String, object: String) throws where Bytes.Element == UInt8 {
-        let data = Data(bytes)
+        self = try JSONValue.parse(bytes, path, object) { try $0.document() }
+    }
+
+    /// The members of a document that is one object, in their order.
+    ///
+    /// - Throws: as `init(parsing:path:object:)`, and for a document that is no object.
+    public static func members<Bytes: Collection>(
+        parsing bytes: Bytes, path: String, object: String
+    ) throws -> [(key: String, value: JSONValue)] where Bytes.Element == UInt8 {
+        try parse(bytes, path, object) { try $0.members() }
+    }
+
+    private static func parse<Bytes: Collection, Result>(
+        _ bytes: Bytes, _ path: String, _ object: String, _ body: (inout JSONParser) throws -> Result
+    ) throws -> Result where Bytes.Element == UInt8 {
         do {
-            try JSONStructureCheck(maximumNesting: JSONValue.maximumNesting).run(data)
-        } catch let error as JSONStructureCheck.Failure {
+            let direct = try bytes.withContiguousStorageIfAvailable { storage in
+                var parser = JSONParser(UnsafeRawBufferPointer(storage), maximumNesting: maximumNesting)
+                return try body(&parser)
+            }
+            if let direct { return direct }
+            return try Array(bytes).withUnsafeBytes { raw in
+                var parser = JSONParser(raw, maximumNesting: maximumNesting)
+                return try body(&parser)
+            }
+        } catch let error as JSONParser.Failure {
             throw FormatError.malformed(path, object, error.description)
-        }
-        do {
-            self = try JSONDecoder().decode(JSONValue.self, from: data)
-        } catch {
-            throw FormatError.malformed(path, object, "is not valid JSON")
         }
     }
 

@@ -35,8 +35,13 @@ public final class MappedFile {
         if let base { munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
     }
 
-    /// All bytes of the file, valid while `self` lives.
+    /// All bytes of the file, valid while `self` lives: the last mention of `self` may end that. See `withBytes`.
     public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: byteCount) }
+
+    /// Calls `body` with all bytes of the file, which stays mapped for the call.
+    public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
+        try withExtendedLifetime(self) { try body(bytes) }
+    }
 }
 
 /// A part of a mapped file.

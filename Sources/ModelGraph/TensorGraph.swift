@@ -12,6 +12,8 @@ public struct TensorGraph {
     public var ties: [Tie] = []
     /// Blocks and input groups; empty when the architecture is unknown.
     public var structure = GraphStructure()
+    /// The files and folders that the graph was read from, which no writer may replace.
+    public var sources: [FileIdentity] = []
 
     public init() {}
 

@@ -1,0 +1,208 @@
+import Execution
+import FormatKit
+import ModelGraph
+import XCTest
+
+/// What every format must do, as one suite: a format's tests describe the format and call `run()`.
+///
+/// Files that are written and read back, hostile variants of them, outputs that must not be touched.
+public struct FormatConformance {
+    public let format: any Format
+    /// The last path component to write to, such as "m.gguf", or "m" for a folder.
+    public let outputName: String
+    /// Every dtype that the format carries bit for bit.
+    public let dtypes: [DType]
+    /// Whether tensors without elements and with no dimensions can be written; refused as unsupported otherwise.
+    public var carriesEmptyTensors = true
+    public var carriesScalars = true
+    public var maximumRank = 4
+    /// Names of tensors that must survive.
+    public var oddNames = ["a.weight", "0", "with space", "ünï", "a\"quote", "x\\y", "a/b", "..", "CON", "🙂", "tab\tname", ".hidden"]
+    /// Whether metadata and attachments come back; a warning is expected where they do not.
+    public var carriesMetadata = true
+    public var carriesAttachments = true
+
+    public init(_ format: any Format, outputName: String, dtypes: [DType]) {
+        self.format = format
+        self.outputName = outputName
+        self.dtypes = dtypes
+    }
+
+    /// Runs every check.
+    public func run(file: StaticString = #filePath, line: UInt = #line) throws {
+        try checkRoundTrips()
+        try checkShapes()
+        try checkNamesAndOrder()
+        try checkMetadata()
+        try checkAttachments()
+        try checkStructuredPayloads()
+        try checkPlanAndDeterminism()
+        try checkOutputRules()
+        try checkFailedWrites()
+        try checkTruncation()
+        try checkCorruption()
+        checkDescription(file: file, line: line)
+    }
+
+    func checkDescription(file: StaticString, line: UInt) {
+        XCTAssertFalse(format.name.isEmpty || format.summary.isEmpty, file: file, line: line)
+        XCTAssertFalse(format.summary.contains("\n"), file: file, line: line)
+    }
+
+    // MARK: - What comes back
+
+    func checkRoundTrips() throws {
+        for (index, dtype) in dtypes.enumerated() {
+            try expectRoundTrip([
+                SampleGraph.tensor("first.weight", dtype, [5, 7], seed: UInt64(index)),
+                SampleGraph.tensor("second.weight", dtype, [64, 96], seed: UInt64(index + 50)),
+            ], "dtype \(dtype.rawValue)")
+        }
+        try expectRoundTrip(dtypes.enumerated().map { index, dtype in
+            try SampleGraph.tensor("all.\(dtype.rawValue)", dtype, [3, index + 1], seed: UInt64(index))
+        }, "all dtypes in one file")
+    }
+
+    func checkShapes() throws {
+        for shape in [[7], [2, 3], [2, 3, 4], [2, 3, 4, 5], [1], [1, 1], [1, 9], [9, 1], [1, 2, 1, 3]] where shape.count <= maximumRank {
+            try expectRoundTrip([SampleGraph.tensor("t.weight", anyDType, shape)], "shape \(shape)")
+        }
+        let scalar = try SampleGraph.tensor("scalar", anyDType, [])
+        try carriesScalars ? expectRoundTrip([scalar], "scalar") : expectUnsupported([scalar], "scalar")
+        for shape in [[0], [0, 4], [4, 0]] where shape.count <= maximumRank {
+            let tensors = try [
+                SampleGraph.tensor("b", anyDType, [3]), SampleGraph.tensor("z", anyDType, shape),
+                SampleGraph.tensor("a", anyDType, shape), SampleGraph.tensor("c", anyDType, [3]),
+            ]
+            try carriesEmptyTensors ? expectRoundTrip(tensors, "empty \(shape)") : expectUnsupported(tensors, "empty \(shape)")
+        }
+        try expectRoundTrip([], "no tensors")
+    }
+
+    func checkNamesAndOrder() throws {
+        let tensors = try oddNames.enumerated().map { try SampleGraph.tensor($1, anyDType, [$0 + 1, 3], seed: UInt64($0)) }
+        try expectRoundTrip(tensors, "odd names")
+        try expectRoundTrip(tensors.reversed(), "odd names reversed")
+    }
+
+    func checkMetadata() throws {
+        var graph = try smallGraph()
+        graph.metadata = SampleGraph.metadata
+        let (back, plan) = try writeAndRead(graph)
+        for (key, value) in graph.metadata.entries where back.metadata[key] != value {
+            if carriesMetadata {
+                XCTFail("\(label): metadata '\(key)' came back as \(String(describing: back.metadata[key]))")
+            } else {
+                XCTAssertFalse(plan.warnings.isEmpty, "\(label): metadata '\(key)' was lost without a warning")
+            }
+        }
+    }
+
+    func checkAttachments() throws {
+        var graph = try smallGraph()
+        graph.attachments = SampleGraph.attachments
+        let (back, plan) = try writeAndRead(graph)
+        for attachment in graph.attachments where back.attachment(attachment.name)?.bytes != attachment.bytes {
+            if carriesAttachments {
+                XCTFail("\(label): attachment \(attachment.name) did not come back")
+            } else {
+                XCTAssertEqual(plan.warnings.count, 1, "\(label): attachments without a place are one warning")
+            }
+        }
+    }
+
+    /// Low-rank + sparse and quantized payloads become arrays with the same values, or come back as they are.
+    func checkStructuredPayloads() throws {
+        guard dtypes.contains(.f32) else { return }
+        let graph = try SampleGraph.structured()
+        let (back, plan) = try writeAndRead(graph)
+        XCTAssertFalse(plan.warnings.isEmpty, "\(label): structure was lost without a warning")
+        for tensor in graph.tensors {
+            let values = try back[tensor.name]?.payload.densifiedFloats()
+            XCTAssertEqual(values, try tensor.payload.densifiedFloats(), "\(label): values of '\(tensor.name)'")
+        }
+    }
+
+    func checkPlanAndDeterminism() throws {
+        var graph = try smallGraph()
+        graph.metadata = SampleGraph.metadata
+        graph.attachments = SampleGraph.attachments
+        let folder = try TemporaryFolder()
+        var options = WriteOptions()
+        options.provenance = [("pipeline", "none"), ("seed", "1")]
+        options.outputPath = folder.path(outputName)
+        let plan = try format.plan(graph, options)
+        let written = try format.write(graph, to: folder.path(outputName), options, ExecutionContext())
+        XCTAssertEqual(plan.files.map(\.name), written.files.map(\.name), label)
+        XCTAssertEqual(plan.tensors.map(\.name), graph.tensors.map(\.name), label)
+        let first = try TemporaryFolder.files(under: folder.path(outputName))
+        if plan.isExact {
+            let planned = plan.files.map { first.count == 1 && first[0].name.isEmpty ? ("", $0.bytes) : ($0.name, $0.bytes) }
+            XCTAssertEqual(planned.sorted { $0.0 < $1.0 }.map(\.1), first.map(\.bytes.count), "\(label): planned sizes")
+            if first.count > 1 { XCTAssertEqual(planned.map(\.0).sorted(), first.map(\.name), "\(label): planned names") }
+        }
+        let again = try TemporaryFolder()
+        try format.write(graph, to: again.path(outputName), options, ExecutionContext(threads: 2))
+        let second = try TemporaryFolder.files(under: again.path(outputName))
+        XCTAssertEqual(first.map(\.name), second.map(\.name), "\(label): written twice")
+        XCTAssertEqual(first.map(\.bytes), second.map(\.bytes), "\(label): written twice")
+    }
+
+    // MARK: - Small things that the other checks share
+
+    var anyDType: DType { dtypes.contains(.f32) ? .f32 : dtypes[0] }
+    var label: String { "\(format.name) \(outputName)" }
+
+    func smallGraph() throws -> TensorGraph {
+        try SampleGraph.graph([
+            SampleGraph.tensor("model.a.weight", anyDType, [3, 4]), SampleGraph.tensor("model.b.weight", anyDType, [5], seed: 3),
+        ])
+    }
+
+    func writeAndRead(_ graph: TensorGraph) throws -> (graph: TensorGraph, plan: WritePlan) {
+        let folder = try TemporaryFolder()
+        let path = folder.path(outputName)
+        let plan = try format.write(graph, to: path, WriteOptions(), ExecutionContext())
+        XCTAssertTrue(format.recognises(try FileProbe(path: path)), "\(label): does not recognise its own output")
+        var back = try format.read(path, ReadContext())
+        // The files stay mapped, so the folder may go.
+        for tensor in back.tensors { try back.setPayload(tensor.payload, of: tensor.name) }
+        XCTAssertFalse(back.sources.isEmpty, "\(label): does not say what it was read from")
+        try back.tensors.forEach { if case .dense(let dense) = $0.payload { try dense.bytes.withUnsafeBytes { _ in } } }
+        return (back, plan)
+    }
+
+    func expectRoundTrip(_ tensors: [Tensor], _ what: String) throws {
+        let (back, _) = try writeAndRead(SampleGraph.graph(tensors))
+        XCTAssertEqual(back.tensors.map(\.name), tensors.map(\.name), "\(label), \(what): names")
+        for (ours, theirs) in zip(tensors, back.tensors) {
+            XCTAssertEqual(theirs.shape, ours.shape, "\(label), \(what): shape of '\(ours.name)'")
+            XCTAssertEqual(theirs.dtype, ours.dtype, "\(label), \(what): dtype of '\(ours.name)'")
+            XCTAssertEqual(try denseBytes(theirs), try denseBytes(ours), "\(label), \(what): bytes of '\(ours.name)'")
+        }
+    }
+
+    func expectUnsupported(_ tensors: [Tensor], _ what: String) throws {
+        let folder = try TemporaryFolder()
+        expectError(.unsupported, what) {
+            try format.write(SampleGraph.graph(tensors), to: folder.path(outputName), WriteOptions(), ExecutionContext())
+        }
+        XCTAssertEqual(try folder.files().count, 0, "\(label), \(what): left an output")
+    }
+
+    func expectError(_ kind: FormatError.Kind, _ what: String, _ body: () throws -> Void) {
+        do {
+            try body()
+            XCTFail("\(label), \(what): no error")
+        } catch let error as FormatError {
+            XCTAssertEqual(error.kind, kind, "\(label), \(what): \(error)")
+        } catch {
+            XCTFail("\(label), \(what): \(error) is no FormatError")
+        }
+    }
+
+    func denseBytes(_ tensor: Tensor) throws -> [UInt8] {
+        guard case .dense(let dense) = tensor.payload else { return [] }
+        return try dense.bytes.withUnsafeBytes { Array($0) }
+    }
+}

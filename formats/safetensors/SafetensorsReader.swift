@@ -1,0 +1,91 @@
+import FormatKit
+import ModelGraph
+
+/// Reads files and folders into graphs.
+struct SafetensorsReader {
+    private let context: ReadContext
+    static let metadataPrefix = "safetensors."
+    /// The member of `__metadata__` with a `GraphDocument`.
+    static let documentKey = "caplet.graph"
+
+    init(_ context: ReadContext) { self.context = context }
+
+    func readFile(_ path: String) throws -> TensorGraph {
+        var graph = TensorGraph()
+        _ = try add(path, to: &graph)
+        return graph
+    }
+
+    /// `model.safetensors`, or the index and its shards, or the only file with weights.
+    func readFolder(_ path: String, entries: [String]) throws -> TensorGraph {
+        var graph = TensorGraph()
+        if let identity = FileIdentity(path: path) { graph.sources.append(identity) }
+        let weights = entries.filter { $0.hasSuffix(".safetensors") }
+        if entries.contains(SafetensorsFormat.singleName) {
+            _ = try add("\(path)/\(SafetensorsFormat.singleName)", to: &graph)
+        } else if entries.contains(SafetensorsFormat.indexName) {
+            try addShards(of: path, to: &graph)
+        } else if weights.count == 1 {
+            _ = try add("\(path)/\(weights[0])", to: &graph)
+        } else {
+            throw FormatError.malformed(
+                path, "", "has neither \(SafetensorsFormat.singleName) nor \(SafetensorsFormat.indexName)")
+        }
+        graph.attachments = try ModelFolder.attachments(in: path, context)
+        return graph
+    }
+
+    private func addShards(of folder: String, to graph: inout TensorGraph) throws {
+        let index = try SafetensorsIndex("\(folder)/\(SafetensorsFormat.indexName)")
+        for shard in index.shards {
+            try context.execution.cancellation.check()
+            let path = "\(folder)/\(shard)"
+            guard FileIdentity(path: path) != nil else {
+                throw FormatError.malformed(index.path, "weight_map", "names the shard '\(shard)', which is not there")
+            }
+            for name in try add(path, to: &graph) where index.weightMap[name] != shard {
+                let listed = index.weightMap[name].map { "in '\($0)'" } ?? "nowhere"
+                throw FormatError.malformed(path, "tensor '\(name)'", "is here, and \(listed) by the index")
+            }
+        }
+        if let (name, shard) = index.weightMap.sorted(by: { $0.key < $1.key }).first(where: { !graph.contains($0.key) }) {
+            throw FormatError.malformed("\(folder)/\(shard)", "tensor '\(name)'", "is not in the shard that the index gives")
+        }
+    }
+
+    /// Adds the tensors and metadata of one file, and returns the tensors' names.
+    private func add(_ path: String, to graph: inout TensorGraph) throws -> [String] {
+        let file = try MappedFile(path: path)
+        graph.sources.append(file.identity)
+        let header = try file.withBytes { try SafetensorsHeader($0, path: path) }
+        for entry in header.entries {
+            guard let bytes = MappedBytes(file, offset: header.dataStart + entry.begin, byteCount: entry.end - entry.begin) else {
+                throw FormatError.malformed(path, "tensor '\(entry.name)'", "lies outside the file")
+            }
+            guard !graph.contains(entry.name) else {
+                throw FormatError.malformed(path, "tensor '\(entry.name)'", "is in another shard too")
+            }
+            let dense = try DenseTensor(dtype: entry.dtype, shape: entry.shape, bytes: bytes)
+            try graph.append(Tensor(name: entry.name, dense: dense))
+        }
+        try addMetadata(header.metadata, path, to: &graph)
+        return header.entries.map(\.name)
+    }
+
+    private func addMetadata(_ metadata: [(key: String, value: String)], _ path: String, to graph: inout TensorGraph) throws {
+        for (key, value) in metadata {
+            if key == SafetensorsReader.documentKey {
+                let document = try GraphDocument(parsing: Array(value.utf8), path: path, object: key)
+                for (key, value) in document.metadata.entries { graph.metadata[key] = value }
+                graph.ties = document.ties
+                continue
+            }
+            let ours = SafetensorsReader.metadataPrefix + key
+            if let earlier = graph.metadata[ours], earlier != .string(value) {
+                context.warn("\(path): __metadata__ '\(key)' differs from an earlier shard's and is ignored")
+            } else {
+                graph.metadata[ours] = .string(value)
+            }
+        }
+    }
+}
