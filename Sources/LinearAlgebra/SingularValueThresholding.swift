@@ -4,6 +4,14 @@ public struct SingularTriplets {
     public let singularValues: [Float]
     public let vTransposed: Matrix
 
+    /// - Precondition: u is [m, r], vTransposed [r, n] for r singular values.
+    public init(u: Matrix, singularValues: [Float], vTransposed: Matrix) {
+        precondition(u.columns == singularValues.count && vTransposed.rows == singularValues.count, "ranks differ")
+        self.u = u
+        self.singularValues = singularValues
+        self.vTransposed = vTransposed
+    }
+
     public var rank: Int { singularValues.count }
 
     /// U · diag(σ) · Vᵀ, [m, n].

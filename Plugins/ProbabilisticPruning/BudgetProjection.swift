@@ -1,0 +1,55 @@
+/// Euclidean projection on the budget: the nearest s' to s with 0 ≤ s' ≤ 1 and Σ cᵢ·s'ᵢ ≤ K (CAP, arXiv 2505.03801, section 3.2).
+///
+/// The solution is s'ᵢ = clip(sᵢ − ν·cᵢ, 0, 1) for the least ν ≥ 0 that meets the budget; the cost falls with ν, so bisection
+/// finds it.
+struct BudgetProjection {
+    /// Σ cᵢ·sᵢ may be at most this.
+    let budget: Double
+
+    /// Variables of one cost.
+    struct Group {
+        let cost: Double
+        var values: [Float]
+    }
+
+    func project(_ groups: inout [Group]) {
+        if cost(of: groups, shift: 0) > budget {
+            var low = 0.0
+            var high = 1.0 / (groups.map(\.cost).min() ?? 1)
+            // At ν = high every variable has become 0.
+            for _ in 0..<50 where high - low > 1e-12 * high {
+                let middle = (low + high) / 2
+                if cost(of: groups, shift: middle) > budget { low = middle } else { high = middle }
+            }
+            for index in groups.indices { BudgetProjection.clip(&groups[index].values, shift: Float(high * groups[index].cost)) }
+        } else {
+            for index in groups.indices { BudgetProjection.clip(&groups[index].values, shift: 0) }
+        }
+    }
+
+    /// Σ cᵢ · clip(sᵢ − ν·cᵢ, 0, 1).
+    private func cost(of groups: [Group], shift: Double) -> Double {
+        groups.reduce(0) { sum, group in
+            let offset = Float(shift * group.cost)
+            var kept = 0.0
+            group.values.withUnsafeBufferPointer { values in
+                // In float lanes of a thousand: exact enough for bisection, and fast.
+                var start = 0
+                while start < values.count {
+                    let end = min(start + 1024, values.count)
+                    var partial: Float = 0
+                    for index in start..<end { partial += min(max(values[index] - offset, 0), 1) }
+                    kept += Double(partial)
+                    start = end
+                }
+            }
+            return sum + group.cost * kept
+        }
+    }
+
+    private static func clip(_ values: inout [Float], shift: Float) {
+        values.withUnsafeMutableBufferPointer { values in
+            for index in values.indices { values[index] = min(max(values[index] - shift, 0), 1) }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+/// Chooses under one global budget which singular values and which entries of every matrix stay: stage 2 of CAP
+/// (arXiv 2505.03801, section 3.2), as published and as it works better.
+public struct ProbabilisticPruningPass: Pass {
+    public static let name = "prune-probabilistic"
+    public static let summary = "keep the rank and entries that matter under one global parameter budget, learned by policy gradient"
+    public static let options = [
+        PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected matrices' parameters to keep"),
+        PassOption(
+            "mode", .choice(["learned", "scores", "published"]), default: "learned",
+            "learned: layer weights by policy gradient over priced units; scores: the priced units alone; published: one Bernoulli variable a unit"),
+        PassOption(
+            "refit", .choice(["auto", "none", "values", "solve"]), default: "auto",
+            "none: values of the pools; values: S = W − L on the support; solve: support and values against the layer's inputs; auto: none for published, else solve"),
+        PassOption("batch", .integer(1...4096), default: "8", "calibration sequences a step"),
+        PassOption("steps", .integer(0...100_000), default: "120", "steps of mode=learned"),
+        PassOption("sigma", .number(0.001...4, allowsAuto: false), default: "0.25", "spread of the samples of mode=learned"),
+        PassOption("passes", .integer(1...1000), default: "3", "passes over the calibration set of mode=published"),
+        PassOption("window", .integer(1...1000), default: "5", "losses in the moving average of mode=published"),
+        PassOption("rate", .number(0...10, allowsAuto: false), default: "0.05", "learning rate"),
+        PassOption("dtype", .choice(["auto", "f16", "bf16", "f32"]), default: "auto", "how U, V and S are kept; auto is f16 where its range allows"),
+        TensorSelection.option,
+    ]
+
+    let keep: Double
+    let mode: String
+    let refit: String
+    let batch: Int
+    let steps: Int
+    let sigma: Double
+    let passes: Int
+    let window: Int
+    let rate: Double
+    let dtype: DType?
+    let selection: TensorSelection
+
+    public init(_ options: PassOptions) throws {
+        keep = options.number("keep")
+        mode = options.word("mode")
+        let chosen = options.word("refit")
+        refit = chosen == "auto" ? (options.word("mode") == "published" ? "none" : "solve") : chosen
+        batch = options.integer("batch")
+        steps = options.integer("steps")
+        sigma = options.number("sigma")
+        passes = options.integer("passes")
+        window = options.integer("window")
+        rate = options.number("rate")
+        dtype = DType(name: options.word("dtype"))
+        selection = TensorSelection(options)
+        guard keep > 0 else { throw PassError(.usage, pass: Self.name, "keep=0 leaves nothing of the model") }
+    }
+
+    public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
+        var report = PassReport(pass: Self.name)
+        let (selected, leftAlone) = try selection.split(graph, pass: Self.name)
+        report.leftAlone = leftAlone
+        let calibration = try context.requireCalibration(for: Self.name)
+        let weights = try selected.map { tensor -> Matrix in
+            guard let original = context.original[tensor.name] else {
+                throw PassError(.unsupported, pass: Self.name, "'\(tensor.name)' is not in the original model")
+            }
+            return try original.finiteMatrix()
+        }
+        let total = selected.reduce(0) { $0 + $1.shape.elementCount }
+        let budget = Int((keep * Double(total)).rounded(.down))
+        let run = PruningRun(
+            pass: self, tensors: selected, weights: weights, budget: budget, calibration: calibration, context: context)
+        let results = try mode == "published" ? run.published(&report) : run.priced(&report)
+
+        let entries = try context.execution.parallelMap(selected.count) { index in
+            let stored = try results[index].payload(dtype ?? results[index].smallestDType)
+            let reference = Tensor(
+                name: selected[index].name, shape: selected[index].shape, dtype: selected[index].dtype,
+                payload: context.original[selected[index].name]?.payload ?? selected[index].payload)
+            let entry = try TensorReport(comparing: reference, with: stored, [
+                Measurement(name: "rank", value: Double(stored.rank)),
+                Measurement(name: "density", value: stored.density ?? 0),
+            ])
+            return (stored, entry)
+        }
+        for (payload, entry) in entries {
+            try graph.setPayload(payload, of: entry.name)
+            report.tensors.append(entry)
+        }
+        try finish(&report, graph, budget: budget, total: total, calibration)
+        return report
+    }
+
+    /// The loss of what is stored, and the check that the budget was kept.
+    private func finish(
+        _ report: inout PassReport, _ graph: TensorGraph, budget: Int, total: Int, _ calibration: any CalibrationProvider
+    ) throws {
+        let kept = report.tensors.reduce(0) { $0 + $1.parametersAfter }
+        guard kept <= budget else {
+            throw PassError(.unsupported, pass: Self.name, "kept \(kept) parameters, the budget is \(budget)")
+        }
+        let stored = try Dictionary(uniqueKeysWithValues: report.tensors.map { entry in
+            (entry.name, try graph[entry.name]?.payload.densifiedMatrix() ?? Matrix(zeros: 0, 0))
+        })
+        let losses = try calibration.losses(sequences: Array(0..<calibration.sequenceCount), replacing: stored)
+        report.measure("loss.final", losses.reduce(0, +) / Double(losses.count))
+        report.measure("budget", Double(budget))
+        report.measure("parameters.kept", Double(kept))
+        report.measure("parameters.of", Double(total))
+        report.notes.append(summary(report))
+    }
+
+    /// The calibration losses in one line, so that a learned allocation that does not pay is seen.
+    private func summary(_ report: PassReport) -> String {
+        let losses = report.measurements.filter { $0.name.hasPrefix("loss.") }
+        return "calibration loss: " + losses.map { "\($0.name.dropFirst(5)) \(rounded($0.value))" }.joined(separator: ", ")
+    }
+}

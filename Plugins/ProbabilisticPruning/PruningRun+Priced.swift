@@ -1,0 +1,109 @@
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+extension PruningRun {
+    /// Units priced by the output error they save for a parameter, layers weighed by what an output error costs in loss: measured
+    /// (mode=scores), then learned by policy gradient (mode=learned).
+    func priced(_ report: inout PassReport) throws -> [PruningResult] {
+        let layers = try candidates()
+        let allocation = SharedAllocation(layers: layers, budget: budget)
+        guard allocation.entryBudget > 0 else {
+            throw PassError(.usage, pass: ProbabilisticPruningPass.name, "keep=\(pass.keep) leaves no parameter to keep")
+        }
+        let (learning, heldBack) = split()
+        let measured = try Sensitivity(allocation: allocation, density: pass.keep).logWeights(
+            calibration, sequences: Array(learning.prefix(2 * pass.batch)), context.execution)
+        func lossOf(_ logWeights: [Double], _ sequences: [Int]) throws -> Double {
+            try loss(try allocation.weights(allocation.counts(logWeights: logWeights), context.execution), sequences)
+        }
+        report.measure("loss.dense", try loss([:]))
+        report.measure("loss.magnitude", try magnitudeLoss())
+        report.measure("loss.scores", try lossOf(measured, allSequences))
+        var chosen = measured
+        if pass.mode == "learned", pass.steps > 0 {
+            let policy = LayerPolicy(
+                allocation: allocation, steps: pass.steps, batch: pass.batch, rate: pass.rate, sigma: pass.sigma)
+            let outcome = try policy.learn(
+                from: measured, calibration, sequences: learning, seed: context.seed, context.execution)
+            report.curves.append(Curve(name: "loss of each step", values: outcome.losses))
+            report.measure("loss.learned", try lossOf(outcome.logWeights, allSequences))
+            let before = try lossOf(measured, heldBack)
+            let after = try lossOf(outcome.logWeights, heldBack)
+            report.measure("heldBack.scores", before)
+            report.measure("heldBack.learned", after)
+            if after <= before {
+                chosen = outcome.logWeights
+            } else {
+                report.notes.append("what was learned is worse than the scores alone on the held-back sequences and was not used")
+            }
+        }
+        return try solve(layers, allocation.counts(logWeights: chosen))
+    }
+
+    /// A quarter of the sequences, evenly spaced, is held back from learning when there are enough.
+    private func split() -> (learning: [Int], heldBack: [Int]) {
+        let heldBack = allSequences.filter { $0 % 4 == 3 }
+        guard heldBack.count >= 2 else { return (allSequences, allSequences) }
+        return (allSequences.filter { $0 % 4 != 3 }, heldBack)
+    }
+
+    /// The layers with the rank that pays and priced entries.
+    private func candidates() throws -> [LayerCandidate] {
+        var layers = [LayerCandidate?](repeating: nil, count: tensors.count)
+        context.execution.progress.begin("pricing", total: tensors.count, unit: "layers")
+        defer { context.execution.progress.end() }
+        try layers.withUnsafeMutableBufferPointer { buffer in
+            let slots = buffer
+            try forEachSecondMoment { index, h in
+                let share = Int(pass.keep * Double(weights[index].elements.count))
+                let rank = RankChoice(budget: share)
+                let lowRank = try rank.choose(
+                    weights[index], candidates: try rightSingularVectors(of: tensors[index]), secondMoment: h,
+                    context.execution.cancellation)
+                slots[index] = LayerCandidate(
+                    name: tensors[index].name, weight: weights[index], inputPower: (0..<h.rows).map { h[$0, $0] }, lowRank: lowRank)
+                context.execution.progress.advance(by: 1, remark: tensors[index].name)
+            }
+        }
+        return layers.compactMap { $0 }
+    }
+
+    /// The right singular vectors of the tensor's low-rank term, [k, n]; none when nothing decomposed it.
+    private func rightSingularVectors(of tensor: Tensor) throws -> Matrix {
+        for term in tensor.payload.terms {
+            if case .lowRank(let factors) = term { return try factors.triplets().vTransposed }
+        }
+        return Matrix(zeros: 0, tensor.shape.columns)
+    }
+
+    /// The values of the chosen ranks and counts.
+    private func solve(_ layers: [LayerCandidate], _ counts: [Int]) throws -> [PruningResult] {
+        var results = try context.execution.parallelMap(layers.count) { index -> PruningResult in
+            let layer = layers[index]
+            let threshold = layer.threshold(keeping: counts[index])
+            var sparse = layer.residual
+            var left = counts[index]
+            // Ties at the threshold are kept in order until the count is reached.
+            for position in layer.scores.indices {
+                if layer.scores[position] < threshold || left == 0 { sparse.elements[position] = 0 } else { left -= 1 }
+            }
+            let factors = try layer.lowRank.rank == 0 ? nil : LowRankTensor(layer.lowRank, dtype: .f32)
+            let lowRank = try factors.map { (u: try $0.u.densifiedMatrix(), v: try $0.v.densifiedMatrix()) }
+            return PruningResult(name: layer.name, lowRank: lowRank, sparse: sparse)
+        }
+        guard pass.refit == "solve" else { return results }
+        context.execution.progress.begin("refit", total: layers.count, unit: "layers")
+        defer { context.execution.progress.end() }
+        try results.withUnsafeMutableBufferPointer { buffer in
+            let slots = buffer
+            try forEachSecondMoment { index, h in
+                let solution = try LayerSolver(secondMoment: h).solve(
+                    weights[index], lowRank: layers[index].lowRank, entries: counts[index], context.execution.cancellation)
+                slots[index] = PruningResult(name: layers[index].name, lowRank: solution.lowRank, sparse: solution.sparse)
+                context.execution.progress.advance(by: 1, remark: layers[index].name)
+            }
+        }
+        return results
+    }
+}

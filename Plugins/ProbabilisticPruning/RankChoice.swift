@@ -1,0 +1,76 @@
+import Execution
+import LinearAlgebra
+
+/// Decides how much of a layer's budget goes to rank-one terms of its RPCA low-rank part: only what they prove to be worth.
+///
+/// Terms are ordered by the output energy they carry, ‖W v‖²-weighted: (vᵀHv)·‖Wv‖². For a few ranks the output error that is left
+/// when the rest of the budget goes to the best entries is compared; a rank that looks better than none is solved for real before
+/// it is believed.
+struct RankChoice {
+    /// The layer's share of the budget, in parameters.
+    let budget: Int
+
+    /// - Parameters:
+    ///   - candidates: right singular vectors as rows [k, n], orthonormal.
+    /// - Returns: the terms to keep as factors of their best fit to W, possibly none.
+    func choose(_ weight: Matrix, candidates: Matrix, secondMoment h: Matrix, _ cancellation: Cancellation) throws -> SingularTriplets {
+        let none = SingularTriplets(u: Matrix(zeros: weight.rows, 0), singularValues: [], vTransposed: Matrix(zeros: 0, weight.columns))
+        let cost = weight.rows + weight.columns
+        let most = min(budget / (2 * cost), candidates.rows)
+        guard most >= 1 else { return none }
+        let power = (0..<h.rows).map { h[$0, $0] }
+        let ordered = order(candidates, weight, h)
+        func error(_ triplets: SingularTriplets) -> Double {
+            LayerCandidate(name: "", weight: weight, inputPower: power, lowRank: triplets)
+                .outputError(keeping: budget - triplets.rank * cost)
+        }
+        var best = none
+        var bestError = error(none)
+        var rank = 1
+        while rank <= most {
+            try cancellation.check()
+            let triplets = fit(weight, ordered.rows(0..<rank))
+            let found = error(triplets)
+            if found < bestError { (best, bestError) = (triplets, found) }
+            rank *= 2
+        }
+        guard best.rank > 0 else { return none }
+        let solver = try LayerSolver(secondMoment: h)
+        let with = try solver.solve(weight, lowRank: best, entries: budget - best.rank * cost, cancellation)
+        let without = try solver.solve(weight, lowRank: none, entries: budget, cancellation)
+        return with.outputError < without.outputError ? best : none
+    }
+
+    /// The candidates by falling output energy.
+    private func order(_ candidates: Matrix, _ weight: Matrix, _ h: Matrix) -> Matrix {
+        let hv = candidates.times(h)  // [k, n]
+        let wv = weight.times(candidates, otherAs: .transposed)  // [m, k]
+        let energies = (0..<candidates.rows).map { k -> Double in
+            var inputs = 0.0
+            for j in 0..<candidates.columns { inputs += Double(candidates[k, j]) * Double(hv[k, j]) }
+            var outputs = 0.0
+            for i in 0..<wv.rows { outputs += Double(wv[i, k]) * Double(wv[i, k]) }
+            return inputs * outputs
+        }
+        let sorted = energies.indices.sorted { energies[$0] != energies[$1] ? energies[$0] > energies[$1] : $0 < $1 }
+        return Matrix(rows: candidates.rows, columns: candidates.columns) { out in
+            for (slot, k) in sorted.enumerated() {
+                for j in 0..<candidates.columns { out[slot * candidates.columns + j] = candidates[k, j] }
+            }
+        }
+    }
+
+    /// The best fit of W on the span of some orthonormal rows: (W Vᵀ) V, as triplets with unit singular vectors on both sides.
+    private func fit(_ weight: Matrix, _ v: Matrix) -> SingularTriplets {
+        var u = weight.times(v, otherAs: .transposed)  // [m, r]
+        var values: [Float] = []
+        for k in 0..<v.rows {
+            var squares = 0.0
+            for i in 0..<u.rows { squares += Double(u[i, k]) * Double(u[i, k]) }
+            let length = squares.squareRoot()
+            values.append(Float(length))
+            for i in 0..<u.rows where length > 0 { u[i, k] = Float(Double(u[i, k]) / length) }
+        }
+        return SingularTriplets(u: u, singularValues: values, vTransposed: v)
+    }
+}

@@ -1,0 +1,49 @@
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+/// Splits each selected matrix into a low-rank and a sparse part by robust PCA: stage 1 of CAP (arXiv 2505.03801, section 3.1).
+///
+/// The result holds U = Q√Σ and V = √ΣPᵀ of the low-rank part, so that singular value i is ‖uᵢ‖² = ‖vᵢ‖², and the non-zeros of
+/// the sparse part. It is a pool of candidates, larger than the matrix it came from; pruning makes it small.
+public struct RPCAPass: TensorPass {
+    public static let name = "rpca"
+    public static let summary = "robust PCA by ADMM: every matrix as low-rank + sparse"
+    public static let options = [
+        PassOption("lambda", .number(0...Double.infinity, allowsAuto: true), default: "auto", "weight of the sparse part; auto is 1/√max(m,n)"),
+        PassOption("mu", .number(0...Double.infinity, allowsAuto: true), default: "auto", "penalty of the constraint; auto is mn/(4‖W‖₁)"),
+        PassOption("iterations", .integer(1...100_000), default: "10", "most ADMM steps"),
+        PassOption("tolerance", .number(0...1, allowsAuto: false), default: "1e-7", "relative residual to stop at"),
+        PassOption("dtype", .choice(["f32", "f16", "bf16"]), default: "f32", "how U, V and the values of S are kept"),
+        TensorSelection.option,
+    ]
+
+    public let selection: TensorSelection
+    private let algorithm: RobustPCA
+    private let dtype: DType
+
+    public init(_ options: PassOptions) throws {
+        selection = TensorSelection(options)
+        for name in ["lambda", "mu"] where options.automaticNumber(name) == 0 {
+            throw PassError(.usage, pass: RPCAPass.name, "\(name)=0 makes the problem degenerate")
+        }
+        algorithm = RobustPCA(
+            lambda: options.automaticNumber("lambda"), mu: options.automaticNumber("mu"),
+            iterations: options.integer("iterations"), tolerance: options.number("tolerance"))
+        dtype = DType(name: options.word("dtype")) ?? .f32
+    }
+
+    public func transform(_ tensor: Tensor, _ context: PassContext) throws -> (payload: Payload, measurements: [Measurement]) {
+        let w = try tensor.finiteMatrix()
+        let result = try algorithm.decompose(w, cancellation: context.execution.cancellation)
+        let sparse = try SparseTensor(nonZerosOf: result.sparse, dtype: dtype)
+        let payload = Payload.composite([try .lowRank(LowRankTensor(result.lowRank, dtype: dtype)), .sparse(sparse)])
+        return (payload, [
+            Measurement(name: "rank", value: Double(result.lowRank.rank)),
+            Measurement(name: "density", value: payload.density ?? 0),
+            Measurement(name: "residual", value: result.residual),
+            Measurement(name: "objective", value: result.objective),
+            Measurement(name: "steps", value: Double(result.steps)),
+        ])
+    }
+}

@@ -1,0 +1,103 @@
+import CKernels
+import Execution
+import LinearAlgebra
+
+/// Robust principal component analysis by ADMM: min ‖L‖* + λ‖S‖₁ subject to L + S = W (Candès, Li, Ma, Wright 2011).
+///
+/// Each step, with the multiplier Y and the penalty μ fixed:
+/// L ← SVT(W − S + Y/μ, 1/μ); S ← soft(W − L + Y/μ, λ/μ); Y ← Y + μ(W − L − S).
+/// A step costs one SVD of W's shape, about 4mn·min(m, n) to 22mn·min(m, n) operations, and five passes over mn floats.
+public struct RobustPCA {
+    /// Weight of ‖S‖₁; nil for 1/√max(m, n).
+    public var lambda: Double?
+    /// Penalty; nil for mn / (4‖W‖₁).
+    public var mu: Double?
+    /// Most steps.
+    public var iterations: Int
+    /// Stops when ‖W − L − S‖_F ≤ tolerance · ‖W‖_F.
+    public var tolerance: Double
+
+    public init(lambda: Double? = nil, mu: Double? = nil, iterations: Int, tolerance: Double) {
+        self.lambda = lambda
+        self.mu = mu
+        self.iterations = iterations
+        self.tolerance = tolerance
+    }
+
+    /// What W was split into.
+    public struct Decomposition {
+        public let lowRank: SingularTriplets
+        public let sparse: Matrix
+        public let steps: Int
+        /// ‖W − L − S‖_F / ‖W‖_F.
+        public let residual: Double
+        /// ‖L‖* + λ‖S‖₁.
+        public let objective: Double
+    }
+
+    /// Splits `w` [m, n].
+    ///
+    /// - Throws: `LinearAlgebraError` when an SVD does not converge, `Cancelled`.
+    public func decompose(_ w: Matrix, cancellation: Cancellation = Cancellation()) throws -> Decomposition {
+        let lambda = Float(self.lambda ?? 1 / Double(max(w.rows, w.columns, 1)).squareRoot())
+        let norm = w.frobeniusNorm
+        guard norm > 0 else {
+            let none = SingularTriplets(u: Matrix(zeros: w.rows, 0), singularValues: [], vTransposed: Matrix(zeros: 0, w.columns))
+            return Decomposition(lowRank: none, sparse: w, steps: 0, residual: 0, objective: 0)
+        }
+        let mu = Float(self.mu ?? Double(w.elements.count) / (4 * w.entrywiseL1Norm))
+        var s = Matrix(zeros: w.rows, w.columns)
+        var y = Matrix(zeros: w.rows, w.columns)
+        var work = w
+        var triplets: SingularTriplets
+        var residual: Double
+        var step = 0
+        repeat {
+            try cancellation.check()
+            step += 1
+            combine(&work, w, minus: s, plus: y, over: mu)
+            triplets = try work.singularValueThresholded(by: 1 / mu)
+            let l = triplets.product
+            combine(&work, w, minus: l, plus: y, over: mu)
+            caplet_soft_threshold(work.elements, lambda / mu, &s.elements, s.elements.count)
+            residual = updateMultiplier(&y, w, l, s, mu) / norm
+        } while step < iterations && residual > tolerance
+        let nuclear = triplets.singularValues.reduce(0.0) { $0 + Double($1) }
+        return Decomposition(
+            lowRank: triplets, sparse: s, steps: step, residual: residual,
+            objective: nuclear + Double(lambda) * s.entrywiseL1Norm)
+    }
+
+    /// out ← w − a + y / μ.
+    private func combine(_ out: inout Matrix, _ w: Matrix, minus a: Matrix, plus y: Matrix, over mu: Float) {
+        let inverse = 1 / mu
+        out.elements.withUnsafeMutableBufferPointer { out in
+            w.elements.withUnsafeBufferPointer { w in
+                a.elements.withUnsafeBufferPointer { a in
+                    y.elements.withUnsafeBufferPointer { y in
+                        for i in 0..<out.count { out[i] = w[i] - a[i] + y[i] * inverse }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Y ← Y + μ(W − L − S); returns ‖W − L − S‖_F.
+    private func updateMultiplier(_ y: inout Matrix, _ w: Matrix, _ l: Matrix, _ s: Matrix, _ mu: Float) -> Double {
+        var squares = 0.0
+        y.elements.withUnsafeMutableBufferPointer { y in
+            w.elements.withUnsafeBufferPointer { w in
+                l.elements.withUnsafeBufferPointer { l in
+                    s.elements.withUnsafeBufferPointer { s in
+                        for i in 0..<y.count {
+                            let rest = w[i] - l[i] - s[i]
+                            y[i] += mu * rest
+                            squares += Double(rest) * Double(rest)
+                        }
+                    }
+                }
+            }
+        }
+        return squares.squareRoot()
+    }
+}

@@ -1,0 +1,52 @@
+import Execution
+import Glibc
+import TransformerModel
+
+/// The loss of a model over token sequences.
+public struct Perplexity {
+    /// Mean negative log-likelihood, nats a token.
+    public let meanLoss: Double
+    /// Standard error of `meanLoss`, from the spread between sequences; nil for a single one.
+    public let standardError: Double?
+    /// Tokens scored.
+    public let tokenCount: Int
+
+    /// e^meanLoss, a token-level perplexity.
+    public var value: Double { exp(meanLoss) }
+    /// First-order standard error of `value`.
+    public var valueStandardError: Double? { standardError.map { $0 * value } }
+
+    /// - Parameter sequenceLosses: sum of losses and number of scored tokens of each sequence.
+    public init(sequenceLosses: [(sum: Double, count: Int)]) {
+        let total = sequenceLosses.reduce(0) { $0 + $1.count }
+        let mean = sequenceLosses.reduce(0) { $0 + $1.sum } / Double(max(total, 1))
+        meanLoss = mean
+        tokenCount = total
+        let n = Double(sequenceLosses.count)
+        if sequenceLosses.count > 1 {
+            // A ratio estimator's variance, with sequences as the independent units: tokens of one text are not.
+            let squares = sequenceLosses.reduce(0.0) { $0 + ($1.sum - mean * Double($1.count)) * ($1.sum - mean * Double($1.count)) }
+            standardError = (squares * n / (n - 1)).squareRoot() / Double(max(total, 1))
+        } else {
+            standardError = nil
+        }
+    }
+
+    /// Runs `model` over all sequences, some at a time, with progress in sequences.
+    public init(of model: DecoderModel, over tokens: TokenSequences, _ execution: ExecutionContext) throws {
+        var losses: [(sum: Double, count: Int)] = []
+        execution.progress.begin("evaluate", total: tokens.sequences.count, unit: "sequences")
+        defer { execution.progress.end() }
+        let wave = Perplexity.sequencesAtATime
+        for start in stride(from: 0, to: tokens.sequences.count, by: wave) {
+            let part = Array(tokens.sequences[start..<min(start + wave, tokens.sequences.count)])
+            for sequence in try model.tokenLosses(part, execution) {
+                losses.append((sequence.reduce(0, +), sequence.count))
+            }
+            execution.progress.advance(by: part.count)
+        }
+        self.init(sequenceLosses: losses)
+    }
+
+    static let sequencesAtATime = 16
+}

@@ -1,0 +1,43 @@
+import PassKit
+
+/// Token sequences of one text or file, each scored by itself.
+public struct TokenSequences {
+    public let sequences: [[Int32]]
+
+    public init(_ sequences: [[Int32]]) { self.sequences = sequences }
+
+    /// Tokens that have others before them in their sequence: what a loss is taken over.
+    public var scoredTokenCount: Int { sequences.reduce(0) { $0 + max($1.count - 1, 0) } }
+
+    /// The whole windows of `length` tokens of a token stream, one after the other without overlap; the rest is dropped. A stream
+    /// shorter than one window is one sequence.
+    ///
+    /// - Throws: `CalibrationError.emptyText` for fewer than two tokens.
+    public init(stream: [Int32], windowLength length: Int) throws {
+        guard stream.count >= 2 else { throw CalibrationError.emptyText }
+        if stream.count < length {
+            sequences = [stream]
+            return
+        }
+        sequences = stride(from: 0, through: stream.count - length, by: length).map { Array(stream[$0..<$0 + length]) }
+    }
+
+    /// `count` of the sequences at even distances; all of them when there are no more.
+    public func evenlySpaced(_ count: Int) -> TokenSequences {
+        guard count < sequences.count else { return self }
+        return TokenSequences((0..<count).map { sequences[$0 * sequences.count / count] })
+    }
+}
+
+public enum CalibrationError: Error, CustomStringConvertible {
+    case emptyText
+    case tooFewSequences(found: Int, needed: Int)
+
+    public var description: String {
+        switch self {
+        case .emptyText: return "the text has fewer than two tokens; nothing can be scored"
+        case .tooFewSequences(let found, let needed):
+            return "the calibration text gives \(found) sequences, at least \(needed) are needed"
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import Execution
+import ModelGraph
+
+/// A step that changes a graph: a name, options declared once, and a report of what it did.
+public protocol Pass {
+    /// The name in pipeline text, such as "rpca".
+    static var name: String { get }
+    /// One line on what it does.
+    static var summary: String { get }
+    /// The options it takes, in the order of the help.
+    static var options: [PassOption] { get }
+
+    /// - Throws: `PassError` for values that exclude each other; single values are checked already.
+    init(_ options: PassOptions) throws
+
+    /// Changes `graph` and says what it did.
+    ///
+    /// - Throws: `PassError`, `GraphError`, `Cancelled`; the graph is then not used any more.
+    func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport
+}
+
+/// Why a pass cannot do what it was asked.
+public struct PassError: Error, CustomStringConvertible {
+    public enum Kind: Sendable {
+        /// The request cannot be met or makes no sense.
+        case usage
+        /// The graph holds something that the pass cannot work on.
+        case unsupported
+    }
+
+    public let kind: Kind
+    public let pass: String
+    public let message: String
+
+    public init(_ kind: Kind, pass: String, _ message: String) {
+        self.kind = kind
+        self.pass = pass
+        self.message = message
+    }
+
+    public var description: String { "\(pass): \(message)" }
+}

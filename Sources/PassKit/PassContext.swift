@@ -1,0 +1,55 @@
+import Execution
+import LinearAlgebra
+import ModelGraph
+
+/// What a pass is handed beside the graph.
+public struct PassContext {
+    public let execution: ExecutionContext
+    /// Seed of every random choice; equal seeds give equal results.
+    public let seed: UInt64
+    /// The graph as it was before the first pass: what later passes measure their errors against.
+    public let original: TensorGraph
+    /// The calibration set and the model that runs it; nil when no calibration text was given.
+    public let calibration: (any CalibrationProvider)?
+    /// Called with lines worth showing while the pass runs.
+    public let note: (String) -> Void
+
+    public init(
+        execution: ExecutionContext, seed: UInt64, original: TensorGraph, calibration: (any CalibrationProvider)? = nil,
+        note: @escaping (String) -> Void = { _ in }
+    ) {
+        self.execution = execution
+        self.seed = seed
+        self.original = original
+        self.calibration = calibration
+        self.note = note
+    }
+
+    /// The calibration, for a pass that cannot do without.
+    public func requireCalibration(for pass: String) throws -> any CalibrationProvider {
+        guard let calibration else {
+            throw PassError(.usage, pass: pass, "needs calibration text; give it with --calibration FILE")
+        }
+        return calibration
+    }
+}
+
+/// What passes ask of a calibration set: the loss of candidate weights, and the statistics of the layers' inputs.
+public protocol CalibrationProvider: AnyObject {
+    /// Sequences in the set; they are numbered from 0 and all of the same length.
+    var sequenceCount: Int { get }
+    /// Tokens scored in each sequence.
+    var scoredTokensPerSequence: Int { get }
+
+    /// The mean negative log-likelihood in nats a token of each sequence, with some linear layers' weights replaced; the others
+    /// are the original model's. Forward passes only.
+    ///
+    /// - Parameters:
+    ///   - sequences: which of them, in the order of the result.
+    ///   - weights: matrices [out, in] by tensor name.
+    func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double]
+
+    /// Calls `body` once for each input group of the model, block by block, with the second moment H = XᵀX / N [in, in] of
+    /// the N activations that the original model feeds to the group over the whole set.
+    func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws
+}

@@ -1,0 +1,35 @@
+import Dispatch
+import ModelGraph
+
+/// Runs the passes of a pipeline over a graph, one after the other, and keeps their reports.
+public struct PassManager {
+    private let pipeline: Pipeline
+    private let passes: [any Pass]
+
+    /// - Throws: `PipelineError`, `PassError` when the pipeline names something that is not there.
+    public init(_ pipeline: Pipeline, catalog: PassCatalog) throws {
+        self.pipeline = pipeline
+        passes = try catalog.resolve(pipeline)
+    }
+
+    /// Runs all passes. After each one every tensor is checked for consistency.
+    public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> [PassReport] {
+        var reports: [PassReport] = []
+        for (pass, invocation) in zip(passes, pipeline.invocations) {
+            try context.execution.cancellation.check()
+            let (parameters, bytes) = (graph.parameterCount, graph.byteCount)
+            let start = DispatchTime.now()
+            var report = try pass.run(&graph, context)
+            for tensor in graph.tensors { try tensor.checkInvariants() }
+            report.pass = invocation.description
+            report.seconds = Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) / 1e9
+            (report.parametersBefore, report.bytesBefore) = (parameters, bytes)
+            (report.parametersAfter, report.bytesAfter) = (graph.parameterCount, graph.byteCount)
+            let norm = report.tensors.reduce(0) { $0 + $1.squaredNorm }
+            let error = report.tensors.reduce(0) { $0 + $1.squaredError }
+            report.relativeError = error == 0 ? 0 : (error / norm).squareRoot()
+            reports.append(report)
+        }
+        return reports
+    }
+}

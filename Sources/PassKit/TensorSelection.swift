@@ -1,0 +1,45 @@
+import ModelGraph
+
+/// Which tensors a pass works on: an option of every pass, with one meaning.
+public struct TensorSelection {
+    private let layers: Set<String>
+
+    /// The option `layers`.
+    public static let option = PassOption(
+        "layers", .set(["linear", "embedding", "head", "matrices"]), default: "linear",
+        "the tensors to work on: linear layers of the blocks, embedding, head, or every matrix whatever its role")
+
+    public init(_ options: PassOptions) { layers = options.words("layers") }
+
+    /// The names to work on, in file order, and the others with the reason.
+    ///
+    /// - Throws: `PassError` when nothing is left to work on.
+    public func split(_ graph: TensorGraph, pass: String) throws -> (selected: [Tensor], leftAlone: [LeftAlone]) {
+        var selected: [Tensor] = []
+        var leftAlone: [LeftAlone] = []
+        for tensor in graph.tensors {
+            if let reason = reasonToLeave(tensor) {
+                leftAlone.append(LeftAlone(name: tensor.name, reason: reason))
+            } else {
+                selected.append(tensor)
+            }
+        }
+        guard !selected.isEmpty else {
+            let known = graph.structure.architecture.map { "'\($0)'" } ?? "unknown"
+            throw PassError(
+                .unsupported, pass: pass,
+                "no tensor is selected by layers=\(layers.sorted().joined(separator: "+")) (architecture \(known)); "
+                    + "layers=matrices takes every matrix")
+        }
+        return (selected, leftAlone)
+    }
+
+    private func reasonToLeave(_ tensor: Tensor) -> String? {
+        guard tensor.shape.rank == 2, tensor.shape.elementCount > 0 else { return "\(tensor.role.rawValue), not a matrix" }
+        if layers.contains("matrices") || layers.contains(tensor.role.rawValue) { return nil }
+        switch tensor.role {
+        case .embedding, .head: return "\(tensor.role.rawValue): left alone unless layers= names it"
+        default: return "role \(tensor.role.rawValue) is not among layers=\(layers.sorted().joined(separator: "+"))"
+        }
+    }
+}

@@ -1,0 +1,101 @@
+/// What `normalizer` and `pre_tokenizer` of a `tokenizer.json` do to text, as far as a vocabulary can say it.
+struct TextSplitting {
+    var replacesSpaces = false
+    var composes = false
+    var spacePrefix = Vocabulary.SpacePrefix.never
+    var prefixesSpace = true
+    /// Whether `Metaspace` cuts text before each space.
+    var splitsAtSpaces = false
+    /// Set where the pre-tokenizer is `ByteLevel`.
+    var preTokenizer: PreTokenizer?
+
+    private typealias Reader = TokenizerJSONReader
+
+    init(normalizer: JSONValue?, preTokenizer: JSONValue?) throws {
+        for step in TextSplitting.steps(normalizer, "normalizers") { try normalize(step) }
+        let steps = TextSplitting.steps(preTokenizer, "pretokenizers")
+        if steps.contains(where: { $0["type"]?.string == "ByteLevel" }) {
+            try readByteLevel(steps)
+        } else {
+            for step in steps { try split(step) }
+        }
+    }
+
+    /// The steps of a `Sequence`, or the one step that this is.
+    private static func steps(_ value: JSONValue?, _ key: String) -> [JSONValue] {
+        guard let value else { return [] }
+        return value["type"]?.string == "Sequence" ? value[key]?.array ?? [] : [value]
+    }
+
+    private mutating func normalize(_ step: JSONValue) throws {
+        let type = step["type"]?.string ?? "a normalizer without type"
+        switch type {
+        case "NFC": composes = true
+        case "Prepend" where step["prepend"]?.string == "▁": spacePrefix = .everySegment
+        case "Replace" where step["pattern"]?["String"]?.string == " " && step["content"]?.string == "▁":
+            replacesSpaces = true
+        default: throw Reader.unsupported("normalizer", type)
+        }
+    }
+
+    /// Pre-tokenizers of BPE over characters.
+    private mutating func split(_ step: JSONValue) throws {
+        let type = step["type"]?.string ?? "a pre-tokenizer without type"
+        switch type {
+        case "Metaspace":
+            guard step["replacement"]?.string == "▁" else { throw Reader.unsupported("pre_tokenizer.replacement", "all but ▁") }
+            try readMetaspace(step)
+        case "Split" where step["pattern"]?["String"]?.string == " " && replacesSpaces: break  // no spaces are left
+        default: throw Reader.unsupported("pre_tokenizer", type)
+        }
+    }
+
+    private mutating func readMetaspace(_ step: JSONValue) throws {
+        replacesSpaces = true
+        splitsAtSpaces = step["split"]?.bool ?? true
+        let scheme = step["prepend_scheme"]?.string ?? (step["add_prefix_space"]?.bool == false ? "never" : "always")
+        switch scheme {
+        case "always": spacePrefix = .everySegment
+        case "first": spacePrefix = .firstSegment
+        case "never": return
+        default: throw Reader.malformed("pre_tokenizer.prepend_scheme", "\"\(scheme)\" is none of always, first, never")
+        }
+        prefixesSpace = false
+    }
+
+    private mutating func readByteLevel(_ steps: [JSONValue]) throws {
+        guard !replacesSpaces, spacePrefix == .never else {
+            throw Reader.unsupported("normalizer", "▁ for spaces before a ByteLevel pre-tokenizer")
+        }
+        prefixesSpace = false
+        for step in steps {
+            let type = step["type"]?.string ?? "a pre-tokenizer without type"
+            switch type {
+            case "Split" where preTokenizer == nil: preTokenizer = try pattern(of: step)
+            case "Digits" where preTokenizer == nil && step["individual_digits"]?.bool == true: preTokenizer = .smollm
+            case "ByteLevel":
+                if step["add_prefix_space"]?.bool ?? true { spacePrefix = .everySegment }
+                try finish(usesPattern: step["use_regex"]?.bool ?? true)
+            default: throw Reader.unsupported("pre_tokenizer", type)
+            }
+        }
+    }
+
+    /// Combines what came before `ByteLevel` with the pattern that it applies itself.
+    private mutating func finish(usesPattern: Bool) throws {
+        switch (preTokenizer, usesPattern) {
+        case (nil, true), (.gpt2, _): preTokenizer = .gpt2
+        case (.smollm, true), (.llama3, false), (.qwen2, false): break
+        case (nil, false): throw Reader.unsupported("pre_tokenizer", "ByteLevel without a pattern")
+        default: throw Reader.unsupported("pre_tokenizer", "this sequence of splits")
+        }
+    }
+
+    private func pattern(of step: JSONValue) throws -> PreTokenizer {
+        let pattern = step["pattern"]?["Regex"]?.string ?? step["pattern"]?["String"]?.string ?? ""
+        guard let known = PreTokenizer(splitPattern: pattern), step["invert"]?.bool != true,
+            step["behavior"]?.string == "Isolated"
+        else { throw Reader.unsupported("pre_tokenizer", "the split pattern \(pattern)") }
+        return known
+    }
+}

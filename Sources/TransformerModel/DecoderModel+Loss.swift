@@ -1,0 +1,47 @@
+import CKernels
+import Execution
+import LinearAlgebra
+
+extension DecoderModel {
+    /// Negative log-likelihoods in nats of tokens 1… of each sequence given those before it.
+    ///
+    /// - Parameters:
+    ///   - sequences: token sequences, each scored by itself.
+    ///   - replacements: matrices [out, in] that stand in for linear layers' weights, by tensor name.
+    /// - Returns: for each sequence, one value for each of its tokens but the first.
+    public func tokenLosses(
+        _ sequences: [[Int32]], replacing replacements: [String: Matrix] = [:], _ execution: ExecutionContext
+    ) throws -> [[Double]] {
+        var activations = try embed(sequences)
+        for index in 0..<configuration.blockCount {
+            try execution.cancellation.check()
+            try forward(&activations, through: try block(index, replacing: replacements), execution)
+        }
+        let head = try self.head()
+        let final = activations
+        return try execution.parallelMap(sequences.count) { index in
+            tokenLosses(final.hidden[index], sequences[index], head)
+        }
+    }
+
+    /// Logits are made for some positions at a time: of a large vocabulary those of all would be the largest buffer.
+    private func tokenLosses(_ hidden: [Float], _ tokens: [Int32], _ head: LinearOperator) -> [Double] {
+        let (width, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
+        let chunk = max(1, min(256, (1 << 22) / vocabulary))
+        var losses: [Double] = []
+        losses.reserveCapacity(max(tokens.count - 1, 0))
+        for start in stride(from: 0, to: tokens.count - 1, by: chunk) {
+            let count = min(chunk, tokens.count - 1 - start)
+            let part = Array(hidden[start * width..<(start + count) * width])
+            let logits = self.logits(part, tokens: count, head: head)
+            logits.withUnsafeBufferPointer { logits in
+                for row in 0..<count {
+                    let base = logits.baseAddress! + row * vocabulary
+                    let target = Int(tokens[start + row + 1])
+                    losses.append(caplet_log_sum_exp(base, vocabulary) - Double(base[target]))
+                }
+            }
+        }
+        return losses
+    }
+}

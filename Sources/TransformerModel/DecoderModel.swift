@@ -1,0 +1,151 @@
+import Architectures
+import CKernels
+import Execution
+import LinearAlgebra
+import ModelGraph
+
+/// A decoder-only language model that runs a graph, dense or composite, in float32.
+///
+/// Blocks are the outer loop and sequences the inner one, so that of a model too large for memory only one block's weights are
+/// there at a time. Sequences run side by side, each on one thread: results do not depend on the number of threads.
+public final class DecoderModel {
+    public let configuration: ModelConfiguration
+    private let source: WeightSource
+    private let pool: RunStatePool
+    /// Weights kept between calls; nil when the model is too large for that.
+    private let resident: [BlockWeights]?
+    private let residentHead: LinearOperator?
+    private let finalNorm: [Float]
+
+    /// Weights of all blocks and the head are kept as floats when they take at most this many bytes.
+    public static let residentLimit = 2 << 30
+
+    /// - Throws: `ModelError` when the architecture is unknown, a tensor is missing or has a shape that the configuration does
+    ///   not allow; `ConfigurationError`; `GraphError` for weights that cannot be computed with.
+    public init(_ graph: TensorGraph) throws {
+        guard let configuration = try graph.configuration() else {
+            throw ModelError.unknownArchitecture(graph.metadata["general.architecture"]?.string.map { "'\($0)'" } ?? "unknown")
+        }
+        guard configuration.unsupportedFeatures.isEmpty else {
+            throw ModelError.unsupportedFeatures(configuration.unsupportedFeatures)
+        }
+        self.configuration = configuration
+        source = WeightSource(graph: graph, configuration: configuration)
+        pool = RunStatePool(configuration)
+        finalNorm = try source.vector("model.norm.weight", configuration.hiddenSize)
+        let parameters = graph.tensors.reduce(0) { $0 + $1.shape.elementCount }
+        if parameters <= DecoderModel.residentLimit / 4 {
+            let source = source
+            resident = try (0..<configuration.blockCount).map { try source.block($0, [:]) }
+            residentHead = try source.linear("lm_head.weight", configuration.vocabularySize, configuration.hiddenSize, [:])
+        } else {
+            resident = nil
+            residentHead = nil
+        }
+    }
+
+    /// The hidden states of some sequences, advanced block by block.
+    public struct Activations {
+        /// One [tokens, hidden] matrix a sequence.
+        public var hidden: [[Float]]
+        public let tokenCounts: [Int]
+
+        /// Those of some of the sequences.
+        public subscript(range: Range<Int>) -> Activations {
+            get { Activations(hidden: Array(hidden[range]), tokenCounts: Array(tokenCounts[range])) }
+            set { hidden.replaceSubrange(range, with: newValue.hidden) }
+        }
+    }
+
+    /// Looks up the embeddings of token sequences.
+    ///
+    /// - Throws: `ModelError.badToken` for a token outside the vocabulary.
+    public func embed(_ sequences: [[Int32]]) throws -> Activations {
+        let c = configuration
+        let embedding = try source.tensor("model.embed_tokens.weight", [c.vocabularySize, c.hiddenSize])
+        let table = try embedding.payload.rowReader()
+        let hidden = try sequences.map { tokens in
+            var rows = [Float](repeating: 0, count: tokens.count * c.hiddenSize)
+            try rows.withUnsafeMutableBufferPointer { rows in
+                for (position, token) in tokens.enumerated() {
+                    guard token >= 0, Int(token) < c.vocabularySize else {
+                        throw ModelError.badToken(token, vocabularySize: c.vocabularySize)
+                    }
+                    try table(Int(token), UnsafeMutableBufferPointer(rebasing: rows[position * c.hiddenSize..<(position + 1) * c.hiddenSize]))
+                }
+            }
+            return rows
+        }
+        guard hidden.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw GraphError.notFinite("tensor '\(embedding.name)'") }
+        return Activations(hidden: hidden, tokenCounts: sequences.map(\.count))
+    }
+
+    /// The weights of one block, with some linear layers replaced by matrices of the same shape.
+    public func block(_ index: Int, replacing replacements: [String: Matrix] = [:]) throws -> BlockWeights {
+        guard let resident else { return try source.block(index, replacements) }
+        var block = resident[index]
+        let prefix = "model.layers.\(index)."
+        let slots: [(String, WritableKeyPath<BlockWeights, LinearOperator>)] = [
+            ("self_attn.q_proj.weight", \.query), ("self_attn.k_proj.weight", \.key), ("self_attn.v_proj.weight", \.value),
+            ("self_attn.o_proj.weight", \.attentionOutput), ("mlp.gate_proj.weight", \.gate), ("mlp.up_proj.weight", \.up),
+            ("mlp.down_proj.weight", \.down),
+        ]
+        for (name, slot) in slots {
+            guard let matrix = replacements[prefix + name] else { continue }
+            let old = block[keyPath: slot]
+            block[keyPath: slot] = try source.linear(prefix + name, old.outputSize, old.inputSize, [prefix + name: matrix])
+        }
+        return block
+    }
+
+    /// Runs one block on all sequences.
+    ///
+    /// - Parameter observer: called on the sequence's thread with its index and the inputs of each group of linear layers.
+    public func forward(
+        _ activations: inout Activations, through weights: BlockWeights, _ execution: ExecutionContext,
+        observer: ((Int, BlockInput, UnsafeBufferPointer<Float>, Int) -> Void)? = nil
+    ) throws {
+        let c = configuration
+        let counts = activations.tokenCounts
+        let rotary = RotaryEmbedding(headSize: c.headSize, theta: c.ropeTheta, positions: counts.max() ?? 0)
+        try activations.hidden.withUnsafeMutableBufferPointer { hidden in
+            let slots = hidden
+            try execution.parallelFor(counts.count) { index in
+                pool.withState(tokens: counts[index]) { state in
+                    slots[index].withUnsafeMutableBufferPointer { rows in
+                        guard let base = rows.baseAddress, counts[index] > 0 else { return }
+                        let sequenceObserver = observer.map { observe in
+                            { (input: BlockInput, values: UnsafeBufferPointer<Float>, width: Int) in observe(index, input, values, width) }
+                        }
+                        weights.forward(base, tokens: counts[index], c, rotary, state, observer: sequenceObserver)
+                    }
+                }
+            }
+        }
+    }
+
+    /// The logits [tokens, vocabulary] of one sequence's final hidden states.
+    public func logits(_ hidden: [Float], tokens: Int, head: LinearOperator) -> [Float] {
+        let c = configuration
+        var normalised = [Float](repeating: 0, count: hidden.count)
+        caplet_rms_norm(hidden, finalNorm, Float(c.normEpsilon), &normalised, tokens, c.hiddenSize)
+        let count = tokens * c.vocabularySize
+        return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
+            if count > 0 { head.apply(to: normalised, tokens: tokens, into: buffer.baseAddress!) }
+            initialized = count
+        }
+    }
+
+    /// The output head: a weight of its own, or the embedding that it is tied to.
+    public func head() throws -> LinearOperator {
+        if let residentHead { return residentHead }
+        return try source.linear("lm_head.weight", configuration.vocabularySize, configuration.hiddenSize, [:])
+    }
+
+    /// The logits of every position of one sequence, [tokens, vocabulary].
+    public func logits(of tokens: [Int32], _ execution: ExecutionContext = ExecutionContext(threads: 1)) throws -> [Float] {
+        var activations = try embed([tokens])
+        for index in 0..<configuration.blockCount { try forward(&activations, through: try block(index), execution) }
+        return logits(activations.hidden[0], tokens: tokens.count, head: try head())
+    }
+}

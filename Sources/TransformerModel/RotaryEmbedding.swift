@@ -1,0 +1,50 @@
+import Glibc
+
+/// Rotary position embedding: component pairs (i, i + d/2) of a head of size d turn by position · θ^(−2i/d) (Su et al. 2021,
+/// in the half-split layout of Hugging Face checkpoints).
+public struct RotaryEmbedding {
+    let headSize: Int
+    /// [positions, headSize / 2] each.
+    private let cosines: [Float]
+    private let sines: [Float]
+
+    public init(headSize: Int, theta: Double, positions: Int) {
+        self.headSize = headSize
+        let half = headSize / 2
+        var cosines: [Float] = []
+        var sines: [Float] = []
+        cosines.reserveCapacity(positions * half)
+        sines.reserveCapacity(positions * half)
+        // Frequencies and angles in float, as the reference implementations have them.
+        let frequencies = (0..<half).map { Float(1) / Float(pow(theta, Double(2 * $0) / Double(headSize))) }
+        for position in 0..<positions {
+            for frequency in frequencies {
+                let angle = Float(position) * frequency
+                cosines.append(cosf(angle))
+                sines.append(sinf(angle))
+            }
+        }
+        self.cosines = cosines
+        self.sines = sines
+    }
+
+    /// Turns all heads of `vectors` [tokens, heads × headSize] in place; token t is at position t.
+    func rotate(_ vectors: UnsafeMutablePointer<Float>, tokens: Int, heads: Int) {
+        let half = headSize / 2
+        cosines.withUnsafeBufferPointer { cosines in
+            sines.withUnsafeBufferPointer { sines in
+                for token in 0..<tokens {
+                    for head in 0..<heads {
+                        let x = vectors + (token * heads + head) * headSize
+                        for i in 0..<half {
+                            let (c, s) = (cosines[token * half + i], sines[token * half + i])
+                            let (a, b) = (x[i], x[i + half])
+                            x[i] = a * c - b * s
+                            x[i + half] = b * c + a * s
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
