@@ -45,7 +45,10 @@ let package = Package(
         target("ProbabilisticPruning", ["CKernels", "PassKit"], path: "Plugins/ProbabilisticPruning"),
         target("SafetensorsFormat", ["FormatKit"], path: "formats/safetensors", exclude: ["SPEC.md"]),
         target("NPYFormat", ["FormatKit", "CZlib"], path: "formats/npy", exclude: ["SPEC.md"]),
+        target(
+            "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "Tokenization"], path: "formats/gguf", exclude: ["SPEC.md"]),
         target("TestSupport", ["FormatKit"], path: "Tests/TestSupport"),
+        test("GGUFFormatTests", ["Architectures", "GGUFFormat", "SafetensorsFormat", "TestSupport"]),
         test("NPYFormatTests", ["NPYFormat", "TestSupport"]),
         test("SafetensorsFormatTests", ["SafetensorsFormat", "TestSupport"]),
         target("Tokenization", []),
