@@ -20,7 +20,9 @@ func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
 
 let package = Package(
     name: "caplet",
-    products: [],
+    products: [
+        .executable(name: "caplet", targets: ["CommandLineTool"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -34,10 +36,10 @@ let package = Package(
         target("Execution", []),
         target("LinearAlgebra", ["COpenBLAS", "CKernels"]),
         target("ModelGraph", ["CKernels", "LinearAlgebra"]),
-        target("FormatKit", ["Execution", "ModelGraph"]),
+        target("FormatKit", ["CXXHash", "Execution", "ModelGraph"]),
         target("Architectures", ["FormatKit", "ModelGraph"]),
         target("PassKit", ["Execution", "LinearAlgebra", "ModelGraph"]),
-        target("TransformerModel", ["Architectures", "CKernels", "Execution", "LinearAlgebra", "ModelGraph"]),
+        target("TransformerModel", ["Architectures", "CKernels", "Execution", "LinearAlgebra", "ModelGraph", "Tokenization"]),
         target("Calibration", ["PassKit", "TransformerModel"]),
         target("RPCA", ["CKernels", "PassKit"], path: "Plugins/RPCA"),
         target("MagnitudePruning", ["PassKit"], path: "Plugins/MagnitudePruning"),
@@ -52,6 +54,16 @@ let package = Package(
         test("NPYFormatTests", ["NPYFormat", "TestSupport"]),
         test("SafetensorsFormatTests", ["SafetensorsFormat", "TestSupport"]),
         target("Tokenization", []),
+        target(
+            "BuiltIns",
+            ["FormatKit", "PassKit", "SafetensorsFormat", "RPCA", "ProbabilisticPruning", "MagnitudePruning", "PostTrainingQuantization"]),
+        .executableTarget(
+            name: "CommandLineTool",
+            dependencies: [
+                "BuiltIns", "Calibration", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: [.swiftLanguageMode(.v5)]),
         test("TokenizationTests", ["Tokenization"]),
     ]
 )

@@ -1,0 +1,22 @@
+import MagnitudePruning
+import PassKit
+import PostTrainingQuantization
+import ProbabilisticPruning
+import RPCA
+import SafetensorsFormat
+
+extension Registry {
+    /// Everything that comes with Caplet. A new format or pass is one line here.
+    public static var builtIn: Registry {
+        Registry(
+            formats: [
+                SafetensorsFormat(),
+            ],
+            passes: PassCatalog([
+                RPCAPass.self,
+                ProbabilisticPruningPass.self,
+                MagnitudePass.self,
+                QuantizePass.self,
+            ]))
+    }
+}
