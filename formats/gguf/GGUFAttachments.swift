@@ -31,10 +31,14 @@ enum GGUFAttachments {
         }
     }
 
-    /// A key and value for a file.
-    static func entry(_ attachment: Attachment) -> (key: String, value: MetadataValue) {
+    /// A key and value for a file; nil for one that is too large or has no plain name.
+    static func entry(_ attachment: Attachment) -> (key: String, value: MetadataValue)? {
+        guard FileName.isPlain(attachment.name) else { return nil }
         let key = prefix + attachment.name
-        if let text = String(validating: attachment.bytes, as: UTF8.self) { return (key, .string(text)) }
+        if let text = String(validating: attachment.bytes, as: UTF8.self) {
+            return text.utf8.count <= GGUFMetadataCoding.maximumStringBytes ? (key, .string(text)) : nil
+        }
+        guard attachment.bytes.count <= GGUFMetadataCoding.maximumArrayCount else { return nil }
         return (key, .array(.uint8, attachment.bytes.map(MetadataValue.uint8)))
     }
 

@@ -5,7 +5,7 @@ import ModelGraph
 enum GGUFMetadataCoding {
     static let maximumKeyBytes = 0xFFFF
     static let maximumStringBytes = 1 << 28
-    static let maximumArrayCount = 1 << 26
+    static let maximumArrayCount = 1 << 24
 
     /// One key and its value.
     static func read(_ reader: inout ByteReader) throws -> (key: String, value: MetadataValue) {

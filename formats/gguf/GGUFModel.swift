@@ -8,6 +8,8 @@ struct GGUFModel {
     let naming: GGUFNaming?
     private(set) var warnings: [String] = []
     private let graph: TensorGraph
+    /// The attachments as keys of our own.
+    private var files: [(key: String, value: MetadataValue)] = []
     private static let architectureKey = "general.architecture"
     private static let fileTypeKey = "general.file_type"
 
@@ -32,6 +34,14 @@ struct GGUFModel {
         }
         let known = naming.map { Tie(name: $0.family.head, target: $0.family.embedding) }
         for tie in graph.ties where tie != known { warnings.append("gguf cannot tie '\(tie.name)' to '\(tie.target)'; the tie is lost") }
+        let made = madeFiles
+        for attachment in graph.attachments where made[attachment.name] != attachment.bytes {
+            if let entry = GGUFAttachments.entry(attachment) {
+                files.append(entry)
+            } else {
+                warnings.append("the file '\(attachment.name)' of \(attachment.bytes.count) bytes has no place in gguf and is left out")
+            }
+        }
     }
 
     /// All keys: those that the graph has, as they are, after those that are missing.
@@ -55,11 +65,7 @@ struct GGUFModel {
         if metadata[GGUFModel.fileTypeKey] != nil { metadata[GGUFModel.fileTypeKey] = .uint32(GGUFModel.fileType(tensors)) }
         for (key, value) in options.provenance { metadata["caplet.\(key)"] = .string(value) }
         metadata[GGUFOriginalDTypes.key] = dtypes.value
-        let made = madeFiles
-        for attachment in graph.attachments where made[attachment.name] != attachment.bytes {
-            let (key, value) = GGUFAttachments.entry(attachment)
-            metadata[key] = value
-        }
+        for (key, value) in files { metadata[key] = value }
         return metadata
     }
 
