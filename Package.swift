@@ -46,7 +46,13 @@ let package = Package(
         target("PostTrainingQuantization", ["PassKit"], path: "Plugins/PostTrainingQuantization"),
         target("ProbabilisticPruning", ["CKernels", "PassKit"], path: "Plugins/ProbabilisticPruning"),
         target("SafetensorsFormat", ["FormatKit"], path: "formats/safetensors", exclude: ["SPEC.md"]),
-        target("TestSupport", ["FormatKit"], path: "Tests/TestSupport"),
+        target("NPYFormat", ["FormatKit", "CZlib"], path: "formats/npy", exclude: ["SPEC.md"]),
+        target(
+            "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "Tokenization"], path: "formats/gguf", exclude: ["SPEC.md"]),
+        target("TestSupport", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph"], path: "Tests/TestSupport"),
+        test("GGUFFormatTests", ["Architectures", "GGUFFormat", "SafetensorsFormat", "TestSupport"]),
+        test("FormatKitTests", ["FormatKit", "TestSupport"]),
+        test("NPYFormatTests", ["NPYFormat", "TestSupport"]),
         test("SafetensorsFormatTests", ["SafetensorsFormat", "TestSupport"]),
         target("Tokenization", []),
         target(
