@@ -57,7 +57,7 @@ let package = Package(
         target("Tokenization", []),
         target(
             "BuiltIns",
-            ["FormatKit", "PassKit", "SafetensorsFormat", "RPCA", "ProbabilisticPruning", "MagnitudePruning", "PostTrainingQuantization"]),
+            ["FormatKit", "PassKit", "SafetensorsFormat", "GGUFFormat", "NPYFormat", "RPCA", "ProbabilisticPruning", "MagnitudePruning", "PostTrainingQuantization"]),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [

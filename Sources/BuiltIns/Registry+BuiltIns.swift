@@ -1,4 +1,6 @@
+import GGUFFormat
 import MagnitudePruning
+import NPYFormat
 import PassKit
 import PostTrainingQuantization
 import ProbabilisticPruning
@@ -11,6 +13,8 @@ extension Registry {
         Registry(
             formats: [
                 SafetensorsFormat(),
+                GGUFFormat(),
+                NPYFormat(),
             ],
             passes: PassCatalog([
                 RPCAPass.self,
