@@ -22,6 +22,7 @@ let package = Package(
     name: "caplet",
     products: [
         .executable(name: "caplet", targets: ["CommandLineTool"]),
+        .executable(name: "caplet-demo", targets: ["Demo"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -58,6 +59,7 @@ let package = Package(
         target(
             "BuiltIns",
             ["FormatKit", "PassKit", "SafetensorsFormat", "GGUFFormat", "NPYFormat", "RPCA", "ProbabilisticPruning", "MagnitudePruning", "PostTrainingQuantization"]),
+        .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
