@@ -31,10 +31,10 @@ demo: build
 python: test-packages
 	Tests/Environment/make.sh .build/python
 
-## test: every test, in release.
+## test: every test, in release: in debug the numerical ones would take many times as long.
 test: test-packages python
-	swift build -c release --product caplet
-	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python swift test -c release
+	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python \
+		swift test -c release -Xswiftc -enable-testing --scratch-path .build/tests
 
 clean:
 	rm -rf .build demo

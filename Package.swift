@@ -50,7 +50,7 @@ let package = Package(
         target("NPYFormat", ["FormatKit", "CZlib"], path: "formats/npy", exclude: ["SPEC.md"]),
         target(
             "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "Tokenization"], path: "formats/gguf", exclude: ["SPEC.md"]),
-        target("TestSupport", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph"], path: "Tests/TestSupport"),
+        target("TestSupport", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
         test("GGUFFormatTests", ["Architectures", "GGUFFormat", "SafetensorsFormat", "TestSupport"]),
         test("FormatKitTests", ["FormatKit", "TestSupport"]),
         test("NPYFormatTests", ["NPYFormat", "TestSupport"]),
@@ -67,6 +67,16 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: [.swiftLanguageMode(.v5)]),
+        test("ExecutionTests", ["Execution"]),
+        test("LinearAlgebraTests", ["LinearAlgebra", "TestSupport"]),
+        test("ModelGraphTests", ["ModelGraph", "TestSupport"]),
+        test("PassKitTests", ["PassKit"]),
+        test("RPCATests", ["RPCA", "TestSupport"]),
+        test("MagnitudePruningTests", ["MagnitudePruning", "TestSupport"]),
+        test("PostTrainingQuantizationTests", ["PostTrainingQuantization", "RPCA", "TestSupport"]),
+        test("ProbabilisticPruningTests", ["ProbabilisticPruning", "RPCA", "TestSupport"]),
+        test("TransformerModelTests", ["Calibration", "RPCA", "SafetensorsFormat", "TestSupport"]),
+        test("CalibrationTests", ["Calibration", "SafetensorsFormat", "TestSupport"]),
         test("TokenizationTests", ["Tokenization"]),
     ]
 )
