@@ -44,8 +44,11 @@ let package = Package(
         target("PostTrainingQuantization", ["PassKit"], path: "Plugins/PostTrainingQuantization"),
         target("ProbabilisticPruning", ["CKernels", "PassKit"], path: "Plugins/ProbabilisticPruning"),
         target("SafetensorsFormat", ["FormatKit"], path: "formats/safetensors", exclude: ["SPEC.md"]),
+        target(
+            "CapletFormat", ["CKernels", "CXXHash", "CZstd", "FormatKit"], path: "formats/caplet", exclude: ["SPEC.md", "NOTES.md"]),
         target("TestSupport", ["FormatKit"], path: "Tests/TestSupport"),
         test("SafetensorsFormatTests", ["SafetensorsFormat", "TestSupport"]),
+        test("CapletFormatTests", ["CapletFormat", "TestSupport"]),
         target("Tokenization", []),
         test("TokenizationTests", ["Tokenization"]),
     ]
