@@ -48,7 +48,7 @@ private struct PartVerifier {
         self.reader = reader
         self.context = context
         var rules: [String: ContentRule] = [:]
-        for tensor in reader.manifest.tensors { ContentRule.collect(tensor.payload, "tensor '\(tensor.name)'", into: &rules) }
+        for tensor in reader.manifest.tensors { ContentRule.each(tensor.payload, "tensor '\(tensor.name)'") { rules[$0] = $1 } }
         self.rules = rules
     }
 

@@ -87,7 +87,7 @@ struct CapletWriter {
         var plan = WritePlan()
         plan.files = [(fileName, file.byteCount)]
         plan.tensors = zip(graph.tensors, manifest.tensors).map { tensor, entry in
-            (tensor.name, tensor.payload.storageName, entry.payload.parts.reduce(0) { $0 + $1.part.storedByteCount })
+            (tensor.name, tensor.payload.storageName, entry.payload.parts(entry.name).reduce(0) { $0 + $1.part.storedByteCount })
         }
         try file.commit()
         return plan

@@ -1,6 +1,6 @@
 import FormatKit
 
-/// The last frame of a file: where the manifest is, and what it must be, 69 bytes in all (SPEC.md, "Footer").
+/// The last frame of a file: where the manifest is, and what it must be, 76 bytes in all (SPEC.md, "Footer").
 struct ContainerFooter {
     /// The manifest frame, from the start of the file.
     let manifestOffset: Int

@@ -1,6 +1,6 @@
 import FormatKit
 
-/// The first frame of a file: the magic and the version, 29 bytes in all (SPEC.md, "Header").
+/// The first frame of a file: the magic and the version, 36 bytes in all (SPEC.md, "Header").
 enum ContainerHeader {
     static let magic = Array("CAPLET".utf8)
     static let version: UInt16 = 1

@@ -3,26 +3,22 @@ enum ContentRule {
     case codes(CodeRange)
     case positions(bits: Int, nonZeroCount: Int)
 
-    /// Adds the rules of a payload's parts, by the object that messages name them by.
-    static func collect(_ payload: StoredPayload, _ object: String, into rules: inout [String: ContentRule]) {
-        walk(payload, at: "") { place, rule in rules["\(object) \(place)"] = rule }
-    }
-
-    private static func walk(_ payload: StoredPayload, at place: String, _ add: (String, ContentRule) -> Void) {
-        func inside(_ name: String) -> String { place.isEmpty ? name : "\(place).\(name)" }
+    /// Calls `add` with the rule of each part of a payload that has one, and the object that the part is.
+    static func each(_ payload: StoredPayload, _ object: String, _ add: (String, ContentRule) -> Void) {
+        func inside(_ name: String) -> String { StoredPayload.place(object, name) }
         switch payload {
         case .dense: return
         case .lowRank(let u, let v):
-            walk(u, at: inside("u"), add)
-            walk(v, at: inside("v"), add)
+            each(u, inside("u"), add)
+            each(v, inside("v"), add)
         case .sparse(let rows, let columns, let nonZeroCount, _, let values):
             add(inside("positions"), .positions(bits: rows * columns, nonZeroCount: nonZeroCount))
-            walk(values, at: inside("values"), add)
+            each(values, inside("values"), add)
         case .quantized(_, let bits, _, _, _, let zeroPoints):
             add(inside("codes"), .codes(CodeRange(bits: bits, isSymmetric: zeroPoints == nil)))
             if zeroPoints != nil { add(inside("zeroPoints"), .codes(CodeRange(bits: bits, isSymmetric: false))) }
         case .composite(let terms):
-            for (index, term) in terms.enumerated() { walk(term, at: inside("terms[\(index)]"), add) }
+            for (index, term) in terms.enumerated() { each(term, inside("terms[\(index)]"), add) }
         }
     }
 

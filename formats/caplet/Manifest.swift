@@ -40,13 +40,7 @@ struct Manifest {
 
     /// All parts in the order of the file, each with the object it belongs to.
     var parts: [(object: String, part: Part)] {
-        var parts = eagerParts
-        for tensor in tensors {
-            for (place, part) in tensor.payload.parts {
-                parts.append((place.isEmpty ? "tensor '\(tensor.name)'" : "tensor '\(tensor.name)' \(place)", part))
-            }
-        }
-        return parts
+        eagerParts + tensors.flatMap { $0.payload.parts("tensor '\($0.name)'") }
     }
 
     /// The parts that are decoded when a file is opened: long metadata arrays and attachments.

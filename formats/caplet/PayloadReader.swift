@@ -26,23 +26,23 @@ struct PayloadReader {
         switch stored {
         case .dense(let array): return .dense(try dense(array, object))
         case .lowRank(let u, let v):
-            let factors = (try payload(u, "\(object) u"), try payload(v, "\(object) v"))
+            let factors = (try payload(u, StoredPayload.place(object, "u")), try payload(v, StoredPayload.place(object, "v")))
             try checkSize([factors.0.shape.rows, factors.1.shape.columns], object)
             return .lowRank(try LowRankTensor(u: factors.0, v: factors.1))
         case .sparse(let rows, let columns, let nonZeroCount, let positions, let values):
             try checkSize([rows, columns], object)
-            let words = try self.words(positions, rows: rows, columns: columns, nonZeroCount: nonZeroCount, "\(object) positions")
+            let words = try self.words(positions, rows: rows, columns: columns, nonZeroCount: nonZeroCount, StoredPayload.place(object, "positions"))
             let pattern = try SparsePattern(rows: rows, columns: columns, nonZeroCount: nonZeroCount, words: words)
-            return .sparse(try SparseTensor(pattern: pattern, values: try payload(values, "\(object) values")))
+            return .sparse(try SparseTensor(pattern: pattern, values: try payload(values, StoredPayload.place(object, "values"))))
         case .quantized(let shape, let bits, let groupSize, let codes, let scales, let zeroPoints):
             try checkSize(shape.dimensions, object)
             for part in [codes, zeroPoints].compactMap({ $0 }) { try checkCodes(part.encoding, object) }
             return .quantized(try QuantizedTensor(
-                shape: shape, bits: bits, groupSize: groupSize, codes: decoder.source(codes, "\(object) codes"),
-                scales: try dense(scales, "\(object) scales"),
-                zeroPoints: zeroPoints.map { decoder.source($0, "\(object) zeroPoints") }))
+                shape: shape, bits: bits, groupSize: groupSize, codes: decoder.source(codes, StoredPayload.place(object, "codes")),
+                scales: try dense(scales, StoredPayload.place(object, "scales")),
+                zeroPoints: zeroPoints.map { decoder.source($0, StoredPayload.place(object, "zeroPoints")) }))
         case .composite(let terms):
-            return .composite(try terms.enumerated().map { try payload($1, "\(object) terms[\($0)]") })
+            return .composite(try terms.enumerated().map { try payload($1, StoredPayload.place(object, "terms[\($0)]")) })
         }
     }
 

@@ -8,10 +8,10 @@ extension StoredPayload {
             throw FormatError.unsupported(path, object, "has payloads more than \(StoredPayload.maximumDepth) deep")
         }
         func payload(_ value: JSONValue?, _ place: String) throws -> StoredPayload {
-            try StoredPayload(value, path: path, object: "\(object) \(place)", depth: depth + 1)
+            try StoredPayload(value, path: path, object: StoredPayload.place(object, place), depth: depth + 1)
         }
         func part(_ node: ManifestNode, _ key: String) throws -> Part {
-            try Part(node.members[key], path: path, object: "\(object) \(key)")
+            try Part(node.members[key], path: path, object: StoredPayload.place(object, key))
         }
         switch value?["kind"]?.string {
         case "dense"?:
@@ -31,7 +31,7 @@ extension StoredPayload {
                 value, ["kind", "shape", "bits", "groupSize", "codes", "scales", "zeroPoints"], path: path, object: object)
             self = .quantized(
                 shape: try node.shape("shape"), bits: try node.count("bits"), groupSize: try node.count("groupSize"),
-                codes: try part(node, "codes"), scales: try Array(node.members["scales"], path: path, object: "\(object) scales"),
+                codes: try part(node, "codes"), scales: try Array(node.members["scales"], path: path, object: StoredPayload.place(object, "scales")),
                 zeroPoints: node.members["zeroPoints"] == nil ? nil : try part(node, "zeroPoints"))
         case "composite"?:
             let node = try ManifestNode(value, ["kind", "terms"], path: path, object: object)

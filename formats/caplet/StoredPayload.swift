@@ -21,23 +21,22 @@ indirect enum StoredPayload {
     /// Most payloads within payloads.
     static let maximumDepth = 8
 
-    /// All parts in the order of the file, each with its place in the tree, such as "terms[1].values.codes".
-    var parts: [(place: String, part: Part)] { parts(at: "") }
-
-    private func parts(at place: String) -> [(place: String, part: Part)] {
-        func inside(_ name: String) -> String { place.isEmpty ? name : "\(place).\(name)" }
+    /// All parts in the order of the file, each with the object it is: `object` is the payload's own.
+    func parts(_ object: String) -> [(object: String, part: Part)] {
+        func inside(_ name: String) -> String { StoredPayload.place(object, name) }
         switch self {
-        case .dense(let array): return [(place, array.part)]
-        case .lowRank(let u, let v): return u.parts(at: inside("u")) + v.parts(at: inside("v"))
-        case .sparse(_, _, _, let positions, let values):
-            return [(inside("positions"), positions)] + values.parts(at: inside("values"))
+        case .dense(let array): return [(object, array.part)]
+        case .lowRank(let u, let v): return u.parts(inside("u")) + v.parts(inside("v"))
+        case .sparse(_, _, _, let positions, let values): return [(inside("positions"), positions)] + values.parts(inside("values"))
         case .quantized(_, _, _, let codes, let scales, let zeroPoints):
-            let zeros = zeroPoints.map { [(place: inside("zeroPoints"), part: $0)] } ?? []
+            let zeros = zeroPoints.map { [(object: inside("zeroPoints"), part: $0)] } ?? []
             return [(inside("codes"), codes), (inside("scales"), scales.part)] + zeros
-        case .composite(let terms):
-            return terms.enumerated().flatMap { $1.parts(at: inside("terms[\($0)]")) }
+        case .composite(let terms): return terms.enumerated().flatMap { $1.parts(inside("terms[\($0)]")) }
         }
     }
+
+    /// What messages call a part of a payload: "tensor 'h.0.w' terms[1].values.codes".
+    static func place(_ object: String, _ name: String) -> String { object.hasSuffix("'") ? "\(object) \(name)" : "\(object).\(name)" }
 }
 
 extension Payload {

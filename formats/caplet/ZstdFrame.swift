@@ -54,13 +54,13 @@ enum ZstdFrame {
         if settings.forcesLiteralCompression { parameters.append((literalCompressionMode, literalsByHuffman)) }
         for (parameter, value) in parameters { try check(ZSTD_CCtx_setParameter(context, parameter, value)) }
         let bound = ZSTD_compressBound(content.count)
-        return try [UInt8](unsafeUninitializedCapacity: bound) { buffer, initialized in
+        return FrameHeader.widened(try [UInt8](unsafeUninitializedCapacity: bound) { buffer, initialized in
             initialized = try check(ZSTD_compress2(context, buffer.baseAddress, bound, content.baseAddress, content.count))
-        }
+        })
     }
 
     /// Most bytes that a frame of `count` content bytes takes.
-    static func bound(_ count: Int) -> Int { Int(ZSTD_compressBound(count)) }
+    static func bound(_ count: Int) -> Int { Int(ZSTD_compressBound(count)) + 7 }
 
     /// The fewest bytes that a frame of `count` content bytes takes: four for each block of at most 128 KiB.
     static func leastByteCount(of count: Int) -> Int {
