@@ -20,7 +20,7 @@ struct PlaneCoding: ChunkCoding {
         if rotates { rotate(elements.bytes, left: true) }
         let planes = OwnedChunk(byteCount: chunk.count)
         caplet_planes_split(elements.base, planes.base, count, width)
-        return (0..<width).map { Array(planes.bytes[$0 * count..<($0 + 1) * count]) }
+        return (0..<width).map { Array(UnsafeRawBufferPointer(rebasing: planes.bytes[$0 * count..<($0 + 1) * count])) }
     }
 
     func decode(_ contents: [UnsafeRawBufferPointer], into chunk: UnsafeMutableRawBufferPointer) {
