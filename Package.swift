@@ -20,7 +20,10 @@ func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
 
 let package = Package(
     name: "caplet",
-    products: [],
+    products: [
+        .executable(name: "caplet", targets: ["CommandLineTool"]),
+        .executable(name: "caplet-demo", targets: ["Demo"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
@@ -34,10 +37,10 @@ let package = Package(
         target("Execution", []),
         target("LinearAlgebra", ["COpenBLAS", "CKernels"]),
         target("ModelGraph", ["CKernels", "LinearAlgebra"]),
-        target("FormatKit", ["Execution", "ModelGraph"]),
+        target("FormatKit", ["CXXHash", "Execution", "ModelGraph"]),
         target("Architectures", ["FormatKit", "ModelGraph"]),
         target("PassKit", ["Execution", "LinearAlgebra", "ModelGraph"]),
-        target("TransformerModel", ["Architectures", "CKernels", "Execution", "LinearAlgebra", "ModelGraph"]),
+        target("TransformerModel", ["Architectures", "CKernels", "Execution", "LinearAlgebra", "ModelGraph", "Tokenization"]),
         target("Calibration", ["PassKit", "TransformerModel"]),
         target("RPCA", ["CKernels", "PassKit"], path: "Plugins/RPCA"),
         target("MagnitudePruning", ["PassKit"], path: "Plugins/MagnitudePruning"),
@@ -46,10 +49,27 @@ let package = Package(
         target("SafetensorsFormat", ["FormatKit"], path: "formats/safetensors", exclude: ["SPEC.md"]),
         target(
             "CapletFormat", ["CKernels", "CXXHash", "CZstd", "FormatKit"], path: "formats/caplet", exclude: ["SPEC.md", "NOTES.md"]),
-        target("TestSupport", ["FormatKit"], path: "Tests/TestSupport"),
+        target("NPYFormat", ["FormatKit", "CZlib"], path: "formats/npy", exclude: ["SPEC.md"]),
+        target(
+            "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "Tokenization"], path: "formats/gguf", exclude: ["SPEC.md"]),
+        target("TestSupport", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph"], path: "Tests/TestSupport"),
+        test("GGUFFormatTests", ["Architectures", "GGUFFormat", "SafetensorsFormat", "TestSupport"]),
+        test("FormatKitTests", ["FormatKit", "TestSupport"]),
+        test("NPYFormatTests", ["NPYFormat", "TestSupport"]),
         test("SafetensorsFormatTests", ["SafetensorsFormat", "TestSupport"]),
         test("CapletFormatTests", ["CapletFormat", "TestSupport"]),
         target("Tokenization", []),
+        target(
+            "BuiltIns",
+            ["FormatKit", "PassKit", "SafetensorsFormat", "GGUFFormat", "NPYFormat", "RPCA", "ProbabilisticPruning", "MagnitudePruning", "PostTrainingQuantization"]),
+        .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
+        .executableTarget(
+            name: "CommandLineTool",
+            dependencies: [
+                "BuiltIns", "Calibration", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: [.swiftLanguageMode(.v5)]),
         test("TokenizationTests", ["Tokenization"]),
     ]
 )

@@ -12,13 +12,15 @@ extension PruningRun {
             throw PassError(.usage, pass: ProbabilisticPruningPass.name, "keep=\(pass.keep) leaves no parameter to keep")
         }
         let (learning, heldBack) = split()
-        let measured = try Sensitivity(allocation: allocation, density: pass.keep).logWeights(
+        let sensitivity = Sensitivity(allocation: allocation, density: pass.keep)
+        let measured = try sensitivity.logWeights(
             calibration, sequences: Array(learning.prefix(2 * pass.batch)), context.execution)
         func lossOf(_ logWeights: [Double], _ sequences: [Int]) throws -> Double {
             try loss(try allocation.weights(allocation.counts(logWeights: logWeights), context.execution), sequences)
         }
         report.measure("loss.dense", try loss([:]))
         report.measure("loss.magnitude", try magnitudeLoss())
+        report.measure("loss.uniform", try lossOf(sensitivity.uniformLogWeights, allSequences))
         report.measure("loss.scores", try lossOf(measured, allSequences))
         var chosen = measured
         if pass.mode == "learned", pass.steps > 0 {

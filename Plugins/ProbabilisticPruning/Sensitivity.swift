@@ -3,34 +3,62 @@ import Glibc
 import LinearAlgebra
 import PassKit
 
-/// What an output error of each layer costs in loss, measured: each layer alone is pruned to the budget's density, and the rise
-/// of the loss is divided by the layer's output error. It puts the scores of all layers in one currency, nats.
+/// What an output error of each layer costs in loss, measured: each layer alone is pruned hard, and the rise of the loss is divided
+/// by the layer's output error. It puts the scores of all layers in one currency, nats.
+///
+/// A rise is measured on few sequences and layers do not add up when all are pruned, so the measurement is trusted by half: the
+/// start is the mean, in logarithms, of the measured weights and of those that give every layer the same density.
 struct Sensitivity {
     let allocation: SharedAllocation
+    /// The density that the budget gives every layer.
     let density: Double
 
-    /// log(Δloss / Δerror) of each layer, less their mean. One forward pass of a batch for each layer and one for the dense model.
+    /// A layer is measured at this share of the budget's density: where the rise of the loss stands out of the noise.
+    private static let measuredShare = 0.4
+    /// Rises below this share of the median are taken as that: a layer that seems to cost nothing is cheap, not free.
+    private static let floorShare = 0.3
+    private static let trust = 0.5
+
+    /// Log weights whose threshold keeps the same density of every layer.
+    var uniformLogWeights: [Double] {
+        allocation.layers.map { layer in
+            let threshold = layer.threshold(keeping: kept(layer, density))
+            return threshold > 0 && threshold.isFinite ? -log(Double(threshold)) : 0
+        }
+    }
+
+    /// The log weights to start from. One forward pass of the sequences for each layer and one for the dense model.
     func logWeights(_ calibration: any CalibrationProvider, sequences: [Int], _ execution: ExecutionContext) throws -> [Double] {
-        let layers = allocation.layers
-        execution.progress.begin("sensitivity", total: layers.count, unit: "layers")
+        let rises = try self.rises(calibration, sequences: sequences, execution)
+        let floor = max(rises.sorted()[rises.count / 2] * Sensitivity.floorShare, 1e-6)
+        return zip(zip(allocation.layers, rises), uniformLogWeights).map { pair, uniform in
+            let (layer, rise) = pair
+            let error = layer.outputError(keeping: kept(layer, density * Sensitivity.measuredShare))
+            guard error > 0 else { return uniform }
+            let measured = log(max(rise, floor) / error)
+            return Sensitivity.trust * measured + (1 - Sensitivity.trust) * uniform
+        }
+    }
+
+    /// How much the loss rises when one layer alone is pruned, for each layer.
+    private func rises(_ calibration: any CalibrationProvider, sequences: [Int], _ execution: ExecutionContext) throws -> [Double] {
+        execution.progress.begin("sensitivity", total: allocation.layers.count, unit: "layers")
         defer { execution.progress.end() }
         func mean(_ weights: [String: Matrix]) throws -> Double {
             let losses = try calibration.losses(sequences: sequences, replacing: weights)
             return losses.reduce(0, +) / Double(losses.count)
         }
         let dense = try mean([:])
-        var logs: [Double] = []
-        for layer in layers {
+        return try allocation.layers.map { layer in
             try execution.cancellation.check()
-            let kept = max(Int(density * Double(layer.parameterCount)) - layer.lowRankCost, 0)
-            let pruned = layer.matrix(threshold: layer.threshold(keeping: kept))
-            let rise = try mean([layer.name: pruned]) - dense
-            let error = layer.outputError(keeping: kept)
-            // A layer whose pruning does not raise the loss is cheap, not free: the rise is floored.
-            logs.append(error > 0 ? log(max(rise, 1e-5) / error) : 0)
+            let threshold = layer.threshold(keeping: kept(layer, density * Sensitivity.measuredShare))
+            let rise = try mean([layer.name: layer.matrix(threshold: threshold)]) - dense
             execution.progress.advance(by: 1, remark: layer.name)
+            return rise
         }
-        let center = logs.reduce(0, +) / Double(max(logs.count, 1))
-        return logs.map { $0 - center }
+    }
+
+    private func kept(_ layer: LayerCandidate, _ density: Double) -> Int {
+        max(Int(density * Double(layer.parameterCount)) - layer.lowRankCost, 0)
     }
 }

@@ -72,8 +72,14 @@ public final class AtomicFileWriter {
         descriptor = -1
         if !replaces {
             // link refuses an existing name, so that a file made meanwhile is not replaced.
-            guard link(temporaryPath, path) == 0 else { throw FormatError.writeFailed(path, AtomicFileWriter.reason()) }
-            unlink(temporaryPath)
+            if link(temporaryPath, path) == 0 {
+                unlink(temporaryPath)
+            } else {
+                // File systems without hard links: the name is looked at, then taken.
+                guard [EPERM, EOPNOTSUPP, ENOSYS, EMLINK].contains(errno), access(path, F_OK) != 0, rename(temporaryPath, path) == 0 else {
+                    throw FormatError.writeFailed(path, AtomicFileWriter.reason())
+                }
+            }
         } else {
             guard rename(temporaryPath, path) == 0 else { throw FormatError.writeFailed(path, AtomicFileWriter.reason()) }
         }

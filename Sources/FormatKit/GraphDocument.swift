@@ -4,8 +4,8 @@ import ModelGraph
 ///
 /// An object with `version` 1 and, each only where it says something, `metadata` (an array of [key, value]), `ties` (an array
 /// of [name, target]) and `tensors` (an array of [name, dtype] in the graph's order). A value is an object of one member, its
-/// type: `{"uint32":"7"}`, `{"array":[{"string":"a"}]}`; numbers are strings, so that 64 bits survive any JSON reader; an
-/// empty array is `{"array":"uint32"}`.
+/// type: `{"uint32":"7"}`, `{"bool":true}`, `{"array":["string",["a","b"]]}`; numbers are strings, so that 64 bits survive any
+/// JSON reader.
 public struct GraphDocument {
     /// The plain member or file that holds the document.
     public static let fileName = "caplet.json"
@@ -82,40 +82,45 @@ public struct GraphDocument {
 
     private static func name(_ type: MetadataType) -> String { typeNames.first { $0.0 == type }?.1 ?? "" }
 
-    private static func text(_ value: MetadataValue) -> String {
-        func wrapped(_ text: String) -> String { JSONText.object([(name(value.type), text)]) }
+    private static func text(_ value: MetadataValue) -> String { JSONText.object([(name(value.type), content(value))]) }
+
+    private static func content(_ value: MetadataValue) -> String {
         switch value {
-        case .string(let text): return wrapped(JSONText.quoted(text))
-        case .bool(let flag): return wrapped(flag ? "true" : "false")
-        case .float32(let number): return wrapped(JSONText.quoted("\(number)"))
-        case .float64(let number): return wrapped(JSONText.quoted("\(number)"))
+        case .string(let text): return JSONText.quoted(text)
+        case .bool(let flag): return flag ? "true" : "false"
+        case .float32(let number): return "\"\(number)\""
+        case .float64(let number): return "\"\(number)\""
         case .array(let type, let values):
-            return wrapped(values.isEmpty ? JSONText.quoted(name(type)) : JSONText.array(values.map(text)))
-        case .uint8(let n): return wrapped("\"\(n)\"")
-        case .int8(let n): return wrapped("\"\(n)\"")
-        case .uint16(let n): return wrapped("\"\(n)\"")
-        case .int16(let n): return wrapped("\"\(n)\"")
-        case .uint32(let n): return wrapped("\"\(n)\"")
-        case .int32(let n): return wrapped("\"\(n)\"")
-        case .uint64(let n): return wrapped("\"\(n)\"")
-        case .int64(let n): return wrapped("\"\(n)\"")
+            return JSONText.array([JSONText.quoted(name(type)), JSONText.array(values.map(content))])
+        case .uint8(let n): return "\"\(n)\""
+        case .int8(let n): return "\"\(n)\""
+        case .uint16(let n): return "\"\(n)\""
+        case .int16(let n): return "\"\(n)\""
+        case .uint32(let n): return "\"\(n)\""
+        case .int32(let n): return "\"\(n)\""
+        case .uint64(let n): return "\"\(n)\""
+        case .int64(let n): return "\"\(n)\""
         }
     }
 
+    private static func type(_ name: String) -> MetadataType? { typeNames.first { $0.1 == name }?.0 }
+
     /// Nil for what is no typed value.
     private static func value(_ json: JSONValue) -> MetadataValue? {
-        guard let members = json.object, members.count == 1, let (typeName, content) = members.first,
-            let type = typeNames.first(where: { $0.1 == typeName })?.0
-        else { return nil }
+        guard let members = json.object, members.count == 1, let member = members.first, let type = type(member.key) else { return nil }
+        return value(member.value, type)
+    }
+
+    private static func value(_ content: JSONValue, _ type: MetadataType) -> MetadataValue? {
         switch type {
         case .string: return content.string.map(MetadataValue.string)
         case .bool: return content.bool.map(MetadataValue.bool)
         case .array:
-            if let element = content.string { return typeNames.first { $0.1 == element }.map { .array($0.0, []) } }
-            guard let list = content.array else { return nil }
-            let values = list.compactMap(value)
-            guard values.count == list.count, let first = values.first, values.allSatisfy({ $0.type == first.type }) else { return nil }
-            return .array(first.type, values)
+            guard let pair = content.array, pair.count == 2, let element = pair[0].string.flatMap(GraphDocument.type),
+                let list = pair[1].array
+            else { return nil }
+            let values = list.compactMap { value($0, element) }
+            return values.count == list.count ? .array(element, values) : nil
         default: return content.string.flatMap { number($0, type) }
         }
     }

@@ -35,12 +35,9 @@ public final class MappedFile {
         if let base { munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
     }
 
-    /// All bytes of the file, valid while `self` lives: the last mention of `self` may end that. See `withBytes`.
-    public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: byteCount) }
-
     /// Calls `body` with all bytes of the file, which stays mapped for the call.
     public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
-        try withExtendedLifetime(self) { try body(bytes) }
+        try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(start: base, count: byteCount)) }
     }
 }
 
@@ -59,9 +56,7 @@ public final class MappedBytes: ByteSource {
     }
 
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
-        try withExtendedLifetime(file) {
-            try body(UnsafeRawBufferPointer(rebasing: file.bytes[offset..<offset + byteCount]))
-        }
+        try file.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[offset..<offset + byteCount])) }
     }
 }
 

@@ -14,7 +14,7 @@ public struct PassCatalog {
         try pipeline.invocations.map { invocation in
             guard let type = pass(named: invocation.name) else {
                 let hint = Spelling.nearest(to: invocation.name, among: passes.map { $0.name })
-                throw PipelineError(column: invocation.column, "unknown pass '\(invocation.name)'" + Spelling.question(hint))
+                throw PipelineError(.unknownPass, column: invocation.column, "unknown pass '\(invocation.name)'" + Spelling.question(hint))
             }
             return try type.init(options(of: type, invocation))
         }
@@ -27,11 +27,11 @@ public struct PassCatalog {
             guard let option = type.options.first(where: { $0.name == setting.name }) else {
                 let hint = Spelling.nearest(to: setting.name, among: type.options.map(\.name))
                 throw PipelineError(
-                    column: invocation.column, "pass '\(type.name)' has no option '\(setting.name)'" + Spelling.question(hint))
+                    .badOption, column: invocation.column, "pass '\(type.name)' has no option '\(setting.name)'" + Spelling.question(hint))
             }
             guard option.accepts(setting.value) else {
                 throw PipelineError(
-                    column: invocation.column,
+                    .badOption, column: invocation.column,
                     "option '\(option.name)' of '\(type.name)' takes \(option.domain), not '\(setting.value)'")
             }
             texts[option.name] = setting.value

@@ -42,13 +42,19 @@ public struct PassInvocation: Equatable, Sendable, CustomStringConvertible {
 
 /// Pipeline text that cannot be understood, with the column counted from 1.
 public struct PipelineError: Error, CustomStringConvertible {
+    public enum Kind: Sendable {
+        case syntax, unknownPass, badOption
+    }
+
+    public let kind: Kind
     public let column: Int
     public let message: String
 
-    public init(column: Int, _ message: String) {
+    public init(_ kind: Kind = .syntax, column: Int, _ message: String) {
+        self.kind = kind
         self.column = column
         self.message = message
     }
 
-    public var description: String { "pipeline column \(column): \(message)" }
+    public var description: String { "--pipeline column \(column): \(message)" }
 }

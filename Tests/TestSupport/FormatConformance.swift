@@ -162,7 +162,7 @@ public struct FormatConformance {
 
     func smallGraph() throws -> TensorGraph {
         try SampleGraph.graph([
-            SampleGraph.tensor("model.a.weight", anyDType, [3, 4]), SampleGraph.tensor("model.b.weight", anyDType, [5], seed: 3),
+            SampleGraph.tensor("model.a.weight", anyDType, [3, 4]), SampleGraph.tensor("model.b.weight", anyDType, [8], seed: 3),
         ])
     }
 

@@ -30,7 +30,7 @@ public enum PythonProcess {
         let output = Pipe()
         let errors = try TemporaryFolder()
         let errorFile = errors.path("stderr")
-        FileManager.default.createFile(atPath: errorFile, contents: nil)
+        _ = FileManager.default.createFile(atPath: errorFile, contents: nil)
         process.standardOutput = output
         process.standardError = FileHandle(forWritingAtPath: errorFile)
         try process.run()

@@ -1,0 +1,26 @@
+import GGUFFormat
+import MagnitudePruning
+import NPYFormat
+import PassKit
+import PostTrainingQuantization
+import ProbabilisticPruning
+import RPCA
+import SafetensorsFormat
+
+extension Registry {
+    /// Everything that comes with Caplet. A new format or pass is one line here.
+    public static var builtIn: Registry {
+        Registry(
+            formats: [
+                SafetensorsFormat(),
+                GGUFFormat(),
+                NPYFormat(),
+            ],
+            passes: PassCatalog([
+                RPCAPass.self,
+                ProbabilisticPruningPass.self,
+                MagnitudePass.self,
+                QuantizePass.self,
+            ]))
+    }
+}

@@ -1,0 +1,55 @@
+import FormatKit
+import ModelGraph
+import PassKit
+
+/// The formats and passes that a program knows: a value, made once in `main`.
+public struct Registry {
+    public var formats: [any Format]
+    public var passes: PassCatalog
+
+    public init(formats: [any Format], passes: PassCatalog) {
+        self.formats = formats
+        self.passes = passes
+    }
+
+    /// - Throws: `RegistryError.unknownFormat` with the nearest name.
+    public func format(named name: String) throws -> any Format {
+        guard let format = formats.first(where: { $0.name == name }) else {
+            throw RegistryError.unknownFormat(name, nearest: Spelling.nearest(to: name, among: formats.map(\.name)))
+        }
+        return format
+    }
+
+    /// The format of what is at `path`, by its bytes and then its name.
+    ///
+    /// - Throws: `FileAccessError` when it cannot be opened, `RegistryError.unrecognised` when no format knows it.
+    public func format(at path: String) throws -> any Format {
+        let probe = try FileProbe(path: path)
+        guard let format = formats.first(where: { $0.recognises(probe) }) else {
+            throw RegistryError.unrecognised(path, known: formats.map(\.name))
+        }
+        return format
+    }
+
+    /// The format that a file name asks for, nil when none does.
+    public func format(forOutput path: String) -> (any Format)? {
+        guard let dot = path.lastIndex(of: "."), !path[dot...].contains("/") else { return nil }
+        let ending = path[path.index(after: dot)...].lowercased()
+        return formats.first { $0.fileExtensions.contains(ending) }
+    }
+}
+
+public enum RegistryError: Error, CustomStringConvertible {
+    case unknownFormat(String, nearest: String?)
+    case unrecognised(String, known: [String])
+    case noOutputFormat(String)
+
+    public var description: String {
+        switch self {
+        case .unknownFormat(let name, let nearest): return "unknown format '\(name)'" + Spelling.question(nearest)
+        case .unrecognised(let path, let known):
+            return "\(path): is none of \(known.joined(separator: ", ")); --from names a format"
+        case .noOutputFormat(let path): return "\(path): the name does not say which format to write; --to names one"
+        }
+    }
+}

@@ -1,0 +1,25 @@
+import Calibration
+import ModelGraph
+import TransformerModel
+
+/// Token sequences from text files, by the tokenizer that travels with a model.
+enum CalibrationText {
+    /// Most bytes of text: more than any calibration or evaluation set, less than would take all memory.
+    static let maximumBytes = 1 << 30
+
+    /// - Throws: `FileAccessError`; `CalibrationError.emptyText`; `CommandError` when the model has no tokenizer.
+    static func sequences(of path: String, _ graph: TensorGraph, windowLength: Int) throws -> TokenSequences {
+        let file = try MappedFile(path: path)
+        guard file.byteCount <= maximumBytes else {
+            throw CommandError(.malformedInput, "\(path): \(file.byteCount) bytes of text, at most \(maximumBytes) are taken")
+        }
+        guard let text = try file.withBytes({ String(validating: $0, as: UTF8.self) }) else {
+            throw CommandError(.malformedInput, "\(path): is not UTF-8 text")
+        }
+        guard text.contains(where: { !$0.isWhitespace }) else { throw CommandError(.malformedInput, "\(path): \(CalibrationError.emptyText)") }
+        guard let tokenizer = try graph.tokenizer() else {
+            throw CommandError(.unsupported, "the model has no tokenizer.model or tokenizer.json; --tokens takes token ids")
+        }
+        return try TokenSequences(stream: tokenizer.encode(text), windowLength: windowLength)
+    }
+}

@@ -1,0 +1,54 @@
+import BuiltIns
+import Execution
+import FormatKit
+import Glibc
+import ModelGraph
+
+/// Where a verb writes a model, as which format.
+struct OutputTarget {
+    let path: String
+    let format: any FormatKit.Format
+    private var options = WriteOptions()
+
+    /// - Throws: `RegistryError.noOutputFormat` when neither the name nor `--to` says what to write; `CommandError` for a terminal.
+    init(_ path: String, formatName: String?, force: Bool, maximumShardBytes: Int? = nil, _ session: Session) throws {
+        self.path = path
+        if let formatName {
+            format = try session.registry.format(named: formatName)
+        } else if let format = session.registry.format(forOutput: path) {
+            self.format = format
+        } else {
+            throw RegistryError.noOutputFormat(path)
+        }
+        guard path != "-" else { throw CommandError(.usage, "-o -: models are written to files and folders, not to standard output") }
+        options.force = force
+        options.maximumShardBytes = maximumShardBytes
+        options.outputPath = path
+    }
+
+    /// Finds out before the work, not after it, that the output may not be written.
+    func check(against graph: TensorGraph) throws {
+        try OutputCheck.run(path, graph)
+        if access(path, F_OK) == 0, !options.force {
+            let isEmptyFolder = (try? FolderListing.names(in: path).isEmpty) ?? false
+            guard isEmptyFolder else { throw FormatError.refused(path, "exists; --force replaces it") }
+        }
+        var trimmed = path
+        while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
+        let folder = trimmed.lastIndex(of: "/").map { $0 == trimmed.startIndex ? "/" : String(trimmed[..<$0]) } ?? "."
+        guard access(folder, W_OK) == 0 else {
+            throw FormatError.writeFailed(path, "cannot be written: \(folder): \(String(cString: strerror(errno)))")
+        }
+    }
+
+    func plan(_ graph: TensorGraph) throws -> WritePlan { try format.plan(graph, options) }
+
+    /// Says what cannot be carried, then writes.
+    func write(_ graph: TensorGraph, provenance: [(key: String, value: String)], _ session: Session) throws -> WritePlan {
+        var options = self.options
+        options.provenance = provenance
+        for warning in try format.plan(graph, options).warnings { session.diagnostics.warning(warning) }
+        try session.checkStrict()
+        return try format.write(graph, to: path, options, session.execution)
+    }
+}

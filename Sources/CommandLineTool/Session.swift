@@ -1,0 +1,87 @@
+import ArgumentParser
+import BuiltIns
+import Execution
+import FormatKit
+import Glibc
+import ModelGraph
+
+/// Options that every verb takes.
+struct CommonOptions: ParsableArguments {
+    @Option(help: "Threads to use; 0 is all processors. Results never depend on it.")
+    var threads = 0
+
+    @Flag(help: "Print results as JSON on standard output.")
+    var json = false
+
+    @Flag(help: "Treat warnings as failures: exit status 2, and no output is written.")
+    var strict = false
+
+    @Flag(name: [.short, .long], help: "Print errors only.")
+    var quiet = false
+
+    @Flag(name: [.short, .long], help: "Print details.")
+    var verbose = false
+
+    @Flag(help: "Do not show progress.")
+    var noProgress = false
+
+    func validate() throws {
+        guard threads >= 0, threads <= 1024 else { throw ValidationError("--threads takes 0 … 1024") }
+    }
+}
+
+/// What one run of a verb works with.
+final class Session {
+    let registry = Registry.builtIn
+    let options: CommonOptions
+    let diagnostics: Diagnostics
+    let execution: ExecutionContext
+    private let interrupt: InterruptSignal
+
+    private init(_ options: CommonOptions) {
+        self.options = options
+        diagnostics = Diagnostics(quiet: options.quiet, verbose: options.verbose)
+        let cancellation = Cancellation()
+        interrupt = InterruptSignal(cancellation)
+        if options.noProgress || options.quiet {
+            execution = ExecutionContext(threads: options.threads, cancellation: cancellation)
+        } else {
+            let line = ProgressLine()
+            diagnostics.beforeLine = { line.clear() }
+            execution = ExecutionContext(threads: options.threads, cancellation: cancellation, progress: line)
+        }
+    }
+
+    /// Runs a verb, prints its error as one line, and ends the process with the status that belongs to it.
+    static func run(_ options: CommonOptions, _ body: (Session) throws -> ExitStatus) throws {
+        let session = Session(options)
+        var status: ExitStatus
+        do {
+            status = try body(session)
+            if status == .done, options.strict, session.diagnostics.warningCount > 0 { status = .warnings }
+        } catch let error as ExitCode {
+            throw error
+        } catch {
+            session.diagnostics.error("\(error)")
+            status = ExitStatus(error)
+        }
+        throw ExitCode(status.rawValue)
+    }
+
+    /// Reads a model in whatever format it is, and fills in what its architecture says.
+    func open(_ path: String, from formatName: String? = nil) throws -> (graph: TensorGraph, format: any FormatKit.Format) {
+        let format = try formatName.map { try registry.format(named: $0) } ?? registry.format(at: path)
+        var graph = try format.read(path, ReadContext(execution: execution, warn: { [diagnostics] in diagnostics.warning($0) }))
+        try graph.applyArchitecture()
+        return (graph, format)
+    }
+
+    /// Stops before anything is written when there were warnings and `--strict` was given.
+    func checkStrict() throws {
+        if options.strict, diagnostics.warningCount > 0 {
+            throw CommandError(.warnings, "\(diagnostics.warningCount) warnings, and --strict was given; nothing was written")
+        }
+    }
+
+    func print(_ line: String) { Swift.print(line) }
+}

@@ -1,0 +1,139 @@
+import ArgumentParser
+import BuiltIns
+import Calibration
+import Dispatch
+import Execution
+import FormatKit
+import ModelGraph
+import PassKit
+import TransformerModel
+
+struct CompressCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compress",
+        abstract: "Run a pipeline of passes over a model and write the result.",
+        discussion: """
+            Without --pipeline the pipeline is rpca,prune-probabilistic{keep=0.5}, or with --keep another share of the linear \
+            layers' parameters. `caplet passes` lists the passes and their options.
+            """)
+
+    @Argument(help: "The model: a file or a folder of any format.")
+    var model: String
+
+    @Option(name: [.short, .long], help: "Where to write the result.")
+    var output: String
+
+    @Option(help: "The pipeline, such as 'rpca{iterations=10},prune-probabilistic{keep=0.5},quantize{bits=8}'.")
+    var pipeline: String?
+
+    @Option(help: "A file with the pipeline.")
+    var pipelineFile: String?
+
+    @Option(help: "Share of the linear layers' parameters that the default pipeline keeps.")
+    var keep: Double?
+
+    @Option(help: "UTF-8 text to calibrate on.")
+    var calibration: String?
+
+    @Option(help: "Token sequences to take from the calibration text, at even distances.")
+    var calibrationSequences = 64
+
+    @Option(help: "Tokens in a calibration sequence; the default is the model's context, at most 2048.")
+    var context: Int?
+
+    @Option(help: "Seed of every random choice.")
+    var seed: UInt64 = 0
+
+    @Option(help: "Format of the model, instead of looking at it.")
+    var from: String?
+
+    @Option(help: "Format to write, instead of what the output's name says.")
+    var to: String?
+
+    @Option(help: "Write the passes' reports to this file as JSON.")
+    var report: String?
+
+    @Flag(help: "Say what would be done and written, and do nothing.")
+    var dryRun = false
+
+    @Flag(help: "Replace what is at the output.")
+    var force = false
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if pipeline != nil && pipelineFile != nil { throw ValidationError("--pipeline and --pipeline-file exclude each other") }
+        if keep != nil && (pipeline != nil || pipelineFile != nil) {
+            throw ValidationError("--keep belongs to the default pipeline; give keep= in the pipeline's text")
+        }
+        if let keep, !(keep > 0 && keep <= 1) { throw ValidationError("--keep takes a number above 0, at most 1") }
+        if calibrationSequences < 1 { throw ValidationError("--calibration-sequences takes 1 or more") }
+        if let context, context < 2 { throw ValidationError("--context takes 2 or more") }
+    }
+
+    func run() throws {
+        try Session.run(common) { session in
+            let pipeline = try self.parsedPipeline()
+            let manager = try PassManager(pipeline, catalog: session.registry.passes)
+            let target = try OutputTarget(output, formatName: to, force: force, session)
+            let (original, _) = try session.open(model, from: from)
+            try target.check(against: original)
+            if dryRun { return try plan(original, pipeline, target, session) }
+
+            let calibration = try self.calibrationModel(original, session)
+            var graph = original
+            let context = PassContext(
+                execution: session.execution, seed: seed, original: original, calibration: calibration,
+                note: { session.diagnostics.note($0) })
+            let start = DispatchTime.now().uptimeNanoseconds
+            let reports = try manager.run(&graph, context)
+            let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+            let plan = try target.write(graph, provenance: try provenance(pipeline, original, session), session)
+            let summary = CompressionSummary(
+                output: output, pipeline: pipeline.description, seed: seed, original: original, compressed: graph,
+                outputBytes: plan.byteCount, seconds: seconds, passes: reports)
+            if let report { try summary.write(to: report, force: force) }
+            try summary.print(session)
+            return .done
+        }
+    }
+
+    private func parsedPipeline() throws -> Pipeline {
+        if let pipelineFile {
+            let text = try MappedFile(path: pipelineFile).withBytes { String(decoding: $0, as: UTF8.self) }
+            return try Pipeline(parsing: text)
+        }
+        return try Pipeline(parsing: pipeline ?? "rpca,prune-probabilistic{keep=\(keep ?? 0.5)}")
+    }
+
+    private func calibrationModel(_ graph: TensorGraph, _ session: Session) throws -> CalibrationModel? {
+        guard let calibration else { return nil }
+        guard let configuration = try graph.configuration() else { throw ModelError.unknownArchitecture("unknown") }
+        let length = context ?? min(configuration.contextLength, 2048)
+        let windows = try CalibrationText.sequences(of: calibration, graph, windowLength: length)
+        return try CalibrationModel(graph, tokens: windows.evenlySpaced(calibrationSequences), session.execution)
+    }
+
+    /// What it takes to make the same bytes again.
+    private func provenance(_ pipeline: Pipeline, _ graph: TensorGraph, _ session: Session) throws -> [(key: String, value: String)] {
+        var entries = [
+            (key: "caplet", value: Version.text), (key: "pipeline", value: pipeline.description), (key: "seed", value: "\(seed)"),
+            (key: "input", value: try ContentDigest.of(graph, session.execution)),
+        ]
+        if let calibration {
+            entries.append((key: "calibration", value: try ContentDigest.of(file: calibration)))
+            entries.append((key: "calibration-sequences", value: "\(calibrationSequences)"))
+            if let context { entries.append((key: "context", value: "\(context)")) }
+        }
+        return entries
+    }
+
+    private func plan(_ graph: TensorGraph, _ pipeline: Pipeline, _ target: OutputTarget, _ session: Session) throws -> ExitStatus {
+        let plan = try target.plan(graph)
+        let linear = graph.tensors.filter { $0.role == .linear }.reduce(0) { $0 + $1.payload.parameterCount }
+        session.print("pipeline    \(pipeline)")
+        session.print("parameters  \(NumberText.grouped(graph.parameterCount)), \(NumberText.grouped(linear)) of them in linear layers")
+        session.print("output      \(output) as \(target.format.name), at most \(NumberText.grouped(plan.byteCount)) bytes before compression")
+        return .done
+    }
+}

@@ -1,0 +1,99 @@
+import ArgumentParser
+import Calibration
+import Dispatch
+import Execution
+import FormatKit
+import ModelGraph
+import TransformerModel
+
+struct EvaluateCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "evaluate",
+        abstract: "Measure a model's loss and perplexity on text or token ids.",
+        discussion: """
+            --text: the whole text is tokenised once, cut into windows of --context tokens without overlap, and every token but the \
+            first of each window is scored. --tokens: each row of the array is scored by itself.
+            """)
+
+    @Argument(help: "The model: a file or a folder of any format.")
+    var model: String
+
+    @Option(help: "UTF-8 text to score.")
+    var text: String?
+
+    @Option(help: "A .npy file of token ids, [rows, length] or [length].")
+    var tokens: String?
+
+    @Option(help: "Tokens in a window of --text; the default is the model's context, at most 2048.")
+    var context: Int?
+
+    @Option(help: "Score only the first of the windows, this many.")
+    var windows: Int?
+
+    @Option(help: "Format of the model, instead of looking at it.")
+    var from: String?
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard (text == nil) != (tokens == nil) else { throw ValidationError("give one of --text FILE and --tokens IDS.npy") }
+        if let context, context < 2 { throw ValidationError("--context takes 2 or more") }
+        if let windows, windows < 1 { throw ValidationError("--windows takes 1 or more") }
+        if tokens != nil, context != nil { throw ValidationError("--context goes with --text; rows of --tokens have their own length") }
+    }
+
+    func run() throws {
+        try Session.run(common) { session in
+            let (graph, _) = try session.open(model, from: from)
+            let model = try DecoderModel(graph)
+            var sequences = try self.sequences(session, graph, model)
+            if let windows { sequences = TokenSequences(Array(sequences.sequences.prefix(windows))) }
+            let start = DispatchTime.now().uptimeNanoseconds
+            let perplexity = try Perplexity(of: model, over: sequences, session.execution)
+            let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+            try report(perplexity, sequences, seconds, session)
+            return .done
+        }
+    }
+
+    private func sequences(_ session: Session, _ graph: TensorGraph, _ model: DecoderModel) throws -> TokenSequences {
+        if let tokens { return try TokenFile.read(tokens, session) }
+        let length = context ?? min(model.configuration.contextLength, 2048)
+        return try CalibrationText.sequences(of: text ?? "", graph, windowLength: length)
+    }
+
+    private var kind: String {
+        tokens != nil
+            ? "token-level, rows of \(tokens ?? "") scored by themselves"
+            : "token-level, windows without overlap, all tokens but the first of each scored"
+    }
+
+    private func report(_ perplexity: Perplexity, _ sequences: TokenSequences, _ seconds: Double, _ session: Session) throws {
+        if session.options.json {
+            session.print(try JSONOutput.line(EvaluationResult(
+                mean_nll: perplexity.meanLoss, mean_nll_standard_error: perplexity.standardError, perplexity: perplexity.value,
+                perplexity_standard_error: perplexity.valueStandardError, tokens: perplexity.tokenCount,
+                sequences: sequences.sequences.count, kind: kind, seconds: seconds, peak_memory_bytes: PeakMemory.bytes)))
+            return
+        }
+        let error = perplexity.valueStandardError.map { " ± \(NumberText.decimal($0, places: 3))" } ?? ""
+        session.print("perplexity  \(NumberText.decimal(perplexity.value, places: 3))\(error)  (\(kind))")
+        let nllError = perplexity.standardError.map { " ± \(NumberText.decimal($0, places: 4))" } ?? ""
+        session.print("mean NLL    \(NumberText.decimal(perplexity.meanLoss, places: 6))\(nllError) nats a token")
+        session.print("tokens      \(NumberText.grouped(perplexity.tokenCount)) scored in \(sequences.sequences.count) sequences")
+        session.print("time        \(NumberText.decimal(seconds, places: 2)) s, \(NumberText.grouped(Int(Double(perplexity.tokenCount) / max(seconds, 1e-9)))) tokens/s")
+    }
+}
+
+/// The keys of `evaluate --json`.
+private struct EvaluationResult: Encodable {
+    let mean_nll: Double
+    let mean_nll_standard_error: Double?
+    let perplexity: Double
+    let perplexity_standard_error: Double?
+    let tokens: Int
+    let sequences: Int
+    let kind: String
+    let seconds: Double
+    let peak_memory_bytes: Int
+}

@@ -1,0 +1,5 @@
+import ArgumentParser
+
+struct FormatsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "formats", abstract: "")
+}

@@ -1,0 +1,5 @@
+import ArgumentParser
+
+struct PassesCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "passes", abstract: "")
+}

@@ -1,0 +1,40 @@
+import CXXHash
+import Execution
+import Glibc
+import ModelGraph
+
+/// 128-bit digests (XXH3) of what files and graphs hold. They find accidents, not forgeries.
+public enum ContentDigest {
+    /// The digest of some bytes, 32 hexadecimal digits.
+    public static func of(_ bytes: UnsafeRawBufferPointer) -> String { text(XXH3_128bits(bytes.baseAddress, bytes.count)) }
+
+    /// The digest of a file's bytes.
+    public static func of(file path: String) throws -> String { try MappedFile(path: path).withBytes { of($0) } }
+
+    /// The digest of a dense tensor's dtype, shape and elements; the same in every format that stores them the same.
+    public static func of(_ tensor: DenseTensor) throws -> String {
+        let content = try tensor.bytes.withUnsafeBytes { of($0) }
+        let description = "\(tensor.dtype.rawValue) \(tensor.shape) \(content)"
+        return Array(description.utf8).withUnsafeBytes { of($0) }
+    }
+
+    /// The digest of a graph: of names and values, whatever their order and however they are stored. Values that are not dense count
+    /// as what they densify to, in F32.
+    public static func of(_ graph: TensorGraph, _ execution: ExecutionContext) throws -> String {
+        let tensors = graph.tensors.sorted { $0.name < $1.name }
+        let digests = try execution.parallelMap(tensors.count) { index -> String in
+            guard case .dense(let dense) = tensors[index].payload else { return try of(tensors[index].payload.densified(as: .f32)) }
+            return try of(dense)
+        }
+        let text = zip(tensors, digests).map { "\($0.name) \($1)\n" }.joined()
+        return Array(text.utf8).withUnsafeBytes { of($0) }
+    }
+
+    private static func text(_ hash: XXH128_hash_t) -> String {
+        func digits(_ value: UInt64) -> String {
+            let text = String(value, radix: 16)
+            return String(repeating: "0", count: 16 - text.count) + text
+        }
+        return digits(hash.high64) + digits(hash.low64)
+    }
+}

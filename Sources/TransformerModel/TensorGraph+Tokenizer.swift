@@ -1,0 +1,21 @@
+import ModelGraph
+import Tokenization
+
+extension TensorGraph {
+    /// The tokenizer that travels with the model: tokenizer.model if it is there, otherwise tokenizer.json.
+    ///
+    /// tokenizer.model comes first because it is what SentencePiece and llama.cpp read; the two can differ on text that begins with
+    /// a space.
+    /// - Returns: nil when the model has neither.
+    /// - Throws: `TokenizationError` when the file is malformed or of a kind that is not supported.
+    public func tokenizer() throws -> Tokenizer? {
+        let configuration = attachment("tokenizer_config.json")?.bytes
+        if let model = attachment("tokenizer.model") {
+            return try Tokenizer(Vocabulary(sentencePieceModel: model.bytes, configuration: configuration))
+        }
+        if let json = attachment("tokenizer.json") {
+            return try Tokenizer(Vocabulary(tokenizerJSON: json.bytes, configuration: configuration))
+        }
+        return nil
+    }
+}

@@ -1,0 +1,37 @@
+import Execution
+import FormatKit
+import ModelGraph
+
+/// GGUF, llama.cpp's file: versions 2 and 3, little-endian, plain types and Q8_0.
+public struct GGUFFormat: Format {
+    public init() {}
+
+    public var name: String { "gguf" }
+    public var summary: String { "GGUF, the file of llama.cpp: F32, F16, BF16, Q8_0 and integer tensors" }
+    public var fileExtensions: [String] { ["gguf"] }
+    public var layout: FormatLayout { .file }
+
+    public func recognises(_ probe: FileProbe) -> Bool { probe.begins(with: GGUFHeader.magic) || probe.fileExtension == "gguf" }
+
+    /// Reads a file. Tensors of a known architecture get their Hugging Face names, row order and dtypes back; those of
+    /// another keep the file's.
+    ///
+    /// - Throws: `FormatError` as SPEC.md says; `FileAccessError` when the path cannot be opened.
+    public func read(_ path: String, _ context: ReadContext) throws -> TensorGraph {
+        try GGUFReader(path, context).graph()
+    }
+
+    public func plan(_ graph: TensorGraph, _ options: WriteOptions) throws -> WritePlan {
+        try GGUFLayout(graph, options).plan
+    }
+
+    @discardableResult
+    public func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan {
+        var options = options
+        options.outputPath = path
+        let layout = try GGUFLayout(graph, options)
+        try OutputCheck.run(path, graph)
+        try GGUFWriter(layout, context).write(to: path, force: options.force)
+        return layout.plan
+    }
+}

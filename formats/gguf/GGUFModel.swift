@@ -1,0 +1,92 @@
+import Architectures
+import FormatKit
+import ModelGraph
+
+/// What a file says about the model that a graph is: how its tensors are named and laid out, and all metadata.
+struct GGUFModel {
+    /// Nil when the architecture is not known: tensors keep their names and rows.
+    let naming: GGUFNaming?
+    private(set) var warnings: [String] = []
+    private let graph: TensorGraph
+    /// The attachments as keys of our own.
+    private var files: [(key: String, value: MetadataValue)] = []
+    private static let architectureKey = "general.architecture"
+    private static let fileTypeKey = "general.file_type"
+
+    /// - Throws: `FormatError.unsupported` for a configuration that is broken or says what GGUF's keys would not.
+    init(_ graph: TensorGraph, path: String) throws {
+        self.graph = graph
+        let isFromGGUF = graph.metadata[GGUFModel.architectureKey] != nil
+        var configuration: ModelConfiguration?
+        do {
+            configuration = try graph.configuration()
+        } catch {
+            // Keys that do not suffice were kept with the names of GGUF when they were read.
+            if !isFromGGUF { throw FormatError.unsupported(path, "config.json", "\(error)") }
+        }
+        if let configuration, !isFromGGUF, !configuration.unsupportedFeatures.isEmpty {
+            let features = configuration.unsupportedFeatures.joined(separator: ", ")
+            throw FormatError.unsupported(path, "config.json", "has \(features), which the GGUF file would not have")
+        }
+        naming = configuration.flatMap(GGUFNaming.init)
+        if naming == nil, !isFromGGUF {
+            warnings.append("the model's architecture is not known: tensors keep their names, and llama.cpp will not load the file")
+        }
+        let known = naming.map { Tie(name: $0.family.head, target: $0.family.embedding) }
+        for tie in graph.ties where tie != known { warnings.append("gguf cannot tie '\(tie.name)' to '\(tie.target)'; the tie is lost") }
+        let made = madeFiles
+        for attachment in graph.attachments where made[attachment.name] != attachment.bytes {
+            if let entry = GGUFAttachments.entry(attachment) {
+                files.append(entry)
+            } else {
+                warnings.append("the file '\(attachment.name)' of \(attachment.bytes.count) bytes has no place in gguf and is left out")
+            }
+        }
+    }
+
+    /// All keys: those that the graph has, as they are, after those that are missing.
+    func metadata(tensors: [GGUFTensor], dtypes: GGUFOriginalDTypes, _ options: WriteOptions, path: String) throws -> Metadata {
+        var metadata = Metadata()
+        if graph.metadata[GGUFModel.architectureKey] == nil, let naming {
+            metadata[GGUFModel.architectureKey] = .string(naming.family.name)
+            metadata["general.type"] = .string("model")
+            for (key, value) in naming.configuration.ggufMetadata { metadata[key] = value }
+            metadata[GGUFModel.fileTypeKey] = .uint32(GGUFModel.fileType(tensors))
+            metadata["general.quantization_version"] = .uint32(2)
+            do {
+                if let vocabulary = try GGUFVocabulary.vocabulary(of: graph) {
+                    for (key, value) in try GGUFVocabulary.metadata(vocabulary) { metadata[key] = value }
+                }
+            } catch {
+                throw FormatError.unsupported(path, "tokenizer", "\(error)")
+            }
+        }
+        for (key, value) in graph.metadata.entries { metadata[key] = value }
+        if metadata[GGUFModel.fileTypeKey] != nil { metadata[GGUFModel.fileTypeKey] = .uint32(GGUFModel.fileType(tensors)) }
+        for (key, value) in options.provenance { metadata["caplet.\(key)"] = .string(value) }
+        metadata[GGUFOriginalDTypes.key] = dtypes.value
+        for (key, value) in files { metadata[key] = value }
+        return metadata
+    }
+
+    /// The files that a reader would make from the keys that came with the graph: they need no keys of their own.
+    private var madeFiles: [String: [UInt8]] {
+        guard let naming, graph.metadata[GGUFModel.architectureKey] != nil else { return [:] }
+        let dtype = graph[naming.family.embedding]?.dtype ?? .f32
+        let made = GGUFAttachments.made(graph.metadata, naming.configuration, dtype: dtype) { _ in }
+        return Dictionary(made.map { ($0.name, $0.bytes) }) { first, _ in first }
+    }
+
+    /// llama.cpp's number for the type that most bytes of matrices have.
+    private static func fileType(_ tensors: [GGUFTensor]) -> UInt32 {
+        var bytes: [UInt32: Int] = [:]
+        for tensor in tensors where tensor.shape.rank > 1 { bytes[tensor.type.number, default: 0] += tensor.bytes.byteCount }
+        let most = bytes.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
+        switch most {
+        case GGUFTensorType.plain(.f16).number: return 1
+        case GGUFTensorType.q8_0.number: return 7
+        case GGUFTensorType.plain(.bf16).number: return 32
+        default: return 0
+        }
+    }
+}

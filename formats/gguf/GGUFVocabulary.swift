@@ -1,0 +1,77 @@
+import FormatKit
+import ModelGraph
+import Tokenization
+
+/// A tokenizer between its files and `tokenizer.ggml.*`.
+enum GGUFVocabulary {
+    private static let prefix = "tokenizer.ggml."
+
+    /// The vocabulary of the model's tokenizer files, as llama.cpp's converter looks for them; nil without any.
+    ///
+    /// - Throws: `TokenizationError`.
+    static func vocabulary(of graph: TensorGraph) throws -> Vocabulary? {
+        let configuration = graph.attachment("tokenizer_config.json")?.bytes
+        if let model = graph.attachment("tokenizer.model") {
+            return try Vocabulary(sentencePieceModel: model.bytes, configuration: configuration)
+        }
+        guard let json = graph.attachment("tokenizer.json") else { return nil }
+        return try Vocabulary(tokenizerJSON: json.bytes, configuration: configuration)
+    }
+
+    /// The keys that llama.cpp's converter writes for a vocabulary.
+    ///
+    /// - Throws: `TokenizationError` for one that its tokenizers cannot do.
+    static func metadata(_ vocabulary: Vocabulary) throws -> [(key: String, value: MetadataValue)] {
+        let isByteLevel = vocabulary.kind == .byteLevelBPE
+        let source = isByteLevel ? vocabulary : try vocabulary.scoredByMerges()
+        var entries: [(key: String, value: MetadataValue)] = [
+            ("model", .string(isByteLevel ? "gpt2" : "llama")),
+            ("pre", .string(isByteLevel ? (source.preTokenizer ?? .gpt2).ggufName : "default")),
+            ("tokens", .array(.string, source.pieces.map { .string($0.text) })),
+        ]
+        if !isByteLevel { entries.append(("scores", .array(.float32, source.pieces.map { .float32($0.score) }))) }
+        entries.append(("token_type", .array(.int32, source.pieces.map { .int32($0.role.rawValue) })))
+        if isByteLevel { entries.append(("merges", .array(.string, source.mergeLines.map(MetadataValue.string)))) }
+        let ids = [("bos", source.bosID), ("eos", source.eosID), ("unknown", source.unknownID), ("padding", source.padID)]
+        for (name, id) in ids {
+            if let id, let number = UInt32(exactly: id) { entries.append(("\(name)_token_id", .uint32(number))) }
+        }
+        entries.append(("add_bos_token", .bool(source.addsBOS)))
+        entries.append(("add_eos_token", .bool(source.addsEOS)))
+        if !isByteLevel { entries.append(("add_space_prefix", .bool(source.spacePrefix != .never))) }
+        return entries.map { (prefix + $0.key, $0.value) }
+    }
+
+    /// The vocabulary that a file's keys describe.
+    ///
+    /// - Throws: `TokenizationError`, also for models and pre-tokenizers that are not known.
+    static func vocabulary(_ metadata: Metadata) throws -> Vocabulary {
+        func id(_ name: String) -> Int32? { metadata["\(prefix)\(name)_token_id"]?.integer.flatMap(Int32.init(exactly:)) }
+        func strings(_ name: String) -> [String] { metadata[prefix + name]?.array?.compactMap(\.string) ?? [] }
+        let scores = metadata["\(prefix)scores"]?.array?.compactMap { $0.number.map(Float.init) } ?? []
+        let roles = metadata["\(prefix)token_type"]?.array?.compactMap { $0.integer.flatMap(Int32.init(exactly:)) } ?? []
+        let pieces = try Vocabulary.pieces(texts: strings("tokens"), scores: scores, roles: roles)
+        let model = metadata["\(prefix)model"]?.string ?? ""
+        let name = metadata["\(prefix)pre"]?.string ?? "gpt-2"
+        var vocabulary: Vocabulary
+        switch model {
+        case "llama":
+            vocabulary = Vocabulary(
+                kind: .sentencePieceBPE, pieces: pieces, bosID: id("bos"), eosID: id("eos"), unknownID: id("unknown"), padID: id("padding"))
+            if metadata["\(prefix)add_space_prefix"]?.bool == false { vocabulary.spacePrefix = .never }
+        case "gpt2":
+            guard let pre = PreTokenizer(ggufName: name) else {
+                throw TokenizationError.unsupported(location: "\(prefix)pre", feature: "the pre-tokenizer '\(name)'")
+            }
+            vocabulary = Vocabulary(
+                kind: .byteLevelBPE, pieces: pieces, merges: try Vocabulary.merges(parsing: strings("merges"), pieces: pieces),
+                bosID: id("bos"), eosID: id("eos"), unknownID: id("unknown"), padID: id("padding"),
+                addsBOS: pre == .llama3 && id("bos") != nil, preTokenizer: pre)
+        default: throw TokenizationError.unsupported(location: "\(prefix)model", feature: "the tokenizer '\(model)'")
+        }
+        if let adds = metadata["\(prefix)add_bos_token"]?.bool { vocabulary.addsBOS = adds && vocabulary.bosID != nil }
+        if let adds = metadata["\(prefix)add_eos_token"]?.bool { vocabulary.addsEOS = adds && vocabulary.eosID != nil }
+        try vocabulary.checkInvariants()
+        return vocabulary
+    }
+}

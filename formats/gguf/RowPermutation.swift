@@ -1,0 +1,48 @@
+import FormatKit
+import ModelGraph
+
+/// An order of a matrix's rows: row i of the result is row `sources[i]` of the matrix. Rows are bytes of any encoding.
+struct RowPermutation: Equatable {
+    let sources: [Int]
+
+    /// What llama.cpp's converter does to query and key weights, `w.reshape(heads, 2, size/2, …).swapaxes(1, 2)`: the two
+    /// halves of each head's rows are interleaved. Nil unless `rows` is heads of an even number of rows.
+    init?(interleavingHalvesOf heads: Int, rows: Int) {
+        guard heads > 0, rows > 0, rows % heads == 0, (rows / heads) % 2 == 0 else { return nil }
+        let size = rows / heads
+        sources = (0..<rows).map { row in
+            let (head, place) = (row / size, row % size)
+            return head * size + place % 2 * (size / 2) + place / 2
+        }
+    }
+
+    private init(sources: [Int]) { self.sources = sources }
+
+    /// The permutation that undoes this one.
+    var inverse: RowPermutation {
+        var inverse = [Int](repeating: 0, count: sources.count)
+        for (row, source) in sources.enumerated() { inverse[source] = row }
+        return RowPermutation(sources: inverse)
+    }
+
+    /// The same rows in the new order, made when they are asked for.
+    ///
+    /// - Throws: `GraphError.inconsistent` when the bytes are no whole number of rows.
+    func apply(to bytes: any ByteSource) throws -> any ByteSource {
+        guard !sources.isEmpty, bytes.byteCount % sources.count == 0 else {
+            throw GraphError.inconsistent("row permutation", "\(bytes.byteCount) bytes are not \(sources.count) rows")
+        }
+        let sources = sources
+        let width = bytes.byteCount / sources.count
+        return DeferredBytes(byteCount: bytes.byteCount) {
+            try bytes.withUnsafeBytes { raw in
+                OwnedBytes(byteCount: raw.count) { out in
+                    guard let from = raw.baseAddress, let to = out.baseAddress else { return }
+                    for (row, source) in sources.enumerated() {
+                        (to + row * width).copyMemory(from: from + source * width, byteCount: width)
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+import FormatKit
+import ModelGraph
+
+/// Reads arrays, archives and folders into graphs.
+struct NPYReader {
+    private let path: String
+    private let context: ReadContext
+
+    init(_ path: String, _ context: ReadContext) {
+        self.path = path
+        self.context = context
+    }
+
+    /// One array, named as its file without the ending.
+    func readArray() throws -> TensorGraph {
+        var graph = TensorGraph()
+        let file = path.split(separator: "/").last.map(String.init) ?? path
+        try addFile(path, named: NPYFileName.tensorName(forFile: file) ?? file, dtype: nil, to: &graph)
+        return graph
+    }
+
+    func readFolder(_ entries: [String]) throws -> TensorGraph {
+        var graph = TensorGraph()
+        if let identity = FileIdentity(path: path) { graph.sources.append(identity) }
+        var document = GraphDocument()
+        if entries.contains(GraphDocument.fileName) {
+            let file = try MappedFile(path: "\(path)/\(GraphDocument.fileName)")
+            document = try parseDocument(file.byteCount) { file.withBytes { Array($0) } }
+        }
+        graph.metadata = document.metadata
+        graph.ties = document.ties
+        let files = entries.compactMap { file in NPYFileName.tensorName(forFile: file).map { ($0, file) } }
+        for (name, file) in try ordered(files, document) {
+            try context.execution.cancellation.check()
+            try addFile("\(path)/\(file)", named: name, dtype: document.tensors.first { $0.name == name }?.dtype, to: &graph)
+        }
+        graph.attachments = try ModelFolder.attachments(in: path, context)
+        return graph
+    }
+
+    func readArchive() throws -> TensorGraph {
+        var graph = TensorGraph()
+        let file = try MappedFile(path: path)
+        graph.sources.append(file.identity)
+        let archive = try file.withBytes { try ZipArchive($0, path: path) }
+        var document = GraphDocument()
+        if let member = archive.members.first(where: { $0.name == GraphDocument.fileName }) {
+            document = try parseDocument(member.byteCount) { try whole(file, member) }
+        }
+        graph.metadata = document.metadata
+        graph.ties = document.ties
+        let dtypes = Dictionary(document.tensors.map { ($0.name, $0.dtype) }) { first, _ in first }
+        for member in archive.members where member.name != GraphDocument.fileName {
+            if member.name.hasSuffix(NPYFileName.ending) {
+                let name = String(member.name.dropLast(NPYFileName.ending.count))
+                try add(file, member, named: name, dtype: dtypes[name], to: &graph)
+            } else if ModelFolder.isAttachment(member.name), member.byteCount <= ModelFolder.maximumAttachmentBytes {
+                graph.attach(Attachment(name: member.name, bytes: try whole(file, member)))
+            } else {
+                context.warn("\(path): member '\(member.name)' is neither an array nor a file that travels with a model; it is left behind")
+            }
+        }
+        return graph
+    }
+
+    private func whole(_ file: MappedFile, _ member: ZipArchive.Member) throws -> [UInt8] {
+        try ZipMemberBytes(file, member, skipping: 0, path: path).withUnsafeBytes { Array($0) }
+    }
+
+    private func parseDocument(_ byteCount: Int, _ bytes: () throws -> [UInt8]) throws -> GraphDocument {
+        guard byteCount <= ModelFolder.maximumAttachmentBytes else {
+            throw FormatError.malformed(path, GraphDocument.fileName, "is \(byteCount) bytes long; \(ModelFolder.maximumAttachmentBytes) are allowed")
+        }
+        return try GraphDocument(parsing: bytes(), path: path, object: GraphDocument.fileName)
+    }
+
+    /// Listed tensors in the document's order, each of which must be there, then the others by name.
+    private func ordered(_ files: [(String, String)], _ document: GraphDocument) throws -> [(String, String)] {
+        let byName = Dictionary(files) { first, _ in first }
+        let listed = try document.tensors.map { tensor in
+            guard let file = byName[tensor.name] else {
+                throw FormatError.malformed(path, "tensor '\(tensor.name)'", "is listed in \(GraphDocument.fileName) and has no file")
+            }
+            return (tensor.name, file)
+        }
+        let names = Set(listed.map(\.0))
+        return listed + files.filter { !names.contains($0.0) }.sorted { $0.0 < $1.0 }
+    }
+
+    private func addFile(_ path: String, named name: String, dtype: DType?, to graph: inout TensorGraph) throws {
+        let file = try MappedFile(path: path)
+        graph.sources.append(file.identity)
+        let header = try file.withBytes { try NPYHeader($0, path: path, object: "") }
+        guard let data = MappedBytes(file, offset: header.byteCount, byteCount: header.dataBytes),
+            header.byteCount + header.dataBytes == file.byteCount
+        else {
+            let found = file.byteCount - header.byteCount
+            throw FormatError.malformed(path, "", "\(header.element.dtype.rawValue) \(header.shape) needs \(header.dataBytes) bytes, the file has \(found)")
+        }
+        try append(header, data, named: name, dtype: dtype, to: &graph)
+    }
+
+    private func add(
+        _ file: MappedFile, _ member: ZipArchive.Member, named name: String, dtype: DType?, to graph: inout TensorGraph
+    ) throws {
+        let object = "member '\(member.name)'"
+        let preamble = ZipMemberBytes.prefix(file, member, NPYHeader.preambleBytes)
+        let length = try preamble.withUnsafeBytes { try NPYHeader.byteCount(of: $0, path: path, object: object) }
+        let header = try ZipMemberBytes.prefix(file, member, length).withUnsafeBytes {
+            try NPYHeader($0, path: path, object: object)
+        }
+        guard member.byteCount - header.byteCount == header.dataBytes else {
+            let found = member.byteCount - header.byteCount
+            throw FormatError.malformed(path, object, "\(header.element.dtype.rawValue) \(header.shape) needs \(header.dataBytes) bytes, the member has \(found)")
+        }
+        let data = ZipMemberBytes(file, member, skipping: header.byteCount, path: path)
+        try append(header, data, named: name, dtype: dtype, to: &graph)
+    }
+
+    private func append(
+        _ header: NPYHeader, _ data: any ByteSource, named name: String, dtype listed: DType?, to graph: inout TensorGraph
+    ) throws {
+        var dtype = header.element.dtype
+        if let listed, listed != dtype {
+            guard header.element.isAmbiguous, listed.byteWidth == 1 else {
+                throw FormatError.malformed(path, "tensor '\(name)'", "is \(listed.rawValue) by \(GraphDocument.fileName) and \(dtype.rawValue) by its array")
+            }
+            dtype = listed
+        }
+        guard !graph.contains(name) else { throw FormatError.malformed(path, "tensor '\(name)'", "is there twice") }
+        try graph.append(Tensor(name: name, dense: NPYArray.dense(header, as: dtype, data: data)))
+    }
+}
