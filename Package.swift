@@ -47,6 +47,8 @@ let package = Package(
         target("PostTrainingQuantization", ["PassKit"], path: "Plugins/PostTrainingQuantization"),
         target("ProbabilisticPruning", ["CKernels", "PassKit"], path: "Plugins/ProbabilisticPruning"),
         target("SafetensorsFormat", ["FormatKit"], path: "formats/safetensors", exclude: ["SPEC.md"]),
+        target(
+            "CapletFormat", ["CKernels", "CXXHash", "CZstd", "FormatKit"], path: "formats/caplet", exclude: ["SPEC.md", "NOTES.md"]),
         target("NPYFormat", ["FormatKit", "CZlib"], path: "formats/npy", exclude: ["SPEC.md"]),
         target(
             "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "Tokenization"], path: "formats/gguf", exclude: ["SPEC.md"]),
@@ -55,6 +57,7 @@ let package = Package(
         test("FormatKitTests", ["FormatKit", "TestSupport"]),
         test("NPYFormatTests", ["NPYFormat", "TestSupport"]),
         test("SafetensorsFormatTests", ["SafetensorsFormat", "TestSupport"]),
+        test("CapletFormatTests", ["CapletFormat", "TestSupport"]),
         target("Tokenization", []),
         target(
             "BuiltIns",
