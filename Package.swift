@@ -61,7 +61,7 @@ let package = Package(
         target("Tokenization", []),
         target(
             "BuiltIns",
-            ["FormatKit", "PassKit", "SafetensorsFormat", "GGUFFormat", "NPYFormat", "RPCA", "ProbabilisticPruning", "MagnitudePruning", "PostTrainingQuantization"]),
+            ["FormatKit", "PassKit", "CapletFormat", "SafetensorsFormat", "GGUFFormat", "NPYFormat", "RPCA", "ProbabilisticPruning", "MagnitudePruning", "PostTrainingQuantization"]),
         .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(
             name: "CommandLineTool",

@@ -31,7 +31,7 @@ final class CalibrationTests: XCTestCase {
     func testSecondMomentsAreThoseOfTheLayersInputs() throws {
         var graph = try SafetensorsFormat().read(BundledModel.folder, ReadContext())
         try graph.applyArchitecture()
-        let sequences: [[Int32]] = (0..<10).map { row in (0..<32).map { Int32((row * 7919 + $0 * 104_729) % 4096) } }
+        let sequences: [[Int32]] = (0..<10).map { SampleModel.tokens(row: $0, count: 32) }
         let calibration = try CalibrationModel(graph, tokens: TokenSequences(sequences), ExecutionContext(threads: 2))
         let folder = try TemporaryFolder()
         try PythonProcess.run(
@@ -67,7 +67,7 @@ final class CalibrationTests: XCTestCase {
     func testReplacedWeightsChangeTheLossAndNothingElse() throws {
         var graph = try SafetensorsFormat().read(BundledModel.folder, ReadContext())
         try graph.applyArchitecture()
-        let sequences: [[Int32]] = (0..<4).map { row in (0..<24).map { Int32((row * 31 + $0 * 17) % 4096) } }
+        let sequences: [[Int32]] = (0..<4).map { SampleModel.tokens(row: $0, count: 24) }
         let calibration = try CalibrationModel(graph, tokens: TokenSequences(sequences), ExecutionContext(threads: 2))
         let name = "model.layers.2.mlp.up_proj.weight"
         let weight = try XCTUnwrap(graph[name]).payload.densifiedMatrix()

@@ -26,7 +26,7 @@ final class MagnitudePruningTests: XCTestCase {
     func testGlobalScopeUsesOneThreshold() throws {
         let graph = try SampleModel.graph { name, rows, columns in
             var matrix = SampleModel.heavyTailed(rows, columns, seed: 5)
-            if name.contains("layers.0") { matrix.elements = matrix.elements.map { $0 * 100 } }
+            if name.contains("layers.0") { matrix.elements = matrix.elements.map { $0 * 10_000 } }
             return matrix
         }
         let result = try PassConformance([MagnitudePass.self], pipeline: "magnitude{keep=0.5 scope=global}").apply(to: graph)

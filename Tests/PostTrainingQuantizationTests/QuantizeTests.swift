@@ -25,7 +25,7 @@ final class QuantizeTests: XCTestCase {
                 XCTAssertLessThan(now, last * 0.75, "\(bits) bits, symmetric=\(symmetric)")
                 last = now
             }
-            XCTAssertLessThan(last, 0.005)
+            XCTAssertLessThan(last, 0.01)
         }
         XCTAssertLessThan(try error("bits=4 group=8"), try error("bits=4 group=40"))
     }

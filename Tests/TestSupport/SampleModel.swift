@@ -37,6 +37,11 @@ public enum SampleModel {
         return graph
     }
 
+    /// Token ids below 4096 that look random: (row · 7919 + position · 104729) mod 4096.
+    public static func tokens(row: Int, count: Int) -> [Int32] {
+        (0..<count).map { position in Int32((row * 7919 + position * 104_729) % 4096) }
+    }
+
     /// Entries with tails longer than a normal's, as trained weights have.
     public static func heavyTailed(_ rows: Int, _ columns: Int, seed: UInt64) -> Matrix {
         var matrix = Matrix.random(rows, columns, seed: seed)

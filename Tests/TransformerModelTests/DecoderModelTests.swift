@@ -22,7 +22,7 @@ final class DecoderModelTests: XCTestCase {
     /// Logits and losses of the bundled checkpoint against transformers in float32.
     func testBundledModelAgreesWithTransformers() throws {
         let folder = try TemporaryFolder()
-        let sequences: [[Int32]] = (0..<3).map { row in (0..<100).map { Int32((row * 7919 + $0 * 104_729) % 4096) } }
+        let sequences: [[Int32]] = (0..<3).map { SampleModel.tokens(row: $0, count: 100) }
         let output = try PythonProcess.run(
             """
             import sys, numpy as np, torch
@@ -94,7 +94,7 @@ final class DecoderModelTests: XCTestCase {
 
     func testLossDoesNotDependOnThreadsOrCompany() throws {
         let model = try DecoderModel(try bundled())
-        let sequences: [[Int32]] = (0..<5).map { row in (0..<(20 + row * 9)).map { Int32((row * 31 + $0 * 17) % 4096) } }
+        let sequences: [[Int32]] = (0..<5).map { SampleModel.tokens(row: $0, count: 20 + $0 * 9) }
         let alone = try sequences.map { try model.tokenLosses([$0], ExecutionContext(threads: 1))[0] }
         XCTAssertEqual(try model.tokenLosses(sequences, ExecutionContext(threads: 3)), alone)
     }
@@ -106,12 +106,13 @@ final class DecoderModelTests: XCTestCase {
         unknown.attach(Attachment(name: "config.json", bytes: Array(#"{"model_type":"mystery"}"#.utf8)))
         XCTAssertThrowsError(try DecoderModel(unknown)) { XCTAssertTrue("\($0)".contains("known: llama"), "\($0)") }
         let text = String(decoding: try XCTUnwrap(graph.attachment("config.json")).bytes, as: UTF8.self)
-        for (from, to, words) in [
+        let changes: [(String, String, String)] = [
             ("\"hidden_size\": 256", "\"hidden_size\": 128", "needs shape"),
             ("\"num_hidden_layers\": 6", "\"num_hidden_layers\": 7", "is missing"),
             ("\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"", "gelu"),
             ("\"num_attention_heads\": 8", "\"num_attention_heads\": 0", "num_attention_heads is 0"),
-        ] {
+        ]
+        for (from, to, words) in changes {
             var changed = graph
             changed.attach(Attachment(name: "config.json", bytes: Array(text.replacingOccurrences(of: from, with: to).utf8)))
             XCTAssertThrowsError(try DecoderModel(changed), to) { XCTAssertTrue("\($0)".contains(words), "\($0)") }
