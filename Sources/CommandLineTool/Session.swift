@@ -65,6 +65,11 @@ final class Session {
             session.diagnostics.error("\(error)")
             status = ExitStatus(error)
         }
+        // Results that did not arrive are a failure, unless whoever read them had enough.
+        if fflush(stdout) != 0, errno != EPIPE {
+            session.diagnostics.error("standard output cannot be written: \(String(cString: strerror(errno)))")
+            status = .writeFailed
+        }
         throw ExitCode(status.rawValue)
     }
 
