@@ -84,7 +84,8 @@ final class Session {
     /// Stops before anything is written when there were warnings and `--strict` was given.
     func checkStrict() throws {
         if options.strict, diagnostics.warningCount > 0 {
-            throw CommandError(.warnings, "\(diagnostics.warningCount) warnings, and --strict was given; nothing was written")
+            let count = diagnostics.warningCount
+            throw CommandError(.warnings, "\(count) warning\(count == 1 ? "" : "s"), and --strict was given; nothing was written")
         }
     }
 

@@ -36,10 +36,11 @@ struct VerifyCommand: ParsableCommand {
                 // Damage is what the check was to find: it ran and said no.
                 let status = ExitStatus(error)
                 guard status == .malformedInput || status == .checkFailed else { throw error }
+                let damage = "\(error)".hasPrefix(model) ? "\(error)" : "\(model): \(error)"
                 if session.options.json {
-                    session.print(try JSONOutput.line(VerificationResult(path: model, ok: false, checked: [], damage: "\(error)")))
+                    session.print(try JSONOutput.line(VerificationResult(path: model, ok: false, checked: [], damage: damage)))
                 }
-                session.diagnostics.error("\(error)")
+                session.diagnostics.error(damage)
                 return .checkFailed
             }
         }
