@@ -22,6 +22,7 @@ let package = Package(
     name: "caplet",
     products: [
         .executable(name: "caplet", targets: ["CommandLineTool"]),
+        .executable(name: "caplet-demo", targets: ["Demo"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -46,19 +47,23 @@ let package = Package(
         target("PostTrainingQuantization", ["PassKit"], path: "Plugins/PostTrainingQuantization"),
         target("ProbabilisticPruning", ["CKernels", "PassKit"], path: "Plugins/ProbabilisticPruning"),
         target("SafetensorsFormat", ["FormatKit"], path: "formats/safetensors", exclude: ["SPEC.md"]),
+        target(
+            "CapletFormat", ["CKernels", "CXXHash", "CZstd", "FormatKit"], path: "formats/caplet", exclude: ["SPEC.md", "NOTES.md"]),
         target("NPYFormat", ["FormatKit", "CZlib"], path: "formats/npy", exclude: ["SPEC.md"]),
         target(
             "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "Tokenization"], path: "formats/gguf", exclude: ["SPEC.md"]),
-        target("TestSupport", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph"], path: "Tests/TestSupport"),
+        target("TestSupport", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
         test("GGUFFormatTests", ["Architectures", "GGUFFormat", "SafetensorsFormat", "TestSupport"]),
         test("CommandLineToolTests", ["CommandLineTool", "SafetensorsFormat", "TestSupport"]),
         test("FormatKitTests", ["FormatKit", "TestSupport"]),
         test("NPYFormatTests", ["NPYFormat", "TestSupport"]),
         test("SafetensorsFormatTests", ["SafetensorsFormat", "TestSupport"]),
+        test("CapletFormatTests", ["CapletFormat", "TestSupport"]),
         target("Tokenization", []),
         target(
             "BuiltIns",
-            ["FormatKit", "PassKit", "SafetensorsFormat", "GGUFFormat", "NPYFormat", "RPCA", "ProbabilisticPruning", "MagnitudePruning", "PostTrainingQuantization"]),
+            ["FormatKit", "PassKit", "CapletFormat", "SafetensorsFormat", "GGUFFormat", "NPYFormat", "RPCA", "ProbabilisticPruning", "MagnitudePruning", "PostTrainingQuantization"]),
+        .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
@@ -66,6 +71,16 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: [.swiftLanguageMode(.v5)]),
+        test("ExecutionTests", ["Execution"]),
+        test("LinearAlgebraTests", ["LinearAlgebra", "TestSupport"]),
+        test("ModelGraphTests", ["ModelGraph", "TestSupport"]),
+        test("PassKitTests", ["PassKit"]),
+        test("RPCATests", ["RPCA", "TestSupport"]),
+        test("MagnitudePruningTests", ["MagnitudePruning", "TestSupport"]),
+        test("PostTrainingQuantizationTests", ["PostTrainingQuantization", "RPCA", "TestSupport"]),
+        test("ProbabilisticPruningTests", ["ProbabilisticPruning", "RPCA", "TestSupport"]),
+        test("TransformerModelTests", ["Calibration", "RPCA", "SafetensorsFormat", "TestSupport"]),
+        test("CalibrationTests", ["Calibration", "SafetensorsFormat", "TestSupport"]),
         test("TokenizationTests", ["Tokenization"]),
     ]
 )

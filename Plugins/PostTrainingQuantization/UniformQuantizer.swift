@@ -41,7 +41,8 @@ struct UniformQuantizer {
     }
 
     private struct Group {
-        var scale: Float = 0
+        /// Infinite until a scale that F16 can hold was tried.
+        var scale = Float.infinity
         var zero: UInt8 = 0
         var codes: [UInt8] = []
         var error = Float.infinity

@@ -34,8 +34,7 @@ struct LayerPolicy {
         defer { execution.progress.end() }
         for step in 0..<steps {
             try execution.cancellation.check()
-            let noise = CounterGenerator(seed: seed, stream: UInt64(step))
-            let direction = alpha.indices.map { noise.normal(UInt64($0)) }
+            let direction = self.direction(step: step, seed: seed)
             let chosen = batchSequences(sequences, step: step, seed: seed)
             let plus = try loss(zip(alpha, direction).map { $0 + sigma * $1 }, calibration, chosen, execution)
             let minus = try loss(zip(alpha, direction).map { $0 - sigma * $1 }, calibration, chosen, execution)
@@ -53,6 +52,40 @@ struct LayerPolicy {
             execution.progress.advance(by: 1, remark: "loss \(rounded((plus + minus) / 2))")
         }
         return Outcome(logWeights: steps > 0 ? average : start, losses: losses)
+    }
+
+    /// A random direction: each layer's share is the sum of a draw of its block's, one of its kind's (such as all "up" projections)
+    /// and one of its own, over √3. A few shared draws move together what is alike, so that their effect stands out.
+    private func direction(step: Int, seed: UInt64) -> [Double] {
+        let noise = CounterGenerator(seed: seed, stream: UInt64(step))
+        let names = allocation.layers.map(\.name)
+        let blocks = LayerPolicy.numbered(names.map { LayerPolicy.block(of: $0) })
+        let kinds = LayerPolicy.numbered(names.map { LayerPolicy.kind(of: $0) })
+        return names.indices.map { index in
+            let draws = [
+                noise.normal(UInt64(blocks[index])), noise.normal(UInt64(1 << 20 + kinds[index])), noise.normal(UInt64(1 << 21 + index)),
+            ]
+            return draws.reduce(0, +) / 3.0.squareRoot()
+        }
+    }
+
+    /// The number in a layer's name, and the name without it.
+    private static func block(of name: String) -> String {
+        name.split(separator: ".").first { Int($0) != nil }.map(String.init) ?? ""
+    }
+
+    private static func kind(of name: String) -> String {
+        name.split(separator: ".").filter { Int($0) == nil }.joined(separator: ".")
+    }
+
+    /// Equal words get equal numbers, in the order of their first appearance.
+    private static func numbered(_ words: [String]) -> [Int] {
+        var numbers: [String: Int] = [:]
+        return words.map { word in
+            let number = numbers[word] ?? numbers.count
+            numbers[word] = number
+            return number
+        }
     }
 
     /// Batches walk through a permutation of the sequences, a new one for each pass.

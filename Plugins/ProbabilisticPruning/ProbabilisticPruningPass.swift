@@ -16,11 +16,11 @@ public struct ProbabilisticPruningPass: Pass {
             "refit", .choice(["auto", "none", "values", "solve"]), default: "auto",
             "none: values of the pools; values: S = W − L on the support; solve: support and values against the layer's inputs; auto: none for published, else solve"),
         PassOption("batch", .integer(1...4096), default: "8", "calibration sequences a step"),
-        PassOption("steps", .integer(0...100_000), default: "120", "steps of mode=learned"),
+        PassOption("steps", .integer(0...100_000), default: "60", "steps of mode=learned"),
         PassOption("sigma", .number(0.001...4, allowsAuto: false), default: "0.25", "spread of the samples of mode=learned"),
         PassOption("passes", .integer(1...1000), default: "3", "passes over the calibration set of mode=published"),
         PassOption("window", .integer(1...1000), default: "5", "losses in the moving average of mode=published"),
-        PassOption("rate", .number(0...10, allowsAuto: false), default: "0.05", "learning rate"),
+        PassOption("rate", .number(0...10, allowsAuto: true), default: "auto", "learning rate; auto is 0.02 for mode=learned, 0.05 for published"),
         PassOption("dtype", .choice(["auto", "f16", "bf16", "f32"]), default: "auto", "how U, V and S are kept; auto is f16 where its range allows"),
         TensorSelection.option,
     ]
@@ -47,7 +47,7 @@ public struct ProbabilisticPruningPass: Pass {
         sigma = options.number("sigma")
         passes = options.integer("passes")
         window = options.integer("window")
-        rate = options.number("rate")
+        rate = options.automaticNumber("rate") ?? (options.word("mode") == "published" ? 0.05 : 0.02)
         dtype = DType(name: options.word("dtype"))
         selection = TensorSelection(options)
         guard keep > 0 else { throw PassError(.usage, pass: Self.name, "keep=0 leaves nothing of the model") }

@@ -1,3 +1,4 @@
+import CapletFormat
 import GGUFFormat
 import MagnitudePruning
 import NPYFormat
@@ -12,6 +13,7 @@ extension Registry {
     public static var builtIn: Registry {
         Registry(
             formats: [
+                CapletFormat(),
                 SafetensorsFormat(),
                 GGUFFormat(),
                 NPYFormat(),

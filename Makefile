@@ -1,0 +1,40 @@
+# Caplet: `make demo` shows the whole path on a real model, `make test` runs every test.
+# Both install the Debian packages that are missing.
+
+SHELL := /bin/bash
+CAPLET := .build/release/caplet
+
+BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev pkg-config
+TEST_PACKAGES := zstd python3 python3-venv g++
+
+.PHONY: all build demo test python clean packages test-packages
+
+all: build
+
+## packages: the libraries that the build links, from Debian.
+packages:
+	@.ci/install-packages $(BUILD_PACKAGES)
+
+test-packages:
+	@.ci/install-packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
+
+## build: the release build of the command line tool.
+build: packages
+	swift build -c release --product caplet
+
+## demo: compress the bundled model to half its linear parameters and show what it cost.
+demo: build
+	swift build -c release --product caplet-demo
+	.build/release/caplet-demo $(CAPLET) Examples demo
+
+## python: the virtual environment with the tools that the tests compare with.
+python: test-packages
+	Tests/Environment/make.sh .build/python
+
+## test: every test, in release: in debug the numerical ones would take many times as long.
+test: test-packages python
+	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python \
+		swift test -c release -Xswiftc -enable-testing --scratch-path .build/tests
+
+clean:
+	rm -rf .build demo

@@ -1,0 +1,81 @@
+import Architectures
+import Calibration
+import Execution
+import FormatKit
+import LinearAlgebra
+import ModelGraph
+import SafetensorsFormat
+import TestSupport
+import TransformerModel
+import XCTest
+
+final class CalibrationTests: XCTestCase {
+    func testWindowsDoNotOverlapAndTheRestIsDropped() throws {
+        let stream = (0..<10).map { Int32($0) }
+        XCTAssertEqual(try TokenSequences(stream: stream, windowLength: 4).sequences, [[0, 1, 2, 3], [4, 5, 6, 7]])
+        XCTAssertEqual(try TokenSequences(stream: [1, 2, 3], windowLength: 4).sequences, [[1, 2, 3]])
+        XCTAssertThrowsError(try TokenSequences(stream: [1], windowLength: 4))
+        XCTAssertEqual(try TokenSequences(stream: stream, windowLength: 2).evenlySpaced(2).sequences, [[0, 1], [4, 5]])
+    }
+
+    func testStandardErrorIsThatOfIndependentSequences() {
+        let perplexity = Perplexity(sequenceLosses: [(2, 2), (6, 2), (4, 2)])
+        XCTAssertEqual(perplexity.meanLoss, 2)
+        XCTAssertEqual(perplexity.tokenCount, 6)
+        // Means 1, 3, 2: standard deviation 1, over √3.
+        XCTAssertEqual(perplexity.standardError ?? 0, 1 / 3.0.squareRoot(), accuracy: 1e-12)
+        XCTAssertNil(Perplexity(sequenceLosses: [(2, 2)]).standardError)
+    }
+
+    /// H of each group of the bundled model against torch hooks on transformers.
+    func testSecondMomentsAreThoseOfTheLayersInputs() throws {
+        var graph = try SafetensorsFormat().read(BundledModel.folder, ReadContext())
+        try graph.applyArchitecture()
+        let sequences: [[Int32]] = (0..<10).map { SampleModel.tokens(row: $0, count: 32) }
+        let calibration = try CalibrationModel(graph, tokens: TokenSequences(sequences), ExecutionContext(threads: 2))
+        let folder = try TemporaryFolder()
+        try PythonProcess.run(
+            """
+            import sys, numpy as np, torch
+            from transformers import AutoModelForCausalLM
+            model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
+            layer = model.model.layers[3]
+            sums = {}
+            def hook(name):
+                def run(module, inputs):
+                    x = inputs[0].reshape(-1, inputs[0].shape[-1]); sums[name] = x.T @ x / x.shape[0]
+                return run
+            for name, module in [('attention-input', layer.self_attn.q_proj), ('attention-output', layer.self_attn.o_proj),
+                                 ('mlp-input', layer.mlp.up_proj), ('mlp-output', layer.mlp.down_proj)]:
+                module.register_forward_pre_hook(hook(name))
+            tokens = torch.tensor([[(row * 7919 + i * 104729) % 4096 for i in range(32)] for row in range(10)])
+            with torch.no_grad():
+                model(tokens)
+            for name, h in sums.items(): h.numpy().tofile(f'{sys.argv[2]}/{name}.bin')
+            """, [BundledModel.folder, folder.path(".")])
+        var visited: [String] = []
+        try calibration.forEachSecondMoment { group, moment in
+            visited.append("\(group.block) \(group.name)")
+            guard group.block == 3 else { return }
+            let values = try MappedFile(path: folder.path("\(group.name).bin")).withBytes { Array($0.bindMemory(to: Float.self)) }
+            XCTAssertLessThan(moment.relativeFrobeniusError(to: Matrix(rows: moment.rows, columns: moment.columns, elements: values)), 1e-4, group.name)
+        }
+        XCTAssertEqual(visited.count, 24)
+        XCTAssertEqual(visited.prefix(4), ["0 attention-input", "0 attention-output", "0 mlp-input", "0 mlp-output"])
+    }
+
+    func testReplacedWeightsChangeTheLossAndNothingElse() throws {
+        var graph = try SafetensorsFormat().read(BundledModel.folder, ReadContext())
+        try graph.applyArchitecture()
+        let sequences: [[Int32]] = (0..<4).map { SampleModel.tokens(row: $0, count: 24) }
+        let calibration = try CalibrationModel(graph, tokens: TokenSequences(sequences), ExecutionContext(threads: 2))
+        let name = "model.layers.2.mlp.up_proj.weight"
+        let weight = try XCTUnwrap(graph[name]).payload.densifiedMatrix()
+        let dense = try calibration.losses(sequences: [0, 1, 2, 3], replacing: [:])
+        XCTAssertEqual(try calibration.losses(sequences: [0, 1, 2, 3], replacing: [name: weight]), dense)
+        XCTAssertEqual(try calibration.losses(sequences: [2, 0], replacing: [:]), [dense[2], dense[0]])
+        XCTAssertNotEqual(try calibration.losses(sequences: [0], replacing: [name: Matrix(zeros: 768, 256)]), [dense[0]])
+        XCTAssertThrowsError(try calibration.losses(sequences: [0], replacing: [name: Matrix(zeros: 2, 2)]))
+        XCTAssertEqual(try calibration.losses(sequences: [0], replacing: [:]), [dense[0]])
+    }
+}

@@ -1,0 +1,64 @@
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+/// A calibration whose loss is known in closed form: sequence s has inputs Xₛ of its own, and its loss is
+/// 1 + Σ over layers of wₗ·‖(W' − W) Xₛᵀ‖² / N. What a pass should find can be computed beside it.
+public final class QuadraticCalibration: CalibrationProvider {
+    private let weights: [String: Matrix]
+    private let groups: [InputGroup]
+    private let inputs: [String: [Matrix]]
+    private let importance: [String: Double]
+    public let sequenceCount: Int
+    public var scoredTokensPerSequence: Int { Self.tokens }
+    private static let tokens = 24
+    /// Forward passes of a sequence so far.
+    public private(set) var evaluations = 0
+
+    /// - Parameter importance: wₗ by tensor name; 1 for those not named.
+    public init(_ graph: TensorGraph, sequences: Int, importance: [String: Double] = [:], seed: UInt64 = 1) throws {
+        var weights: [String: Matrix] = [:]
+        for tensor in graph.tensors where tensor.role == .linear { weights[tensor.name] = try tensor.payload.densifiedMatrix() }
+        self.weights = weights
+        self.importance = importance
+        groups = graph.structure.inputGroups
+        sequenceCount = sequences
+        var inputs: [String: [Matrix]] = [:]
+        for (index, group) in groups.enumerated() {
+            guard let columns = weights[group.members[0]]?.columns else { continue }
+            inputs[group.members[0]] = (0..<sequences).map { sequence in
+                var x = Matrix.random(Self.tokens, columns, seed: seed &+ UInt64(index * 1000 + sequence))
+                // Channels of unequal power, as real activations have.
+                for row in 0..<Self.tokens { for column in 0..<columns { x[row, column] *= 0.2 + 2 * Float(column % 5) / 5 } }
+                return x
+            }
+        }
+        self.inputs = inputs
+    }
+
+    public func losses(sequences: [Int], replacing replaced: [String: Matrix]) throws -> [Double] {
+        evaluations += sequences.count
+        return sequences.map { sequence in
+            var loss = 1.0
+            for group in groups {
+                guard let x = inputs[group.members[0]]?[sequence] else { continue }
+                for name in group.members {
+                    guard let new = replaced[name], let old = weights[name] else { continue }
+                    let difference = x.times(new - old, otherAs: .transposed)
+                    loss += (importance[name] ?? 1) * difference.squaredFrobeniusNorm / Double(Self.tokens * old.elements.count)
+                }
+            }
+            return loss
+        }
+    }
+
+    public func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {
+        for group in groups {
+            guard let all = inputs[group.members[0]], let columns = all.first?.columns else { continue }
+            var sum = Matrix(zeros: columns, columns)
+            for x in all { sum = sum + x.times(x, .transposed) }
+            let count = Float(all.count * Self.tokens)
+            try body(group, Matrix(rows: columns, columns: columns, elements: sum.elements.map { $0 / count }))
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import Execution
+import FormatKit
+import ModelGraph
+
+/// The composite container: a model in one zstd stream, each part in the encoding that suits it. See SPEC.md.
+public struct CapletFormat: Format {
+    public init() {}
+
+    public var name: String { "caplet" }
+    public var summary: String { "Caplet container: low-rank, sparse and quantized tensors in one zstd-compressed file" }
+    public var fileExtensions: [String] { ["caplet"] }
+    public var layout: FormatLayout { .file }
+
+    public func recognises(_ probe: FileProbe) -> Bool { !probe.isFolder && ContainerHeader.begins(probe.head) }
+
+    /// Reads header, footer and manifest, attachments and long metadata; tensors are decompressed when asked for, and checked
+    /// against checksum and digest each time.
+    ///
+    /// - Throws: `FormatError`; `FileAccessError` when the path cannot be opened.
+    public func read(_ path: String, _ context: ReadContext) throws -> TensorGraph {
+        try CapletReader(path, context).graph()
+    }
+
+    /// Upper bounds of the sizes: nothing is compressed.
+    public func plan(_ graph: TensorGraph, _ options: WriteOptions) throws -> WritePlan {
+        let path = options.outputPath ?? ""
+        return try CapletWriter(graph, options, path: path).plan(fileName: CapletFormat.fileName(path))
+    }
+
+    /// Writes one file. The bytes depend on the graph, the provenance and the version of zstd, not on the number of threads.
+    @discardableResult
+    public func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan {
+        try OutputCheck.run(path, graph)
+        return try CapletWriter(graph, options, path: path).write(to: path, fileName: CapletFormat.fileName(path), context)
+    }
+
+    /// What made the file: the key-value pairs that its writer was given, in order.
+    ///
+    /// - Throws: as `read`.
+    public func provenance(_ path: String) throws -> [(key: String, value: String)] {
+        try CapletReader(path, ReadContext()).manifest.provenance
+    }
+
+    private static func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? "model.caplet" }
+}

@@ -1,0 +1,95 @@
+import Execution
+import FormatKit
+import ModelGraph
+
+/// What a file that was checked from end to end holds.
+public struct CapletVerification: Sendable {
+    public let tensorCount: Int
+    public let attachmentCount: Int
+    public let partCount: Int
+    /// Frames of parts, and those of header, manifest and footer.
+    public let frameCount: Int
+    public let fileByteCount: Int
+    /// Bytes of all parts, decoded.
+    public let contentByteCount: Int
+}
+
+extension CapletFormat {
+    /// Reads every byte of the file: each frame's form and checksum, each part's two digests, that the parts tile the file, and
+    /// what the graph asks of codes and positions.
+    ///
+    /// - Returns: counts, when nothing is wrong.
+    /// - Throws: `FormatError` naming the first damage in the order of the file; `FileAccessError`; `Cancelled`.
+    public static func verify(_ path: String, _ context: ExecutionContext) throws -> CapletVerification {
+        let reader = try CapletReader(path, ReadContext(execution: context))
+        // The graph is built first: shapes and counts must agree before codes are looked at.
+        let graph = try reader.graph()
+        let parts = reader.manifest.parts
+        let contentByteCount = parts.reduce(0) { $0 + $1.part.byteCount }
+        context.progress.begin("verifying", total: contentByteCount, unit: "bytes")
+        defer { context.progress.end() }
+        try PartVerifier(reader, context).verify(parts)
+        return CapletVerification(
+            tensorCount: graph.tensors.count, attachmentCount: graph.attachments.count, partCount: parts.count,
+            frameCount: parts.reduce(3) { $0 + $1.part.frames.count }, fileByteCount: reader.file.byteCount,
+            contentByteCount: contentByteCount)
+    }
+}
+
+/// Checks parts: small ones next to each other, large ones one at a time with their chunks in parallel.
+private struct PartVerifier {
+    private let reader: CapletReader
+    private let context: ExecutionContext
+    private let rules: [String: ContentRule]
+
+    private static let largeByteCount = 64 << 20
+
+    init(_ reader: CapletReader, _ context: ExecutionContext) {
+        self.reader = reader
+        self.context = context
+        var rules: [String: ContentRule] = [:]
+        for tensor in reader.manifest.tensors { ContentRule.each(tensor.payload, "tensor '\(tensor.name)'") { rules[$0] = $1 } }
+        self.rules = rules
+    }
+
+    func verify(_ parts: [(object: String, part: Part)]) throws {
+        var next = 0
+        while next < parts.count {
+            let small = parts[next...].prefix { $0.part.byteCount < PartVerifier.largeByteCount }
+            if small.isEmpty {
+                if let error = try damage(parts[next], context) { throw error }
+                next += 1
+                continue
+            }
+            let alone = ExecutionContext(threads: 1, cancellation: context.cancellation)
+            let found = try context.parallelMap(small.count) { try [damage(small[small.startIndex + $0], alone)] }
+            if let error = found.joined().lazy.compactMap({ $0 }).first { throw error }
+            next += small.count
+        }
+    }
+
+    /// What is wrong with the part, nil when nothing is.
+    private func damage(_ item: (object: String, part: Part), _ execution: ExecutionContext) throws -> FormatError? {
+        do {
+            try check(item.part, item.object, execution)
+            context.progress.advance(by: item.part.byteCount, remark: item.object)
+            return nil
+        } catch let error as FormatError {
+            return error
+        }
+    }
+
+    private func check(_ part: Part, _ object: String, _ execution: ExecutionContext) throws {
+        let path = reader.file.path
+        let content = try PartDecoder(file: reader.file, execution: execution).content(part, object)
+        let stored = reader.file.withBytes {
+            ContentDigest(of: UnsafeRawBufferPointer(rebasing: $0[part.offset..<part.offset + part.storedByteCount]))
+        }
+        guard stored == part.storedDigest else {
+            throw FormatError.malformed(
+                path, object, "frames from offset \(part.offset) have the digest \(stored.hexadecimal), the manifest "
+                    + "\(part.storedDigest.hexadecimal); their content is intact")
+        }
+        if let defect = try content.withUnsafeBytes({ rules[object]?.defect($0) }) { throw FormatError.malformed(path, object, defect) }
+    }
+}

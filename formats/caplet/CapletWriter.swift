@@ -1,0 +1,106 @@
+import Execution
+import FormatKit
+import ModelGraph
+
+/// Puts a graph into a sink of parts, and the parts into a manifest.
+struct CapletWriter {
+    private let graph: TensorGraph
+    private let options: WriteOptions
+
+    /// - Throws: `FormatError.unsupported` for what the container cannot carry.
+    init(_ graph: TensorGraph, _ options: WriteOptions, path: String) throws {
+        self.graph = graph
+        self.options = options
+        var eager = 0
+        for attachment in graph.attachments {
+            guard FileName.isPlain(attachment.name) else {
+                throw FormatError.unsupported(path, "attachment '\(attachment.name)'", "has no plain file name")
+            }
+            eager += attachment.bytes.count
+        }
+        for (_, value) in graph.metadata.entries where LongArrayContent.isLong(value) {
+            eager += value.array.map { LongArrayContent.bytes($0).count } ?? 0
+        }
+        guard eager <= CapletReader.maximumEagerByteCount else {
+            throw FormatError.unsupported(
+                path, "attachments", "with long metadata have \(eager) bytes; \(CapletReader.maximumEagerByteCount) are allowed")
+        }
+    }
+
+    /// Content bytes of all parts: what progress counts.
+    private var contentByteCount: Int {
+        graph.tensors.reduce(0) { $0 + $1.payload.contentByteCount } + graph.attachments.reduce(0) { $0 + $1.bytes.count }
+    }
+
+    /// Stores metadata, attachments and tensors in this order, calling `storing` before each tensor.
+    private func manifest(_ sink: any PartSink, storing: (Tensor) throws -> Void) throws -> Manifest {
+        var manifest = Manifest()
+        manifest.provenance = options.provenance
+        manifest.metadata = try graph.metadata.entries.map { key, value in
+            guard LongArrayContent.isLong(value), case .array(let type, let values) = value else { return (key, .inline(value)) }
+            let part = try sink.file(LongArrayContent.bytes(values), LongArrayContent.encoding(type))
+            return (key, .part(Manifest.LongArray(type: type, count: values.count, part: part)))
+        }
+        manifest.attachments = try graph.attachments.map { Manifest.File(name: $0.name, part: try sink.file($0.bytes, .raw)) }
+        manifest.ties = graph.ties
+        for tensor in graph.tensors {
+            try storing(tensor)
+            do {
+                manifest.tensors.append(Manifest.Entry(
+                    name: tensor.name, shape: tensor.shape, dtype: tensor.dtype, role: tensor.role, payload: try sink.store(tensor.payload)))
+            } catch GraphError.inconsistent(let object, let reason) {
+                throw GraphError.inconsistent("tensor '\(tensor.name)'", "\(object): \(reason)")
+            }
+        }
+        return manifest
+    }
+
+    /// Upper bounds of all sizes, without reading a tensor.
+    func plan(fileName: String) throws -> WritePlan {
+        let sink = PartPlan()
+        var starts: [Int] = []
+        let manifest = try manifest(sink) { _ in starts.append(sink.byteCount) }
+        starts.append(sink.byteCount)
+        var plan = WritePlan()
+        plan.isExact = false
+        plan.tensors = graph.tensors.enumerated().map { ($1.name, $1.payload.storageName, starts[$0 + 1] - starts[$0]) }
+        let frame = ZstdFrame.bound(manifest.text.utf8.count)
+        plan.files = [(fileName, ContainerHeader.byteCount + sink.byteCount + frame + ContainerFooter.byteCount)]
+        return plan
+    }
+
+    /// Writes the file; one tensor and a few chunks of it are in memory.
+    ///
+    /// - Throws: `FormatError.refused`, `.writeFailed`, `.unsupported` for a manifest over its limit; `Cancelled`; what a
+    ///   tensor's storage throws. Nothing is left then.
+    func write(to path: String, fileName: String, _ context: ExecutionContext) throws -> WritePlan {
+        let file = try AtomicFileWriter(path: path, force: options.force)
+        context.progress.begin("writing", total: contentByteCount, unit: "bytes")
+        defer { context.progress.end() }
+        let sink = PartWriter(file, context)
+        try file.write(ContainerHeader.bytes)
+        let manifest = try manifest(sink) { tensor in
+            try context.cancellation.check()
+            sink.remark = tensor.name
+        }
+        try finish(manifest, file, path)
+        var plan = WritePlan()
+        plan.files = [(fileName, file.byteCount)]
+        plan.tensors = zip(graph.tensors, manifest.tensors).map { tensor, entry in
+            (tensor.name, tensor.payload.storageName, entry.payload.parts(entry.name).reduce(0) { $0 + $1.part.storedByteCount })
+        }
+        try file.commit()
+        return plan
+    }
+
+    private func finish(_ manifest: Manifest, _ file: AtomicFileWriter, _ path: String) throws {
+        let text = Array(manifest.text.utf8)
+        let frame = try text.withUnsafeBytes { try ZstdFrame.compress($0, .text) }
+        guard text.count <= ContainerFooter.maximumManifestByteCount, ContainerFooter.allows(text.count, from: frame.count) else {
+            throw FormatError.unsupported(path, "manifest", "needs \(text.count) bytes of JSON; \(ContainerFooter.maximumManifestByteCount) are allowed")
+        }
+        let footer = ContainerFooter(manifestOffset: file.byteCount, manifestFrame: frame, manifestContentByteCount: text.count)
+        try file.write(frame)
+        try file.write(footer.bytes)
+    }
+}

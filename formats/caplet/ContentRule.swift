@@ -1,0 +1,35 @@
+/// What the content of a part must be beside what its digest says.
+enum ContentRule {
+    case codes(CodeRange)
+    case positions(bits: Int, nonZeroCount: Int)
+
+    /// Calls `add` with the rule of each part of a payload that has one, and the object that the part is.
+    static func each(_ payload: StoredPayload, _ object: String, _ add: (String, ContentRule) -> Void) {
+        func inside(_ name: String) -> String { StoredPayload.place(object, name) }
+        switch payload {
+        case .dense: return
+        case .lowRank(let u, let v):
+            each(u, inside("u"), add)
+            each(v, inside("v"), add)
+        case .sparse(let rows, let columns, let nonZeroCount, _, let values):
+            add(inside("positions"), .positions(bits: rows * columns, nonZeroCount: nonZeroCount))
+            each(values, inside("values"), add)
+        case .quantized(_, let bits, _, _, _, let zeroPoints):
+            add(inside("codes"), .codes(CodeRange(bits: bits, isSymmetric: zeroPoints == nil)))
+            if zeroPoints != nil { add(inside("zeroPoints"), .codes(CodeRange(bits: bits, isSymmetric: false))) }
+        case .composite(let terms):
+            for (index, term) in terms.enumerated() { each(term, inside("terms[\(index)]"), add) }
+        }
+    }
+
+    /// Nil when the content keeps the rule.
+    func defect(_ content: UnsafeRawBufferPointer) -> String? {
+        switch self {
+        case .codes(let range):
+            let allowed = (0..<256).map { range.contains(UInt8($0)) }
+            guard let code = content.first(where: { !allowed[Int($0)] }) else { return nil }
+            return "has the code \(range.value(code)); \(range.description) are \(range.bits) bits"
+        case .positions(let bits, let nonZeroCount): return Bitmap.defect(content, bits: bits, nonZeroCount: nonZeroCount)
+        }
+    }
+}

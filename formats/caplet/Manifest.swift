@@ -1,0 +1,71 @@
+import FormatKit
+import ModelGraph
+
+/// What a file holds and where (SPEC.md, "Manifest").
+struct Manifest {
+    struct Entry {
+        let name: String
+        let shape: Shape
+        let dtype: DType
+        let role: TensorRole
+        let payload: StoredPayload
+    }
+
+    struct File {
+        let name: String
+        let part: Part
+    }
+
+    /// A long array of metadata, which has a part instead of a place in the JSON.
+    struct LongArray {
+        let type: MetadataType
+        let count: Int
+        let part: Part
+    }
+
+    enum Value {
+        case inline(MetadataValue)
+        case part(LongArray)
+    }
+
+    static let version = Int(ContainerHeader.version)
+    static let generator = "caplet"
+
+    var generator = Manifest.generator
+    var provenance: [(key: String, value: String)] = []
+    var metadata: [(key: String, value: Value)] = []
+    var ties: [Tie] = []
+    var attachments: [File] = []
+    var tensors: [Entry] = []
+
+    /// All parts in the order of the file, each with the object it belongs to.
+    var parts: [(object: String, part: Part)] {
+        eagerParts + tensors.flatMap { $0.payload.parts("tensor '\($0.name)'") }
+    }
+
+    /// The parts that are decoded when a file is opened: long metadata arrays and attachments.
+    var eagerParts: [(object: String, part: Part)] {
+        var parts: [(object: String, part: Part)] = []
+        for (key, value) in metadata {
+            if case .part(let array) = value { parts.append(("metadata '\(key)'", array.part)) }
+        }
+        for file in attachments { parts.append(("attachment '\(file.name)'", file.part)) }
+        return parts
+    }
+
+    /// - Throws: `FormatError.malformed` unless the parts, in their order, fill the bytes from the header to `manifestOffset`
+    ///   without a gap and without sharing any, each with sound numbers.
+    func checkTiling(manifestOffset: Int, path: String) throws {
+        var offset = ContainerHeader.byteCount
+        for (object, part) in parts {
+            if let defect = part.defect(limit: manifestOffset) { throw FormatError.malformed(path, object, defect) }
+            guard part.offset == offset else {
+                throw FormatError.malformed(path, object, "begins at \(part.offset); the part before it ends at \(offset)")
+            }
+            offset += part.storedByteCount
+        }
+        guard offset == manifestOffset else {
+            throw FormatError.malformed(path, "manifest", "\(manifestOffset - offset) bytes before it belong to no part")
+        }
+    }
+}

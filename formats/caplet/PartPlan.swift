@@ -1,0 +1,42 @@
+import ModelGraph
+
+/// Parts as large as they can become, for a plan that compresses nothing.
+final class PartPlan: PartSink {
+    /// Sums of upper bounds.
+    private(set) var byteCount = 0
+
+    /// Numbers with as many digits as any that a manifest can hold.
+    private static let widestOffset = 1_000_000_000_000_000_000
+    private static let widestSize = 10_000_000
+    private static let digest = ContentDigest(high: 0, low: 0)
+
+    func array(_ tensor: DenseTensor) -> Part { plan(tensor.byteCount, .array(tensor.dtype), frameContent: nil) }
+
+    // A bitmap without compression bounds both encodings of positions: gaps are taken only where they are shorter.
+    func positions(_ pattern: SparsePattern) -> Part { plan(pattern.byteCount, .raw, frameContent: nil) }
+
+    func codes(_ codes: any ByteSource, bits: Int, isSymmetric: Bool) -> Part {
+        // What packing can do at worst: digits for all, and an escape for one in twenty.
+        let packed = PackedCodes(low: 255, radix: 16, escapes: true)
+        return plan(codes.byteCount, .packed(packed)) { $0 + 1 }
+    }
+
+    func file(_ bytes: [UInt8], _ encoding: PartEncoding) -> Part { plan(bytes.count, encoding, frameContent: nil) }
+
+    private func plan(_ byteCount: Int, _ encoding: PartEncoding, frameContent: ((Int) -> Int)?) -> Part {
+        let chunk = PartWriter.chunkByteCount
+        var frames: [Part.Frame] = []
+        var bound = 0
+        for index in 0..<Part.chunkCount(byteCount, chunk: chunk) {
+            let size = min(chunk, byteCount - index * chunk)
+            for _ in 0..<encoding.coding.framesPerChunk {
+                bound += ZstdFrame.bound(frameContent?(size) ?? encoding.coding.frameContent(ofChunk: size).upperBound)
+                frames.append(Part.Frame(storedByteCount: PartPlan.widestSize, contentByteCount: PartPlan.widestSize))
+            }
+        }
+        self.byteCount += bound
+        return Part(
+            encoding: encoding, byteCount: byteCount, chunkByteCount: chunk, offset: PartPlan.widestOffset, frames: frames,
+            digest: PartPlan.digest, storedDigest: PartPlan.digest)
+    }
+}

@@ -1,0 +1,85 @@
+import Execution
+import FormatKit
+import ModelGraph
+
+/// Writes parts one after another into a file: chunks are compressed in parallel, a few at a time, and written in order.
+final class PartWriter: PartSink {
+    private let file: AtomicFileWriter
+    private let context: ExecutionContext
+    /// What progress says of the parts that come.
+    var remark = ""
+
+    /// Content bytes a chunk: small enough for a tensor to have several, large enough that frames cost nothing.
+    static let chunkByteCount = 2 << 20
+    static let textChunkByteCount = 4 << 20
+    /// Chunks in memory for each thread.
+    private static let chunksPerThread = 4
+    /// Positions denser than this are never shorter as gaps.
+    private static let maximumGapDensity = 0.25
+
+    init(_ file: AtomicFileWriter, _ context: ExecutionContext) {
+        self.file = file
+        self.context = context
+    }
+
+    func array(_ tensor: DenseTensor) throws -> Part {
+        try tensor.bytes.withUnsafeBytes { try write($0, .array(tensor.dtype)) }
+    }
+
+    func codes(_ codes: any ByteSource, bits: Int, isSymmetric: Bool) throws -> Part {
+        try codes.withUnsafeBytes { bytes in
+            let packing = CodePacking(bytes)
+            try packing.checkRange(bits: bits, isSymmetric: isSymmetric)
+            return try write(bytes, packing.encoding(for: bytes))
+        }
+    }
+
+    func positions(_ pattern: SparsePattern) throws -> Part {
+        try Bitmap.packed(pattern).withUnsafeBytes { bitmap in
+            let elements = Double(pattern.rows) * Double(pattern.columns)
+            guard Double(pattern.nonZeroCount) < elements * PartWriter.maximumGapDensity else { return try write(bitmap, .raw) }
+            func size(_ encoding: PartEncoding) throws -> Int {
+                let chunks = Part.chunkCount(bitmap.count, chunk: PartWriter.chunkByteCount)
+                return try context.parallelMap(chunks) { try frames(bitmap, $0, encoding, .numbers).reduce(0) { $0 + $1.bytes.count } }.reduce(0, +)
+            }
+            return try write(bitmap, size(.gaps) < size(.raw) ? .gaps : .raw)
+        }
+    }
+
+    func file(_ bytes: [UInt8], _ encoding: PartEncoding) throws -> Part {
+        try bytes.withUnsafeBytes { try write($0, encoding, effort: encoding == .raw ? .text : .numbers) }
+    }
+
+    private func write(_ content: UnsafeRawBufferPointer, _ encoding: PartEncoding, effort: ZstdFrame.Effort = .numbers) throws -> Part {
+        let offset = file.byteCount
+        let chunk = effort == .text ? PartWriter.textChunkByteCount : PartWriter.chunkByteCount
+        let chunks = Part.chunkCount(content.count, chunk: chunk)
+        let stored = DigestStream()
+        var frames: [Part.Frame] = []
+        let batch = context.threads * PartWriter.chunksPerThread
+        for first in stride(from: 0, to: chunks, by: batch) {
+            let made = try context.parallelMap(min(batch, chunks - first)) { try self.frames(content, first + $0, encoding, effort) }
+            for frame in made.joined() {
+                stored.add(frame.bytes)
+                try file.write(frame.bytes)
+                frames.append(Part.Frame(storedByteCount: frame.bytes.count, contentByteCount: frame.contentByteCount))
+            }
+            context.progress.advance(by: min(batch * chunk, content.count - first * chunk), remark: remark)
+        }
+        guard let storedDigest = stored.digest else { throw FormatError.writeFailed(file.path, "no memory for a digest") }
+        return Part(
+            encoding: encoding, byteCount: content.count, chunkByteCount: chunk, offset: offset, frames: frames,
+            digest: ContentDigest(of: content), storedDigest: storedDigest)
+    }
+
+    private func frames(
+        _ content: UnsafeRawBufferPointer, _ index: Int, _ encoding: PartEncoding, _ effort: ZstdFrame.Effort
+    ) throws -> [(bytes: [UInt8], contentByteCount: Int)] {
+        let size = effort == .text ? PartWriter.textChunkByteCount : PartWriter.chunkByteCount
+        let chunk = UnsafeRawBufferPointer(rebasing: content[index * size..<min((index + 1) * size, content.count)])
+        if encoding == .raw { return [(try ZstdFrame.compress(chunk, effort), chunk.count)] }
+        return try encoding.coding.encode(chunk).map { plane in
+            (try plane.withUnsafeBytes { try ZstdFrame.compress($0, effort) }, plane.count)
+        }
+    }
+}
