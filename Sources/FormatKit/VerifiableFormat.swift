@@ -12,5 +12,5 @@ public protocol VerifiableFormat: Format {
 /// A format that keeps what made a file apart from the model's own metadata.
 public protocol ProvenanceFormat: Format {
     /// The key-value pairs that the writer was given, in order.
-    func provenance(of path: String) throws -> [(key: String, value: String)]
+    func provenance(_ path: String) throws -> [(key: String, value: String)]
 }

@@ -24,17 +24,17 @@ final class NothingLostTests: XCTestCase {
     }
 
     private static let magnitude = "--pipeline 'magnitude{keep=0.5}' --no-progress"
-    private static let outputs = ["out.gguf", "out.npz", "out.safetensors"]
+    private static let outputs = ["out.caplet", "out.gguf", "out.npz", "out.safetensors"]
 
     // MARK: - Inputs
 
     func testTruncatedFiles() throws {
         let folder = try CheckpointFolder()
         defer { withExtendedLifetime(folder) {} }
-        XCTAssertEqual(try CapletProcess.run(["convert", "tiny", "-o", "whole.gguf"], in: folder.path).status, 0)
-        XCTAssertEqual(try CapletProcess.run(["convert", "tiny", "-o", "whole.npz"], in: folder.path).status, 0)
-        for (name, whole) in [("cut.safetensors", "tiny/model.safetensors"), ("cut.gguf", "whole.gguf"), ("cut.npz", "whole.npz")] {
-            let bytes = try folder.bytes(whole)
+        for ending in ["safetensors", "gguf", "npz", "caplet"] {
+            let name = "cut.\(ending)"
+            XCTAssertEqual(try CapletProcess.run(["convert", "tiny", "-o", "whole.\(ending)"], in: folder.path).status, 0)
+            let bytes = try folder.bytes("whole.\(ending)")
             for count in [bytes.count - 1, bytes.count / 2, 20] {
                 try folder.write(Array(bytes.prefix(count)), as: name)
                 try expectFailure("caplet convert \(name) -o out.npz", 65, saying: name, in: folder)
@@ -109,6 +109,22 @@ final class NothingLostTests: XCTestCase {
         }
         defer { withExtendedLifetime(folder) {} }
         for dtype in ["f16", "q8_0"] { try expectFailure("caplet convert tiny -o out.gguf --dtype \(dtype)", 69, saying: name, in: folder) }
+    }
+
+    /// Every byte of a container counts.
+    func testDamagedContainer() throws {
+        let folder = try CheckpointFolder()
+        defer { withExtendedLifetime(folder) {} }
+        XCTAssertEqual(try CapletProcess.run(["convert", "tiny", "-o", "whole.caplet"], in: folder.path).status, 0)
+        let bytes = try folder.bytes("whole.caplet")
+        for step in 0..<24 {
+            var damaged = bytes
+            damaged[(bytes.count - 1) * step / 23] ^= 0x10
+            try folder.write(damaged, as: "m.caplet")
+            let result = try CapletProcess.run(["verify", "m.caplet", "--from", "caplet"], in: folder.path)
+            XCTAssertEqual(result.status, 1, "step \(step): \(result.output)\(result.errors)")
+            XCTAssertEqual(result.errors.split(separator: "\n").count, 1, result.errors)
+        }
     }
 
     // MARK: - Requests

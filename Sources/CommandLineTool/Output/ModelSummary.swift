@@ -31,7 +31,7 @@ struct ModelSummary {
         bitsPerWeight = weights == 0 ? 0 : Double(fileBytes) * 8 / Double(weights)
         attachments = graph.attachments.map { ($0.name, $0.bytes.count) }
         ties = graph.ties
-        provenance = try (format as? any ProvenanceFormat)?.provenance(of: path) ?? ModelSummary.provenance(graph.metadata)
+        provenance = try (format as? any ProvenanceFormat)?.provenance(path) ?? ModelSummary.provenance(graph.metadata)
         digest = digests?.model
     }
 

@@ -57,7 +57,7 @@ struct ConvertCommand: ParsableCommand {
             try target.check(against: original)
             let graph = try cast(original, session)
             if dryRun { return try show(target.plan(graph), original, target, session) }
-            let provenance = try (source as? any ProvenanceFormat)?.provenance(of: model) ?? []
+            let provenance = try (source as? any ProvenanceFormat)?.provenance(model) ?? []
             let start = DispatchTime.now().uptimeNanoseconds
             let plan = try target.write(graph, provenance: provenance, session)
             try report(plan, Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9, target, session)
@@ -69,6 +69,10 @@ struct ConvertCommand: ParsableCommand {
         guard let storage = dtype.flatMap(FloatStorage.init(name:)) else { return graph }
         let (cast, leftAlone) = try graph.cast(to: storage)
         for entry in leftAlone { session.diagnostics.warning("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
+        let lost = zip(graph.tensors, cast.tensors).filter { $0.isStructured && $0.payload.kindName != $1.payload.kindName }
+        if let first = lost.first?.0 {
+            session.diagnostics.warning("--dtype makes plain arrays of \(lost.count) tensors, the \(first.payload.kindName) '\(first.name)' the first")
+        }
         return cast
     }
 

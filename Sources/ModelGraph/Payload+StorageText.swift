@@ -1,8 +1,6 @@
-import ModelGraph
-
 extension Payload {
     /// How the values are stored: "BF16", "lowRank F16 + sparse F16", "int4/64 F16", "Q8_0".
-    var storageText: String {
+    public var storageText: String {
         switch self {
         case .dense(let tensor): return tensor.dtype.rawValue
         case .lowRank(let tensor):
@@ -17,7 +15,7 @@ extension Payload {
     }
 
     /// The dtypes of everything that is stored, in order, each once.
-    var storedTypes: [String] {
+    public var storedTypes: [String] {
         var types: [String] = []
         func add(_ payload: Payload) {
             switch payload {
