@@ -18,14 +18,16 @@ public enum ContentDigest {
         return Array(description.utf8).withUnsafeBytes { of($0) }
     }
 
-    /// The digest of a graph: of names and values, whatever their order and however they are stored. Values that are not dense count
-    /// as what they densify to, in F32.
+    /// The digest of a tensor's values, however they are stored: those that are not dense count as what they densify to, in F32.
+    public static func of(_ tensor: Tensor) throws -> String {
+        guard case .dense(let dense) = tensor.payload else { return try of(tensor.payload.densified(as: .f32)) }
+        return try of(dense)
+    }
+
+    /// The digest of a graph: of names and tensors' digests, whatever their order.
     public static func of(_ graph: TensorGraph, _ execution: ExecutionContext) throws -> String {
         let tensors = graph.tensors.sorted { $0.name < $1.name }
-        let digests = try execution.parallelMap(tensors.count) { index -> String in
-            guard case .dense(let dense) = tensors[index].payload else { return try of(tensors[index].payload.densified(as: .f32)) }
-            return try of(dense)
-        }
+        let digests = try execution.parallelMap(tensors.count) { try of(tensors[$0]) }
         let text = zip(tensors, digests).map { "\($0.name) \($1)\n" }.joined()
         return Array(text.utf8).withUnsafeBytes { of($0) }
     }
