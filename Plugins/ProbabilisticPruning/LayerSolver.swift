@@ -33,14 +33,14 @@ struct LayerSolver {
         let lowRankSolver = try LowRankSolver(secondMoment: secondMoment)
         var l = start.product
         var factors: (u: Matrix, v: Matrix)
-        var s = try sparse.solve(weight - l, count: entries, cancellation)
         var round = 0
         repeat {
+            let s = try sparse.estimate(weight - l, count: entries, steps: 15, cancellation)
             factors = try lowRankSolver.approximate(weight - s, rank: start.rank)
             l = factors.u.times(factors.v)
-            s = try sparse.solve(weight - l, count: entries, cancellation)
             round += 1
         } while round < LayerSolver.alternations
+        let s = try sparse.solve(weight - l, count: entries, cancellation)
         return Solution(lowRank: factors, sparse: s, outputError: outputError(weight - l - s))
     }
 

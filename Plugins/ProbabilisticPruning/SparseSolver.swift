@@ -35,13 +35,21 @@ struct SparseSolver {
         eigen = try scaled.symmetricEigen()
     }
 
-    /// - Returns: S, at most `count` non-zeros.
-    func solve(_ target: Matrix, count: Int, steps: Int = 60, _ cancellation: Cancellation) throws -> Matrix {
+    /// - Returns: S, at most `count` non-zeros, their values the least squares on the support.
+    func solve(_ target: Matrix, count: Int, _ cancellation: Cancellation) throws -> Matrix {
         if count <= 0 { return Matrix(zeros: target.rows, target.columns) }
         if count >= target.elements.count { return target }
         let r = scaledColumns(target, by: roots)
-        let support = try self.support(r, count: count, steps: steps, cancellation)
+        let support = try iterate(r, count: count, steps: 60, cancellation).support
         let values = try leastSquares(r, support: support, cancellation)
+        return scaledColumns(values, by: roots.map { 1 / $0 })
+    }
+
+    /// S after some ADMM steps, without the least squares: near enough while the other part of the layer still moves.
+    func estimate(_ target: Matrix, count: Int, steps: Int, _ cancellation: Cancellation) throws -> Matrix {
+        if count <= 0 { return Matrix(zeros: target.rows, target.columns) }
+        if count >= target.elements.count { return target }
+        let values = try iterate(scaledColumns(target, by: roots), count: count, steps: steps, cancellation).values
         return scaledColumns(values, by: roots.map { 1 / $0 })
     }
 
@@ -53,7 +61,9 @@ struct SparseSolver {
         }
     }
 
-    private func support(_ r: Matrix, count: Int, steps: Int, _ cancellation: Cancellation) throws -> [Bool] {
+    private func iterate(
+        _ r: Matrix, count: Int, steps: Int, _ cancellation: Cancellation
+    ) throws -> (support: [Bool], values: Matrix) {
         let (m, n) = (r.rows, r.columns)
         let rotated = r.times(eigen.vectorRows, otherAs: .transposed)  // R Q, [m, n]
         var rho: Float = 0.1
@@ -92,7 +102,7 @@ struct SparseSolver {
                 rho *= changed * 10 >= count ? 1.3 : (changed * 200 >= count ? 1.2 : 1.1)
             }
         }
-        return support
+        return (support, d)
     }
 
     private func top(_ matrix: Matrix, _ count: Int) -> [Bool] {
