@@ -27,7 +27,7 @@ struct Sensitivity {
         }
     }
 
-    /// The log weights to start from. One forward pass of the sequences for each layer and one for the dense model.
+    /// The log weights to start from. Half a forward pass of the sequences for each layer, on the average, and one for the dense model.
     func logWeights(_ calibration: any CalibrationProvider, sequences: [Int], _ execution: ExecutionContext) throws -> [Double] {
         let rises = try self.rises(calibration, sequences: sequences, execution)
         let floor = max(rises.sorted()[rises.count / 2] * Sensitivity.floorShare, 1e-6)
@@ -44,18 +44,15 @@ struct Sensitivity {
     private func rises(_ calibration: any CalibrationProvider, sequences: [Int], _ execution: ExecutionContext) throws -> [Double] {
         execution.progress.begin("sensitivity", total: allocation.layers.count, unit: "layers")
         defer { execution.progress.end() }
-        func mean(_ weights: [String: Matrix]) throws -> Double {
-            let losses = try calibration.losses(sequences: sequences, replacing: weights)
-            return losses.reduce(0, +) / Double(losses.count)
-        }
-        let dense = try mean([:])
-        return try allocation.layers.map { layer in
+        func mean(_ losses: [Double]) -> Double { losses.reduce(0, +) / Double(losses.count) }
+        let dense = mean(try calibration.losses(sequences: sequences, replacing: [:]))
+        let layers = allocation.layers
+        let losses = try calibration.losses(sequences: sequences, replacingEach: layers.map(\.name)) { index in
             try execution.cancellation.check()
-            let threshold = layer.threshold(keeping: kept(layer, density * Sensitivity.measuredShare))
-            let rise = try mean([layer.name: layer.matrix(threshold: threshold)]) - dense
-            execution.progress.advance(by: 1, remark: layer.name)
-            return rise
+            execution.progress.advance(by: 1, remark: layers[index].name)
+            return layers[index].matrix(threshold: layers[index].threshold(keeping: kept(layers[index], density * Sensitivity.measuredShare)))
         }
+        return losses.map { mean($0) - dense }
     }
 
     private func kept(_ layer: LayerCandidate, _ density: Double) -> Int {

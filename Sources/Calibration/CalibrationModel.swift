@@ -34,6 +34,23 @@ public final class CalibrationModel: CalibrationProvider {
         return means
     }
 
+    /// What comes before the replaced layer's block is the original model's and computed once: half the work of doing without.
+    public func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]] {
+        let tokens = sequences.map { self.tokens.sequences[$0] }
+        var activations = try model.embed(tokens)
+        var losses = [[Double]](repeating: [], count: names.count)
+        let blocks = names.map { structure.block(of: $0) ?? 0 }
+        for block in 0..<model.configuration.blockCount {
+            for index in names.indices where blocks[index] == block {
+                let perToken = try model.tokenLosses(
+                    tokens, continuing: activations, from: block, replacing: [names[index]: try weight(index)], execution)
+                losses[index] = perToken.map { $0.reduce(0, +) / Double(max($0.count, 1)) }
+            }
+            try model.forward(&activations, through: try model.block(block), execution)
+        }
+        return losses
+    }
+
     public func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {
         var activations = try model.embed(tokens.sequences)
         for block in 0..<model.configuration.blockCount {

@@ -49,7 +49,21 @@ public protocol CalibrationProvider: AnyObject {
     ///   - weights: matrices [out, in] by tensor name.
     func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double]
 
+    /// The losses with one tensor replaced at a time: those of alternative i replace `names[i]` alone.
+    ///
+    /// - Parameters:
+    ///   - names: linear layers of blocks, in file order or any other.
+    ///   - weight: makes the matrix [out, in] for a position of `names`.
+    /// - Returns: for each name the losses of the sequences, as `losses(sequences:replacing:)` gives them.
+    func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]]
+
     /// Calls `body` once for each input group of the model, block by block, with the second moment H = XᵀX / N [in, in] of
     /// the N activations that the original model feeds to the group over the whole set.
     func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws
+}
+
+extension CalibrationProvider {
+    public func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]] {
+        try names.indices.map { try losses(sequences: sequences, replacing: [names[$0]: try weight($0)]) }
+    }
 }

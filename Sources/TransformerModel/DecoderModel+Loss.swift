@@ -12,8 +12,16 @@ extension DecoderModel {
     public func tokenLosses(
         _ sequences: [[Int32]], replacing replacements: [String: Matrix] = [:], _ execution: ExecutionContext
     ) throws -> [[Double]] {
-        var activations = try embed(sequences)
-        for index in 0..<configuration.blockCount {
+        try tokenLosses(sequences, continuing: try embed(sequences), from: 0, replacing: replacements, execution)
+    }
+
+    /// The same, from the hidden states that enter block `first` on.
+    public func tokenLosses(
+        _ sequences: [[Int32]], continuing start: Activations, from first: Int, replacing replacements: [String: Matrix],
+        _ execution: ExecutionContext
+    ) throws -> [[Double]] {
+        var activations = start
+        for index in first..<configuration.blockCount {
             try execution.cancellation.check()
             try forward(&activations, through: try block(index, replacing: replacements), execution)
         }

@@ -76,6 +76,13 @@ final class CalibrationTests: XCTestCase {
         XCTAssertEqual(try calibration.losses(sequences: [2, 0], replacing: [:]), [dense[2], dense[0]])
         XCTAssertNotEqual(try calibration.losses(sequences: [0], replacing: [name: Matrix(zeros: 768, 256)]), [dense[0]])
         XCTAssertThrowsError(try calibration.losses(sequences: [0], replacing: [name: Matrix(zeros: 2, 2)]))
+        // One layer at a time, what comes before it reused: the same figures.
+        let names = ["model.layers.4.self_attn.o_proj.weight", name]
+        let zeros = [Matrix(zeros: 256, 256), Matrix(zeros: 768, 256)]
+        let each = try calibration.losses(sequences: [1, 3], replacingEach: names) { zeros[$0] }
+        for index in names.indices {
+            XCTAssertEqual(each[index], try calibration.losses(sequences: [1, 3], replacing: [names[index]: zeros[index]]))
+        }
         XCTAssertEqual(try calibration.losses(sequences: [0], replacing: [:]), [dense[0]])
     }
 }
