@@ -53,6 +53,8 @@ public struct ProbabilisticPruningPass: Pass {
         guard keep > 0 else { throw PassError(.usage, pass: Self.name, "keep=0 leaves nothing of the model") }
     }
 
+    public var needsCalibration: Bool { true }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: Self.name)
         let (selected, leftAlone) = try selection.split(graph, pass: Self.name)

@@ -1,9 +1,12 @@
+import Architectures
 import ArgumentParser
 import BuiltIns
 import Execution
 import FormatKit
 import Glibc
 import ModelGraph
+import Tokenization
+import TransformerModel
 
 /// Options that every verb takes.
 struct CommonOptions: ParsableArguments {
@@ -77,8 +80,17 @@ final class Session {
     func open(_ path: String, from formatName: String? = nil) throws -> (graph: TensorGraph, format: any FormatKit.Format) {
         let format = try formatName.map { try registry.format(named: $0) } ?? registry.format(at: path)
         var graph = try format.read(path, ReadContext(execution: execution, warn: { [diagnostics] in diagnostics.warning($0) }))
-        try graph.applyArchitecture()
+        try naming(path) { _ = try graph.applyArchitecture() }
         return (graph, format)
+    }
+
+    /// Runs `body`, and puts the model's path before errors that know only its tensors.
+    func naming<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error where error is GraphError || error is ModelError || error is ConfigurationError || error is TokenizationError {
+            throw CommandError(ExitStatus(error), "\(path): \(error)")
+        }
     }
 
     /// Stops before anything is written when there were warnings and `--strict` was given.

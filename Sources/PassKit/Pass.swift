@@ -13,10 +13,17 @@ public protocol Pass {
     /// - Throws: `PassError` for values that exclude each other; single values are checked already.
     init(_ options: PassOptions) throws
 
+    /// Whether the pass cannot do without calibration text: a pipeline is then refused before its first pass runs.
+    var needsCalibration: Bool { get }
+
     /// Changes `graph` and says what it did.
     ///
     /// - Throws: `PassError`, `GraphError`, `Cancelled`; the graph is then not used any more.
     func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport
+}
+
+extension Pass {
+    public var needsCalibration: Bool { false }
 }
 
 /// Why a pass cannot do what it was asked.

@@ -12,8 +12,16 @@ public struct PassManager {
         passes = try catalog.resolve(pipeline)
     }
 
+    /// - Throws: `PassError` when a pass needs calibration and there is none.
+    public func checkCalibration(isGiven: Bool) throws {
+        for pass in passes where pass.needsCalibration && !isGiven {
+            throw PassError(.usage, pass: type(of: pass).name, "needs calibration text; give it with --calibration FILE")
+        }
+    }
+
     /// Runs all passes. After each one every tensor is checked for consistency.
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> [PassReport] {
+        try checkCalibration(isGiven: context.calibration != nil)
         var reports: [PassReport] = []
         for (pass, invocation) in zip(passes, pipeline.invocations) {
             try context.execution.cancellation.check()

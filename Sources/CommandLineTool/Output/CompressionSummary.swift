@@ -81,8 +81,7 @@ struct CompressionSummary: Encodable {
         return groups
     }
 
-    func write(to path: String, force: Bool) throws {
-        let writer = try AtomicFileWriter(path: path, force: force)
+    func write(to writer: AtomicFileWriter) throws {
         try writer.write(Array(try JSONOutput.line(self).utf8) + [UInt8(ascii: "\n")])
         try writer.commit()
     }

@@ -78,21 +78,24 @@ struct CompressCommand: ParsableCommand {
             let target = try OutputTarget(output, formatName: to, force: force, session)
             let (original, _) = try session.open(model, from: from)
             try target.check(against: original)
+            try manager.checkCalibration(isGiven: calibration != nil)
             if dryRun { return try plan(original, pipeline, target, session) }
 
-            let calibration = try self.calibrationModel(original, session)
+            // Opened before the work, so that a report that cannot be written is known before and not after it.
+            let reportFile = try report.map { try AtomicFileWriter(path: $0, force: force) }
+            let calibration = try session.naming(model) { try self.calibrationModel(original, session) }
             var graph = original
             let context = PassContext(
                 execution: session.execution, seed: seed, original: original, calibration: calibration,
                 note: { session.diagnostics.note($0) })
             let start = DispatchTime.now().uptimeNanoseconds
-            let reports = try manager.run(&graph, context)
+            let reports = try session.naming(model) { try manager.run(&graph, context) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
             let plan = try target.write(graph, provenance: try provenance(pipeline, original, session), session)
             let summary = CompressionSummary(
                 output: output, pipeline: pipeline.description, seed: seed, original: original, compressed: graph,
                 outputBytes: plan.byteCount, seconds: seconds, passes: reports)
-            if let report { try summary.write(to: report, force: force) }
+            if let reportFile { try summary.write(to: reportFile) }
             try summary.print(session)
             return .done
         }

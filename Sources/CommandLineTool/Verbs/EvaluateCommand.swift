@@ -45,11 +45,11 @@ struct EvaluateCommand: ParsableCommand {
     func run() throws {
         try Session.run(common) { session in
             let (graph, _) = try session.open(model, from: from)
-            let model = try DecoderModel(graph)
+            let model = try session.naming(self.model) { try DecoderModel(graph) }
             var sequences = try self.sequences(session, graph, model)
             if let windows { sequences = TokenSequences(Array(sequences.sequences.prefix(windows))) }
             let start = DispatchTime.now().uptimeNanoseconds
-            let perplexity = try Perplexity(of: model, over: sequences, session.execution)
+            let perplexity = try session.naming(self.model) { try Perplexity(of: model, over: sequences, session.execution) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
             try report(perplexity, sequences, seconds, session)
             return .done
