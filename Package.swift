@@ -59,6 +59,7 @@ let package = Package(
             "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "Tokenization"], path: "formats/gguf", exclude: ["SPEC.md"]),
         target("TestSupport", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
         test("GGUFFormatTests", ["Architectures", "GGUFFormat", "SafetensorsFormat", "TestSupport"]),
+        test("CommandLineToolTests", ["CommandLineTool", "SafetensorsFormat", "TestSupport"]),
         test("FormatKitTests", ["FormatKit", "TestSupport"]),
         test("NPYFormatTests", ["NPYFormat", "TestSupport"]),
         test("SafetensorsFormatTests", ["SafetensorsFormat", "TestSupport"]),

@@ -31,18 +31,18 @@ struct BernoulliPolicy {
         let losses: [Double]
     }
 
-    func initial() -> Probabilities {
+    func initial(_ execution: ExecutionContext) throws -> Probabilities {
         func scaled(_ magnitudes: [Float]) -> [Float] {
             let largest = magnitudes.max() ?? 0
             return largest > 0 ? magnitudes.map { $0 / largest } : magnitudes
         }
         let start = Probabilities(
             triplets: pools.map { scaled($0.lowRank.singularValues) }, entries: pools.map { scaled($0.values.map { abs($0) }) })
-        return projected(start)
+        return try projected(start, execution)
     }
 
     func learn(_ calibration: any CalibrationProvider, seed: UInt64, _ execution: ExecutionContext) throws -> Outcome {
-        let initial = self.initial()
+        let initial = try self.initial(execution)
         var s = initial
         var losses: [Double] = []
         let batches = calibration.sequenceCount / batch + (calibration.sequenceCount % batch == 0 ? 0 : 1)
@@ -61,7 +61,7 @@ struct BernoulliPolicy {
                     let recent = losses.suffix(window)
                     let baseline = recent.reduce(0, +) / Double(recent.count)
                     try move(&s, along: masks, by: Float(rate * (loss - baseline)), execution)
-                    s = projected(s)
+                    s = try projected(s, execution)
                 }
                 losses.append(loss)
                 execution.progress.advance(by: 1, remark: "loss \(rounded(loss))")
@@ -104,10 +104,10 @@ struct BernoulliPolicy {
         s = Probabilities(triplets: new.map(\.0), entries: new.map(\.1))
     }
 
-    private func projected(_ s: Probabilities) -> Probabilities {
+    private func projected(_ s: Probabilities, _ execution: ExecutionContext) throws -> Probabilities {
         var groups = pools.indices.map { BudgetProjection.Group(cost: Double(pools[$0].rankOneCost), values: s.triplets[$0]) }
         groups += s.entries.map { BudgetProjection.Group(cost: 1, values: $0) }
-        BudgetProjection(budget: Double(budget)).project(&groups)
+        try BudgetProjection(budget: Double(budget)).project(&groups, execution)
         return Probabilities(
             triplets: groups.prefix(pools.count).map(\.values), entries: groups.suffix(pools.count).map(\.values))
     }

@@ -1,7 +1,9 @@
+import Execution
+
 /// Euclidean projection on the budget: the nearest s' to s with 0 ≤ s' ≤ 1 and Σ cᵢ·s'ᵢ ≤ K (CAP, arXiv 2505.03801, section 3.2).
 ///
 /// The solution is s'ᵢ = clip(sᵢ − ν·cᵢ, 0, 1) for the least ν ≥ 0 that meets the budget; the cost falls with ν, so bisection
-/// finds it.
+/// finds it. Sums are taken group by group and added in order, so that they do not depend on the number of threads.
 struct BudgetProjection {
     /// Σ cᵢ·sᵢ may be at most this.
     let budget: Double
@@ -12,24 +14,28 @@ struct BudgetProjection {
         var values: [Float]
     }
 
-    func project(_ groups: inout [Group]) {
-        if cost(of: groups, shift: 0) > budget {
+    func project(_ groups: inout [Group], _ execution: ExecutionContext) throws {
+        var shift = 0.0
+        if try cost(of: groups, shift: 0, execution) > budget {
             var low = 0.0
             var high = 1.0 / (groups.map(\.cost).min() ?? 1)
             // At ν = high every variable has become 0.
             for _ in 0..<50 where high - low > 1e-12 * high {
                 let middle = (low + high) / 2
-                if cost(of: groups, shift: middle) > budget { low = middle } else { high = middle }
+                if try cost(of: groups, shift: middle, execution) > budget { low = middle } else { high = middle }
             }
-            for index in groups.indices { BudgetProjection.clip(&groups[index].values, shift: Float(high * groups[index].cost)) }
-        } else {
-            for index in groups.indices { BudgetProjection.clip(&groups[index].values, shift: 0) }
+            shift = high
+        }
+        try groups.withUnsafeMutableBufferPointer { buffer in
+            let slots = buffer
+            try execution.parallelFor(slots.count) { BudgetProjection.clip(&slots[$0].values, shift: Float(shift * slots[$0].cost)) }
         }
     }
 
     /// Σ cᵢ · clip(sᵢ − ν·cᵢ, 0, 1).
-    private func cost(of groups: [Group], shift: Double) -> Double {
-        groups.reduce(0) { sum, group in
+    private func cost(of groups: [Group], shift: Double, _ execution: ExecutionContext) throws -> Double {
+        try execution.parallelMap(groups.count) { index in
+            let group = groups[index]
             let offset = Float(shift * group.cost)
             var kept = 0.0
             group.values.withUnsafeBufferPointer { values in
@@ -43,8 +49,8 @@ struct BudgetProjection {
                     start = end
                 }
             }
-            return sum + group.cost * kept
-        }
+            return group.cost * kept
+        }.reduce(0, +)
     }
 
     private static func clip(_ values: inout [Float], shift: Float) {

@@ -21,7 +21,7 @@ public struct ProbabilisticPruningPass: Pass {
         PassOption("passes", .integer(1...1000), default: "3", "passes over the calibration set of mode=published"),
         PassOption("window", .integer(1...1000), default: "5", "losses in the moving average of mode=published"),
         PassOption("rate", .number(0...10, allowsAuto: true), default: "auto", "learning rate; auto is 0.02 for mode=learned, 0.05 for published"),
-        PassOption("dtype", .choice(["auto", "f16", "bf16", "f32"]), default: "auto", "how U, V and S are kept; auto is f16 where its range allows"),
+        PassOption("dtype", .choice(["auto", "f16", "bf16", "f32"]), default: "auto", "how U, V and S are kept; auto is the tensor's own dtype where that has 16 bits, else f16 if its range allows"),
         TensorSelection.option,
     ]
 
@@ -71,7 +71,7 @@ public struct ProbabilisticPruningPass: Pass {
         let results = try mode == "published" ? run.published(&report) : run.priced(&report)
 
         let entries = try context.execution.parallelMap(selected.count) { index in
-            let stored = try results[index].payload(dtype ?? results[index].smallestDType)
+            let stored = try results[index].payload(dtype ?? results[index].storageDType(for: selected[index].dtype))
             let reference = Tensor(
                 name: selected[index].name, shape: selected[index].shape, dtype: selected[index].dtype,
                 payload: context.original[selected[index].name]?.payload ?? selected[index].payload)

@@ -22,8 +22,10 @@ struct PruningResult {
         return entries.parameterCount == 0 ? factors : .composite([factors, entries])
     }
 
-    /// F16, or BF16 where a value is beyond F16's range.
-    var smallestDType: DType {
+    /// The 16-bit dtype to keep values in: BF16 for a BF16 checkpoint, whose precision is no better; otherwise F16, or BF16 where a value
+    /// is beyond F16's range.
+    func storageDType(for original: DType) -> DType {
+        if original == .bf16 { return .bf16 }
         let largest = [sparse.elements, lowRank?.u.elements ?? [], lowRank?.v.elements ?? []].joined().reduce(Float(0)) { max($0, abs($1)) }
         return largest < 65504 ? .f16 : .bf16
     }

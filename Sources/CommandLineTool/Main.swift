@@ -8,6 +8,15 @@ struct Caplet: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "caplet",
         abstract: "Convert, compress, evaluate and pack model checkpoints.",
+        discussion: """
+            caplet compress model-folder -o model.caplet --keep 0.5 --calibration text.txt
+            caplet convert model.caplet -o model.gguf
+            caplet evaluate model.caplet --text held-out.txt
+
+            Formats are known by what is in a file and by the output's name; --from and --to override both. Results go to standard \
+            output, all else to standard error. Exit status: 0 done, 1 a check said no, 2 warnings under --strict, 64 usage, \
+            65 malformed input, 66 input that cannot be opened, 69 unsupported, 70 internal error, 74 write failed, 130 interrupted.
+            """,
         version: Version.text,
         subcommands: [
             ConvertCommand.self, CompressCommand.self, EvaluateCommand.self, InspectCommand.self, DiffCommand.self,

@@ -65,6 +65,11 @@ final class Session {
             session.diagnostics.error("\(error)")
             status = ExitStatus(error)
         }
+        // Results that did not arrive are a failure, unless whoever read them had enough.
+        if fflush(stdout) != 0, errno != EPIPE {
+            session.diagnostics.error("standard output cannot be written: \(String(cString: strerror(errno)))")
+            status = .writeFailed
+        }
         throw ExitCode(status.rawValue)
     }
 
@@ -79,7 +84,8 @@ final class Session {
     /// Stops before anything is written when there were warnings and `--strict` was given.
     func checkStrict() throws {
         if options.strict, diagnostics.warningCount > 0 {
-            throw CommandError(.warnings, "\(diagnostics.warningCount) warnings, and --strict was given; nothing was written")
+            let count = diagnostics.warningCount
+            throw CommandError(.warnings, "\(count) warning\(count == 1 ? "" : "s"), and --strict was given; nothing was written")
         }
     }
 

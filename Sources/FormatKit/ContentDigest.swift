@@ -1,40 +1,67 @@
 import CXXHash
-import Execution
-import Glibc
-import ModelGraph
 
-/// 128-bit digests (XXH3) of what files and graphs hold. They find accidents, not forgeries.
-public enum ContentDigest {
-    /// The digest of some bytes, 32 hexadecimal digits.
-    public static func of(_ bytes: UnsafeRawBufferPointer) -> String { text(XXH3_128bits(bytes.baseAddress, bytes.count)) }
+/// A 128-bit digest (XXH3, seed 0) of what bytes, files and graphs hold. It finds accidents, not forgeries.
+public struct ContentDigest: Hashable {
+    public let high: UInt64
+    public let low: UInt64
 
-    /// The digest of a file's bytes.
-    public static func of(file path: String) throws -> String { try MappedFile(path: path).withBytes { of($0) } }
-
-    /// The digest of a dense tensor's dtype, shape and elements; the same in every format that stores them the same.
-    public static func of(_ tensor: DenseTensor) throws -> String {
-        let content = try tensor.bytes.withUnsafeBytes { of($0) }
-        let description = "\(tensor.dtype.rawValue) \(tensor.shape) \(content)"
-        return Array(description.utf8).withUnsafeBytes { of($0) }
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
     }
 
-    /// The digest of a graph: of names and values, whatever their order and however they are stored. Values that are not dense count
-    /// as what they densify to, in F32.
-    public static func of(_ graph: TensorGraph, _ execution: ExecutionContext) throws -> String {
-        let tensors = graph.tensors.sorted { $0.name < $1.name }
-        let digests = try execution.parallelMap(tensors.count) { index -> String in
-            guard case .dense(let dense) = tensors[index].payload else { return try of(tensors[index].payload.densified(as: .f32)) }
-            return try of(dense)
-        }
-        let text = zip(tensors, digests).map { "\($0.name) \($1)\n" }.joined()
-        return Array(text.utf8).withUnsafeBytes { of($0) }
+    public init(of bytes: UnsafeRawBufferPointer) {
+        let hash = XXH3_128bits(bytes.baseAddress, bytes.count)
+        self.init(high: hash.high64, low: hash.low64)
     }
 
-    private static func text(_ hash: XXH128_hash_t) -> String {
-        func digits(_ value: UInt64) -> String {
-            let text = String(value, radix: 16)
-            return String(repeating: "0", count: 16 - text.count) + text
+    /// Nil unless `text` is 32 lower-case hexadecimal digits, the high half first.
+    public init?(hexadecimal text: String) {
+        let digits = Array(text.utf8)
+        guard digits.count == 32 else { return nil }
+        var halves: (UInt64, UInt64) = (0, 0)
+        for digit in digits {
+            let value: UInt8
+            switch digit {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = digit - UInt8(ascii: "0")
+            case UInt8(ascii: "a")...UInt8(ascii: "f"): value = digit - UInt8(ascii: "a") + 10
+            default: return nil
+            }
+            halves = (halves.0 << 4 | halves.1 >> 60, halves.1 << 4 | UInt64(value))
         }
-        return digits(hash.high64) + digits(hash.low64)
+        self.init(high: halves.0, low: halves.1)
+    }
+
+    public var hexadecimal: String {
+        [high, low].map { half in
+            let digits = String(half, radix: 16)
+            return String(repeating: "0", count: 16 - digits.count) + digits
+        }.joined()
+    }
+}
+
+/// The digest of bytes that come in pieces.
+public final class DigestStream {
+    private let state: OpaquePointer?
+
+    public init() {
+        state = XXH3_createState()
+        if let state { XXH3_128bits_reset(state) }
+    }
+
+    deinit {
+        if let state { XXH3_freeState(state) }
+    }
+
+    public func add(_ bytes: [UInt8]) {
+        guard let state else { return }
+        bytes.withUnsafeBytes { _ = XXH3_128bits_update(state, $0.baseAddress, $0.count) }
+    }
+
+    /// Nil when there was no memory for the state.
+    public var digest: ContentDigest? {
+        guard let state else { return nil }
+        let hash = XXH3_128bits_digest(state)
+        return ContentDigest(high: hash.high64, low: hash.low64)
     }
 }

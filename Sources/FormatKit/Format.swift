@@ -11,6 +11,8 @@ public protocol Format {
     var fileExtensions: [String] { get }
     /// Whether a model of this format is a folder, or may be.
     var layout: FormatLayout { get }
+    /// Whether `WriteOptions.maximumShardBytes` splits what is written.
+    var splitsOutput: Bool { get }
 
     /// Whether what is at the probe's path looks like this format. Reads no more than the probe holds.
     func recognises(_ probe: FileProbe) -> Bool
@@ -30,6 +32,10 @@ public protocol Format {
     /// - Returns: what was written, with a warning for everything that the format could not carry.
     @discardableResult
     func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan
+}
+
+extension Format {
+    public var splitsOutput: Bool { false }
 }
 
 public enum FormatLayout: Sendable {

@@ -14,7 +14,15 @@ public struct CapletVerification: Sendable {
     public let contentByteCount: Int
 }
 
-extension CapletFormat {
+extension CapletFormat: VerifiableFormat {
+    public func verify(_ path: String, _ context: ExecutionContext) throws -> [(count: Int, noun: String)] {
+        let found = try CapletFormat.verify(path, context) as CapletVerification
+        return [
+            (found.fileByteCount, "bytes of the file accounted for"), (found.frameCount, "frames with their checksums"),
+            (found.partCount, "parts with their digests"), (found.attachmentCount, "files"),
+        ]
+    }
+
     /// Reads every byte of the file: each frame's form and checksum, each part's two digests, that the parts tile the file, and
     /// what the graph asks of codes and positions.
     ///

@@ -63,7 +63,7 @@ struct CapletWriter {
         starts.append(sink.byteCount)
         var plan = WritePlan()
         plan.isExact = false
-        plan.tensors = graph.tensors.enumerated().map { ($1.name, $1.payload.storageName, starts[$0 + 1] - starts[$0]) }
+        plan.tensors = graph.tensors.enumerated().map { ($1.name, $1.payload.storageText, starts[$0 + 1] - starts[$0]) }
         let frame = ZstdFrame.bound(manifest.text.utf8.count)
         plan.files = [(fileName, ContainerHeader.byteCount + sink.byteCount + frame + ContainerFooter.byteCount)]
         return plan
@@ -87,7 +87,7 @@ struct CapletWriter {
         var plan = WritePlan()
         plan.files = [(fileName, file.byteCount)]
         plan.tensors = zip(graph.tensors, manifest.tensors).map { tensor, entry in
-            (tensor.name, tensor.payload.storageName, entry.payload.parts(entry.name).reduce(0) { $0 + $1.part.storedByteCount })
+            (tensor.name, tensor.payload.storageText, entry.payload.parts(entry.name).reduce(0) { $0 + $1.part.storedByteCount })
         }
         try file.commit()
         return plan

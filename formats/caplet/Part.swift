@@ -1,3 +1,5 @@
+import FormatKit
+
 /// Bytes of the file's own: where their frames are and what they must turn into (SPEC.md, "Parts").
 struct Part {
     struct Frame: Equatable {

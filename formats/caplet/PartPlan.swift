@@ -1,3 +1,4 @@
+import FormatKit
 import ModelGraph
 
 /// Parts as large as they can become, for a plan that compresses nothing.

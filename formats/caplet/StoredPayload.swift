@@ -40,19 +40,6 @@ indirect enum StoredPayload {
 }
 
 extension Payload {
-    /// What a list of tensors prints for the payload, such as "BF16" or "lowRank F16 + sparse int4".
-    var storageName: String {
-        switch self {
-        case .dense(let tensor): return tensor.dtype.rawValue
-        case .lowRank(let tensor):
-            let (u, v) = (tensor.u.storageName, tensor.v.storageName)
-            return "lowRank " + (u == v ? u : "\(u) · \(v)")
-        case .sparse(let tensor): return "sparse \(tensor.values.storageName)"
-        case .quantized(let tensor): return "\(tensor.isSymmetric ? "int" : "uint")\(tensor.bits) group \(tensor.groupSize)"
-        case .composite(let terms): return terms.map(\.storageName).joined(separator: " + ")
-        }
-    }
-
     /// Bytes that a writer reads for the payload: contents of parts, codes a byte each.
     var contentByteCount: Int {
         switch self {

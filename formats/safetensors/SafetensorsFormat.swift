@@ -10,6 +10,7 @@ public struct SafetensorsFormat: Format {
     public var summary: String { "Hugging Face safetensors: a file, or a model folder with configuration and tokenizer" }
     public var fileExtensions: [String] { ["safetensors"] }
     public var layout: FormatLayout { .fileOrFolder }
+    public var splitsOutput: Bool { true }
 
     static let singleName = "model.safetensors"
     static let indexName = "model.safetensors.index.json"

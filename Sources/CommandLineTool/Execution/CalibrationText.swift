@@ -13,7 +13,7 @@ enum CalibrationText {
         guard file.byteCount <= maximumBytes else {
             throw CommandError(.malformedInput, "\(path): \(file.byteCount) bytes of text, at most \(maximumBytes) are taken")
         }
-        guard let text = try file.withBytes({ String(validating: $0, as: UTF8.self) }) else {
+        guard let text = file.withBytes({ String(validating: $0, as: UTF8.self) }) else {
             throw CommandError(.malformedInput, "\(path): is not UTF-8 text")
         }
         guard text.contains(where: { !$0.isWhitespace }) else { throw CommandError(.malformedInput, "\(path): \(CalibrationError.emptyText)") }

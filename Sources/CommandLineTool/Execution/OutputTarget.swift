@@ -35,10 +35,12 @@ struct OutputTarget {
         }
         var trimmed = path
         while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
-        let folder = trimmed.lastIndex(of: "/").map { $0 == trimmed.startIndex ? "/" : String(trimmed[..<$0]) } ?? "."
-        guard access(folder, W_OK) == 0 else {
-            throw FormatError.writeFailed(path, "cannot be written: \(folder): \(String(cString: strerror(errno)))")
-        }
+        // Permission bits do not tell all, so a file is made and removed.
+        let trial = "\(trimmed).partial-\(getpid())"
+        let descriptor = open(trial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw FormatError.writeFailed(path, "cannot be written: \(String(cString: strerror(errno)))") }
+        close(descriptor)
+        unlink(trial)
     }
 
     func plan(_ graph: TensorGraph) throws -> WritePlan { try format.plan(graph, options) }

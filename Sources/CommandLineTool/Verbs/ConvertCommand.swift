@@ -1,5 +1,109 @@
 import ArgumentParser
+import Dispatch
+import FormatKit
+import ModelGraph
 
 struct ConvertCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "convert", abstract: "")
+    static let configuration = CommandConfiguration(
+        commandName: "convert",
+        abstract: "Write a model in another format, or with another dtype.",
+        discussion: """
+            Without --dtype every value arrives as it was, or a warning says what the format cannot carry. \
+            --dtype q8_0 stores matrices in blocks of 32 with 8 bits each, as llama.cpp's Q8_0, and everything else as F32.
+
+            caplet convert model-folder -o model.gguf
+            caplet convert model.gguf -o model-folder --to safetensors
+            """)
+
+    @Argument(help: "The model: a file or a folder of any format.")
+    var model: String
+
+    @Option(name: [.short, .long], help: "Where to write: a file, or a folder with --to.")
+    var output: String
+
+    @Option(help: "Format of the model, instead of looking at it.")
+    var from: String?
+
+    @Option(help: "Format to write, instead of what the output's name says.")
+    var to: String?
+
+    @Option(help: "Store float tensors as this: \(FloatStorage.names.joined(separator: ", ")).")
+    var dtype: String?
+
+    @Option(help: "Split the weights into files of at most this size, such as 5GB.")
+    var maxShardSize: ByteLimit?
+
+    @Flag(help: "List what would be written, and write nothing.")
+    var dryRun = false
+
+    @Flag(help: "Replace what is at the output.")
+    var force = false
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if let dtype, FloatStorage(name: dtype) == nil {
+            throw ValidationError("--dtype takes one of \(FloatStorage.names.joined(separator: ", ")), not '\(dtype)'")
+        }
+    }
+
+    func run() throws {
+        try Session.run(common) { session in
+            let target = try OutputTarget(output, formatName: to, force: force, maximumShardBytes: maxShardSize?.bytes, session)
+            if maxShardSize != nil, !target.format.splitsOutput {
+                throw CommandError(.usage, "--max-shard-size: \(target.format.name) files are not split")
+            }
+            let (original, source) = try session.open(model, from: from)
+            try target.check(against: original)
+            let graph = try cast(original, session)
+            if dryRun { return try show(target.plan(graph), original, target, session) }
+            let provenance = try (source as? any ProvenanceFormat)?.provenance(model) ?? []
+            let start = DispatchTime.now().uptimeNanoseconds
+            let plan = try target.write(graph, provenance: provenance, session)
+            try report(plan, Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9, target, session)
+            return .done
+        }
+    }
+
+    private func cast(_ graph: TensorGraph, _ session: Session) throws -> TensorGraph {
+        guard let storage = dtype.flatMap(FloatStorage.init(name:)) else { return graph }
+        let (cast, leftAlone) = try graph.cast(to: storage)
+        for entry in leftAlone { session.diagnostics.warning("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
+        let lost = zip(graph.tensors, cast.tensors).filter { $0.isStructured && $0.payload.kindName != $1.payload.kindName }
+        if let first = lost.first?.0 {
+            session.diagnostics.warning("--dtype makes plain arrays of \(lost.count) tensors, the \(first.payload.kindName) '\(first.name)' the first")
+        }
+        return cast
+    }
+
+    private func show(_ plan: WritePlan, _ original: TensorGraph, _ target: OutputTarget, _ session: Session) throws -> ExitStatus {
+        for warning in plan.warnings { session.diagnostics.warning(warning) }
+        let summary = ConversionPlan(output: output, format: target.format.name, original, plan)
+        if session.options.json { session.print(try JSONOutput.line(summary)) } else { summary.print(session) }
+        return .done
+    }
+
+    private func report(_ plan: WritePlan, _ seconds: Double, _ target: OutputTarget, _ session: Session) throws {
+        let rate = Double(plan.byteCount) / 1e6 / max(seconds, 1e-9)
+        if session.options.json {
+            session.print(try JSONOutput.line(ConversionResult(
+                output: output, format: target.format.name, tensors: plan.tensors.count, files: plan.files.count,
+                bytes: plan.byteCount, seconds: seconds, megabytesPerSecond: rate)))
+            return
+        }
+        session.print(
+            "wrote \(output) as \(target.format.name): \(plan.tensors.count) tensors, \(NumberText.grouped(plan.byteCount)) bytes in "
+                + "\(NumberText.decimal(seconds, places: 2)) s, \(NumberText.decimal(rate, places: 0)) MB/s")
+    }
+}
+
+/// The keys of `convert --json`.
+private struct ConversionResult: Encodable {
+    let output: String
+    let format: String
+    let tensors: Int
+    let files: Int
+    let bytes: Int
+    let seconds: Double
+    let megabytesPerSecond: Double
 }

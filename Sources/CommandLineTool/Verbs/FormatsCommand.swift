@@ -1,5 +1,45 @@
 import ArgumentParser
+import FormatKit
 
 struct FormatsCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "formats", abstract: "")
+    static let configuration = CommandConfiguration(
+        commandName: "formats", abstract: "List the formats that can be read and written.")
+
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        try Session.run(common) { session in
+            let formats = session.registry.formats.map(FormatEntry.init)
+            if session.options.json {
+                session.print(try JSONOutput.line(formats))
+                return .done
+            }
+            var table = TextTable(header: ["format", "does", "path", "summary"], rightAligned: [])
+            for format in formats {
+                let endings = format.extensions.map { ".\($0)" }.joined(separator: " ")
+                let path = [endings, format.folder ? "folder" : ""].filter { !$0.isEmpty }.joined(separator: ", ")
+                table.add([format.name, "reads, writes", path, format.summary])
+            }
+            table.lines.forEach(session.print)
+            return .done
+        }
+    }
+}
+
+/// A format in `formats --json`.
+private struct FormatEntry: Encodable {
+    let name: String
+    let summary: String
+    let extensions: [String]
+    /// Whether a model may be a folder.
+    let folder: Bool
+    let reads = true
+    let writes = true
+
+    init(_ format: any FormatKit.Format) {
+        name = format.name
+        summary = format.summary
+        extensions = format.fileExtensions
+        folder = format.layout != .file
+    }
 }

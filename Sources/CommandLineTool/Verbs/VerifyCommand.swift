@@ -1,5 +1,56 @@
 import ArgumentParser
+import FormatKit
+import ModelGraph
 
 struct VerifyCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "verify", abstract: "")
+    static let configuration = CommandConfiguration(
+        commandName: "verify",
+        abstract: "Read all of a model and check it.",
+        discussion: """
+            Checks the file's structure and, in a .caplet, every checksum and digest; that all values are finite; that the tensors \
+            have the shapes of the configuration; that the tokenizer loads. Exit status 0 when all is well, 1 with a line on the \
+            first damage, 66 when the model cannot be opened, 69 when it is of a kind that is not supported.
+            """)
+
+    @Argument(help: "The model: a file or a folder of any format.")
+    var model: String
+
+    @Option(help: "Format of the model, instead of looking at it.")
+    var from: String?
+
+    @OptionGroup var common: CommonOptions
+
+    func run() throws {
+        try Session.run(common) { session in
+            do {
+                let (graph, format) = try session.open(model, from: from)
+                let counts = try ModelCheck(path: model, format: format, execution: session.execution).run(graph)
+                if session.options.json {
+                    session.print(try JSONOutput.line(VerificationResult(path: model, ok: true, checked: counts.lines, damage: nil)))
+                } else {
+                    session.print("\(model): ok")
+                    for line in counts.lines { session.print("  \(line)") }
+                }
+                return .done
+            } catch {
+                // Damage is what the check was to find: it ran and said no.
+                let status = ExitStatus(error)
+                guard status == .malformedInput || status == .checkFailed else { throw error }
+                let damage = "\(error)".hasPrefix(model) ? "\(error)" : "\(model): \(error)"
+                if session.options.json {
+                    session.print(try JSONOutput.line(VerificationResult(path: model, ok: false, checked: [], damage: damage)))
+                }
+                session.diagnostics.error(damage)
+                return .checkFailed
+            }
+        }
+    }
+}
+
+/// The keys of `verify --json`.
+private struct VerificationResult: Encodable {
+    let path: String
+    let ok: Bool
+    let checked: [String]
+    let damage: String?
 }

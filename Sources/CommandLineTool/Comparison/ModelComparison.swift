@@ -1,0 +1,54 @@
+import Execution
+import ModelGraph
+
+/// How two models stand to each other: tensors by name, and the files that travel with both.
+struct ModelComparison {
+    let tensors: [TensorComparison]
+    let onlyInFirst: [String]
+    let onlyInSecond: [String]
+    /// Files of one name and other bytes.
+    let differentFiles: [String]
+    /// Files that only one of them has, which is a matter of the formats as often as of the models.
+    let filesInFirst: [String]
+    let filesInSecond: [String]
+
+    /// Each thread has one pair of tensors in memory.
+    init(_ a: TensorGraph, _ b: TensorGraph, _ execution: ExecutionContext) throws {
+        let common = a.tensors.filter { b.contains($0.name) }
+        onlyInFirst = a.tensors.map(\.name).filter { !b.contains($0) }
+        onlyInSecond = b.tensors.map(\.name).filter { !a.contains($0) }
+        differentFiles = a.attachments.filter { file in b.attachment(file.name).map { $0.bytes != file.bytes } ?? false }.map(\.name)
+        filesInFirst = a.attachments.map(\.name).filter { b.attachment($0) == nil }
+        filesInSecond = b.attachments.map(\.name).filter { a.attachment($0) == nil }
+        execution.progress.begin("comparing", total: common.count, unit: "tensors")
+        defer { execution.progress.end() }
+        tensors = try execution.parallelMap(common.count) { index in
+            defer { execution.progress.advance(by: 1, remark: common[index].name) }
+            guard let other = b[common[index].name] else { throw GraphError.inconsistent("tensor '\(common[index].name)'", "is gone") }
+            return try TensorComparison(common[index], other)
+        }
+    }
+
+    /// ‖a − b‖ / ‖a‖ over all tensors of both.
+    var relativeFrobeniusError: Double {
+        TensorComparison.relative(tensors.reduce(0) { $0 + $1.squaredError }, tensors.reduce(0) { $0 + $1.squaredNorm })
+    }
+
+    var largest: Double { tensors.map(\.largest).max() ?? 0 }
+
+    /// Tensors that are not the same; with a tolerance those that have another shape, other bytes, or a larger error.
+    func differing(tolerance: Double?) -> [TensorComparison] {
+        tensors.filter { tensor in
+            guard let tolerance else { return tensor.outcome != .equal }
+            switch tensor.outcome {
+            case .equal: return false
+            case .otherShape, .otherBytes: return true
+            case .otherDType, .otherValues: return !(tensor.relativeFrobeniusError <= tolerance)
+            }
+        }
+    }
+
+    func isSame(tolerance: Double?) -> Bool {
+        differing(tolerance: tolerance).isEmpty && onlyInFirst.isEmpty && onlyInSecond.isEmpty && differentFiles.isEmpty
+    }
+}

@@ -1,0 +1,86 @@
+import Glibc
+import ModelGraph
+
+/// How two tensors of one name stand to each other.
+struct TensorComparison {
+    enum Outcome: Equatable {
+        /// Same dtype, shape and values.
+        case equal
+        /// Same shape and values, another dtype.
+        case otherDType
+        case otherShape
+        case otherValues
+        /// Values of a dtype that is not computed with, and their bytes differ.
+        case otherBytes
+    }
+
+    let name: String
+    let outcome: Outcome
+    /// The largest |a − b|, and ‖a − b‖² and ‖a‖².
+    var largest = 0.0
+    var squaredError = 0.0
+    var squaredNorm = 0.0
+    let left: String
+    let right: String
+
+    /// ‖a − b‖ / ‖a‖; infinite where only a is zero.
+    var relativeFrobeniusError: Double { TensorComparison.relative(squaredError, squaredNorm) }
+
+    static func relative(_ squaredError: Double, _ squaredNorm: Double) -> Double {
+        squaredError == 0 ? 0 : (squaredError / squaredNorm).squareRoot()
+    }
+
+    /// Reads both tensors, and no other.
+    init(_ a: Tensor, _ b: Tensor) throws {
+        name = a.name
+        left = "\(a.payload.storageText) \(a.shape)"
+        right = "\(b.payload.storageText) \(b.shape)"
+        guard a.shape == b.shape else {
+            outcome = .otherShape
+            return
+        }
+        let hasSameBytes = try TensorComparison.haveSameBytes(a.payload, b.payload)
+        if hasSameBytes {
+            outcome = a.dtype == b.dtype ? .equal : .otherDType
+            return
+        }
+        guard TensorComparison.isComputable(a.payload), TensorComparison.isComputable(b.payload) else {
+            outcome = a.dtype == b.dtype ? .otherBytes : .otherDType
+            if a.dtype != b.dtype { (largest, squaredError, squaredNorm) = (.infinity, .infinity, 1) }
+            return
+        }
+        let sums = try ErrorSums(a.payload.densifiedFloats(), b.payload.densifiedFloats())
+        (largest, squaredError, squaredNorm) = (sums.largest, sums.squaredError, sums.squaredNorm)
+        outcome = squaredError > 0 ? .otherValues : (a.dtype == b.dtype ? .equal : .otherDType)
+    }
+
+    private static func isComputable(_ payload: Payload) -> Bool {
+        if case .dense(let dense) = payload { return dense.dtype.isComputable }
+        return true
+    }
+
+    private static func haveSameBytes(_ a: Payload, _ b: Payload) throws -> Bool {
+        guard case .dense(let a) = a, case .dense(let b) = b, a.dtype == b.dtype else { return false }
+        return try a.bytes.withUnsafeBytes { a in try b.bytes.withUnsafeBytes { b in a.count == b.count && (a.count == 0 || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0) } }
+    }
+}
+
+/// Sums over two arrays of floats, in double.
+struct ErrorSums {
+    var largest = 0.0
+    var squaredError = 0.0
+    var squaredNorm = 0.0
+
+    /// Equal infinities and two NaN are equal; a NaN against anything else is an infinite error.
+    init(_ a: [Float], _ b: [Float]) {
+        for index in 0..<min(a.count, b.count) {
+            let (x, y) = (Double(a[index]), Double(b[index]))
+            if x.isFinite { squaredNorm += x * x }
+            if x == y || x.isNaN && y.isNaN { continue }
+            let error = abs(x - y)
+            let counted = error.isFinite ? error : .infinity
+            largest = max(largest, counted)
+            squaredError += counted * counted
+        }
+    }
+}

@@ -1,0 +1,58 @@
+import BuiltIns
+import Execution
+import FormatKit
+import ModelGraph
+import TransformerModel
+
+/// The checks of `verify`: the file's own proofs, the contents of every tensor, the configuration and the tokenizer.
+struct ModelCheck {
+    let path: String
+    let format: any FormatKit.Format
+    let execution: ExecutionContext
+
+    /// What was found to be in order, as lines "57 tensors".
+    struct Counts {
+        var lines: [String] = []
+
+        mutating func add(_ count: Int, _ noun: String) { lines.append("\(NumberText.grouped(count)) \(noun)") }
+    }
+
+    /// - Throws: the first damage; `CommandError` with status 1 for values that are not finite.
+    func run(_ graph: TensorGraph) throws -> Counts {
+        var counts = Counts()
+        if let verifiable = format as? any VerifiableFormat {
+            for (count, noun) in try verifiable.verify(path, execution) { counts.add(count, noun) }
+        }
+        try checkTensors(graph)
+        counts.add(graph.tensors.count, "tensors read, all values finite")
+        counts.add(graph.byteCount, "bytes of tensors")
+        if let checked = try graph.checkShapes() { counts.add(checked, "tensors of the shapes that the configuration asks for") }
+        if let tokenizer = try graph.tokenizer() { counts.add(tokenizer.vocabulary.count, "pieces in the tokenizer") }
+        return counts
+    }
+
+    private func checkTensors(_ graph: TensorGraph) throws {
+        execution.progress.begin("verifying", total: graph.tensors.count, unit: "tensors")
+        defer { execution.progress.end() }
+        let found = try execution.parallelMap(graph.tensors.count) { index -> Result<Int, any Error> in
+            let tensor = graph.tensors[index]
+            defer { execution.progress.advance(by: 1, remark: tensor.name) }
+            return Result {
+                do {
+                    try tensor.checkInvariants()
+                    try tensor.payload.checkContents()
+                    return try tensor.payload.nonFiniteCount()
+                } catch let error as GraphError {
+                    throw FormatError.malformed(path, "tensor '\(tensor.name)'", "\(error)")
+                }
+            }
+        }
+        // The first in the order of the file, however many threads looked.
+        let counts = try found.map { try $0.get() }
+        let bad = zip(graph.tensors, counts).filter { $1 > 0 }
+        guard bad.isEmpty else {
+            let list = bad.map { "'\($0.name)' (\($1) of \($0.payload.parameterCount))" }.joined(separator: ", ")
+            throw CommandError(.checkFailed, "\(path): NaN or infinite values in \(bad.count) tensors: \(list)")
+        }
+    }
+}
