@@ -2,11 +2,15 @@ import CapletFormat
 import GGUFFormat
 import MagnitudePruning
 import NPYFormat
+import OATS
 import PassKit
 import PostTrainingQuantization
 import ProbabilisticPruning
 import RPCA
 import SafetensorsFormat
+import SparseGPT
+import TruncatedSVD
+import Wanda
 
 extension Registry {
     /// Everything that comes with Caplet. A new format or pass is one line here.
@@ -22,6 +26,10 @@ extension Registry {
                 RPCAPass.self,
                 ProbabilisticPruningPass.self,
                 MagnitudePass.self,
+                WandaPass.self,
+                SparseGPTPass.self,
+                TruncatedSVDPass.self,
+                OATSPass.self,
                 QuantizePass.self,
             ]))
     }

@@ -1,0 +1,68 @@
+import LayerwiseCompression
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+/// Splits each matrix into a low-rank and a sparse part where its inputs are strong: alternating thresholding of W·D, D = √diag(H)
+/// (OATS, Zhang and Papyan 2024, arXiv 2409.13652).
+///
+/// Of the ⌊keep·mn⌋ parameters of a layer, r(m + n) go to rank, r = ⌊κ·keep·mn/(m + n)⌋ with κ the rank ratio, and the others to
+/// entries. Time is that of `iterations` eigendecompositions of order min(m, n) a layer.
+public struct OATSPass: Pass {
+    public static let name = "oats"
+    public static let summary = "low-rank + sparse by alternating thresholding of the inputs-scaled weights"
+    public static let options = [
+        PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected tensors' parameters to keep"),
+        PassOption("rank-ratio", .number(0...1, allowsAuto: false), default: "0.25", "share of the kept parameters that the low-rank part takes"),
+        PassOption("iterations", .integer(1...100_000), default: "80", "steps of alternating thresholding"),
+        StoredDType.option,
+        TensorSelection.option,
+    ]
+
+    private let keep: Double
+    private let rankRatio: Double
+    private let iterations: Int
+    private let dtype: StoredDType
+    private let selection: TensorSelection
+
+    public init(_ options: PassOptions) throws {
+        keep = options.number("keep")
+        rankRatio = options.number("rank-ratio")
+        iterations = options.integer("iterations")
+        dtype = StoredDType(options)
+        selection = TensorSelection(options)
+    }
+
+    /// Inputs weaker than this share of the strongest count as it, so that D can be inverted.
+    private static let leastNorm: Float = 1e-4
+
+    public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
+        let layers = try CalibratedLayers(graph, selection, pass: Self.name, context)
+        return try layers.replace(in: &graph, keep: keep) { layer in
+            let norms = try layer.requireInputNorms()
+            let least = max((norms.max() ?? 0) * Self.leastNorm, Float.leastNormalMagnitude)
+            let d = norms.map { max($0, least) }
+            let parts = try decomposition(layer.weight.rows, layer.weight.columns)
+                .decompose(layer.weight.scalingColumns(by: d), context.execution.cancellation)
+            return try payload(parts, unscaling: d.map { 1 / $0 })
+        }
+    }
+
+    private func decomposition(_ m: Int, _ n: Int) -> OutlierAwareDecomposition {
+        let budget = Int((keep * Double(m * n)).rounded(.down))
+        let rank = min(Int(rankRatio * Double(budget)) / max(m + n, 1), min(m, n))
+        return OutlierAwareDecomposition(rank: rank, entries: budget - rank * (m + n), iterations: iterations)
+    }
+
+    /// L·D⁻¹ as balanced factors and the non-zeros of S·D⁻¹.
+    private func payload(_ parts: OutlierAwareDecomposition.Parts, unscaling inverse: [Float]) throws -> Payload {
+        let s = parts.sparse.scalingColumns(by: inverse)
+        guard parts.lowRank.rank > 0 else { return .sparse(try SparseTensor(nonZerosOf: s, dtype: dtype(s.elements))) }
+        let factors = try LowRankTensor(parts.lowRank, dtype: .f32)
+        let (u, v) = (try factors.u.densifiedMatrix(), try factors.v.densifiedMatrix().scalingColumns(by: inverse))
+        let stored = dtype(u.elements, v.elements, s.elements)
+        let lowRank = Payload.lowRank(try LowRankTensor(u: .dense(DenseTensor(u, dtype: stored)), v: .dense(DenseTensor(v, dtype: stored))))
+        let sparse = try SparseTensor(nonZerosOf: s, dtype: stored)
+        return sparse.pattern.nonZeroCount == 0 ? lowRank : .composite([lowRank, .sparse(sparse)])
+    }
+}

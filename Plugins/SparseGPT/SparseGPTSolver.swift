@@ -1,0 +1,111 @@
+import Execution
+import LayerwiseCompression
+import LinearAlgebra
+
+/// Prunes one layer column by column, each column's error made good in the columns after it (SparseGPT, Frantar and Alistarh 2023,
+/// arXiv 2301.00774, algorithm 1).
+///
+/// With U upper triangular and (H + δ·mean(diag H)·I)⁻¹ = Uᵀ·U, pruning wᵢⱼ costs wᵢⱼ²/Uⱼⱼ², and its error eᵢⱼ = wᵢⱼ/Uⱼⱼ is fed forward:
+/// Wᵢₖ ← Wᵢₖ − eᵢⱼ·Uⱼₖ for k > j. About n³ operations for U and m·n² for the updates, mostly in matrix products.
+struct SparseGPTSolver {
+    /// How many entries stay.
+    enum Target {
+        /// So many of the layer, spread evenly over its column blocks.
+        case entries(Int)
+        /// So many of every `of` consecutive columns, in each row.
+        case pattern(kept: Int, of: Int)
+    }
+
+    /// U, row-major upper triangular.
+    private let factor: Matrix
+    /// Whether the input is always zero, so that its weights mean nothing.
+    private let isDead: [Bool]
+    private let blockSize: Int
+
+    /// δ: share of the mean diagonal that is added to the diagonal of H.
+    static let damping: Float = 0.01
+
+    /// - Throws: `LinearAlgebraError` when the damped H is not positive definite.
+    init(secondMoment h: Matrix, blockSize: Int) throws {
+        var damped = h
+        isDead = (0..<h.rows).map { h[$0, $0] <= 0 }
+        for j in isDead.indices where isDead[j] { damped[j, j] = 1 }
+        let mean = (0..<h.rows).reduce(0.0) { $0 + Double(damped[$1, $1]) } / Double(max(h.rows, 1))
+        for j in 0..<h.rows { damped[j, j] += Self.damping * Float(mean) }
+        factor = try damped.upperCholeskyOfInverse()
+        self.blockSize = blockSize
+    }
+
+    /// The pruned layer with the values of the kept entries adjusted.
+    func prune(_ weight: Matrix, to target: Target, _ cancellation: Cancellation) throws -> Matrix {
+        let (m, n) = (weight.rows, weight.columns)
+        var w = weight.scalingColumns(by: isDead.map { $0 ? 0 : 1 })
+        var errors = [Float](repeating: 0, count: m * blockSize)
+        for start in stride(from: 0, to: n, by: blockSize) {
+            try cancellation.check()
+            let block = start..<min(start + blockSize, n)
+            let mask = mask(w, block, target)
+            feedForward(&w, within: block, mask, target, &errors)
+            guard block.upperBound < n else { continue }
+            let rest = block.upperBound
+            w.elements.withUnsafeMutableBufferPointer { w in
+                factor.elements.withUnsafeBufferPointer { u in
+                    guard let w = w.baseAddress, let u = u.baseAddress else { return }
+                    multiply(
+                        m: m, n: n - rest, k: block.count, alpha: -1, errors, .plain, lda: blockSize, u + start * n + rest, .plain, ldb: n,
+                        beta: 1, into: w + rest, ldc: n)
+                }
+            }
+        }
+        return w
+    }
+
+    /// Which entries of a block of columns stay, [m, block]; all of them when a pattern decides later.
+    private func mask(_ w: Matrix, _ block: Range<Int>, _ target: Target) -> [Bool] {
+        let width = block.count
+        guard case .entries(let total) = target else { return [Bool](repeating: true, count: w.rows * width) }
+        let count = EvenShares(of: total, over: w.columns)[block]
+        if count == 0 { return [Bool](repeating: false, count: w.rows * width) }
+        let inverse = block.map { 1 / factor[$0, $0] }
+        let scores = (0..<w.rows).flatMap { row in (0..<width).map { abs(w[row, block.lowerBound + $0] * inverse[$0]) } }
+        return OrderStatistic(largest: count, of: [scores]).selection(of: [scores])[0]
+    }
+
+    /// Zeroes the pruned entries of a block and corrects the later ones within it; `errors` becomes e, row stride `blockSize`.
+    private func feedForward(
+        _ w: inout Matrix, within block: Range<Int>, _ mask: [Bool], _ target: Target, _ errors: inout [Float]
+    ) {
+        let (n, width) = (w.columns, block.count)
+        w.elements.withUnsafeMutableBufferPointer { w in
+            factor.elements.withUnsafeBufferPointer { u in
+                errors.withUnsafeMutableBufferPointer { errors in
+                    for row in 0..<w.count / max(n, 1) {
+                        let values = UnsafeMutableBufferPointer(rebasing: w[row * n + block.lowerBound..<row * n + block.upperBound])
+                        var stays = Array(mask[row * width..<(row + 1) * width])
+                        for j in 0..<width {
+                            if case .pattern(let kept, let size) = target, j % size == 0 {
+                                choose(kept, of: j..<min(j + size, width), values, firstColumn: block.lowerBound, &stays)
+                            }
+                            let diagonal = (block.lowerBound + j) * (n + 1)
+                            let error = stays[j] ? 0 : values[j] / u[diagonal]
+                            errors[row * blockSize + j] = error
+                            if stays[j] { continue }
+                            values[j] = 0
+                            if error == 0 { continue }
+                            for k in 1..<max(width - j, 1) { values[j + k] -= error * u[diagonal + k] }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps the `kept` entries of a pattern's group that cost most to prune; at the end of a row as many of a shorter group as its share.
+    private func choose(
+        _ kept: Int, of group: Range<Int>, _ values: UnsafeMutableBufferPointer<Float>, firstColumn: Int, _ stays: inout [Bool]
+    ) {
+        func cost(_ j: Int) -> Float { abs(values[j] / factor[firstColumn + j, firstColumn + j]) }
+        let order = group.sorted { (cost($0), $1) > (cost($1), $0) }
+        for (place, j) in order.enumerated() { stays[j] = place < min(kept, group.count / 2) }
+    }
+}

@@ -1,0 +1,58 @@
+import LayerwiseCompression
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+/// Replaces each matrix by its best approximation of the rank that the budget allows: in the outputs' error (SVD-LLM, arXiv
+/// 2403.07378) or in the weights' own.
+///
+/// The rank is ⌊keep·mn/(m + n)⌋. One SVD of the matrix, and with `whiten` one eigendecomposition of order n.
+public struct TruncatedSVDPass: Pass {
+    public static let name = "truncated-svd"
+    public static let summary = "low rank alone, by truncated SVD, whitened by the inputs or plain"
+    public static let options = [
+        PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected tensors' parameters to keep"),
+        PassOption("whiten", .flag, default: "true", "least error of the outputs, which needs calibration text, or of the weights"),
+        StoredDType.option,
+        TensorSelection.option,
+    ]
+
+    private let keep: Double
+    private let whitens: Bool
+    private let dtype: StoredDType
+    private let selection: TensorSelection
+
+    public init(_ options: PassOptions) throws {
+        keep = options.number("keep")
+        whitens = options.flag("whiten")
+        dtype = StoredDType(options)
+        selection = TensorSelection(options)
+    }
+
+    public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
+        let layers = try CalibratedLayers(graph, selection, pass: Self.name, context, needsInputs: whitens)
+        for tensor in layers.tensors where rank(tensor.shape.rows, tensor.shape.columns) == 0 {
+            throw PassError(.usage, pass: Self.name, "keep=\(keep) leaves no rank to '\(tensor.name)' \(tensor.shape)")
+        }
+        return try layers.replace(in: &graph, keep: keep) { layer in
+            let whitening = whitens ? try InputWhitening(secondMoment: try layer.requireSecondMoment()) : nil
+            let a = whitening.map { layer.weight.times($0.root) } ?? layer.weight
+            let factors = try LowRankTensor(leadingTriplets(of: a), dtype: .f32)
+            // A·C⁻¹ of the balanced factors: V is mapped back to the inputs as they are.
+            let (u, balanced) = (try factors.u.densifiedMatrix(), try factors.v.densifiedMatrix())
+            let v = whitening.map { balanced.times($0.inverse) } ?? balanced
+            let stored = dtype(u.elements, v.elements)
+            return .lowRank(try LowRankTensor(u: .dense(DenseTensor(u, dtype: stored)), v: .dense(DenseTensor(v, dtype: stored))))
+        }
+    }
+
+    private func rank(_ m: Int, _ n: Int) -> Int { min(Int(keep * Double(m * n)) / max(m + n, 1), min(m, n)) }
+
+    private func leadingTriplets(of a: Matrix) throws -> SingularTriplets {
+        let svd = try a.singularValueDecomposition()
+        let rank = rank(a.rows, a.columns)
+        return SingularTriplets(
+            u: svd.u.transposed.rows(0..<rank).transposed, singularValues: Array(svd.singularValues.prefix(rank)),
+            vTransposed: svd.vTransposed.rows(0..<rank))
+    }
+}

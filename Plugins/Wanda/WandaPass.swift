@@ -1,0 +1,42 @@
+import LayerwiseCompression
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+/// Keeps the entries with the largest product of magnitude and input norm, |Wᵢⱼ|·‖Xⱼ‖₂, values unchanged (Wanda, Sun et al. 2023,
+/// arXiv 2306.11695, equation 1).
+///
+/// As published, the entries of one output row are compared with each other (`scope=row`). A layer costs one pass over its mn
+/// entries once its inputs are known.
+public struct WandaPass: Pass {
+    public static let name = "wanda"
+    public static let summary = "keep the entries of largest magnitude times input norm"
+    public static let options = [
+        PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected tensors' parameters to keep"),
+        PassOption(
+            "scope", .choice(ComparisonGroup.allCases.map(\.rawValue)), default: "row", "compare the entries of one output row, or of the whole layer"),
+    ] + LayerRatios.options + [TensorSelection.option]
+
+    private let keep: Double
+    private let scope: ComparisonGroup
+    private let ratios: LayerRatios
+    private let selection: TensorSelection
+
+    public init(_ options: PassOptions) throws {
+        keep = options.number("keep")
+        scope = ComparisonGroup(rawValue: options.word("scope")) ?? .row
+        ratios = LayerRatios(options)
+        selection = TensorSelection(options)
+    }
+
+    public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
+        let layers = try CalibratedLayers(graph, selection, pass: Self.name, context)
+        let counts = try ratios.counts(layers, keep: keep)
+        return try layers.replace(in: &graph, keep: keep) { layer in
+            let scores = layer.weight.scalingColumns(by: try layer.requireInputNorms()).elements.map { abs($0) }
+            let kept = layer.weight.keepingLargest(counts[layer.index], by: scores, within: scope)
+            let dtype = layer.tensor.dtype.isComputable ? layer.tensor.dtype : .f32
+            return .sparse(try SparseTensor(nonZerosOf: kept, dtype: dtype))
+        }
+    }
+}

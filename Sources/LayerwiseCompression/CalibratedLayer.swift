@@ -1,0 +1,66 @@
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+/// One matrix to compress, with the statistics of its inputs.
+public struct CalibratedLayer {
+    /// Position among the selected tensors.
+    public let index: Int
+    public let tensor: Tensor
+    /// W [out, in], all finite.
+    public let weight: Matrix
+    /// H = XᵀX / N [in, in] of the layer's inputs, all finite; nil when the pass runs without.
+    public let secondMoment: Matrix?
+    let pass: String
+
+    /// H, for a pass that cannot do without.
+    public func requireSecondMoment() throws -> Matrix {
+        guard let secondMoment else {
+            throw PassError(.unsupported, pass: pass, "the inputs of '\(tensor.name)' were not seen in calibration")
+        }
+        return secondMoment
+    }
+
+    /// ‖Xⱼ‖₂ / √N, the root mean square of each input, [in].
+    public func requireInputNorms() throws -> [Float] { try requireSecondMoment().diagonalRoots }
+
+    /// Figures of what became of the layer: rank, density where there are entries, and where inputs are known the output error.
+    func measurements(of payload: Payload) throws -> [Measurement] {
+        var figures = [Measurement(name: "rank", value: Double(payload.rank))]
+        if let density = payload.density { figures.append(Measurement(name: "density", value: density)) }
+        if let secondMoment {
+            let error = try relativeOutputError(of: payload.densifiedMatrix(), to: weight, secondMoment: secondMoment)
+            figures.append(Measurement(name: "outputError", value: error))
+        }
+        return figures
+    }
+}
+
+/// tr(E H Eᵀ) / tr(W H Wᵀ) with E = W' − W: the energy of the error in the layer's outputs over the outputs' own.
+///
+/// - Returns: 0 when there is no error, infinite when only W H Wᵀ is zero.
+public func relativeOutputError(of approximation: Matrix, to weight: Matrix, secondMoment h: Matrix) -> Double {
+    func energy(_ a: Matrix) -> Double {
+        let weighted = a.times(h)
+        return zip(a.elements, weighted.elements).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+    }
+    let error = max(energy(approximation - weight), 0)
+    return error == 0 ? 0 : error / energy(weight)
+}
+
+extension Matrix {
+    /// √aⱼⱼ of a positive semidefinite matrix; rounding below zero counts as zero.
+    public var diagonalRoots: [Float] { (0..<rows).map { max(self[$0, $0], 0).squareRoot() } }
+
+    /// A · diag(d).
+    public func scalingColumns(by d: [Float]) -> Matrix {
+        precondition(d.count == columns, "\(d.count) factors for \(columns) columns")
+        return Matrix(rows: rows, columns: columns) { out in
+            elements.withUnsafeBufferPointer { a in
+                for row in 0..<rows {
+                    for column in 0..<columns { out[row * columns + column] = a[row * columns + column] * d[column] }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+/// The layers that a pass compresses one by one, each against the second moment of its own inputs.
+///
+/// Layers are visited block by block, those that share an input side by side, so that no more than one group's statistics and
+/// weights are in memory at a time.
+public struct CalibratedLayers {
+    public let pass: String
+    /// The selected tensors, in file order.
+    public let tensors: [Tensor]
+    public let context: PassContext
+    /// Whether every layer's inputs are known.
+    public let haveInputs: Bool
+    let structure: GraphStructure
+    private let leftAlone: [LeftAlone]
+    private let calibration: (any CalibrationProvider)?
+
+    /// - Parameter needsInputs: whether the pass can do nothing without the layers' inputs.
+    /// - Throws: `PassError` when no tensor is selected, and with `needsInputs` when there is no calibration text or a selected
+    ///   tensor is not a linear layer inside a block.
+    public init(
+        _ graph: TensorGraph, _ selection: TensorSelection, pass: String, _ context: PassContext, needsInputs: Bool = true
+    ) throws {
+        (tensors, leftAlone) = try selection.split(graph, pass: pass)
+        self.pass = pass
+        self.context = context
+        structure = context.original.structure
+        calibration = needsInputs ? try context.requireCalibration(for: pass) : context.calibration
+        let known = Set(structure.inputGroups.flatMap(\.members))
+        let unknown = tensors.first { !known.contains($0.name) }
+        if needsInputs, let unknown { throw Self.inputsUnknown(unknown, pass) }
+        haveInputs = calibration != nil && unknown == nil
+    }
+
+    private static func inputsUnknown(_ tensor: Tensor, _ pass: String) -> PassError {
+        PassError(.unsupported, pass: pass, "only linear layers inside blocks have inputs to calibrate on; '\(tensor.name)' is none")
+    }
+
+    /// Calls `body` once for each layer, on several threads, with its second moment when `haveInputs`.
+    ///
+    /// - Throws: `GraphError.notFinite` for weights, `PassError` for inputs that are not finite or were not visited.
+    public func forEach(_ body: (CalibratedLayer) throws -> Void) throws {
+        func visit(_ index: Int, _ h: Matrix?) throws {
+            let weight = try tensors[index].finiteMatrix()
+            guard h?.isFinite ?? true else {
+                throw PassError(.unsupported, pass: pass, "the inputs of '\(tensors[index].name)' are not finite")
+            }
+            try body(CalibratedLayer(index: index, tensor: tensors[index], weight: weight, secondMoment: h, pass: pass))
+        }
+        guard haveInputs, let calibration else {
+            try context.execution.parallelFor(tensors.count) { try visit($0, nil) }
+            return
+        }
+        let positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
+        var unvisited = Set(tensors.indices)
+        try calibration.forEachSecondMoment { group, h in
+            let members = group.members.compactMap { positions[$0] }
+            try context.execution.parallelFor(members.count) { try visit(members[$0], h) }
+            unvisited.subtract(members)
+        }
+        if let missed = unvisited.min() { throw Self.inputsUnknown(tensors[missed], pass) }
+    }
+
+    /// The results of `body` for all layers, in the order of `tensors`.
+    public func map<Result>(_ stage: String, _ body: (CalibratedLayer) throws -> Result) throws -> [Result] {
+        context.execution.progress.begin(stage, total: tensors.count, unit: "layers")
+        defer { context.execution.progress.end() }
+        var results = [Result?](repeating: nil, count: tensors.count)
+        try results.withUnsafeMutableBufferPointer { buffer in
+            let slots = buffer
+            try forEach { layer in
+                slots[layer.index] = try body(layer)
+                context.execution.progress.advance(by: 1, remark: layer.tensor.name)
+            }
+        }
+        return results.compactMap { $0 }
+    }
+
+    /// Replaces every layer in `graph` by what `compress` makes of it.
+    ///
+    /// The report has rank, density and output error of each tensor, the parameters kept, and with calibration text the loss of the
+    /// original model ("loss.dense") and of the result ("loss.final").
+    ///
+    /// - Parameter keep: share of the layers' parameters that may be kept, all together, rounded down.
+    /// - Throws: `PassError` when more was kept than that, and what `compress` throws.
+    public func replace(in graph: inout TensorGraph, keep: Double, _ compress: (CalibratedLayer) throws -> Payload) throws -> PassReport {
+        var report = PassReport(pass: pass)
+        report.leftAlone = leftAlone
+        let results = try map(pass) { layer in
+            let payload = try compress(layer)
+            return (payload, try TensorReport(comparing: layer.tensor, with: payload, layer.measurements(of: payload)))
+        }
+        for (payload, entry) in results {
+            try graph.setPayload(payload, of: entry.name)
+            report.tensors.append(entry)
+        }
+        let total = tensors.reduce(0) { $0 + $1.shape.elementCount }
+        let budget = Int((keep * Double(total)).rounded(.down))
+        let kept = report.tensors.reduce(0) { $0 + $1.parametersAfter }
+        guard kept <= budget else {
+            throw PassError(.unsupported, pass: pass, "kept \(kept) parameters, the budget is \(budget)")
+        }
+        try measureLosses(results.map(\.0), &report)
+        report.measure("budget", Double(budget))
+        report.measure("parameters.kept", Double(kept))
+        report.measure("parameters.of", Double(total))
+        return report
+    }
+
+    private func measureLosses(_ payloads: [Payload], _ report: inout PassReport) throws {
+        guard haveInputs, let calibration else { return }
+        func loss(_ weights: [String: Matrix]) throws -> Double {
+            let losses = try calibration.losses(sequences: Array(0..<calibration.sequenceCount), replacing: weights)
+            return losses.reduce(0, +) / Double(max(losses.count, 1))
+        }
+        report.measure("loss.dense", try loss([:]))
+        let stored = try zip(tensors, payloads).map { ($0.name, try $1.densifiedMatrix()) }
+        report.measure("loss.final", try loss(Dictionary(uniqueKeysWithValues: stored)))
+    }
+}

@@ -1,0 +1,50 @@
+import LinearAlgebra
+import ModelGraph
+import PassKit
+import TestSupport
+import Wanda
+import XCTest
+
+final class WandaTests: XCTestCase {
+    func testConformance() throws {
+        for pipeline in ["wanda", "wanda{scope=layer keep=0.3}", "wanda{ratios=owl}"] {
+            try PassConformance([WandaPass.self], pipeline: pipeline, needsCalibration: true).run()
+        }
+    }
+
+    /// Masks are those of the paper's pseudocode, row by row, and values are not changed.
+    func testMaskIsThatOfNumPy() throws {
+        let layer = try ReferenceLayer()
+        for (scope, keep) in [("row", 0.5), ("row", 0.3), ("layer", 0.3)] {
+            let ours = try layer.apply(WandaPass.self, "wanda{keep=\(keep) scope=\(scope)}")
+            let theirs = try layer.python(
+                """
+                score = np.abs(w) * np.sqrt(np.diag(h))
+                if '\(scope)' == 'layer': score, shape = score.reshape(1, -1), w.shape
+                count = int(\(keep) * w.size); rows = len(score)
+                mask = np.zeros(score.shape, bool)
+                for i in range(rows):
+                    k = count * (i + 1) // rows - count * i // rows
+                    mask[i, np.argsort(-score[i], kind='stable')[:k]] = True
+                result = w * mask.reshape(w.shape)
+                """)
+            XCTAssertLessThan(ours.matrix.supportDifference(from: theirs), 1e-4, "\(scope) \(keep)")
+            XCTAssertTrue(zip(ours.matrix.elements, layer.weight.elements).allSatisfy { $0 == 0 || $0 == $1 })
+            XCTAssertEqual(ours.report.parametersAfter, Int(keep * Double(layer.weight.elements.count)))
+            XCTAssertEqual(try XCTUnwrap(ours.report.measurement("outputError")), layer.outputError(ours.matrix), accuracy: 1e-5)
+        }
+    }
+
+    func testLossesAreReportedAndTheEmbeddingIsRefused() throws {
+        func run(_ pipeline: String) throws -> PassReport {
+            let result = try PassConformance([WandaPass.self], pipeline: pipeline, needsCalibration: true).apply(to: SampleModel.graph())
+            return try XCTUnwrap(result.reports.first)
+        }
+        let report = try run("wanda")
+        XCTAssertEqual(try XCTUnwrap(report.measurement("loss.dense")), 1, accuracy: 1e-9)
+        XCTAssertGreaterThan(try XCTUnwrap(report.measurement("loss.final")), 1)
+        XCTAssertThrowsError(try run("wanda{layers=embedding}")) { XCTAssertTrue("\($0)".contains("inside blocks"), "\($0)") }
+        let without = PassConformance([WandaPass.self], pipeline: "wanda")
+        XCTAssertThrowsError(try without.apply(to: SampleModel.graph())) { XCTAssertTrue("\($0)".contains("--calibration"), "\($0)") }
+    }
+}
