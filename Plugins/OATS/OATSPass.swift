@@ -36,6 +36,8 @@ public struct OATSPass: Pass {
     /// Inputs weaker than this share of the strongest count as it, so that D can be inverted.
     private static let leastNorm: Float = 1e-4
 
+    public var needsCalibration: Bool { true }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         let layers = try CalibratedLayers(graph, selection, pass: Self.name, context)
         return try layers.replace(in: &graph, keep: keep) { layer in

@@ -37,6 +37,8 @@ public struct SparseGPTPass: Pass {
         }
     }
 
+    public var needsCalibration: Bool { true }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         let layers = try CalibratedLayers(graph, selection, pass: Self.name, context)
         let counts = try ratios.counts(layers, keep: keep)

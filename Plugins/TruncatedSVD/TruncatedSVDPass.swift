@@ -29,6 +29,8 @@ public struct TruncatedSVDPass: Pass {
         selection = TensorSelection(options)
     }
 
+    public var needsCalibration: Bool { whitens }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         let layers = try CalibratedLayers(graph, selection, pass: Self.name, context, needsInputs: whitens)
         for tensor in layers.tensors where rank(tensor.shape.rows, tensor.shape.columns) == 0 {

@@ -29,6 +29,8 @@ public struct WandaPass: Pass {
         selection = TensorSelection(options)
     }
 
+    public var needsCalibration: Bool { true }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         let layers = try CalibratedLayers(graph, selection, pass: Self.name, context)
         let counts = try ratios.counts(layers, keep: keep)
