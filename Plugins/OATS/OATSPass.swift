@@ -46,7 +46,7 @@ public struct OATSPass: Pass {
             let d = norms.map { max($0, least) }
             let parts = try decomposition(layer.weight.rows, layer.weight.columns)
                 .decompose(layer.weight.scalingColumns(by: d), context.execution.cancellation)
-            return try payload(parts, unscaling: d.map { 1 / $0 })
+            return try payload(parts, for: layer.tensor, unscaling: d.map { 1 / $0 })
         }
     }
 
@@ -57,12 +57,12 @@ public struct OATSPass: Pass {
     }
 
     /// L·D⁻¹ as balanced factors and the non-zeros of S·D⁻¹.
-    private func payload(_ parts: OutlierAwareDecomposition.Parts, unscaling inverse: [Float]) throws -> Payload {
+    private func payload(_ parts: OutlierAwareDecomposition.Parts, for tensor: Tensor, unscaling inverse: [Float]) throws -> Payload {
         let s = parts.sparse.scalingColumns(by: inverse)
-        guard parts.lowRank.rank > 0 else { return .sparse(try SparseTensor(nonZerosOf: s, dtype: dtype(s.elements))) }
+        guard parts.lowRank.rank > 0 else { return .sparse(try SparseTensor(nonZerosOf: s, dtype: dtype(for: tensor, s.elements))) }
         let factors = try LowRankTensor(parts.lowRank, dtype: .f32)
         let (u, v) = (try factors.u.densifiedMatrix(), try factors.v.densifiedMatrix().scalingColumns(by: inverse))
-        let stored = dtype(u.elements, v.elements, s.elements)
+        let stored = dtype(for: tensor, u.elements, v.elements, s.elements)
         let lowRank = Payload.lowRank(try LowRankTensor(u: .dense(DenseTensor(u, dtype: stored)), v: .dense(DenseTensor(v, dtype: stored))))
         let sparse = try SparseTensor(nonZerosOf: s, dtype: stored)
         return sparse.pattern.nonZeroCount == 0 ? lowRank : .composite([lowRank, .sparse(sparse)])

@@ -46,7 +46,7 @@ public struct SparseGPTPass: Pass {
             let solver = try SparseGPTSolver(secondMoment: try layer.requireSecondMoment(), blockSize: blockSize)
             let target = pattern ?? .entries(counts[layer.index])
             let kept = try solver.prune(layer.weight, to: target, context.execution.cancellation)
-            return .sparse(try SparseTensor(nonZerosOf: kept, dtype: dtype(kept.elements)))
+            return .sparse(try SparseTensor(nonZerosOf: kept, dtype: dtype(for: layer.tensor, kept.elements)))
         }
     }
 }

@@ -43,7 +43,7 @@ public struct TruncatedSVDPass: Pass {
             // A·C⁻¹ of the balanced factors: V is mapped back to the inputs as they are.
             let (u, balanced) = (try factors.u.densifiedMatrix(), try factors.v.densifiedMatrix())
             let v = whitening.map { balanced.times($0.inverse) } ?? balanced
-            let stored = dtype(u.elements, v.elements)
+            let stored = dtype(for: layer.tensor, u.elements, v.elements)
             return .lowRank(try LowRankTensor(u: .dense(DenseTensor(u, dtype: stored)), v: .dense(DenseTensor(v, dtype: stored))))
         }
     }

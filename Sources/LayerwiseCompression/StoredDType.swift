@@ -7,13 +7,14 @@ public struct StoredDType {
 
     public static let option = PassOption(
         "dtype", .choice(["auto", "f16", "bf16", "f32"]), default: "auto",
-        "how values are kept; auto is f16, or bf16 for a layer with values beyond f16's range")
+        "how values are kept; auto is the tensor's own dtype where that has 16 bits, else f16 if its range allows")
 
     public init(_ options: PassOptions) { fixed = DType(name: options.word("dtype")) }
 
-    /// The dtype for parts with these values.
-    public func callAsFunction(_ parts: [Float]...) -> DType {
+    /// The dtype for parts of `tensor` with these values: for "auto" BF16 where the tensor is BF16 or a value is beyond F16's range.
+    public func callAsFunction(for tensor: Tensor, _ parts: [Float]...) -> DType {
         if let fixed { return fixed }
+        if tensor.dtype == .bf16 { return .bf16 }
         return parts.allSatisfy { $0.allSatisfy { abs($0) < 65504 } } ? .f16 : .bf16
     }
 }
