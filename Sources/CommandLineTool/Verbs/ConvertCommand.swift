@@ -18,8 +18,11 @@ struct ConvertCommand: ParsableCommand {
     @Argument(help: "The model: a file or a folder of any format.")
     var model: String
 
+    @Argument(help: ArgumentHelp("Where to write, if not given as --output.", valueName: "output"))
+    var positionalOutput: String?
+
     @Option(name: [.short, .long], help: "Where to write: a file, or a folder with --to.")
-    var output: String
+    var output: String?
 
     @Option(help: "Format of the model, instead of looking at it.")
     var from: String?
@@ -41,7 +44,11 @@ struct ConvertCommand: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
+    /// The output, whichever way it was given; `validate` has seen to it that it was.
+    private var destination: String { output ?? positionalOutput ?? "" }
+
     func validate() throws {
+        guard (output == nil) != (positionalOutput == nil) else { throw ValidationError("give one output: -o OUTPUT, or a second path") }
         if let dtype, FloatStorage(name: dtype) == nil {
             throw ValidationError("--dtype takes one of \(FloatStorage.names.joined(separator: ", ")), not '\(dtype)'")
         }
@@ -49,7 +56,7 @@ struct ConvertCommand: ParsableCommand {
 
     func run() throws {
         try Session.run(common) { session in
-            let target = try OutputTarget(output, formatName: to, force: force, maximumShardBytes: maxShardSize?.bytes, session)
+            let target = try OutputTarget(destination, formatName: to, force: force, maximumShardBytes: maxShardSize?.bytes, session)
             if maxShardSize != nil, !target.format.splitsOutput {
                 throw CommandError(.usage, "--max-shard-size: \(target.format.name) files are not split")
             }
@@ -78,7 +85,7 @@ struct ConvertCommand: ParsableCommand {
 
     private func show(_ plan: WritePlan, _ original: TensorGraph, _ target: OutputTarget, _ session: Session) throws -> ExitStatus {
         for warning in plan.warnings { session.diagnostics.warning(warning) }
-        let summary = ConversionPlan(output: output, format: target.format.name, original, plan)
+        let summary = ConversionPlan(output: destination, format: target.format.name, original, plan)
         if session.options.json { session.print(try JSONOutput.line(summary)) } else { summary.print(session) }
         return .done
     }
@@ -87,12 +94,12 @@ struct ConvertCommand: ParsableCommand {
         let rate = Double(plan.byteCount) / 1e6 / max(seconds, 1e-9)
         if session.options.json {
             session.print(try JSONOutput.line(ConversionResult(
-                output: output, format: target.format.name, tensors: plan.tensors.count, files: plan.files.count,
+                output: destination, format: target.format.name, tensors: plan.tensors.count, files: plan.files.count,
                 bytes: plan.byteCount, seconds: seconds, megabytesPerSecond: rate)))
             return
         }
         session.print(
-            "wrote \(output) as \(target.format.name): \(plan.tensors.count) tensors, \(NumberText.grouped(plan.byteCount)) bytes in "
+            "wrote \(destination) as \(target.format.name): \(plan.tensors.count) tensors, \(NumberText.grouped(plan.byteCount)) bytes in "
                 + "\(NumberText.decimal(seconds, places: 2)) s, \(NumberText.decimal(rate, places: 0)) MB/s")
     }
 }
