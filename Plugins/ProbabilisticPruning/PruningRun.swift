@@ -34,16 +34,26 @@ struct PruningRun {
         return try loss(Dictionary(uniqueKeysWithValues: zip(tensors.map(\.name), matrices)))
     }
 
-    /// Calls `body` for each tensor of the run with the second moment of its inputs, block by block.
+    /// Calls `body` for each tensor of the run with the second moment of its inputs: block by block, the layers of a block side by
+    /// side, those with the most work first.
     func forEachSecondMoment(_ body: (_ index: Int, _ h: Matrix) throws -> Void) throws {
         var positions: [String: Int] = [:]
         for (index, tensor) in tensors.enumerated() { positions[tensor.name] = index }
         var visited = 0
-        try calibration.forEachSecondMoment { group, h in
-            let members = group.members.compactMap { positions[$0] }
-            try context.execution.parallelFor(members.count) { try body(members[$0], h) }
-            visited += members.count
+        var block = 0
+        var waiting: [(index: Int, h: Matrix)] = []
+        func work() throws {
+            let ordered = waiting.sorted { ($1.h.rows, $0.index) < ($0.h.rows, $1.index) }
+            try context.execution.parallelFor(ordered.count) { try body(ordered[$0].index, ordered[$0].h) }
+            visited += ordered.count
+            waiting = []
         }
+        try calibration.forEachSecondMoment { group, h in
+            if group.block != block { try work() }
+            block = group.block
+            waiting += group.members.compactMap { positions[$0] }.map { ($0, h) }
+        }
+        try work()
         guard visited == tensors.count else {
             throw PassError(
                 .unsupported, pass: ProbabilisticPruningPass.name,
