@@ -15,6 +15,9 @@ public struct ProbabilisticPruningPass: Pass {
         PassOption(
             "refit", .choice(["auto", "none", "values", "solve"]), default: "auto",
             "none: values of the pools; values: S = W − L on the support; solve: support and values against the layer's inputs; auto: none for published, else solve"),
+        PassOption(
+            "sequential", .flag, default: "true",
+            "solve each block against the inputs that the compressed blocks before it really produce"),
         PassOption("batch", .integer(1...4096), default: "8", "calibration sequences a step"),
         PassOption("steps", .integer(0...100_000), default: "60", "steps of mode=learned"),
         PassOption("sigma", .number(0.001...4, allowsAuto: false), default: "0.25", "spread of the samples of mode=learned"),
@@ -28,6 +31,7 @@ public struct ProbabilisticPruningPass: Pass {
     let keep: Double
     let mode: String
     let refit: String
+    let isSequential: Bool
     let batch: Int
     let steps: Int
     let sigma: Double
@@ -42,6 +46,7 @@ public struct ProbabilisticPruningPass: Pass {
         mode = options.word("mode")
         let chosen = options.word("refit")
         refit = chosen == "auto" ? (options.word("mode") == "published" ? "none" : "solve") : chosen
+        isSequential = options.flag("sequential")
         batch = options.integer("batch")
         steps = options.integer("steps")
         sigma = options.number("sigma")

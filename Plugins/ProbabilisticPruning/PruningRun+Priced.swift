@@ -97,14 +97,19 @@ extension PruningRun {
         guard pass.refit == "solve" else { return results }
         context.execution.progress.begin("refit", total: layers.count, unit: "layers")
         defer { context.execution.progress.end() }
-        try results.withUnsafeMutableBufferPointer { buffer in
-            let slots = buffer
-            try forEachSecondMoment { index, h in
+        let positions = Dictionary(uniqueKeysWithValues: layers.enumerated().map { ($1.name, $0) })
+        try calibration.forEachBlock { inputs in
+            let work = inputs.flatMap { input in input.group.members.compactMap { positions[$0] }.map { (index: $0, h: input.secondMoment) } }
+                .sorted { ($1.h.rows, $0.index) < ($0.h.rows, $1.index) }
+            let solved = try context.execution.parallelMap(work.count) { slot in
+                let (index, h) = work[slot]
                 let solution = try LayerSolver(secondMoment: h).solve(
                     weights[index], lowRank: layers[index].lowRank, entries: counts[index], context.execution.cancellation)
-                slots[index] = PruningResult(name: layers[index].name, lowRank: solution.lowRank, sparse: solution.sparse)
                 context.execution.progress.advance(by: 1, remark: layers[index].name)
+                return PruningResult(name: layers[index].name, lowRank: solution.lowRank, sparse: solution.sparse)
             }
+            for (entry, result) in zip(work, solved) { results[entry.index] = result }
+            return pass.isSequential ? Dictionary(uniqueKeysWithValues: solved.map { ($0.name, $0.matrix) }) : [:]
         }
         return results
     }

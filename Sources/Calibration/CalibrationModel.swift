@@ -6,10 +6,10 @@ import TransformerModel
 
 /// A model with the token sequences that passes calibrate on.
 public final class CalibrationModel: CalibrationProvider {
-    private let model: DecoderModel
-    private let structure: GraphStructure
-    private let tokens: TokenSequences
-    private let execution: ExecutionContext
+    let model: DecoderModel
+    let structure: GraphStructure
+    let tokens: TokenSequences
+    let execution: ExecutionContext
 
     /// - Parameter graph: the original model.
     /// - Throws: what `DecoderModel.init` throws; `CalibrationError` when there is nothing to calibrate on.
@@ -20,6 +20,9 @@ public final class CalibrationModel: CalibrationProvider {
         self.tokens = tokens
         self.execution = execution
     }
+
+    /// Sequences whose inputs are in memory at a time.
+    static let wave = 8
 
     public var sequenceCount: Int { tokens.sequences.count }
     public var scoredTokensPerSequence: Int { tokens.scoredTokenCount / max(tokens.sequences.count, 1) }
@@ -68,14 +71,13 @@ public final class CalibrationModel: CalibrationProvider {
 
     /// Advances the activations through a block, some sequences at a time, and sums XᵀX over the inputs of each group. Waves and
     /// tiles are of fixed size and added in order, so that sums do not depend on the number of threads.
-    private func secondMoments(
+    func secondMoments(
         _ activations: inout DecoderModel.Activations, through weights: BlockWeights
     ) throws -> [BlockInput: Matrix] {
-        let wave = 8
         var sums: [BlockInput: Matrix] = [:]
         let total = activations.tokenCounts.reduce(0, +)
-        for start in stride(from: 0, to: activations.hidden.count, by: wave) {
-            let range = start..<min(start + wave, activations.hidden.count)
+        for start in stride(from: 0, to: activations.hidden.count, by: Self.wave) {
+            let range = start..<min(start + Self.wave, activations.hidden.count)
             var part = activations[range]
             let inputs = InputCollector(tokenCounts: part.tokenCounts)
             try model.forward(&part, through: weights, execution) { sequence, input, values, width in
@@ -90,54 +92,5 @@ public final class CalibrationModel: CalibrationProvider {
             }
         }
         return sums
-    }
-}
-
-/// H += scale · XᵀX, in tiles of columns that run side by side.
-enum SecondMoment {
-    static let tile = 128
-
-    static func add(_ x: Matrix, scale: Float, to sum: inout Matrix, _ execution: ExecutionContext) throws {
-        let width = x.columns
-        try sum.elements.withUnsafeMutableBufferPointer { out in
-            let base = out.baseAddress!
-            try x.elements.withUnsafeBufferPointer { values in
-                let x0 = values.baseAddress!
-                try execution.parallelFor((width + tile - 1) / tile) { index in
-                    let first = index * tile
-                    multiply(
-                        m: min(tile, width - first), n: width, k: x.rows, alpha: scale, x0 + first, .transposed, lda: width, x0,
-                        .plain, ldb: width, beta: 1, into: base + first * width, ldc: width)
-                }
-            }
-        }
-    }
-}
-
-/// Gathers the inputs of each group from all sequences of a wave into one matrix [tokens, width] each.
-private final class InputCollector {
-    private let tokenCounts: [Int]
-    private let slots: UnsafeMutablePointer<[Float]>
-
-    init(tokenCounts: [Int]) {
-        self.tokenCounts = tokenCounts
-        // Slots are made before the threads start; each thread fills those of its own sequence.
-        slots = UnsafeMutablePointer<[Float]>.allocate(capacity: tokenCounts.count * BlockInput.allCases.count)
-        slots.initialize(repeating: [], count: tokenCounts.count * BlockInput.allCases.count)
-    }
-
-    deinit {
-        slots.deinitialize(count: tokenCounts.count * BlockInput.allCases.count)
-        slots.deallocate()
-    }
-
-    func collect(_ sequence: Int, _ input: BlockInput, _ values: UnsafeBufferPointer<Float>, _ width: Int) {
-        slots[input.rawValue * tokenCounts.count + sequence] = Array(values)
-    }
-
-    func matrix(_ input: BlockInput) -> Matrix {
-        let rows = tokenCounts.reduce(0, +)
-        let elements = (0..<tokenCounts.count).flatMap { slots[input.rawValue * tokenCounts.count + $0] }
-        return Matrix(rows: rows, columns: rows == 0 ? 0 : elements.count / rows, elements: elements)
     }
 }

@@ -60,9 +60,26 @@ public protocol CalibrationProvider: AnyObject {
     /// Calls `body` once for each input group of the model, block by block, with the second moment H = XᵀX / N [in, in] of
     /// the N activations that the original model feeds to the group over the whole set.
     func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws
+
+    /// Calls `replace` once for each block in order, with the second moments of the inputs that the blocks replaced before it
+    /// really produce; the matrices [out, in] that it returns, by tensor name, are what later blocks see.
+    func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> [String: Matrix]) throws
 }
 
 extension CalibrationProvider {
+    /// Without a model to run, every block sees the original inputs.
+    public func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> [String: Matrix]) throws {
+        var waiting: [(group: InputGroup, secondMoment: Matrix)] = []
+        try forEachSecondMoment { group, h in
+            if let last = waiting.last, last.group.block != group.block {
+                _ = try replace(waiting)
+                waiting = []
+            }
+            waiting.append((group, h))
+        }
+        if !waiting.isEmpty { _ = try replace(waiting) }
+    }
+
     public func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]] {
         try names.indices.map { try losses(sequences: sequences, replacing: [names[$0]: try weight($0)]) }
     }
