@@ -34,18 +34,14 @@ struct CellStore {
     }
 
     /// Makes the folders that are missing.
-    func make() throws {
-        for folder in [path, cells] {
-            guard mkdir(folder, 0o777) == 0 || errno == EEXIST else {
-                throw FormatError.writeFailed(folder, "cannot be made: \(String(cString: strerror(errno)))")
-            }
+    ///
+    /// - Returns: those that were, outermost first.
+    func make() throws -> [String] {
+        try [path, cells].filter { folder in
+            if mkdir(folder, 0o777) == 0 { return true }
+            guard errno == EEXIST else { throw FormatError.writeFailed(folder, "cannot be made: \(String(cString: strerror(errno)))") }
+            return false
         }
-    }
-
-    /// Removes the folders when nothing is in them.
-    func removeIfEmpty() {
-        rmdir(cells)
-        rmdir(path)
     }
 
     /// The cell of that identity, nil when it has to be made.

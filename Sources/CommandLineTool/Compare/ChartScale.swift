@@ -10,7 +10,8 @@ struct ChartScale {
     ///   - values: what has to fit; those that are not finite are not looked at.
     ///   - includesZero: whether a linear axis starts at 0 when all values are above it.
     ///   - mayBeLogarithmic: takes powers of ten where all values are positive and span a factor of 20 or more.
-    init(_ values: [Double], includesZero: Bool = false, mayBeLogarithmic: Bool = false) {
+    ///   - isWhole: for numbers of things, between which there is nothing to mark.
+    init(_ values: [Double], includesZero: Bool = false, mayBeLogarithmic: Bool = false, isWhole: Bool = false) {
         let finite = values.filter(\.isFinite)
         var (low, high) = (finite.min() ?? 0, finite.max() ?? 1)
         if mayBeLogarithmic, low > 0, high / low >= 20 {
@@ -22,7 +23,7 @@ struct ChartScale {
         isLogarithmic = false
         if includesZero { (low, high) = (min(low, 0), max(high, 0)) }
         if high - low <= 1e-12 * max(abs(low), abs(high), 1e-300) { (low, high) = (low - max(abs(low) * 0.1, 1e-6), high + max(abs(high) * 0.1, 1e-6)) }
-        let step = ChartScale.step(high - low)
+        let step = isWhole ? max(ChartScale.step(high - low), 1) : ChartScale.step(high - low)
         let (first, last) = ((low / step).rounded(.down), (high / step).rounded(.up))
         range = first * step...last * step
         ticks = (0...Int(last - first)).map { (first + Double($0)) * step }

@@ -7,8 +7,8 @@ struct ComparisonCharts {
     /// Loss against parameters and against bytes, a line a method.
     var loss: [LineChart] {
         [
-            chart("Loss against parameters", "parameters kept in linear layers, millions") { Double($0.linearParameters) / 1e6 },
-            chart("Loss against bytes", "size as .caplet, MB") { Double($0.fileBytes) / 1e6 },
+            chart("Excess loss against parameters", "parameters kept in linear layers, millions") { Double($0.linearParameters) / 1e6 },
+            chart("Excess loss against bytes", "size as .caplet, MB") { Double($0.fileBytes) / 1e6 },
         ]
     }
 
@@ -48,6 +48,6 @@ struct ComparisonCharts {
         }
         return LineChart(
             title: "\(title) of the layers, \(ComparisonMethod.own) at \(cell.identity.budget)", xLabel: "block", yLabel: yLabel, series: series,
-            yIncludesZero: true, height: 300)
+            yIncludesZero: true, xIsWhole: true, leastHeight: 300)
     }
 }

@@ -43,8 +43,9 @@ final class ComparisonRun {
         let storedDense = try store.read(denseIdentity)
         let identities = entries.map { CellIdentity(inputs: inputs, method: $0.method.name, pipeline: $0.pipeline.description, budget: $0.budget) }
         let stored = try identities.map { try store.read($0) }
-        try store.make()
-        defer { store.removeIfEmpty() }
+        let folders = try store.make()
+        // Only empty folders go: what stopped before its first cell leaves nothing behind.
+        defer { for folder in folders.reversed() { rmdir(folder) } }
         let found = stored.filter { $0 != nil }.count
         if found > 0 { session.diagnostics.note("\(found) of \(entries.count) cells are there already") }
 

@@ -21,16 +21,23 @@ struct LineChart {
     let series: [Series]
     var yIncludesZero = false
     var yMayBeLogarithmic = false
+    /// Whether the horizontal axis counts things.
+    var xIsWhole = false
     var width = 760.0
-    var height = 380.0
+    var leastHeight = 380.0
+
+    /// Room for the whole legend.
+    private var height: Double { max(leastHeight, LineChart.margin.top + 20 + Double(series.count) * LineChart.legendRow) }
 
     /// Distinct on light and on dark paper; after the last the first comes again with another dash.
     private static let colors = ["#2f7ed8", "#e07b00", "#2ca05a", "#d6455d", "#9467bd", "#9c6f44", "#d462a8", "#7f8c8d", "#a3a52a", "#17a2b8"]
     private static let dashes = ["none", "7 3", "2 3", "9 3 2 3"]
+    private static let legendRow = 19.0
+    private static let legendLetters = 18
     private static let margin = (left: 72.0, right: 168.0, top: 34.0, bottom: 52.0)
 
     var svg: SVGElement {
-        let x = ChartScale(series.flatMap { $0.points.map(\.x) })
+        let x = ChartScale(series.flatMap { $0.points.map(\.x) }, isWhole: xIsWhole)
         let y = yScale
         var chart = SVGElement("svg", [
             "viewBox": "0 0 \(SVGElement.pixels(width)) \(SVGElement.pixels(height))", "role": "img", "aria-label": title,
@@ -94,11 +101,12 @@ struct LineChart {
             let dot = SVGElement("circle", ["cx": SVGElement.pixels(px), "cy": SVGElement.pixels(py), "r": one.stands ? "4.5" : "3", "fill": color])
             chart.append(dot.holding(SVGElement("title", text: point.remark)))
         }
-        let row = LineChart.margin.top + 10 + Double(index) * 19
+        let row = LineChart.margin.top + 10 + Double(index) * LineChart.legendRow
         chart.append(SVGElement("line", [
             "x1": SVGElement.pixels(right + 14), "y1": SVGElement.pixels(row), "x2": SVGElement.pixels(right + 38), "y2": SVGElement.pixels(row),
             "stroke": color, "stroke-width": thickness, "stroke-dasharray": dash,
         ]))
-        chart.append(.label(one.name, at: (right + 45, row + 4), anchor: "start"))
+        let name = one.name.count <= LineChart.legendLetters ? one.name : one.name.prefix(LineChart.legendLetters - 1) + "…"
+        chart.append(.label(name, at: (right + 45, row + 4), anchor: "start"))
     }
 }
