@@ -19,8 +19,8 @@ struct Caplet: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            ConvertCommand.self, CompressCommand.self, EvaluateCommand.self, InspectCommand.self, DiffCommand.self,
-            VerifyCommand.self, FormatsCommand.self, PassesCommand.self,
+            ConvertCommand.self, CompressCommand.self, EvaluateCommand.self, CompareCommand.self, InspectCommand.self,
+            DiffCommand.self, VerifyCommand.self, FormatsCommand.self, PassesCommand.self,
         ])
 
     static func main() {

@@ -1,0 +1,62 @@
+import Architectures
+import BuiltIns
+import Calibration
+import Execution
+import FormatKit
+import ModelGraph
+
+/// All that a comparison's figures depend on beside the method and the budget.
+struct ComparisonInputs: Codable, Equatable {
+    let caplet: String
+    /// Digests of the tensors, and of the hyperparameters that run them.
+    let model: String
+    let configuration: String
+    /// Digests of the files, and of the token sequences made of them, which know the tokenizer and the options; nil without calibration.
+    let calibration: String?
+    let calibrationTokens: String?
+    let text: String
+    let textTokens: String
+    let context: Int
+    let seed: UInt64
+}
+
+/// What tells a cell from all others: equal identities give equal figures.
+struct CellIdentity: Codable, Equatable {
+    let inputs: ComparisonInputs
+    let method: String
+    /// Empty for the dense model.
+    let pipeline: String
+    /// Share of the linear layers' parameters to keep, 1 for the dense model.
+    let budget: Double
+
+    /// The name of the cell's file without its ending.
+    var fileName: String { method == ComparisonMethod.dense ? method : "\(method)-\(budget)" }
+
+    /// What differs from another identity of the same cell, for a message.
+    func difference(from other: CellIdentity) -> String {
+        let pairs: [(String, String, String)] = [
+            ("version", inputs.caplet, other.inputs.caplet), ("model", inputs.model, other.inputs.model),
+            ("configuration", inputs.configuration, other.inputs.configuration),
+            ("calibration text", inputs.calibration ?? "none", other.inputs.calibration ?? "none"), ("text", inputs.text, other.inputs.text),
+            ("context", "\(inputs.context)", "\(other.inputs.context)"), ("seed", "\(inputs.seed)", "\(other.inputs.seed)"),
+            ("pipeline", pipeline, other.pipeline),
+            ("calibration sequences", inputs.calibrationTokens ?? "none", other.inputs.calibrationTokens ?? "none"),
+        ]
+        guard let first = pairs.first(where: { $0.1 != $0.2 }) else { return "other tokens" }
+        return "\(first.0) \(first.1), not \(first.2)"
+    }
+}
+
+extension TokenSequences {
+    /// The digest of all token ids and where sequences end.
+    var digest: String {
+        var stream: [Int32] = []
+        for sequence in sequences { stream += [Int32(sequence.count)] + sequence }
+        return stream.withUnsafeBytes { ContentDigest(of: $0).hexadecimal }
+    }
+}
+
+extension ModelConfiguration {
+    /// The digest of every hyperparameter.
+    var digest: String { Array(String(describing: self).utf8).withUnsafeBytes { ContentDigest(of: $0).hexadecimal } }
+}

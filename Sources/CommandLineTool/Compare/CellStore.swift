@@ -1,0 +1,75 @@
+import FormatKit
+import FoundationEssentials
+import Glibc
+import ModelGraph
+
+/// The folder of a comparison: one file a cell below `cells`, and what is made of all of them.
+struct CellStore {
+    let path: String
+    let force: Bool
+
+    init(_ path: String, force: Bool) {
+        var trimmed = path
+        while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
+        self.path = trimmed
+        self.force = force
+    }
+
+    private var cells: String { "\(path)/cells" }
+    private func path(of identity: CellIdentity) -> String { "\(cells)/\(identity.fileName).json" }
+    /// Where a model lies while its bytes are counted.
+    var scratchPath: String { "\(path)/model-\(getpid()).caplet" }
+
+    /// Finds out before the work that the folder is one of somebody else's.
+    ///
+    /// - Throws: `FormatError.refused` for a file, or a folder that holds other things than cells, unless `force`.
+    func check() throws {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return }
+        guard status.st_mode & S_IFMT == S_IFDIR else { throw FormatError.refused(path, "is a file; a folder is to be written") }
+        let names = try FolderListing.names(in: path)
+        guard names.isEmpty || names.contains("cells") || force else {
+            throw FormatError.refused(path, "exists and holds no cells of a comparison; --force writes there all the same")
+        }
+    }
+
+    /// Makes the folders that are missing.
+    ///
+    /// - Returns: those that were, outermost first.
+    func make() throws -> [String] {
+        try [path, cells].filter { folder in
+            if mkdir(folder, 0o777) == 0 { return true }
+            guard errno == EEXIST else { throw FormatError.writeFailed(folder, "cannot be made: \(String(cString: strerror(errno)))") }
+            return false
+        }
+    }
+
+    /// The cell of that identity, nil when it has to be made.
+    ///
+    /// - Throws: `FormatError.refused` for a cell in its place that was made otherwise, unless `force`.
+    func read(_ identity: CellIdentity) throws -> ComparisonCell? {
+        let path = path(of: identity)
+        guard access(path, F_OK) == 0 else { return nil }
+        let decoder = JSONDecoder()
+        decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+        let bytes = try MappedFile(path: path).withBytes { Data($0) }
+        guard let cell = try? decoder.decode(ComparisonCell.self, from: bytes) else {
+            if force { return nil }
+            throw FormatError.refused(path, "is no cell of a comparison; --force makes it anew")
+        }
+        if cell.identity == identity { return cell }
+        if force { return nil }
+        throw FormatError.refused(path, "was made otherwise (\(cell.identity.difference(from: identity))); --force makes it anew")
+    }
+
+    func write(_ cell: ComparisonCell) throws { try write(try JSONOutput.line(cell), to: path(of: cell.identity)) }
+
+    /// A file of the comparison as a whole: it says nothing that the cells do not, and is made anew by every run.
+    func write(_ text: String, as name: String) throws { try write(text, to: "\(path)/\(name)") }
+
+    private func write(_ text: String, to path: String) throws {
+        let writer = try AtomicFileWriter(path: path, force: true)
+        try writer.write(Array(text.utf8) + [UInt8(ascii: "\n")])
+        try writer.commit()
+    }
+}

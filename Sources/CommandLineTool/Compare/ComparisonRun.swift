@@ -1,0 +1,117 @@
+import BuiltIns
+import Calibration
+import Dispatch
+import Execution
+import FormatKit
+import Glibc
+import ModelGraph
+import PassKit
+import TransformerModel
+
+/// Makes the cells of a comparison that are not there yet, one after the other.
+final class ComparisonRun {
+    private let graph: TensorGraph
+    private let text: TokenSequences
+    private let calibrationTokens: TokenSequences?
+    private let inputs: ComparisonInputs
+    private let store: CellStore
+    private let session: Session
+    /// Made when the first cell needs it.
+    private var calibration: CalibrationModel?
+
+    init(_ graph: TensorGraph, text: TokenSequences, calibration: TokenSequences?, _ inputs: ComparisonInputs, _ store: CellStore, _ session: Session) {
+        self.graph = graph
+        self.text = text
+        calibrationTokens = calibration
+        self.inputs = inputs
+        self.store = store
+        self.session = session
+    }
+
+    /// A method under a budget.
+    struct Entry {
+        let method: ComparisonMethod
+        let budget: Double
+        let pipeline: Pipeline
+        let manager: PassManager
+    }
+
+    /// - Returns: the cells, dense model apart. What a method cannot do is a warning, and leaves its cell out.
+    /// - Throws: what reading, evaluating and writing throw, `Cancelled`; finished cells stay.
+    func run(_ entries: [Entry]) throws -> MethodComparison {
+        let denseIdentity = CellIdentity(inputs: inputs, method: ComparisonMethod.dense, pipeline: "", budget: 1)
+        let storedDense = try store.read(denseIdentity)
+        let identities = entries.map { CellIdentity(inputs: inputs, method: $0.method.name, pipeline: $0.pipeline.description, budget: $0.budget) }
+        let stored = try identities.map { try store.read($0) }
+        let folders = try store.make()
+        // Only empty folders go: what stopped before its first cell leaves nothing behind.
+        defer { for folder in folders.reversed() { rmdir(folder) } }
+        let found = stored.filter { $0 != nil }.count
+        if found > 0 { session.diagnostics.note("\(found) of \(entries.count) cells are there already") }
+
+        let dense = try storedDense ?? make(denseIdentity, graph, baseline: nil, execution(ComparisonMethod.dense), since: now)
+        var cells: [ComparisonCell] = []
+        var missing: [MethodComparison.Missing] = []
+        for (index, entry) in entries.enumerated() {
+            if let cell = stored[index] {
+                cells.append(cell)
+                continue
+            }
+            try session.execution.cancellation.check()
+            let start = now
+            let execution = execution("\(index + 1)/\(entries.count) \(identities[index].fileName)")
+            do {
+                let cell = try make(identities[index], compressed(entry, execution), baseline: dense, execution, since: start)
+                cells.append(cell)
+                session.diagnostics.note("\(entry.method.name) \(entry.budget): \(CellText.excess(cell)) nats over dense, \(NumberText.decimal(cell.seconds, places: 1)) s")
+            } catch let error as PassError {
+                session.diagnostics.warning("\(entry.method.name) \(entry.budget): \(error)")
+                missing.append(MethodComparison.Missing(method: entry.method.name, budget: entry.budget, reason: "\(error)"))
+            }
+        }
+        return MethodComparison(inputs: inputs, dense: dense, cells: cells, missing: missing, budgets: Set(entries.map(\.budget)).sorted(by: >))
+    }
+
+    private var now: UInt64 { DispatchTime.now().uptimeNanoseconds }
+
+    private func execution(_ prefix: String) -> ExecutionContext {
+        let own = session.execution
+        return ExecutionContext(threads: own.threads, cancellation: own.cancellation, progress: CellProgress(prefix, own.progress))
+    }
+
+    private func compressed(_ entry: Entry, _ execution: ExecutionContext) throws -> TensorGraph {
+        if calibration == nil, let tokens = calibrationTokens { calibration = try CalibrationModel(graph, tokens: tokens, session.execution) }
+        var result = graph
+        _ = try entry.manager.run(
+            &result, PassContext(execution: execution, seed: inputs.seed, original: graph, calibration: calibration, note: session.diagnostics.detail))
+        return result
+    }
+
+    private func make(
+        _ identity: CellIdentity, _ graph: TensorGraph, baseline: ComparisonCell?, _ execution: ExecutionContext, since start: UInt64
+    ) throws -> ComparisonCell {
+        let losses = try Perplexity.sequenceLosses(of: try DecoderModel(graph), over: text, execution)
+        let perplexity = Perplexity(sequenceLosses: losses)
+        let sequenceLosses = losses.map { SequenceLoss(sum: $0.sum, tokens: $0.count) }
+        let excess = baseline.map { SequenceLoss.difference(of: sequenceLosses, from: $0.sequenceLosses) }
+        let fileBytes = try fileBytes(graph, identity, execution)
+        let cell = ComparisonCell(
+            identity: identity, linearParameters: graph.tensors.filter { $0.role == .linear }.reduce(0) { $0 + $1.payload.parameterCount },
+            parameters: graph.parameterCount, meanLoss: perplexity.meanLoss, standardError: perplexity.standardError,
+            excess: excess?.meanLoss ?? 0, excessStandardError: baseline == nil ? 0 : excess?.standardError, payloadBytes: graph.byteCount,
+            fileBytes: fileBytes, seconds: Double(now - start) / 1e9, layers: LayerShape.all(of: graph), sequenceLosses: sequenceLosses)
+        try store.write(cell)
+        return cell
+    }
+
+    /// The size of the container, by writing it and removing it again.
+    private func fileBytes(_ graph: TensorGraph, _ identity: CellIdentity, _ execution: ExecutionContext) throws -> Int {
+        var options = WriteOptions()
+        options.provenance = [
+            (key: "caplet", value: inputs.caplet), (key: "pipeline", value: identity.pipeline), (key: "seed", value: "\(inputs.seed)"),
+            (key: "input", value: inputs.model),
+        ]
+        defer { unlink(store.scratchPath) }
+        return try session.registry.format(named: "caplet").write(graph, to: store.scratchPath, options, execution).byteCount
+    }
+}

@@ -1,0 +1,57 @@
+import Calibration
+
+/// The cells of a comparison, and what tables and charts ask of them.
+struct MethodComparison {
+    struct Missing: Encodable {
+        let method: String
+        let budget: Double
+        let reason: String
+    }
+
+    let inputs: ComparisonInputs
+    let dense: ComparisonCell
+    let cells: [ComparisonCell]
+    /// Cells that could not be made, in the order of the run.
+    let missing: [Missing]
+    /// Shares of the linear layers' parameters, largest first.
+    let budgets: [Double]
+
+    subscript(method: String, budget: Double) -> ComparisonCell? {
+        cells.first { $0.identity.method == method && $0.identity.budget == budget }
+    }
+
+    /// The methods with the least excess at the smallest budget first; those that do not reach it last, by name.
+    var methods: [String] {
+        let names = Set(cells.map(\.identity.method)).union(missing.map(\.method)).sorted()
+        let keyed = names.map { name in (name, budgets.last.flatMap { self[name, $0]?.excess } ?? .infinity) }
+        return keyed.enumerated().sorted { left, right in
+            let (a, b) = (left.element.1, right.element.1)
+            return (a.isNaN ? .infinity : a, left.offset) < (b.isNaN ? .infinity : b, right.offset)
+        }.map(\.element.0)
+    }
+
+    /// The cells of a method, smallest budget first.
+    func cells(of method: String) -> [ComparisonCell] { budgets.reversed().compactMap { self[method, $0] } }
+
+    /// How Caplet's own method stands against the best of the others under one budget.
+    struct Rivalry: Encodable {
+        let budget: Double
+        let rival: String
+        /// Quotient of the excesses; nil unless the rival's is positive.
+        let ratio: Double?
+        /// Difference of the losses, sequence by sequence: below 0 where Caplet's is better.
+        let difference: Double
+        let differenceStandardError: Double?
+    }
+
+    var rivalries: [Rivalry] {
+        budgets.compactMap { budget in
+            let others = methods.filter { $0 != ComparisonMethod.own }.compactMap { self[$0, budget] }.filter { !$0.excess.isNaN }
+            guard let own = self[ComparisonMethod.own, budget], let best = others.min(by: { $0.excess < $1.excess }) else { return nil }
+            let difference = own.difference(from: best)
+            return Rivalry(
+                budget: budget, rival: best.identity.method, ratio: best.excess > 0 ? own.excess / best.excess : nil,
+                difference: difference.meanLoss, differenceStandardError: difference.standardError)
+        }
+    }
+}

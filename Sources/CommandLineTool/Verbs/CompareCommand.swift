@@ -1,0 +1,119 @@
+import Architectures
+import ArgumentParser
+import BuiltIns
+import Calibration
+import FormatKit
+import ModelGraph
+import TransformerModel
+
+struct CompareCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compare",
+        abstract: "Compress a model by several methods under several budgets, and compare what is lost.",
+        discussion: """
+            Methods: \(ComparisonMethod.builtIn.map(\.name).joined(separator: ", ")); all of them without --methods. One of your own is \
+            NAME=PIPELINE with KEEP where the budget goes, last in a --methods, which may be given more than once:
+
+            caplet compare MODEL -o grid --calibration a.txt --text b.txt --methods wanda,oats --methods 'mine=wanda{keep=KEEP scope=layer}'
+
+            The folder gets compare.json, compare.html, and a file a method and budget in cells/, from which an interrupted run goes on. \
+            Standard errors are those of the differences to the dense model, sequence by sequence.
+            """)
+
+    @Argument(help: "The model: a file or a folder of any format.")
+    var model: String
+
+    @Option(name: [.short, .long], help: "The folder for cells, compare.json and compare.html.")
+    var output: String
+
+    @Option(help: "Shares of the linear layers' parameters to keep, apart by commas.")
+    var budgets = "0.7,0.5,0.3"
+
+    @Option(help: "Methods, apart by commas, or NAME=PIPELINE.")
+    var methods: [String] = []
+
+    @Option(help: "UTF-8 text to calibrate on.")
+    var calibration: String?
+
+    @Option(help: "Token sequences to take from the calibration text, at even distances.")
+    var calibrationSequences = 64
+
+    @Option(help: "UTF-8 text to measure the loss on.")
+    var text: String?
+
+    @Option(help: "A .npy file of token ids, [rows, length] or [length], instead of --text.")
+    var tokens: String?
+
+    @Option(help: "Tokens in a window of either text; the default is the model's context, at most 2048.")
+    var context: Int?
+
+    @Option(help: "Seed of every random choice.")
+    var seed: UInt64 = 0
+
+    @Option(help: "Format of the model, instead of looking at it.")
+    var from: String?
+
+    @Flag(help: "Make cells anew that were made from something else.")
+    var force = false
+
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        guard (text == nil) != (tokens == nil) else { throw ValidationError("give one of --text FILE and --tokens IDS.npy") }
+        if calibrationSequences < 1 { throw ValidationError("--calibration-sequences takes 1 or more") }
+        if let context, context < 2 { throw ValidationError("--context takes 2 or more") }
+        _ = try shares()
+    }
+
+    func run() throws {
+        try Session.run(common) { session in
+            let (shares, methods) = (try self.shares(), try ComparisonMethod.parse(self.methods))
+            let entries = try methods.flatMap { method in
+                try shares.map { share in
+                    let manager = try method.manager(keep: share, session.registry.passes)
+                    try manager.checkCalibration(isGiven: calibration != nil)
+                    return ComparisonRun.Entry(method: method, budget: share, pipeline: try method.pipeline(keep: share), manager: manager)
+                }
+            }
+            let store = CellStore(output, force: force)
+            try store.check()
+            let (graph, _) = try session.open(model, from: from)
+            try OutputCheck.run(output, graph)
+            try session.checkStrict()
+            let comparison = try session.naming(model) { try comparisonRun(graph, store, session).run(entries) }
+            try session.checkStrict()
+            let document = try JSONOutput.line(MethodComparisonDocument(comparison))
+            try store.write(document, as: "compare.json")
+            try store.write(ComparisonPage(comparison).text, as: "compare.html")
+            if session.options.json { session.print(document) } else { ComparisonTable(comparison: comparison).lines.forEach(session.print) }
+            return .done
+        }
+    }
+
+    /// The budgets, largest first.
+    private func shares() throws -> [Double] {
+        let shares = try budgets.split(separator: ",", omittingEmptySubsequences: false).map { text in
+            guard let share = Double(text), share > 0, share <= 1 else {
+                throw ValidationError("--budgets takes numbers above 0, at most 1, apart by commas, not '\(text)'")
+            }
+            return share
+        }
+        guard Set(shares).count == shares.count else { throw ValidationError("--budgets has the same number twice") }
+        return shares.sorted(by: >)
+    }
+
+    private func comparisonRun(_ graph: TensorGraph, _ store: CellStore, _ session: Session) throws -> ComparisonRun {
+        guard let configuration = try graph.configuration() else { throw ModelError.unknownArchitecture("unknown") }
+        let length = context ?? min(configuration.contextLength, 2048)
+        let source = tokens ?? text ?? ""
+        let scored = try tokens.map { try TokenFile.read($0, session) } ?? CalibrationText.sequences(of: source, graph, windowLength: length)
+        let windows = try calibration.map {
+            try CalibrationText.sequences(of: $0, graph, windowLength: length).evenlySpaced(calibrationSequences)
+        }
+        let inputs = ComparisonInputs(
+            caplet: Version.text, model: try ContentDigest.of(graph, session.execution), configuration: configuration.digest,
+            calibration: try calibration.map { try ContentDigest.of(file: $0) }, calibrationTokens: windows?.digest,
+            text: try ContentDigest.of(file: source), textTokens: scored.digest, context: length, seed: seed)
+        return ComparisonRun(graph, text: scored, calibration: windows, inputs, store, session)
+    }
+}
