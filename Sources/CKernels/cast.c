@@ -1,19 +1,6 @@
 #include "CKernels.h"
 #include "dispatch.h"
-
-#include <string.h>
-
-static inline float float_of(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static inline uint32_t bits_of(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
+#include "half.h"
 
 CAPLET_DISPATCH
 void caplet_f32_from_bf16(const uint16_t *in, float *out, size_t count) {
@@ -28,29 +15,6 @@ void caplet_bf16_from_f32(const float *in, uint16_t *out, size_t count) {
         uint32_t quiet = (bits >> 16) | 0x40u;
         out[i] = (uint16_t)((bits & 0x7FFFFFFFu) > 0x7F800000u ? quiet : rounded);
     }
-}
-
-// Exact: the exponent is moved by a multiplication, which normalises denormals on the way.
-static inline float f32_of_f16(uint16_t half) {
-    uint32_t magnitude = (uint32_t)(half & 0x7FFFu) << 13;
-    uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
-    uint32_t finite = bits_of(float_of(magnitude) * float_of(0x77800000u));
-    uint32_t special = magnitude | 0x7F800000u;
-    return float_of(sign | ((half & 0x7C00u) == 0x7C00u ? special : finite));
-}
-
-// Round to nearest even in integers for normals; denormals by an addition that aligns the mantissa.
-static inline uint16_t f16_of_f32(float value) {
-    uint32_t bits = bits_of(value);
-    uint32_t sign = (bits >> 16) & 0x8000u;
-    uint32_t magnitude = bits & 0x7FFFFFFFu;
-    uint32_t normal = (magnitude + 0xC8000FFFu + ((magnitude >> 13) & 1u)) >> 13;
-    uint32_t denormal = bits_of(float_of(magnitude) + 0.5f) - 0x3F000000u;
-    uint32_t nan = 0x7E00u | ((magnitude >> 13) & 0x3FFu);
-    uint32_t result = magnitude < 0x38800000u ? denormal : normal;
-    result = magnitude >= 0x477FF000u ? 0x7C00u : result;
-    result = magnitude > 0x7F800000u ? nan : result;
-    return (uint16_t)(sign | result);
 }
 
 CAPLET_DISPATCH

@@ -10,17 +10,23 @@ extension Tensor {
 
     /// Whether writing the tensor as one array loses how it is made up.
     public var isStructured: Bool {
-        if case .dense = payload { return false }
+        if case .dense(let dense) = payload { return dense.codec != nil }
         return true
+    }
+
+    /// What a plain array is not: the kind of the payload, or the name of its blocks.
+    public var structureName: String {
+        if case .dense(let dense) = payload, let codec = dense.codec { return codec.name }
+        return payload.kindName
     }
 }
 
 extension TensorGraph {
-    /// The one warning of a format that writes low-rank, sparse and quantized tensors as plain arrays; nil without any.
+    /// The one warning of a format that writes low-rank, sparse, quantized and block-encoded tensors as plain arrays; nil without any.
     public func structureWarning(formatName: String, where isLost: (Tensor) -> Bool = { $0.isStructured }) -> String? {
         let lost = tensors.filter(isLost)
         guard let first = lost.first else { return nil }
-        let kinds = Set(lost.map { $0.payload.kindName }).sorted().joined(separator: ", ")
+        let kinds = Set(lost.map(\.structureName)).sorted().joined(separator: ", ")
         return "\(formatName) has no \(kinds) tensors: \(lost.count) are written as dense arrays, '\(first.name)' the first"
     }
 }

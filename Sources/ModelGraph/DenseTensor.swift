@@ -33,6 +33,7 @@ public struct DenseTensor {
         guard dtype.isComputable else {
             throw GraphError.notComputable("\(dtype.rawValue) \(shape)", "this dtype is carried as it is, not computed with")
         }
+        if let encoded = bytes as? EncodedBytes { return try encoded.decode(into: target) }
         try bytes.withUnsafeBytes { raw in
             FloatCast.widen(raw, dtype, into: target, count: out.count)
         }

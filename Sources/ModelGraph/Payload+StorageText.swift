@@ -1,16 +1,21 @@
 extension Payload {
-    /// How the values are stored: "BF16", "lowRank F16 + sparse F16", "int4/64 F16", "Q8_0".
-    public var storageText: String {
+    /// How the values are stored: "BF16", "lowRank F16 + sparse F16", "int4/64 F16", "Q8_0", "Q4_K".
+    public var storageText: String { text { $0.codec?.name ?? $0.dtype.rawValue } }
+
+    /// The same with dense parts as their elements: what a format without blocks stores.
+    public var decodedStorageText: String { text { $0.dtype.rawValue } }
+
+    private func text(_ dense: (DenseTensor) -> String) -> String {
         switch self {
-        case .dense(let tensor): return tensor.dtype.rawValue
+        case .dense(let tensor): return dense(tensor)
         case .lowRank(let tensor):
-            let (u, v) = (tensor.u.storageText, tensor.v.storageText)
+            let (u, v) = (tensor.u.text(dense), tensor.v.text(dense))
             return "lowRank " + (u == v ? u : "\(u) · \(v)")
-        case .sparse(let tensor): return "sparse \(tensor.values.storageText)"
+        case .sparse(let tensor): return "sparse \(tensor.values.text(dense))"
         case .quantized(let tensor):
             if tensor.isQ8_0 { return "Q8_0" }
             return "\(tensor.isSymmetric ? "int" : "uint")\(tensor.bits)/\(tensor.groupSize) \(tensor.scales.dtype.rawValue)"
-        case .composite(let terms): return terms.map(\.storageText).joined(separator: " + ")
+        case .composite(let terms): return terms.map { $0.text(dense) }.joined(separator: " + ")
         }
     }
 
@@ -19,7 +24,7 @@ extension Payload {
         var types: [String] = []
         func add(_ payload: Payload) {
             switch payload {
-            case .dense(let tensor): types.append(tensor.dtype.rawValue)
+            case .dense(let tensor): types.append(tensor.codec?.name ?? tensor.dtype.rawValue)
             case .lowRank(let tensor): add(tensor.u); add(tensor.v)
             case .sparse(let tensor): add(tensor.values)
             case .quantized(let tensor): types += ["\(tensor.isSymmetric ? "I" : "U")\(tensor.bits)", tensor.scales.dtype.rawValue]

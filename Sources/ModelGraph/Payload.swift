@@ -34,10 +34,10 @@ public indirect enum Payload {
         }
     }
 
-    /// Bytes in memory before any entropy coding: codes count their bits, positions one bit an element.
+    /// Bytes in memory before any entropy coding: codes count their bits, positions one bit an element, blocks theirs.
     public var byteCount: Int {
         switch self {
-        case .dense(let tensor): return tensor.byteCount
+        case .dense(let tensor): return tensor.storedByteCount
         case .lowRank(let tensor): return tensor.u.byteCount + tensor.v.byteCount
         case .sparse(let tensor): return tensor.pattern.byteCount + tensor.values.byteCount
         case .quantized(let tensor): return tensor.byteCount

@@ -4,23 +4,35 @@ public enum FloatStorage: Equatable, Sendable {
     case plain(DType)
     /// ggml's Q8_0 for matrices, F32 for everything else.
     case q8_0
+    /// Blocks of a codec that encodes for matrices, F32 for everything else.
+    case blocks(BlockCodec)
 
-    public static let names = ["f32", "f16", "bf16", "f64", "q8_0"]
+    public static let names = ["f32", "f16", "bf16", "f64", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1"]
+    private static let codecs: [BlockCodec] = [.q4_0, .q4_1, .q5_0, .q5_1]
+
+    /// Elements of a block, whatever the codec.
+    static let blockElements = QuantizedTensor.q8_0GroupSize
 
     /// What `name` spells in any case; nil for other words.
     public init?(name: String) {
         guard FloatStorage.names.contains(name.lowercased()) else { return nil }
-        if let dtype = DType(name: name) { self = .plain(dtype) } else { self = .q8_0 }
+        if let dtype = DType(name: name) {
+            self = .plain(dtype)
+        } else if let codec = FloatStorage.codecs.first(where: { $0.name == name.uppercased() }) {
+            self = .blocks(codec)
+        } else {
+            self = .q8_0
+        }
     }
 }
 
 extension TensorGraph {
     /// The graph with its float tensors stored another way, each converted when its bytes are asked for; integers stay.
     ///
-    /// Values that are not dense are made dense, or encoded as Q8_0 from what they densify to.
+    /// Values that are not dense are made dense, or encoded as blocks from what they densify to.
     /// - Returns: the graph, and the tensors that could not be stored so and stay as they are, each with the reason.
     /// - Throws, when bytes are asked for: `GraphError.notComputable` for a finite value that the dtype cannot hold, and for
-    ///   Q8_0 `GraphError.notFinite` for NaN and infinities.
+    ///   blocks `GraphError.notFinite` for NaN and infinities.
     public func cast(to storage: FloatStorage) throws -> (graph: TensorGraph, leftAlone: [(name: String, reason: String)]) {
         var leftAlone: [(name: String, reason: String)] = []
         let graph = try mapTensors { tensor in
@@ -31,12 +43,13 @@ extension TensorGraph {
             }
             switch storage {
             case .plain(let dtype): return try tensor.cast(to: dtype)
-            case .q8_0:
-                guard tensor.isMatrixForQ8_0 else { return try tensor.cast(to: .f32) }
-                guard tensor.shape.columns % QuantizedTensor.q8_0GroupSize == 0 else {
-                    leftAlone.append((tensor.name, "rows of \(tensor.shape.columns) are no multiple of \(QuantizedTensor.q8_0GroupSize)"))
+            case .q8_0, .blocks:
+                guard tensor.isMatrixForBlocks else { return try tensor.cast(to: .f32) }
+                guard tensor.shape.columns % FloatStorage.blockElements == 0 else {
+                    leftAlone.append((tensor.name, "rows of \(tensor.shape.columns) are no multiple of \(FloatStorage.blockElements)"))
                     return tensor
                 }
+                if case .blocks(let codec) = storage { return try tensor.encoded(codec) }
                 return try tensor.q8_0()
             }
         }
@@ -64,10 +77,10 @@ extension Tensor {
     }
 
     /// Weights of linear layers, embeddings and heads, and matrices of which nothing is known.
-    var isMatrixForQ8_0: Bool { shape.rank == 2 && [.linear, .embedding, .head, .unknown].contains(role) && shape.elementCount > 0 }
+    var isMatrixForBlocks: Bool { shape.rank == 2 && [.linear, .embedding, .head, .unknown].contains(role) && shape.elementCount > 0 }
 
     func cast(to dtype: DType) throws -> Tensor {
-        if case .dense(let dense) = payload, dense.dtype == dtype { return Tensor(name: name, dense: dense, role: role) }
+        if case .dense(let dense) = payload, dense.dtype == dtype, dense.codec == nil { return Tensor(name: name, dense: dense, role: role) }
         let converted = try payload.densified(as: dtype)
         let (payload, object) = (payload, "tensor '\(name)'")
         let checked = CheckedBytes(converted.bytes) { raw in
@@ -83,6 +96,15 @@ extension Tensor {
         if case .quantized(let quantized) = payload, quantized.isQ8_0 { return self }
         let encoded = try QuantizedTensor(q8_0: payload, name: name)
         return Tensor(name: name, shape: shape, dtype: dtype, role: role, payload: .quantized(encoded))
+    }
+}
+
+extension Tensor {
+    /// The values as blocks of `codec`; blocks that are so already stay.
+    func encoded(_ codec: BlockCodec) throws -> Tensor {
+        if case .dense(let dense) = payload, dense.codec == codec { return self }
+        let encoded = try DenseTensor(codec, encoding: payload, name: name)
+        return Tensor(name: name, shape: shape, dtype: dtype, role: role, payload: .dense(encoded))
     }
 }
 

@@ -94,7 +94,7 @@ final class NothingLostTests: XCTestCase {
             try expectFailure("caplet compress tiny -o \(output) \(NothingLostTests.magnitude)", 65, saying: name, in: folder)
             try expectFailure("caplet compress tiny -o \(output) --calibration text.txt --no-progress", 65, saying: name, in: folder)
         }
-        try expectFailure("caplet convert tiny -o out.gguf --dtype q8_0", 65, saying: name, in: folder)
+        for dtype in ["q8_0", "q4_1"] { try expectFailure("caplet convert tiny -o out.gguf --dtype \(dtype)", 65, saying: name, in: folder) }
         try expectFailure("caplet verify tiny", 1, saying: name, in: folder)
         XCTAssertEqual(try CapletProcess.run(["convert", "tiny", "-o", "out.gguf"], in: folder.path).status, 0, "converting computes nothing")
         XCTAssertEqual(try CapletProcess.run(["diff", "tiny", "out.gguf"], in: folder.path).status, 0, "and the NaN arrives")
@@ -108,7 +108,7 @@ final class NothingLostTests: XCTestCase {
             try graph.setPayload(.dense(.init(floats: floats, shape: tensor.shape, dtype: .bf16)), of: name)
         }
         defer { withExtendedLifetime(folder) {} }
-        for dtype in ["f16", "q8_0"] { try expectFailure("caplet convert tiny -o out.gguf --dtype \(dtype)", 69, saying: name, in: folder) }
+        for dtype in ["f16", "q8_0", "q4_0", "q5_1"] { try expectFailure("caplet convert tiny -o out.gguf --dtype \(dtype)", 69, saying: name, in: folder) }
     }
 
     /// Every byte of a container counts.

@@ -81,7 +81,16 @@ final class HostileHeaderTests: XCTestCase {
         try expect(.malformed, "bytes", one.adding { $0.tensor("t", [1 << 61, 2], type: 0, offset: 0); $0.data(32) })
         try expect(.malformed, "dimension", one.adding { $0.tensor("t", [1 << 63], type: 0, offset: 0); $0.data(32) })
         try expect(.malformed, "half a block", one.adding { $0.tensor("t", [16, 2], type: 8, offset: 0); $0.data(64) })
-        try expect(.unsupported, "Q4_K", one.adding { $0.tensor("t", [256], type: 12, offset: 0); $0.data(160) })
+        for type: UInt32 in [2, 3, 6, 7, 20, 39] {
+            try expect(.malformed, "half a block of 32", one.adding { $0.tensor("t", [16, 2], type: type, offset: 0); $0.data(64) })
+        }
+        for type: UInt32 in [10, 11, 12, 13, 14, 23, 34, 35] {
+            try expect(.malformed, "half a block of 256", one.adding { $0.tensor("t", [128, 2], type: type, offset: 0); $0.data(256) })
+            try expect(.malformed, "bytes of blocks", one.adding { $0.tensor("t", [1 << 40, 1 << 22], type: type, offset: 0); $0.data(256) })
+            try expect(.malformed, "a block short", one.adding { $0.tensor("t", [256, 9], type: type, offset: 0); $0.data(256) })
+        }
+        try expect(.unsupported, "IQ2_XXS", one.adding { $0.tensor("t", [256], type: 16, offset: 0); $0.data(160) })
+        try expect(.unsupported, "Q8_K", one.adding { $0.tensor("t", [256], type: 15, offset: 0); $0.data(320) })
         try expect(.unsupported, "type 4", one.adding { $0.tensor("t", [32], type: 4, offset: 0); $0.data(160) })
         try expect(.malformed, "offset", one.adding { $0.tensor("t", [8], type: 0, offset: 32); $0.data(64) })
         try expect(.malformed, "short data", one.adding { $0.tensor("t", [9], type: 0, offset: 0); $0.data(32) })

@@ -63,7 +63,8 @@ struct CapletWriter {
         starts.append(sink.byteCount)
         var plan = WritePlan()
         plan.isExact = false
-        plan.tensors = graph.tensors.enumerated().map { ($1.name, $1.payload.storageText, starts[$0 + 1] - starts[$0]) }
+        plan.warnings = warnings
+        plan.tensors = graph.tensors.enumerated().map { ($1.name, $1.payload.decodedStorageText, starts[$0 + 1] - starts[$0]) }
         let frame = ZstdFrame.bound(manifest.text.utf8.count)
         plan.files = [(fileName, ContainerHeader.byteCount + sink.byteCount + frame + ContainerFooter.byteCount)]
         return plan
@@ -85,12 +86,19 @@ struct CapletWriter {
         }
         try finish(manifest, file, path)
         var plan = WritePlan()
+        plan.warnings = warnings
         plan.files = [(fileName, file.byteCount)]
         plan.tensors = zip(graph.tensors, manifest.tensors).map { tensor, entry in
-            (tensor.name, tensor.payload.storageText, entry.payload.parts(entry.name).reduce(0) { $0 + $1.part.storedByteCount })
+            (tensor.name, tensor.payload.decodedStorageText, entry.payload.parts(entry.name).reduce(0) { $0 + $1.part.storedByteCount })
         }
         try file.commit()
         return plan
+    }
+
+    /// Blocks of other formats are the one structure that the container does not have.
+    private var warnings: [String] {
+        [graph.structureWarning(formatName: "caplet") { if case .dense = $0.payload { return $0.isStructured } else { return false } }]
+            .compactMap { $0 }
     }
 
     private func finish(_ manifest: Manifest, _ file: AtomicFileWriter, _ path: String) throws {

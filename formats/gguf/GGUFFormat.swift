@@ -2,12 +2,12 @@ import Execution
 import FormatKit
 import ModelGraph
 
-/// GGUF, llama.cpp's file: versions 2 and 3, little-endian, plain types and Q8_0.
+/// GGUF, llama.cpp's file: versions 2 and 3, little-endian, plain types and blocks.
 public struct GGUFFormat: Format {
     public init() {}
 
     public var name: String { "gguf" }
-    public var summary: String { "GGUF, the file of llama.cpp: F32, F16, BF16, Q8_0 and integer tensors" }
+    public var summary: String { "GGUF, the file of llama.cpp: floats, integers, and blocks from Q2_K to Q8_0" }
     public var fileExtensions: [String] { ["gguf"] }
     public var layout: FormatLayout { .file }
 

@@ -41,12 +41,16 @@ struct GGUFLayout {
 
     private static func losesStructure(_ tensor: Tensor) -> Bool {
         if case .quantized(let quantized) = tensor.payload { return !quantized.isQ8_0 }
+        if case .dense = tensor.payload { return false }
         return tensor.isStructured
     }
 
     private static func encoded(_ tensor: Tensor, _ path: String) throws -> GGUFTensor {
         if case .quantized(let quantized) = tensor.payload, quantized.isQ8_0 {
             return GGUFTensor(name: tensor.name, type: .q8_0, shape: tensor.shape, bytes: Q8_0.blocks(quantized))
+        }
+        if case .dense(let dense) = tensor.payload, let encoded = dense.bytes as? EncodedBytes {
+            return GGUFTensor(name: tensor.name, type: .blocks(encoded.codec), shape: tensor.shape, bytes: encoded.blocks)
         }
         let dense = try tensor.denseForStorage()
         guard let type = GGUFTensorType(dense.dtype) else {

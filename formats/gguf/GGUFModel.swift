@@ -51,7 +51,7 @@ struct GGUFModel {
             metadata[GGUFModel.architectureKey] = .string(naming.family.name)
             metadata["general.type"] = .string("model")
             for (key, value) in naming.configuration.ggufMetadata { metadata[key] = value }
-            metadata[GGUFModel.fileTypeKey] = .uint32(GGUFModel.fileType(tensors))
+            metadata[GGUFModel.fileTypeKey] = GGUFModel.fileType(tensors, before: nil)
             metadata["general.quantization_version"] = .uint32(2)
             do {
                 if let vocabulary = try GGUFVocabulary.vocabulary(of: graph) {
@@ -62,7 +62,7 @@ struct GGUFModel {
             }
         }
         for (key, value) in graph.metadata.entries { metadata[key] = value }
-        if metadata[GGUFModel.fileTypeKey] != nil { metadata[GGUFModel.fileTypeKey] = .uint32(GGUFModel.fileType(tensors)) }
+        if let before = metadata[GGUFModel.fileTypeKey] { metadata[GGUFModel.fileTypeKey] = GGUFModel.fileType(tensors, before: before) }
         for (key, value) in options.provenance { metadata["caplet.\(key)"] = .string(value) }
         metadata[GGUFOriginalDTypes.key] = dtypes.value
         for (key, value) in files { metadata[key] = value }
@@ -77,16 +77,14 @@ struct GGUFModel {
         return Dictionary(made.map { ($0.name, $0.bytes) }) { first, _ in first }
     }
 
-    /// llama.cpp's number for the type that most bytes of matrices have.
-    private static func fileType(_ tensors: [GGUFTensor]) -> UInt32 {
+    /// llama.cpp's number for the type that most bytes of matrices have. Blocks that we only carry are a mixture that whoever
+    /// made them has named already, such as Q4_K_M.
+    private static func fileType(_ tensors: [GGUFTensor], before: MetadataValue?) -> MetadataValue {
         var bytes: [UInt32: Int] = [:]
         for tensor in tensors where tensor.shape.rank > 1 { bytes[tensor.type.number, default: 0] += tensor.bytes.byteCount }
         let most = bytes.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
-        switch most {
-        case GGUFTensorType.plain(.f16).number: return 1
-        case GGUFTensorType.q8_0.number: return 7
-        case GGUFTensorType.plain(.bf16).number: return 32
-        default: return 0
-        }
+        guard let type = tensors.first(where: { $0.type.number == most && $0.shape.rank > 1 })?.type else { return .uint32(0) }
+        if case .blocks(let codec) = type, !codec.encodes, let before { return before }
+        return .uint32(type.fileType)
     }
 }

@@ -5,6 +5,7 @@ import ModelGraph
 enum GGUFTensorType: Equatable {
     case plain(DType)
     case q8_0
+    case blocks(BlockCodec)
 
     /// Elements and bytes of a block of Q8_0.
     static let q8_0Elements = 32
@@ -13,12 +14,21 @@ enum GGUFTensorType: Equatable {
     private static let plainTypes: [(number: UInt32, dtype: DType)] = [
         (0, .f32), (1, .f16), (24, .i8), (25, .i16), (26, .i32), (27, .i64), (28, .f64), (30, .bf16),
     ]
+    /// Block types beside Q8_0, with llama.cpp's `general.file_type` for a file that is mostly of them.
+    private static let blockTypes: [(number: UInt32, codec: BlockCodec, fileType: UInt32)] = [
+        (2, .q4_0, 2), (3, .q4_1, 3), (6, .q5_0, 8), (7, .q5_1, 9), (10, .q2_K, 10), (11, .q3_K, 12), (12, .q4_K, 15),
+        (13, .q5_K, 17), (14, .q6_K, 18), (20, .iq4_nl, 25), (23, .iq4_xs, 30), (34, .tq1_0, 36), (35, .tq2_0, 37),
+        (39, .mxfp4, 38),
+    ]
     /// Types that files have and we do not carry.
     private static let otherNames: [UInt32: String] = [
-        2: "Q4_0", 3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 12: "Q4_K", 13: "Q5_K", 14: "Q6_K",
-        15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S",
-        23: "IQ4_XS", 29: "IQ1_M", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
+        9: "Q8_1", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 21: "IQ3_S", 22: "IQ2_S",
+        29: "IQ1_M", 40: "NVFP4", 41: "Q1_0",
     ]
+    /// What a file can have, for messages.
+    private static var readableNames: String {
+        (plainTypes.map(\.dtype.rawValue) + ["Q8_0"] + blockTypes.map(\.codec.name)).joined(separator: ", ")
+    }
 
     /// - Throws: `FormatError.unsupported` with the type's name, or its number where it has none.
     init(number: UInt32, path: String, object: String) throws {
@@ -26,9 +36,11 @@ enum GGUFTensorType: Equatable {
             self = .q8_0
         } else if let plain = GGUFTensorType.plainTypes.first(where: { $0.number == number }) {
             self = .plain(plain.dtype)
+        } else if let blocks = GGUFTensorType.blockTypes.first(where: { $0.number == number }) {
+            self = .blocks(blocks.codec)
         } else {
             let name = GGUFTensorType.otherNames[number] ?? "number \(number), which ggml does not have"
-            throw FormatError.unsupported(path, object, "is of ggml type \(name); F32, F16, BF16, F64, I8, I16, I32, I64 and Q8_0 can be read")
+            throw FormatError.unsupported(path, object, "is of ggml type \(name); these can be read: \(GGUFTensorType.readableNames)")
         }
     }
 
@@ -41,6 +53,7 @@ enum GGUFTensorType: Equatable {
     var number: UInt32 {
         switch self {
         case .q8_0: return 8
+        case .blocks(let codec): return GGUFTensorType.blockTypes.first { $0.codec == codec }?.number ?? .max
         case .plain(let dtype): return GGUFTensorType.plainTypes.first { $0.dtype == dtype }?.number ?? .max
         }
     }
@@ -48,14 +61,15 @@ enum GGUFTensorType: Equatable {
     var name: String {
         switch self {
         case .q8_0: return "Q8_0"
+        case .blocks(let codec): return codec.name
         case .plain(let dtype): return dtype.rawValue
         }
     }
 
-    /// What elements of the type are as a graph's dtype: F32 holds every Q8_0 value exactly.
+    /// What elements of the type are as a graph's dtype: F32 is what blocks decode to.
     var dtype: DType {
         switch self {
-        case .q8_0: return .f32
+        case .q8_0, .blocks: return .f32
         case .plain(let dtype): return dtype
         }
     }
@@ -67,9 +81,21 @@ enum GGUFTensorType: Equatable {
         case .q8_0:
             guard shape.columns % GGUFTensorType.q8_0Elements == 0 else { return nil }
             (unit, width) = (GGUFTensorType.q8_0Elements, GGUFTensorType.q8_0Bytes)
+        case .blocks(let codec): return codec.byteCount(shape)
         case .plain(let dtype): (unit, width) = (1, dtype.byteWidth)
         }
         let (count, overflow) = (shape.elementCount / unit).multipliedReportingOverflow(by: width)
         return overflow ? nil : count
+    }
+
+    /// llama.cpp's number for a file that is mostly of this type: 0 where it has none.
+    var fileType: UInt32 {
+        switch self {
+        case .plain(.f16): return 1
+        case .plain(.bf16): return 32
+        case .plain: return 0
+        case .q8_0: return 7
+        case .blocks(let codec): return GGUFTensorType.blockTypes.first { $0.codec == codec }?.fileType ?? 0
+        }
     }
 }

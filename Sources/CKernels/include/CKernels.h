@@ -20,6 +20,34 @@ void caplet_q8_0_join(const int8_t *codes, const uint16_t *scales, uint8_t *bloc
 // As ggml's quantize_row_q8_0_ref: scale max|x|/127 kept as f16, codes by roundf(x / scale).
 void caplet_q8_0_encode(const float *in, int8_t *codes, uint16_t *scales, size_t count);
 
+// The codecs below take whole blocks as they are in a file, at any address. A decoder's floats are those of gguf-py's
+// dequantize, bit for bit: each product and sum rounded on its own. count is a multiple of the block's elements.
+
+// --- linearblocks.c: 32 elements, scale * (code - 8 or 16), or scale * code + minimum; halves, then fifth bits, then nibbles. ---
+void caplet_q4_0_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_q4_1_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_q5_0_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_q5_1_decode(const uint8_t *blocks, float *out, size_t count);
+// As ggml's quantize_row_*_ref. Elements are finite; a scale or minimum too large for a half becomes infinite.
+void caplet_q4_0_encode(const float *in, uint8_t *blocks, size_t count);
+void caplet_q4_1_encode(const float *in, uint8_t *blocks, size_t count);
+void caplet_q5_0_encode(const float *in, uint8_t *blocks, size_t count);
+void caplet_q5_1_encode(const float *in, uint8_t *blocks, size_t count);
+
+// --- kblocks.c: 256 elements, in sub-blocks whose scales and minima are 4- to 8-bit integers under halves. ---
+void caplet_q2_k_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_q3_k_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_q4_k_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_q5_k_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_q6_k_decode(const uint8_t *blocks, float *out, size_t count);
+
+// --- tableblocks.c: codes that are looked up: ternary (256 elements), E2M1 and a fixed table of 16 (32, IQ4_XS 256). ---
+void caplet_tq1_0_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_tq2_0_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_mxfp4_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq4_nl_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq4_xs_decode(const uint8_t *blocks, float *out, size_t count);
+
 // --- planes.c: bytes of wide elements, apart and together again. ---
 // out holds width planes of count bytes: plane k has byte k of each element.
 void caplet_planes_split(const uint8_t *in, uint8_t *out, size_t count, size_t width);

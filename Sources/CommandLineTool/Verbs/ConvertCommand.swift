@@ -9,7 +9,8 @@ struct ConvertCommand: ParsableCommand {
         abstract: "Write a model in another format, or with another dtype.",
         discussion: """
             Without --dtype every value arrives as it was, or a warning says what the format cannot carry. \
-            --dtype q8_0 stores matrices in blocks of 32 with 8 bits each, as llama.cpp's Q8_0, and everything else as F32.
+            --dtype q8_0 stores matrices in blocks of 32 with 8 bits each, as llama.cpp's Q8_0, and everything else as F32; \
+            q4_0, q4_1, q5_0 and q5_1 do so with 4 and 5 bits. GGUF keeps these blocks, other formats the floats that they decode to.
 
             caplet convert model-folder -o model.gguf
             caplet convert model.gguf -o model-folder --to safetensors
@@ -76,9 +77,9 @@ struct ConvertCommand: ParsableCommand {
         guard let storage = dtype.flatMap(FloatStorage.init(name:)) else { return graph }
         let (cast, leftAlone) = try graph.cast(to: storage)
         for entry in leftAlone { session.diagnostics.warning("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
-        let lost = zip(graph.tensors, cast.tensors).filter { $0.isStructured && $0.payload.kindName != $1.payload.kindName }
+        let lost = zip(graph.tensors, cast.tensors).filter { $0.isStructured && $0.structureName != $1.structureName }
         if let first = lost.first?.0 {
-            session.diagnostics.warning("--dtype makes plain arrays of \(lost.count) tensors, the \(first.payload.kindName) '\(first.name)' the first")
+            session.diagnostics.warning("--dtype makes plain arrays of \(lost.count) tensors, the \(first.structureName) '\(first.name)' the first")
         }
         return cast
     }

@@ -1,0 +1,147 @@
+#include "CKernels.h"
+#include "dispatch.h"
+#include "half.h"
+
+#include <math.h>
+
+// Every product and sum is rounded on its own, as the reference does it.
+#pragma STDC FP_CONTRACT OFF
+
+enum { ELEMENTS = 32, HALF = ELEMENTS / 2 };
+
+// Low nibbles are the first 16 elements, high nibbles the others.
+static inline unsigned nibble(const uint8_t *codes, int i) { return i < HALF ? codes[i] & 15u : codes[i - HALF] >> 4; }
+
+static inline unsigned fifth_bit(const uint8_t *bits, int i) { return (bits[i / 8] >> (i % 8) & 1u) << 4; }
+
+CAPLET_DISPATCH
+void caplet_q4_0_decode(const uint8_t *blocks, float *out, size_t count) {
+    for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 18, out += ELEMENTS) {
+        float d = f32_of_f16_at(blocks);
+        for (int i = 0; i < ELEMENTS; i++) out[i] = d * (float)((int)nibble(blocks + 2, i) - 8);
+    }
+}
+
+CAPLET_DISPATCH
+void caplet_q4_1_decode(const uint8_t *blocks, float *out, size_t count) {
+    for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 20, out += ELEMENTS) {
+        float d = f32_of_f16_at(blocks), m = f32_of_f16_at(blocks + 2);
+        for (int i = 0; i < ELEMENTS; i++) out[i] = d * (float)nibble(blocks + 4, i) + m;
+    }
+}
+
+CAPLET_DISPATCH
+void caplet_q5_0_decode(const uint8_t *blocks, float *out, size_t count) {
+    for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 22, out += ELEMENTS) {
+        float d = f32_of_f16_at(blocks);
+        for (int i = 0; i < ELEMENTS; i++) {
+            out[i] = d * (float)((int)(nibble(blocks + 6, i) | fifth_bit(blocks + 2, i)) - 16);
+        }
+    }
+}
+
+CAPLET_DISPATCH
+void caplet_q5_1_decode(const uint8_t *blocks, float *out, size_t count) {
+    for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 24, out += ELEMENTS) {
+        float d = f32_of_f16_at(blocks), m = f32_of_f16_at(blocks + 2);
+        for (int i = 0; i < ELEMENTS; i++) {
+            out[i] = d * (float)(nibble(blocks + 8, i) | fifth_bit(blocks + 4, i)) + m;
+        }
+    }
+}
+
+// 1 / d; 0 where that is not finite: the scale is 0 as a half then, and codes mean nothing.
+static inline float inverse_of(float d) {
+    float inverse = d != 0 ? 1.0f / d : 0.0f;
+    return isfinite(inverse) ? inverse : 0.0f;
+}
+
+// The element farthest from 0, the first of equals.
+static inline float extreme(const float *x) {
+    float value = x[0];
+    for (int i = 1; i < ELEMENTS; i++) value = fabsf(x[i]) > fabsf(value) ? x[i] : value;
+    return value;
+}
+
+static inline void put_nibbles(const uint8_t *codes, uint8_t *out) {
+    for (int i = 0; i < HALF; i++) out[i] = (uint8_t)((codes[i] & 15u) | (codes[i + HALF] & 15u) << 4);
+}
+
+static inline void put_fifth_bits(const uint8_t *codes, uint8_t *out) {
+    for (int k = 0; k < ELEMENTS / 8; k++) {
+        unsigned byte = 0;
+        for (int i = 0; i < 8; i++) byte |= (unsigned)(codes[k * 8 + i] >> 4) << i;
+        out[k] = (uint8_t)byte;
+    }
+}
+
+// codes = trunc(x / d + half the range + 1/2), d such that the extreme is the lowest code. Returns d.
+static inline float symmetric_codes(const float *x, uint8_t *codes, int half) {
+    float d = extreme(x) / (float)-half, inverse = inverse_of(d);
+    for (int i = 0; i < ELEMENTS; i++) {
+        int code = (int)(x[i] * inverse + ((float)half + 0.5f));
+        codes[i] = (uint8_t)(code < 2 * half ? code : 2 * half - 1);
+    }
+    return d;
+}
+
+// codes = trunc((x - min) / d + 1/2), d such that they reach top. Returns d.
+static inline float offset_codes(const float *x, uint8_t *codes, int top, float *minimum) {
+    float low = x[0], high = x[0];
+    for (int i = 1; i < ELEMENTS; i++) {
+        low = x[i] < low ? x[i] : low;
+        high = x[i] > high ? x[i] : high;
+    }
+    float d = (high - low) / (float)top, inverse = inverse_of(d);
+    // Values whose range no float holds are refused by whoever sees the infinite scale.
+    if (!isfinite(d)) inverse = 0;
+    for (int i = 0; i < ELEMENTS; i++) {
+        float scaled = inverse != 0 ? (x[i] - low) * inverse : 0.0f;
+        int code = (int)(scaled + 0.5f);
+        codes[i] = (uint8_t)(code < top ? code : top);
+    }
+    *minimum = low;
+    return d;
+}
+
+CAPLET_DISPATCH
+void caplet_q4_0_encode(const float *in, uint8_t *blocks, size_t count) {
+    uint8_t codes[ELEMENTS];
+    for (size_t b = 0; b < count / ELEMENTS; b++, in += ELEMENTS, blocks += 18) {
+        put_f16_of_f32(symmetric_codes(in, codes, 8), blocks);
+        put_nibbles(codes, blocks + 2);
+    }
+}
+
+CAPLET_DISPATCH
+void caplet_q4_1_encode(const float *in, uint8_t *blocks, size_t count) {
+    uint8_t codes[ELEMENTS];
+    float minimum;
+    for (size_t b = 0; b < count / ELEMENTS; b++, in += ELEMENTS, blocks += 20) {
+        put_f16_of_f32(offset_codes(in, codes, 15, &minimum), blocks);
+        put_f16_of_f32(minimum, blocks + 2);
+        put_nibbles(codes, blocks + 4);
+    }
+}
+
+CAPLET_DISPATCH
+void caplet_q5_0_encode(const float *in, uint8_t *blocks, size_t count) {
+    uint8_t codes[ELEMENTS];
+    for (size_t b = 0; b < count / ELEMENTS; b++, in += ELEMENTS, blocks += 22) {
+        put_f16_of_f32(symmetric_codes(in, codes, 16), blocks);
+        put_fifth_bits(codes, blocks + 2);
+        put_nibbles(codes, blocks + 6);
+    }
+}
+
+CAPLET_DISPATCH
+void caplet_q5_1_encode(const float *in, uint8_t *blocks, size_t count) {
+    uint8_t codes[ELEMENTS];
+    float minimum;
+    for (size_t b = 0; b < count / ELEMENTS; b++, in += ELEMENTS, blocks += 24) {
+        put_f16_of_f32(offset_codes(in, codes, 31, &minimum), blocks);
+        put_f16_of_f32(minimum, blocks + 2);
+        put_fifth_bits(codes, blocks + 4);
+        put_nibbles(codes, blocks + 8);
+    }
+}
