@@ -79,7 +79,9 @@ struct ConvertCommand: ParsableCommand {
         for entry in leftAlone { session.diagnostics.warning("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
         let lost = zip(graph.tensors, cast.tensors).filter { $0.isStructured && $0.structureName != $1.structureName }
         if let first = lost.first?.0 {
-            session.diagnostics.warning("--dtype makes plain arrays of \(lost.count) tensors, the \(first.structureName) '\(first.name)' the first")
+            let made: String
+            if case .plain = storage { made = "plain arrays" } else { made = "\(dtype?.uppercased() ?? "") blocks" }
+            session.diagnostics.warning("--dtype makes \(made) of \(lost.count) tensors, the \(first.structureName) '\(first.name)' the first")
         }
         return cast
     }
