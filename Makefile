@@ -34,7 +34,7 @@ python: test-packages
 ## test: every test, in release: in debug the numerical ones would take many times as long.
 test: test-packages python
 	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python \
-		swift test -c release -Xswiftc -enable-testing --scratch-path .build/tests
+		swift test -c release -Xswiftc -enable-testing --disable-swift-testing --scratch-path .build/tests
 
 clean:
 	rm -rf .build demo
