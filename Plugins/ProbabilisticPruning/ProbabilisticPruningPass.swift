@@ -16,7 +16,7 @@ public struct ProbabilisticPruningPass: Pass {
             "refit", .choice(["auto", "none", "values", "solve"]), default: "auto",
             "none: values of the pools; values: S = W − L on the support; solve: support and values against the layer's inputs; auto: none for published, else solve"),
         PassOption(
-            "sequential", .flag, default: "true",
+            "sequential", .flag, default: "false",
             "solve each block against the inputs that the compressed blocks before it really produce"),
         PassOption("batch", .integer(1...4096), default: "8", "calibration sequences a step"),
         PassOption("steps", .integer(0...100_000), default: "60", "steps of mode=learned"),
