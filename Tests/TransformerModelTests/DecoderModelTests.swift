@@ -68,7 +68,7 @@ final class DecoderModelTests: XCTestCase {
             let theirs = try MappedFile(path: folder.path("model/logits.bin")).withBytes { Array($0.bindMemory(to: Float.self)) }
             let ours = try DecoderModel(try open(folder.path("model"))).logits(of: (0..<40).map { Int32($0 * 37 % 101) })
             XCTAssertEqual(ours.count, theirs.count, name)
-            XCTAssertLessThan(zip(ours, theirs).map { abs($0 - $1) }.max() ?? .infinity, 1e-4 * 10, name)
+            XCTAssertLessThan(zip(ours, theirs).map { abs($0 - $1) }.max() ?? .infinity, 1e-4, name)
         }
     }
 
