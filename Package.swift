@@ -47,6 +47,7 @@ let package = Package(
         target("SparseGPT", ["LayerwiseCompression"], path: "Plugins/SparseGPT"),
         target("TruncatedSVD", ["LayerwiseCompression"], path: "Plugins/TruncatedSVD"),
         target("Wanda", ["LayerwiseCompression"], path: "Plugins/Wanda"),
+        target("Refit", ["LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Refit"),
         target("RPCA", ["CKernels", "PassKit"], path: "Plugins/RPCA"),
         target("MagnitudePruning", ["PassKit"], path: "Plugins/MagnitudePruning"),
         target("PostTrainingQuantization", ["PassKit"], path: "Plugins/PostTrainingQuantization"),
@@ -67,7 +68,12 @@ let package = Package(
         target("Tokenization", []),
         target(
             "BuiltIns",
-            ["FormatKit", "PassKit", "CapletFormat", "SafetensorsFormat", "GGUFFormat", "NPYFormat", "RPCA", "ProbabilisticPruning", "MagnitudePruning", "PostTrainingQuantization", "Wanda", "SparseGPT", "TruncatedSVD", "OATS"]),
+            [
+                "FormatKit", "PassKit",
+                "CapletFormat", "SafetensorsFormat", "GGUFFormat", "NPYFormat",
+                "RPCA", "ProbabilisticPruning", "Refit", "MagnitudePruning", "Wanda", "SparseGPT", "TruncatedSVD", "OATS",
+                "PostTrainingQuantization",
+            ]),
         .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(
             name: "CommandLineTool",
@@ -83,6 +89,7 @@ let package = Package(
         test("RPCATests", ["RPCA", "TestSupport"]),
         test("MagnitudePruningTests", ["MagnitudePruning", "TestSupport"]),
         test("LayerwiseCompressionTests", ["LayerwiseCompression", "TestSupport", "Wanda"]),
+        test("RefitTests", ["MagnitudePruning", "PostTrainingQuantization", "RPCA", "Refit", "TestSupport"]),
         test("OATSTests", ["LayerwiseCompression", "OATS", "TestSupport"]),
         test("SparseGPTTests", ["SparseGPT", "TestSupport"]),
         test("TruncatedSVDTests", ["TestSupport", "TruncatedSVD"]),

@@ -125,9 +125,3 @@ struct UnitMasks {
         }
     }
 }
-
-/// A loss as progress shows it.
-func rounded(_ value: Double) -> String {
-    let scaled = (value * 10_000).rounded() / 10_000
-    return "\(scaled)"
-}

@@ -7,6 +7,7 @@ import PassKit
 import PostTrainingQuantization
 import ProbabilisticPruning
 import RPCA
+import Refit
 import SafetensorsFormat
 import SparseGPT
 import TruncatedSVD
@@ -25,6 +26,7 @@ extension Registry {
             passes: PassCatalog([
                 RPCAPass.self,
                 ProbabilisticPruningPass.self,
+                RefitPass.self,
                 MagnitudePass.self,
                 WandaPass.self,
                 SparseGPTPass.self,

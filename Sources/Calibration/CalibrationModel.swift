@@ -37,6 +37,8 @@ public final class CalibrationModel: CalibrationProvider {
         return means
     }
 
+    public var gradients: (any GradientProvider)? { CalibrationGradients(self) }
+
     /// What comes before the replaced layer's block is the original model's and computed once: half the work of doing without.
     public func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]] {
         let tokens = sequences.map { self.tokens.sequences[$0] }

@@ -61,12 +61,17 @@ public protocol CalibrationProvider: AnyObject {
     /// the N activations that the original model feeds to the group over the whole set.
     func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws
 
+    /// Gradients of the model, where its way back is known.
+    var gradients: (any GradientProvider)? { get }
+
     /// Calls `replace` once for each block in order, with the second moments of the inputs that the blocks replaced before it
     /// really produce; the matrices [out, in] that it returns, by tensor name, are what later blocks see.
     func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> [String: Matrix]) throws
 }
 
 extension CalibrationProvider {
+    public var gradients: (any GradientProvider)? { nil }
+
     /// Without a model to run, every block sees the original inputs.
     public func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> [String: Matrix]) throws {
         var waiting: [(group: InputGroup, secondMoment: Matrix)] = []

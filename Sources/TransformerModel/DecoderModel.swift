@@ -10,12 +10,12 @@ import ModelGraph
 /// there at a time. Sequences run side by side, each on one thread: results do not depend on the number of threads.
 public final class DecoderModel {
     public let configuration: ModelConfiguration
-    private let source: WeightSource
+    let source: WeightSource
     private let pool: RunStatePool
     /// Weights kept between calls; nil when the model is too large for that.
     private let resident: [BlockWeights]?
     private let residentHead: LinearOperator?
-    private let finalNorm: [Float]
+    let finalNorm: [Float]
 
     /// Weights of all blocks and the head are kept as floats when they take at most this many bytes.
     public static let residentLimit = 2 << 30
@@ -49,6 +49,11 @@ public final class DecoderModel {
         /// One [tokens, hidden] matrix a sequence.
         public var hidden: [[Float]]
         public let tokenCounts: [Int]
+
+        public init(hidden: [[Float]], tokenCounts: [Int]) {
+            self.hidden = hidden
+            self.tokenCounts = tokenCounts
+        }
 
         /// Those of some of the sequences.
         public subscript(range: Range<Int>) -> Activations {
@@ -85,15 +90,11 @@ public final class DecoderModel {
         guard let resident else { return try source.block(index, replacements) }
         var block = resident[index]
         let prefix = "model.layers.\(index)."
-        let slots: [(String, WritableKeyPath<BlockWeights, LinearOperator>)] = [
-            ("self_attn.q_proj.weight", \.query), ("self_attn.k_proj.weight", \.key), ("self_attn.v_proj.weight", \.value),
-            ("self_attn.o_proj.weight", \.attentionOutput), ("mlp.gate_proj.weight", \.gate), ("mlp.up_proj.weight", \.up),
-            ("mlp.down_proj.weight", \.down),
-        ]
-        for (name, slot) in slots {
-            guard let matrix = replacements[prefix + name] else { continue }
-            let old = block[keyPath: slot]
-            block[keyPath: slot] = try source.linear(prefix + name, old.outputSize, old.inputSize, [prefix + name: matrix])
+        for layer in BlockLayer.allCases {
+            let name = prefix + layer.tensorName
+            guard let matrix = replacements[name] else { continue }
+            let old = block[keyPath: layer.weight]
+            block[keyPath: layer.weight] = try source.linear(name, old.outputSize, old.inputSize, [name: matrix])
         }
         return block
     }

@@ -15,6 +15,36 @@ public struct BlockWeights {
     public var down: LinearOperator
 }
 
+/// The linear layers of a block.
+public enum BlockLayer: CaseIterable, Sendable {
+    case query, key, value, attentionOutput, gate, up, down
+
+    /// The tensor's name after "model.layers.N.".
+    public var tensorName: String {
+        switch self {
+        case .query: return "self_attn.q_proj.weight"
+        case .key: return "self_attn.k_proj.weight"
+        case .value: return "self_attn.v_proj.weight"
+        case .attentionOutput: return "self_attn.o_proj.weight"
+        case .gate: return "mlp.gate_proj.weight"
+        case .up: return "mlp.up_proj.weight"
+        case .down: return "mlp.down_proj.weight"
+        }
+    }
+
+    var weight: WritableKeyPath<BlockWeights, LinearOperator> {
+        switch self {
+        case .query: return \.query
+        case .key: return \.key
+        case .value: return \.value
+        case .attentionOutput: return \.attentionOutput
+        case .gate: return \.gate
+        case .up: return \.up
+        case .down: return \.down
+        }
+    }
+}
+
 /// Where the weights of a graph are found by name, and checked against the configuration as they are read.
 struct WeightSource {
     let graph: TensorGraph
@@ -49,19 +79,19 @@ struct WeightSource {
         let c = configuration
         let prefix = "model.layers.\(index)."
         let (queries, keys) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
-        func weight(_ name: String, _ out: Int, _ input: Int) throws -> LinearOperator {
-            try linear(prefix + name, out, input, replacements)
+        func weight(_ layer: BlockLayer, _ out: Int, _ input: Int) throws -> LinearOperator {
+            try linear(prefix + layer.tensorName, out, input, replacements)
         }
         return BlockWeights(
             attentionNorm: try vector(prefix + "input_layernorm.weight", c.hiddenSize),
-            query: try weight("self_attn.q_proj.weight", queries, c.hiddenSize),
-            key: try weight("self_attn.k_proj.weight", keys, c.hiddenSize),
-            value: try weight("self_attn.v_proj.weight", keys, c.hiddenSize),
-            attentionOutput: try weight("self_attn.o_proj.weight", c.hiddenSize, queries),
+            query: try weight(.query, queries, c.hiddenSize),
+            key: try weight(.key, keys, c.hiddenSize),
+            value: try weight(.value, keys, c.hiddenSize),
+            attentionOutput: try weight(.attentionOutput, c.hiddenSize, queries),
             mlpNorm: try vector(prefix + "post_attention_layernorm.weight", c.hiddenSize),
-            gate: try weight("mlp.gate_proj.weight", c.intermediateSize, c.hiddenSize),
-            up: try weight("mlp.up_proj.weight", c.intermediateSize, c.hiddenSize),
-            down: try weight("mlp.down_proj.weight", c.hiddenSize, c.intermediateSize))
+            gate: try weight(.gate, c.intermediateSize, c.hiddenSize),
+            up: try weight(.up, c.intermediateSize, c.hiddenSize),
+            down: try weight(.down, c.hiddenSize, c.intermediateSize))
     }
 }
 

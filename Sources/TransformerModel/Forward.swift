@@ -46,13 +46,14 @@ extension BlockWeights {
         attentionOutput.apply(to: state.attended, tokens: tokens, into: hidden, accumulate: true)  // [T, hidden]
 
         // Gated multilayer perceptron.
-        caplet_rms_norm(hidden, mlpNorm, epsilon, state.normalised, tokens, c.hiddenSize)  // [T, hidden]
-        observe(.mlpInput, state.normalised, c.hiddenSize)
-        gate.apply(to: state.normalised, tokens: tokens, into: state.gate)  // [T, intermediate]
-        up.apply(to: state.normalised, tokens: tokens, into: state.up)  // [T, intermediate]
-        caplet_swiglu(state.gate, state.up, state.gate, tokens * c.intermediateSize)  // [T, intermediate]
-        observe(.mlpOutput, state.gate, c.intermediateSize)
-        down.apply(to: state.gate, tokens: tokens, into: hidden, accumulate: true)  // [T, hidden]
+        state.middle?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
+        caplet_rms_norm(hidden, mlpNorm, epsilon, state.perceptronInput, tokens, c.hiddenSize)  // [T, hidden]
+        observe(.mlpInput, state.perceptronInput, c.hiddenSize)
+        gate.apply(to: state.perceptronInput, tokens: tokens, into: state.gate)  // [T, intermediate]
+        up.apply(to: state.perceptronInput, tokens: tokens, into: state.up)  // [T, intermediate]
+        caplet_swiglu(state.gate, state.up, state.activated, tokens * c.intermediateSize)  // [T, intermediate]
+        observe(.mlpOutput, state.activated, c.intermediateSize)
+        down.apply(to: state.activated, tokens: tokens, into: hidden, accumulate: true)  // [T, hidden]
     }
 
     /// Causal attention, softmax(Q Kᵀ / √d) V, with each key and value head shared by heads / kvHeads query heads.

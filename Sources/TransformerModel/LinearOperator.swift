@@ -100,6 +100,50 @@ public struct LinearOperator {
         for rows in sparse { add(rows, to: output, from: input, tokens: tokens) }
     }
 
+    /// input[tokens, in] ← output[tokens, out] · W, or is added to when `accumulate`: how gradients pass.
+    func applyTransposed(
+        to output: UnsafePointer<Float>, tokens: Int, into input: UnsafeMutablePointer<Float>, accumulate: Bool = false
+    ) {
+        var beta: Float = accumulate ? 1 : 0
+        func add(_ weight: Matrix, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, beta: Float) {
+            weight.elements.withUnsafeBufferPointer { w in
+                multiply(
+                    m: tokens, n: weight.columns, k: weight.rows, x, .plain, lda: weight.rows, w.baseAddress!, .plain,
+                    ldb: weight.columns, beta: beta, into: y, ldc: weight.columns)
+            }
+        }
+        if let dense {
+            add(dense, output, into: input, beta: beta)
+            beta = 1
+        }
+        for (u, v) in lowRank where v.rows > 0 {
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: tokens * v.rows) { inner in
+                add(u, output, into: inner.baseAddress!, beta: 0)
+                add(v, inner.baseAddress!, into: input, beta: beta)
+            }
+            beta = 1
+        }
+        if beta == 0 { input.update(repeating: 0, count: tokens * inputSize) }
+        for rows in sparse { add(matrix(rows), output, into: input, beta: 1) }
+    }
+
+    private func matrix(_ rows: SparseRows) -> Matrix {
+        Matrix(rows: outputSize, columns: inputSize) { out in
+            guard let out = out.baseAddress else { return }
+            var used = 0
+            for row in 0..<outputSize {
+                rows.words.withUnsafeBufferPointer { words in
+                    rows.values.withUnsafeBufferPointer { values in
+                        // A pattern without any bit has no values to point at.
+                        let base = values.baseAddress ?? UnsafePointer(out)
+                        used += caplet_sparse_expand_row(
+                            words.baseAddress! + row * rows.wordsPerRow, base + used, out + row * inputSize, inputSize)
+                    }
+                }
+            }
+        }
+    }
+
     /// The sparse product works on token-contiguous activations, so that its inner loop runs over tokens.
     private func add(_ rows: SparseRows, to output: UnsafeMutablePointer<Float>, from input: UnsafePointer<Float>, tokens: Int) {
         let x = Matrix(rows: tokens, columns: inputSize, elements: Array(UnsafeBufferPointer(start: input, count: tokens * inputSize))).transposed

@@ -29,15 +29,18 @@ public struct RotaryEmbedding {
     }
 
     /// Turns all heads of `vectors` [tokens, heads × headSize] in place; token t is at position t.
-    func rotate(_ vectors: UnsafeMutablePointer<Float>, tokens: Int, heads: Int) {
+    ///
+    /// - Parameter backwards: turn the other way, which is both the inverse and how gradients pass.
+    func rotate(_ vectors: UnsafeMutablePointer<Float>, tokens: Int, heads: Int, backwards: Bool = false) {
         let half = headSize / 2
+        let sign: Float = backwards ? -1 : 1
         cosines.withUnsafeBufferPointer { cosines in
             sines.withUnsafeBufferPointer { sines in
                 for token in 0..<tokens {
                     for head in 0..<heads {
                         let x = vectors + (token * heads + head) * headSize
                         for i in 0..<half {
-                            let (c, s) = (cosines[token * half + i], sines[token * half + i])
+                            let (c, s) = (cosines[token * half + i], sign * sines[token * half + i])
                             let (a, b) = (x[i], x[i + half])
                             x[i] = a * c - b * s
                             x[i + half] = b * c + a * s

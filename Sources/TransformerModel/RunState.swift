@@ -11,28 +11,48 @@ final class RunState {
     let attended: UnsafeMutablePointer<Float>  // [T, heads × headSize]
     let gate: UnsafeMutablePointer<Float>  // [T, intermediate]
     let up: UnsafeMutablePointer<Float>  // [T, intermediate]
-    private let base: UnsafeMutablePointer<Float>
+    /// What enters the perceptron's norm; nil unless the way back needs it.
+    let middle: UnsafeMutablePointer<Float>?  // [T, hidden]
+    /// The perceptron's normalised input: `normalised` itself unless the way back needs both.
+    let perceptronInput: UnsafeMutablePointer<Float>  // [T, hidden]
+    /// silu(gate) ⊙ up: `gate` itself unless the way back needs both.
+    let activated: UnsafeMutablePointer<Float>  // [T, intermediate]
+    private let memory: FloatArena
     let capacity: Int
 
-    init(_ c: ModelConfiguration, tokens: Int) {
+    /// - Parameter forGradients: keep what the way back through the block needs.
+    init(_ c: ModelConfiguration, tokens: Int, forGradients: Bool = false) {
         capacity = tokens
-        let sizes = [
-            c.hiddenSize, c.headCount * c.headSize, c.keyValueHeadCount * c.headSize, c.keyValueHeadCount * c.headSize,
-            tokens, c.headCount * c.headSize, c.intermediateSize, c.intermediateSize,
-        ].map { ($0 * tokens + 15) / 16 * 16 }
-        let raw = UnsafeMutableRawPointer.allocate(byteCount: sizes.reduce(0, +) * 4, alignment: 64)
-        base = raw.bindMemory(to: Float.self, capacity: sizes.reduce(0, +))
-        var next = base
-        var parts: [UnsafeMutablePointer<Float>] = []
-        for size in sizes {
-            parts.append(next)
-            next += size
-        }
+        let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
+        var widths = [
+            c.hiddenSize, queryWidth, keyWidth, keyWidth, tokens, queryWidth, c.intermediateSize, c.intermediateSize,
+        ]
+        if forGradients { widths += [c.hiddenSize, c.hiddenSize, c.intermediateSize] }
+        memory = FloatArena(counts: widths.map { $0 * tokens })
+        let parts = memory.parts
         (normalised, queries, keys, values) = (parts[0], parts[1], parts[2], parts[3])
         (scores, attended, gate, up) = (parts[4], parts[5], parts[6], parts[7])
+        (middle, perceptronInput, activated) = forGradients ? (parts[8], parts[9], parts[10]) : (nil, parts[0], parts[6])
+    }
+}
+
+/// Several arrays of floats in one allocation, each aligned to 64 bytes.
+final class FloatArena {
+    let parts: [UnsafeMutablePointer<Float>]
+    private let base: UnsafeMutableRawPointer
+
+    init(counts: [Int]) {
+        let padded = counts.map { ($0 + 15) / 16 * 16 }
+        let total = padded.reduce(0, +)
+        base = UnsafeMutableRawPointer.allocate(byteCount: max(total, 1) * 4, alignment: 64)
+        var next = base.bindMemory(to: Float.self, capacity: total)
+        parts = padded.map { count in
+            defer { next += count }
+            return next
+        }
     }
 
-    deinit { UnsafeMutableRawPointer(base).deallocate() }
+    deinit { base.deallocate() }
 }
 
 /// Run states that are not in use, kept for the next sequence.

@@ -61,4 +61,44 @@ public final class QuadraticCalibration: CalibrationProvider {
             try body(group, Matrix(rows: columns, columns: columns, elements: sum.elements.map { $0 / count }))
         }
     }
+
+    public var gradients: (any GradientProvider)? { Gradients(self) }
+
+    /// The loss without its constant, of some layers, as an objective with gradients.
+    private final class Gradients: GradientProvider {
+        private let calibration: QuadraticCalibration
+
+        init(_ calibration: QuadraticCalibration) { self.calibration = calibration }
+
+        func divergence() -> any RefitObjective { Objective(calibration) }
+
+        func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> [String: Matrix]) throws {
+            for block in Set(calibration.groups.map(\.block)).sorted() { _ = try refit(block, Objective(calibration)) }
+        }
+    }
+
+    private final class Objective: RefitObjective {
+        private let calibration: QuadraticCalibration
+
+        init(_ calibration: QuadraticCalibration) { self.calibration = calibration }
+
+        func value(sequences: [Int], replacing replaced: [String: Matrix], withGradients: Bool) throws -> WeightGradients {
+            let losses = try calibration.losses(sequences: sequences, replacing: replaced)
+            let value = losses.reduce(0) { $0 + $1 - 1 } / Double(losses.count)
+            var gradients: [String: Matrix] = [:]
+            for group in calibration.groups where withGradients {
+                for name in group.members {
+                    guard let new = replaced[name], let old = calibration.weights[name], let all = calibration.inputs[group.members[0]] else { continue }
+                    let scale = 2 * (calibration.importance[name] ?? 1) / Double(QuadraticCalibration.tokens * old.elements.count * losses.count)
+                    var sum = Matrix(zeros: old.rows, old.columns)
+                    for sequence in sequences {
+                        let x = all[sequence]
+                        sum = sum + x.times(new - old, otherAs: .transposed).times(x, .transposed)
+                    }
+                    gradients[name] = Matrix(rows: old.rows, columns: old.columns, elements: sum.elements.map { $0 * Float(scale) })
+                }
+            }
+            return WeightGradients(value: value, weights: gradients)
+        }
+    }
 }

@@ -85,4 +85,16 @@ double caplet_sum_squares(const float *in, size_t count);
 // 1 when any element is NaN or infinite.
 int caplet_has_nonfinite(const float *in, size_t count);
 
+
+// --- gradients.c: the steps of elementwise.c, backwards. A gradient is of the loss, with respect to what its name says. ---
+// in_gradient += the gradient of the root mean square norm's input; weight as in caplet_rms_norm.
+void caplet_rms_norm_backward(const float *in, const float *weight, float epsilon, const float *out_gradient, float *in_gradient,
+                              size_t rows, size_t n);
+// Of silu(gate) * up: gate_gradient comes with the gradient of the product and leaves with that of gate.
+void caplet_swiglu_backward(const float *gate, const float *up, float *gate_gradient, float *up_gradient, size_t count);
+// Of probabilities = softmax(scale * scores[0..<valid]): the gradient of the probabilities becomes that of the scores, 0 from valid to n.
+void caplet_softmax_backward_row(const float *probabilities, float *gradient, float scale, size_t valid, size_t n);
+// The Kullback-Leibler divergence in nats of softmax(logits) from softmax(reference); logits becomes scale times its gradient.
+double caplet_divergence_row(const float *reference, float *logits, float scale, size_t n);
+
 #endif

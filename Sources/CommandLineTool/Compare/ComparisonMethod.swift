@@ -16,7 +16,7 @@ struct ComparisonMethod: Equatable {
         ComparisonMethod(name: "truncated-svd", template: "truncated-svd{keep=KEEP}"),
         ComparisonMethod(name: "oats", template: "oats{keep=KEEP}"),
         ComparisonMethod(name: "cap-published", template: "rpca,prune-probabilistic{mode=published keep=KEEP}"),
-        ComparisonMethod(name: own, template: "rpca,prune-probabilistic{keep=KEEP}"),
+        ComparisonMethod(name: own, template: DefaultPipeline.text(keep: "KEEP")),
     ]
 
     /// The method that the others are compared with.

@@ -13,7 +13,7 @@ struct CompressCommand: ParsableCommand {
         commandName: "compress",
         abstract: "Run a pipeline of passes over a model and write the result.",
         discussion: """
-            Without --pipeline the pipeline is rpca,prune-probabilistic{keep=0.5}, or with --keep another share of the linear \
+            Without --pipeline the pipeline is \(DefaultPipeline.text(keep: 0.5)), or with --keep another share of the linear \
             layers' parameters. `caplet passes` lists the passes and their options.
             """)
 
@@ -43,6 +43,13 @@ struct CompressCommand: ParsableCommand {
 
     @Option(help: "Seed of every random choice.")
     var seed: UInt64 = 0
+
+    @Option(
+        help: """
+            The model that MODEL was made from, which passes run on the calibration text and measure errors against. Gives a \
+            compressed model further passes, such as refit.
+            """)
+    var original: String?
 
     @Option(help: "Format of the model, instead of looking at it.")
     var from: String?
@@ -76,28 +83,46 @@ struct CompressCommand: ParsableCommand {
             let pipeline = try self.parsedPipeline()
             let manager = try PassManager(pipeline, catalog: session.registry.passes)
             let target = try OutputTarget(output, formatName: to, force: force, session)
-            let (original, _) = try session.open(model, from: from)
-            try target.check(against: original)
+            let (input, _) = try session.open(model, from: from)
+            try target.check(against: input)
+            let original = try self.original.map { try session.open($0, from: nil).graph } ?? input
+            if let path = self.original {
+                try target.check(against: original)
+                try check(input, against: original, path)
+            }
             try manager.checkCalibration(isGiven: calibration != nil)
-            if dryRun { return try plan(original, pipeline, target, session) }
+            if dryRun { return try plan(input, pipeline, target, session) }
 
             // Opened before the work, so that a report that cannot be written is known before and not after it.
             let reportFile = try report.map { try AtomicFileWriter(path: $0, force: force) }
-            let calibration = try session.naming(model) { try self.calibrationModel(original, session) }
-            var graph = original
+            let calibration = try session.naming(self.original ?? model) { try self.calibrationModel(original, session) }
+            var graph = input
             let context = PassContext(
                 execution: session.execution, seed: seed, original: original, calibration: calibration,
                 note: { session.diagnostics.note($0) })
             let start = DispatchTime.now().uptimeNanoseconds
             let reports = try session.naming(model) { try manager.run(&graph, context) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-            let plan = try target.write(graph, provenance: try provenance(pipeline, original, session), session)
+            let plan = try target.write(graph, provenance: try provenance(pipeline, input, original, session), session)
             let summary = CompressionSummary(
-                output: output, pipeline: pipeline.description, seed: seed, original: original, compressed: graph,
+                output: output, pipeline: pipeline.description, seed: seed, original: input, compressed: graph,
                 outputBytes: plan.byteCount, seconds: seconds, passes: reports)
             if let reportFile { try summary.write(to: reportFile) }
             try summary.print(session)
             return .done
+        }
+    }
+
+    /// A model can stand for another only if every tensor has its counterpart.
+    private func check(_ input: TensorGraph, against original: TensorGraph, _ path: String) throws {
+        for tensor in input.tensors {
+            guard let counterpart = original[tensor.name] else {
+                throw CommandError(.malformedInput, "\(path): has no tensor '\(tensor.name)', which \(model) has")
+            }
+            guard counterpart.shape == tensor.shape else {
+                throw CommandError(
+                    .malformedInput, "\(path): tensor '\(tensor.name)' is \(counterpart.shape), in \(model) \(tensor.shape)")
+            }
         }
     }
 
@@ -106,7 +131,7 @@ struct CompressCommand: ParsableCommand {
             let text = try MappedFile(path: pipelineFile).withBytes { String(decoding: $0, as: UTF8.self) }
             return try Pipeline(parsing: text)
         }
-        return try Pipeline(parsing: pipeline ?? "rpca,prune-probabilistic{keep=\(keep ?? 0.5)}")
+        return try Pipeline(parsing: pipeline ?? DefaultPipeline.text(keep: keep ?? 0.5))
     }
 
     private func calibrationModel(_ graph: TensorGraph, _ session: Session) throws -> CalibrationModel? {
@@ -118,11 +143,14 @@ struct CompressCommand: ParsableCommand {
     }
 
     /// What it takes to make the same bytes again.
-    private func provenance(_ pipeline: Pipeline, _ graph: TensorGraph, _ session: Session) throws -> [(key: String, value: String)] {
+    private func provenance(
+        _ pipeline: Pipeline, _ input: TensorGraph, _ original: TensorGraph, _ session: Session
+    ) throws -> [(key: String, value: String)] {
         var entries = [
             (key: "caplet", value: Version.text), (key: "pipeline", value: pipeline.description), (key: "seed", value: "\(seed)"),
-            (key: "input", value: try ContentDigest.of(graph, session.execution)),
+            (key: "input", value: try ContentDigest.of(input, session.execution)),
         ]
+        if self.original != nil { entries.append((key: "original", value: try ContentDigest.of(original, session.execution))) }
         if let calibration {
             entries.append((key: "calibration", value: try ContentDigest.of(file: calibration)))
             entries.append((key: "calibration-sequences", value: "\(calibrationSequences)"))

@@ -1,0 +1,102 @@
+import Execution
+import Glibc
+import LinearAlgebra
+import PassKit
+
+/// Makes an objective small by moving the values of some tensors along its gradients, batch by batch.
+///
+/// A part of the calibration set is held back: after every pass over the others the objective is taken on it, and the values that
+/// were best there are kept, those of the start included.
+struct GradientRefit {
+    let passes: Int
+    let batch: Int
+    let rate: Double
+    let seed: UInt64
+    /// Weights [out, in] that other passes changed and that stay as they are.
+    let fixed: [String: Matrix]
+    let execution: ExecutionContext
+
+    struct Outcome {
+        var tensors: [RefitTensor]
+        /// The objective of each step on its batch.
+        var steps: [Double] = []
+        /// On what is held back: at the start, then after each pass.
+        var heldBack: [Double] = []
+    }
+
+    /// Steps over which the rate rises to its full value.
+    private static let warmUp = 10
+
+    func run(_ start: [RefitTensor], _ objective: any RefitObjective, sequences count: Int) throws -> Outcome {
+        let (learning, heldBack) = GradientRefit.split(count)
+        var tensors = start
+        var optimizers = tensors.map { AdamOptimizer($0.parts) }
+        var outcome = Outcome(tensors: start)
+        outcome.heldBack = [try value(objective, heldBack, tensors)]
+        let stepsAPass = (learning.count + batch - 1) / batch
+        let total = stepsAPass * passes
+        for pass in 0..<passes {
+            let order = CounterGenerator(seed: seed, stream: UInt64(pass)).permutation(of: learning.count)
+            for slot in 0..<stepsAPass {
+                try execution.cancellation.check()
+                let chosen = order[slot * batch..<min((slot + 1) * batch, order.count)].map { learning[$0] }
+                let found = try objective.value(sequences: chosen, replacing: try matrices(tensors), withGradients: true)
+                let step = pass * stepsAPass + slot
+                try move(&tensors, &optimizers, found.weights, rate: rate * schedule(step, of: total))
+                outcome.steps.append(found.value)
+                execution.progress.advance(by: chosen.count, remark: "objective \(rounded(found.value))")
+            }
+            let now = try value(objective, heldBack, tensors)
+            if now < outcome.heldBack.min() ?? .infinity { outcome.tensors = tensors }
+            outcome.heldBack.append(now)
+        }
+        return outcome
+    }
+
+    /// Sequences that a run works on, for progress.
+    func work(sequences count: Int) -> Int { GradientRefit.split(count).learning.count * passes }
+
+    /// One sequence in eight, evenly spaced, is held back when there are enough; else all serve both.
+    static func split(_ count: Int) -> (learning: [Int], heldBack: [Int]) {
+        let all = Array(0..<count)
+        guard count >= 16 else { return (all, all) }
+        return (all.filter { $0 % 8 != 7 }, all.filter { $0 % 8 == 7 })
+    }
+
+    /// Rises in a straight line, then falls as a cosine to 0.
+    private func schedule(_ step: Int, of total: Int) -> Double {
+        min(1, Double(step + 1) / Double(GradientRefit.warmUp)) * 0.5 * (1 + cos(Double.pi * Double(step) / Double(max(total, 1))))
+    }
+
+    private func matrices(_ tensors: [RefitTensor]) throws -> [String: Matrix] {
+        let made = try execution.parallelMap(tensors.count) { try tensors[$0].matrix() }
+        return fixed.merging(zip(tensors.map(\.name), made)) { _, moved in moved }
+    }
+
+    private func value(_ objective: any RefitObjective, _ sequences: [Int], _ tensors: [RefitTensor]) throws -> Double {
+        let weights = try matrices(tensors)
+        var sum = 0.0
+        for start in stride(from: 0, to: sequences.count, by: batch) {
+            let part = Array(sequences[start..<min(start + batch, sequences.count)])
+            sum += try objective.value(sequences: part, replacing: weights, withGradients: false).value * Double(part.count)
+        }
+        return sum / Double(max(sequences.count, 1))
+    }
+
+    private func move(
+        _ tensors: inout [RefitTensor], _ optimizers: inout [AdamOptimizer], _ gradients: [String: Matrix], rate: Double
+    ) throws {
+        let (old, state) = (tensors, optimizers)
+        let moved = try execution.parallelMap(tensors.count) { index -> (RefitTensor, AdamOptimizer) in
+            var (tensor, optimizer) = (old[index], state[index])
+            guard let gradient = gradients[tensor.name] else {
+                throw PassError(.unsupported, pass: RefitPass.name, "the gradient of '\(tensor.name)' is not known")
+            }
+            var parts = tensor.parts
+            optimizer.move(&parts, against: tensor.partGradients(gradient), rate: rate)
+            tensor.set(parts)
+            return (tensor, optimizer)
+        }
+        for index in tensors.indices { (tensors[index], optimizers[index]) = moved[index] }
+    }
+}

@@ -1,0 +1,44 @@
+import LinearAlgebra
+import ModelGraph
+
+/// Fits the terms of a pruned matrix to the original weight alone: in turn S = W − L on its positions, and L the best of its rank for
+/// W − S (Eckart and Young 1936). Every step lowers ‖W − L − S‖_F or leaves it.
+struct WeightRefit {
+    private static let rounds = 10
+
+    func refit(_ tensor: RefitTensor, to weight: Matrix) throws -> RefitTensor {
+        var tensor = tensor
+        let hasRank = tensor.terms.contains { if case .lowRank = $0 { return true } else { return false } }
+        for _ in 0..<(hasRank && tensor.terms.count > 1 ? WeightRefit.rounds : 1) {
+            for index in tensor.terms.indices {
+                var others = tensor
+                others.terms.remove(at: index)
+                let target = weight - (try others.matrix())
+                switch tensor.terms[index] {
+                case .lowRank(let u, _):
+                    let best = try target.leadingFactors(rank: u.columns)
+                    tensor.terms[index] = .lowRank(u: best.u, v: best.v)
+                case .sparse(let positions, _):
+                    tensor.terms[index] = .sparse(positions: positions, values: positions.map { target.elements[Int($0)] })
+                case .fixed: break
+                }
+            }
+        }
+        return tensor
+    }
+}
+
+extension Matrix {
+    /// U√Σ [m, r] and √ΣVᵀ [r, n] of the `rank` largest singular values.
+    fileprivate func leadingFactors(rank: Int) throws -> (u: Matrix, v: Matrix) {
+        let svd = try singularValueDecomposition()
+        let roots = svd.singularValues.prefix(rank).map { max($0, 0).squareRoot() }
+        let u = Matrix(rows: rows, columns: rank) { out in
+            for i in 0..<rows { for k in 0..<rank { out[i * rank + k] = svd.u[i, k] * roots[k] } }
+        }
+        let v = Matrix(rows: rank, columns: columns) { out in
+            for k in 0..<rank { for j in 0..<columns { out[k * columns + j] = svd.vTransposed[k, j] * roots[k] } }
+        }
+        return (u, v)
+    }
+}

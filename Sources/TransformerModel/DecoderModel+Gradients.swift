@@ -1,0 +1,160 @@
+import CKernels
+import Execution
+import LinearAlgebra
+
+extension DecoderModel {
+    /// A value and its gradients with respect to linear layers' weights [out, in], by tensor name.
+    public struct Gradients {
+        public let value: Double
+        public let weights: [String: Matrix]
+    }
+
+    /// The hidden states after the last block, [tokens, hidden] for each sequence.
+    public func finalHidden(
+        _ sequences: [[Int32]], replacing replacements: [String: Matrix] = [:], _ execution: ExecutionContext
+    ) throws -> [[Float]] {
+        var activations = try embed(sequences)
+        for index in 0..<configuration.blockCount {
+            try execution.cancellation.check()
+            try forward(&activations, through: try block(index, replacing: replacements), execution)
+        }
+        return activations.hidden
+    }
+
+    /// The mean over all positions of the Kullback–Leibler divergence, in nats a token, of this model's predictions with some weights
+    /// replaced from those that `reference` gives: KL(softmax(logits of reference) ‖ softmax(logits)).
+    ///
+    /// Block inputs of all the sequences are in memory at a time: blocks × tokens × hidden floats.
+    ///
+    /// - Parameters:
+    ///   - reference: the final hidden states of each sequence under the weights to agree with.
+    ///   - withGradients: also give the gradient of every replaced weight.
+    public func divergence(
+        _ sequences: [[Int32]], from reference: [[Float]], replacing replacements: [String: Matrix], withGradients: Bool,
+        _ execution: ExecutionContext
+    ) throws -> Gradients {
+        var activations = try embed(sequences)
+        var inputs: [Activations] = []
+        var weights: [BlockWeights] = []
+        for index in 0..<configuration.blockCount {
+            try execution.cancellation.check()
+            let block = try self.block(index, replacing: replacements)
+            if withGradients {
+                inputs.append(activations)
+                weights.append(block)
+            }
+            try forward(&activations, through: block, execution)
+        }
+        let head = try self.head()
+        let tokens = sequences.reduce(0) { $0 + $1.count }
+        let final = activations.hidden
+        var back = try execution.parallelMap(sequences.count) { index in
+            divergence(final[index], from: reference[index], tokens: sequences[index].count, scale: 1 / Float(tokens), head)
+        }
+        let value = back.reduce(0) { $0 + $1.value } / Double(max(tokens, 1))
+        guard withGradients else { return Gradients(value: value, weights: [:]) }
+        var gradients = back.map(\.gradient)
+        back = []
+        var found: [String: Matrix] = [:]
+        let first = (0..<configuration.blockCount).first { block in
+            replacements.keys.contains { $0.hasPrefix("model.layers.\(block).") }
+        }
+        guard let first else { return Gradients(value: value, weights: [:]) }
+        for index in (first..<configuration.blockCount).reversed() {
+            try execution.cancellation.check()
+            let some = try backward(&gradients, through: weights[index], index, inputs[index], replacements, execution)
+            found.merge(some) { _, new in new }
+        }
+        return Gradients(value: value, weights: found)
+    }
+
+    /// Σ over positions of the divergence, and its gradient times `scale` with respect to the hidden states [tokens, hidden].
+    private func divergence(
+        _ hidden: [Float], from reference: [Float], tokens: Int, scale: Float, _ head: LinearOperator
+    ) -> (value: Double, gradient: [Float]) {
+        let (width, vocabulary, epsilon) = (configuration.hiddenSize, configuration.vocabularySize, Float(configuration.normEpsilon))
+        var gradient = [Float](repeating: 0, count: hidden.count)
+        var sum = 0.0
+        let chunk = max(1, min(256, (1 << 22) / vocabulary))
+        var normalised = [Float](repeating: 0, count: chunk * width)
+        for start in stride(from: 0, to: tokens, by: chunk) {
+            let range = start * width..<min(start + chunk, tokens) * width
+            let count = range.count / width
+            let part = Array(hidden[range])
+            let expected = logits(Array(reference[range]), tokens: count, head: head)
+            var found = logits(part, tokens: count, head: head)
+            found.withUnsafeMutableBufferPointer { found in
+                expected.withUnsafeBufferPointer { expected in
+                    for row in 0..<count {
+                        sum += caplet_divergence_row(
+                            expected.baseAddress! + row * vocabulary, found.baseAddress! + row * vocabulary, scale, vocabulary)
+                    }
+                }
+                head.applyTransposed(to: found.baseAddress!, tokens: count, into: &normalised)
+            }
+            gradient.withUnsafeMutableBufferPointer { gradient in
+                caplet_rms_norm_backward(
+                    part, finalNorm, epsilon, normalised, gradient.baseAddress! + range.lowerBound, count, width)
+            }
+        }
+        return (sum, gradient)
+    }
+
+    /// Takes the gradients with respect to a block's output back to its input, for each sequence, and gives those of its replaced
+    /// weights, summed over the sequences in order.
+    func backward(
+        _ gradients: inout [[Float]], through weights: BlockWeights, _ index: Int, _ inputs: Activations,
+        _ replacements: [String: Matrix], _ execution: ExecutionContext
+    ) throws -> [String: Matrix] {
+        let c = configuration
+        let rotary = RotaryEmbedding(headSize: c.headSize, theta: c.ropeTheta, positions: inputs.tokenCounts.max() ?? 0)
+        var states: [GradientState] = []
+        try gradients.withUnsafeMutableBufferPointer { buffer in
+            let slots = buffer
+            states = try execution.parallelMap(slots.count) { sequence in
+                let state = GradientState(c, tokens: inputs.tokenCounts[sequence])
+                var hidden = inputs.hidden[sequence]
+                hidden.withUnsafeMutableBufferPointer { hidden in
+                    guard let base = hidden.baseAddress else { return }
+                    weights.forward(base, tokens: state.tokens, c, rotary, state.run, observer: nil)
+                }
+                slots[sequence].withUnsafeMutableBufferPointer { gradient in
+                    guard let base = gradient.baseAddress else { return }
+                    weights.backward(inputs.hidden[sequence], gradient: base, c, rotary, state)
+                }
+                return state
+            }
+        }
+        let names = BlockLayer.allCases.map { ($0, "model.layers.\(index).\($0.tensorName)") }.filter { replacements[$0.1] != nil }
+        return try weightGradients(names, weights, states, execution)
+    }
+
+    /// Gᵀ X of each layer, summed over the sequences; rows are shared out so that all threads have work.
+    private func weightGradients(
+        _ layers: [(layer: BlockLayer, name: String)], _ weights: BlockWeights, _ states: [GradientState], _ execution: ExecutionContext
+    ) throws -> [String: Matrix] {
+        let tile = 128
+        let work = layers.flatMap { entry -> [(layer: BlockLayer, name: String, rows: Range<Int>)] in
+            let out = weights[keyPath: entry.layer.weight].outputSize
+            return stride(from: 0, to: out, by: tile).map { (entry.layer, entry.name, $0..<min($0 + tile, out)) }
+        }
+        let tiles = try execution.parallelMap(work.count) { slot -> [Float] in
+            let (layer, _, rows) = work[slot]
+            let (out, input) = (weights[keyPath: layer.weight].outputSize, weights[keyPath: layer.weight].inputSize)
+            var sum = [Float](repeating: 0, count: rows.count * input)
+            for state in states where state.tokens > 0 {
+                multiply(
+                    m: rows.count, n: input, k: state.tokens, state.outputGradient(of: layer) + rows.lowerBound, .transposed, lda: out,
+                    state.input(of: layer), .plain, ldb: input, beta: 1, into: &sum, ldc: input)
+            }
+            return sum
+        }
+        var elements: [String: [Float]] = [:]
+        for (slot, part) in tiles.enumerated() { elements[work[slot].name, default: []] += part }
+        return elements.reduce(into: [:]) { found, entry in
+            guard let layer = layers.first(where: { $0.name == entry.key })?.layer else { return }
+            let input = weights[keyPath: layer.weight].inputSize
+            found[entry.key] = Matrix(rows: entry.value.count / max(input, 1), columns: input, elements: entry.value)
+        }
+    }
+}

@@ -1,0 +1,128 @@
+import Execution
+import LinearAlgebra
+import MagnitudePruning
+import ModelGraph
+import PassKit
+import PostTrainingQuantization
+import RPCA
+import Refit
+import TestSupport
+import XCTest
+
+final class RefitTests: XCTestCase {
+    private let passes: [any Pass.Type] = [MagnitudePass.self, RPCAPass.self, QuantizePass.self, RefitPass.self]
+
+    private func apply(_ pipeline: String, seed: UInt64 = 0) throws -> (graph: TensorGraph, reports: [PassReport]) {
+        try PassConformance(passes, pipeline: pipeline, needsCalibration: true).apply(to: SampleModel.graph(), seed: seed)
+    }
+
+    private func loss(_ graph: TensorGraph) throws -> Double {
+        let calibration = try QuadraticCalibration(SampleModel.graph(), sequences: 8)
+        let weights = try graph.tensors.filter { $0.role == .linear }.map { ($0.name, try $0.payload.densifiedMatrix()) }
+        let losses = try calibration.losses(sequences: Array(0..<8), replacing: Dictionary(uniqueKeysWithValues: weights))
+        return losses.reduce(0, +) / 8 - 1
+    }
+
+    func testConformance() throws {
+        for pipeline in [
+            "magnitude,refit{passes=2}", "rpca{iterations=10},refit{objective=block passes=1 batch=3}", "magnitude,refit{objective=weights}",
+        ] {
+            try PassConformance(passes, pipeline: pipeline, needsCalibration: true).run()
+        }
+    }
+
+    /// The least loss that values on these positions can reach: of each row the normal equations on its support, solved by elimination.
+    private func leastLoss(_ pruned: TensorGraph) throws -> Double {
+        let original = try SampleModel.graph()
+        let calibration = try QuadraticCalibration(original, sequences: 8)
+        var weights: [String: Matrix] = [:]
+        try calibration.forEachSecondMoment { group, h in
+            for name in group.members {
+                let w = try XCTUnwrap(original[name]).payload.densifiedMatrix()
+                var best = try XCTUnwrap(pruned[name]).payload.densifiedMatrix()
+                for row in 0..<w.rows {
+                    let support = (0..<w.columns).filter { best[row, $0] != 0 }
+                    var system = support.map { i -> [Double] in
+                        support.map { Double(h[i, $0]) } + [(0..<w.columns).reduce(0.0) { $0 + Double(h[i, $1]) * Double(w[row, $1]) }]
+                    }
+                    for k in support.indices {
+                        for i in support.indices where i != k {
+                            let factor = system[i][k] / system[k][k]
+                            for j in system[i].indices { system[i][j] -= factor * system[k][j] }
+                        }
+                    }
+                    for (k, column) in support.enumerated() { best[row, column] = Float(system[k][support.count] / system[k][k]) }
+                }
+                weights[name] = best
+            }
+        }
+        let losses = try calibration.losses(sequences: Array(0..<8), replacing: weights)
+        return losses.reduce(0, +) / 8 - 1
+    }
+
+    /// Values alone move, and get to the least loss that the positions allow.
+    func testTheLossFallsAndNothingIsAdded() throws {
+        let pruned = try apply("magnitude{keep=0.4}").graph
+        let least = try leastLoss(pruned)
+        XCTAssertLessThan(least, try 0.98 * loss(pruned), "or there is nothing to gain")
+        for objective in ["loss", "block"] {
+            let (graph, reports) = try apply("magnitude{keep=0.4},refit{objective=\(objective) passes=40 rate=0.05}")
+            XCTAssertEqual(try loss(graph) / least, 1, accuracy: 0.005, objective)
+            XCTAssertEqual(reports[1].parametersAfter, reports[1].parametersBefore)
+            for (a, b) in zip(graph.tensors, pruned.tensors) where a.role == .linear {
+                let (new, old) = (try a.payload.densifiedFloats(), try b.payload.densifiedFloats())
+                XCTAssertTrue(zip(new, old).allSatisfy { $1 != 0 || $0 == 0 }, "\(a.name): an entry that was pruned came back")
+            }
+        }
+    }
+
+    /// Low-rank factors move too.
+    func testFactorsMove() throws {
+        let before = try apply("rpca{iterations=30}").graph
+        let (after, _) = try apply("rpca{iterations=30},quantize{target=s bits=3},refit{passes=20}")
+        let quantised = try apply("rpca{iterations=30},quantize{target=s bits=3}").graph
+        XCTAssertLessThan(try loss(after), try loss(quantised))
+        for (a, b) in zip(after.tensors, quantised.tensors) {
+            XCTAssertEqual(a.payload.rank, b.payload.rank)
+            XCTAssertEqual(a.payload.byteCount, b.payload.byteCount, "\(a.name): codes stay codes")
+        }
+        XCTAssertEqual(before.tensors.count, after.tensors.count)
+    }
+
+    /// A rate that destroys the model on what was held back leaves the model as it was.
+    func testWhatDoesNotHelpIsNotKept() throws {
+        let (graph, reports) = try PassConformance(passes, pipeline: "magnitude,refit{rate=1 passes=2}", needsCalibration: true)
+            .apply(to: SampleModel.graph())
+        let pruned = try apply("magnitude").graph
+        XCTAssertEqual(reports[1].measurement("divergence.heldBack.before"), reports[1].measurement("divergence.heldBack.after"))
+        for (a, b) in zip(graph.tensors, pruned.tensors) { XCTAssertEqual(try a.payload.densifiedFloats(), try b.payload.densifiedFloats()) }
+    }
+
+    /// objective=weights: of magnitude's values nothing changes; of a composite the weight is met better than before.
+    func testWeightsAlone() throws {
+        let magnitude = try apply("magnitude,refit{objective=weights}").reports[1]
+        XCTAssertEqual(magnitude.relativeError, 0)
+        func error(_ pipeline: String) throws -> Double {
+            let original = try SampleModel.graph()
+            return try apply(pipeline).graph.tensors.filter { $0.role == .linear }.reduce(0) { sum, tensor in
+                sum + (try tensor.payload.densifiedMatrix() - XCTUnwrap(original[tensor.name]).payload.densifiedMatrix()).squaredFrobeniusNorm
+            }
+        }
+        XCTAssertLessThan(try error("rpca{iterations=3},refit{objective=weights}"), try 0.5 * error("rpca{iterations=3}"))
+    }
+
+    func testNothingPrunedIsSaid() throws {
+        let report = try XCTUnwrap(apply("refit").reports.first)
+        XCTAssertTrue(report.tensors.isEmpty)
+        XCTAssertTrue(report.notes.joined().contains("nothing here was pruned"))
+        XCTAssertTrue(report.leftAlone.contains { $0.reason.contains("no sparse or low-rank") })
+    }
+
+    /// Without calibration text only objective=weights runs.
+    func testCalibrationIsAskedFor() throws {
+        let manager = try PassManager(try Pipeline(parsing: "magnitude,refit"), catalog: PassCatalog(passes))
+        XCTAssertThrowsError(try manager.checkCalibration(isGiven: false)) { XCTAssertTrue("\($0)".contains("--calibration"), "\($0)") }
+        XCTAssertNoThrow(
+            try PassManager(try Pipeline(parsing: "magnitude,refit{objective=weights}"), catalog: PassCatalog(passes)).checkCalibration(isGiven: false))
+    }
+}
