@@ -5,6 +5,7 @@ import LinearAlgebra
 /// worth the output error that keeping it saves, R²ᵢⱼ · Hⱼⱼ, for one parameter.
 struct LayerCandidate {
     let name: String
+    let block: Int?
     /// The layer's weight W [m, n].
     let weight: Matrix
     /// The rank-one terms that are kept.
@@ -24,8 +25,9 @@ struct LayerCandidate {
     var parameterCount: Int { weight.elements.count }
     var lowRankCost: Int { lowRank.rank * (weight.rows + weight.columns) }
 
-    init(name: String, weight: Matrix, inputPower: [Float], lowRank: SingularTriplets) {
+    init(name: String, block: Int?, weight: Matrix, inputPower: [Float], lowRank: SingularTriplets) {
         self.name = name
+        self.block = block
         self.weight = weight
         self.lowRank = lowRank
         if lowRank.rank > 0 {

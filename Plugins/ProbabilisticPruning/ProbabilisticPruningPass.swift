@@ -10,8 +10,13 @@ public struct ProbabilisticPruningPass: Pass {
     public static let options = [
         PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected matrices' parameters to keep"),
         PassOption(
-            "mode", .choice(["learned", "scores", "published"]), default: "learned",
-            "learned: layer weights by policy gradient over priced units; scores: the priced units alone; published: one Bernoulli variable a unit"),
+            "mode", .choice(["learned", "scores", "uniform", "published"]), default: "learned",
+            "learned: layer weights by policy gradient, from measured sensitivities; scores: those alone; uniform: every layer the same share; "
+                + "published: one Bernoulli variable a unit"),
+        PassOption(
+            "objective", .choice(["loss", "block", "weights"]), default: "loss",
+            "what layers are weighed by: the model's loss; the outputs of their blocks, for models too large to run whole again and again; "
+                + "or nothing but the weights, without text"),
         PassOption(
             "refit", .choice(["auto", "none", "values", "solve"]), default: "auto",
             "none: values of the pools; values: S = W − L on the support; solve: support and values against the layer's inputs; auto: none for published, else solve"),
@@ -30,6 +35,7 @@ public struct ProbabilisticPruningPass: Pass {
 
     let keep: Double
     let mode: String
+    let objective: String
     let refit: String
     let isSequential: Bool
     let batch: Int
@@ -44,6 +50,7 @@ public struct ProbabilisticPruningPass: Pass {
     public init(_ options: PassOptions) throws {
         keep = options.number("keep")
         mode = options.word("mode")
+        objective = options.word("objective")
         let chosen = options.word("refit")
         refit = chosen == "auto" ? (options.word("mode") == "published" ? "none" : "solve") : chosen
         isSequential = options.flag("sequential")
@@ -56,15 +63,19 @@ public struct ProbabilisticPruningPass: Pass {
         dtype = DType(name: options.word("dtype"))
         selection = TensorSelection(options)
         guard keep > 0 else { throw PassError(.usage, pass: Self.name, "keep=0 leaves nothing of the model") }
+        guard mode != "published" || objective == "loss" else {
+            throw PassError(.usage, pass: Self.name, "mode=published knows objective=loss only")
+        }
     }
 
-    public var needsCalibration: Bool { true }
+    public var needsCalibration: Bool { objective != "weights" }
 
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: Self.name)
         let (selected, leftAlone) = try selection.split(graph, pass: Self.name)
         report.leftAlone = leftAlone
-        let calibration = try context.requireCalibration(for: Self.name)
+        let calibration: any CalibrationProvider = objective == "weights"
+            ? WeightsAlone(selected) : try context.requireCalibration(for: Self.name)
         let weights = try selected.map { tensor -> Matrix in
             guard let original = context.original[tensor.name] else {
                 throw PassError(.unsupported, pass: Self.name, "'\(tensor.name)' is not in the original model")
@@ -82,10 +93,11 @@ public struct ProbabilisticPruningPass: Pass {
             let reference = Tensor(
                 name: selected[index].name, shape: selected[index].shape, dtype: selected[index].dtype,
                 payload: context.original[selected[index].name]?.payload ?? selected[index].payload)
-            let entry = try TensorReport(comparing: reference, with: stored, [
-                Measurement(name: "rank", value: Double(stored.rank)),
-                Measurement(name: "density", value: stored.density ?? 0),
-            ])
+            var figures = [
+                Measurement(name: "rank", value: Double(stored.rank)), Measurement(name: "density", value: stored.density ?? 0),
+            ]
+            if let rise = results[index].sensitivity { figures.append(Measurement(name: "sensitivity", value: rise)) }
+            let entry = try TensorReport(comparing: reference, with: stored, figures)
             return (stored, entry)
         }
         for (payload, entry) in entries {
@@ -104,15 +116,17 @@ public struct ProbabilisticPruningPass: Pass {
         guard kept <= budget else {
             throw PassError(.unsupported, pass: Self.name, "kept \(kept) parameters, the budget is \(budget)")
         }
-        let stored = try Dictionary(uniqueKeysWithValues: report.tensors.map { entry in
-            (entry.name, try graph[entry.name]?.payload.densifiedMatrix() ?? Matrix(zeros: 0, 0))
-        })
-        let losses = try calibration.losses(sequences: Array(0..<calibration.sequenceCount), replacing: stored)
-        report.measure("loss.final", losses.reduce(0, +) / Double(losses.count))
+        if objective != "weights" {
+            let stored = try Dictionary(uniqueKeysWithValues: report.tensors.map { entry in
+                (entry.name, try graph[entry.name]?.payload.densifiedMatrix() ?? Matrix(zeros: 0, 0))
+            })
+            let losses = try calibration.losses(sequences: Array(0..<calibration.sequenceCount), replacing: stored)
+            report.measure("loss.final", losses.reduce(0, +) / Double(losses.count))
+        }
         report.measure("budget", Double(budget))
         report.measure("parameters.kept", Double(kept))
         report.measure("parameters.of", Double(total))
-        report.notes.append(summary(report))
+        if objective != "weights" { report.notes.append(summary(report)) }
     }
 
     /// The calibration losses in one line, so that a learned allocation that does not pay is seen.

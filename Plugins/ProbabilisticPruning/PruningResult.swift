@@ -7,6 +7,8 @@ struct PruningResult {
     /// U [m, r] and V [r, n]; nil at rank 0.
     let lowRank: (u: Matrix, v: Matrix)?
     let sparse: Matrix
+    /// What pruning this layer alone cost, where it was measured.
+    var sensitivity: Double?
 
     var matrix: Matrix {
         guard let lowRank else { return sparse }

@@ -3,8 +3,8 @@ import ModelGraph
 import PassKit
 
 extension PruningRun {
-    /// Units priced by the output error they save for a parameter, layers weighed by what an output error costs in loss: measured
-    /// (mode=scores), then learned by policy gradient (mode=learned).
+    /// Units priced by the output error they save for a parameter, layers weighed by what an output error costs: not at all
+    /// (mode=uniform), as measured (mode=scores), or from there learned by policy gradient (mode=learned).
     func priced(_ report: inout PassReport) throws -> [PruningResult] {
         let layers = try candidates()
         let allocation = SharedAllocation(layers: layers, budget: budget)
@@ -13,15 +13,17 @@ extension PruningRun {
         }
         let (learning, heldBack) = split()
         let sensitivity = Sensitivity(allocation: allocation, density: pass.keep)
-        let measured = try sensitivity.logWeights(
-            calibration, sequences: Array(learning.prefix(2 * pass.batch)), context.execution)
+        let uniform = sensitivity.uniformLogWeights
+        let rises = try self.rises(sensitivity, sequences: Array(learning.prefix(2 * pass.batch)))
+        let measured = rises.map(sensitivity.logWeights) ?? uniform
+        guard pass.objective == "loss" else { return try solve(layers, allocation.counts(logWeights: measured), rises) }
         func lossOf(_ logWeights: [Double], _ sequences: [Int]) throws -> Double {
             try loss(try allocation.weights(allocation.counts(logWeights: logWeights), context.execution), sequences)
         }
         report.measure("loss.dense", try loss([:]))
         report.measure("loss.magnitude", try magnitudeLoss())
-        report.measure("loss.uniform", try lossOf(sensitivity.uniformLogWeights, allSequences))
-        report.measure("loss.scores", try lossOf(measured, allSequences))
+        report.measure("loss.uniform", try lossOf(uniform, allSequences))
+        if rises != nil { report.measure("loss.scores", try lossOf(measured, allSequences)) }
         var chosen = measured
         if pass.mode == "learned", pass.steps > 0 {
             let policy = LayerPolicy(
@@ -40,7 +42,17 @@ extension PruningRun {
                 report.notes.append("what was learned is worse than the scores alone on the held-back sequences and was not used")
             }
         }
-        return try solve(layers, allocation.counts(logWeights: chosen))
+        return try solve(layers, allocation.counts(logWeights: chosen), rises)
+    }
+
+    /// What pruning each layer alone costs, in loss or in the error of its block's outputs; nil where nothing is measured.
+    private func rises(_ sensitivity: Sensitivity, sequences: [Int]) throws -> [Double]? {
+        if pass.mode == "uniform" || pass.objective == "weights" { return nil }
+        if pass.objective == "loss" { return try sensitivity.lossRises(calibration, sequences: sequences, context.execution) }
+        guard let gradients = calibration.gradients else {
+            throw PassError(.unsupported, pass: ProbabilisticPruningPass.name, "the blocks of this model cannot be run by themselves; use objective=loss")
+        }
+        return try sensitivity.blockErrorRises(gradients, sequences: sequences, context.execution)
     }
 
     /// A quarter of the sequences, evenly spaced, is held back from learning when there are enough.
@@ -64,7 +76,8 @@ extension PruningRun {
                     weights[index], candidates: try rightSingularVectors(of: tensors[index]), secondMoment: h,
                     context.execution.cancellation)
                 slots[index] = LayerCandidate(
-                    name: tensors[index].name, weight: weights[index], inputPower: (0..<h.rows).map { h[$0, $0] }, lowRank: lowRank)
+                    name: tensors[index].name, block: context.original.structure.block(of: tensors[index].name), weight: weights[index],
+                    inputPower: (0..<h.rows).map { h[$0, $0] }, lowRank: lowRank)
                 context.execution.progress.advance(by: 1, remark: tensors[index].name)
             }
         }
@@ -80,7 +93,7 @@ extension PruningRun {
     }
 
     /// The values of the chosen ranks and counts.
-    private func solve(_ layers: [LayerCandidate], _ counts: [Int]) throws -> [PruningResult] {
+    private func solve(_ layers: [LayerCandidate], _ counts: [Int], _ rises: [Double]?) throws -> [PruningResult] {
         var results = try context.execution.parallelMap(layers.count) { index -> PruningResult in
             let layer = layers[index]
             let threshold = layer.threshold(keeping: counts[index])
@@ -92,9 +105,10 @@ extension PruningRun {
             }
             let factors = try layer.lowRank.rank == 0 ? nil : LowRankTensor(layer.lowRank, dtype: .f32)
             let lowRank = try factors.map { (u: try $0.u.densifiedMatrix(), v: try $0.v.densifiedMatrix()) }
-            return PruningResult(name: layer.name, lowRank: lowRank, sparse: sparse)
+            return PruningResult(name: layer.name, lowRank: lowRank, sparse: sparse, sensitivity: rises?[index])
         }
-        guard pass.refit == "solve" else { return results }
+        // Against the weights alone the largest entries with the values they have are the solution.
+        guard pass.refit == "solve", pass.objective != "weights" else { return results }
         context.execution.progress.begin("refit", total: layers.count, unit: "layers")
         defer { context.execution.progress.end() }
         let positions = Dictionary(uniqueKeysWithValues: layers.enumerated().map { ($1.name, $0) })
@@ -106,7 +120,8 @@ extension PruningRun {
                 let solution = try LayerSolver(secondMoment: h).solve(
                     weights[index], lowRank: layers[index].lowRank, entries: counts[index], context.execution.cancellation)
                 context.execution.progress.advance(by: 1, remark: layers[index].name)
-                return PruningResult(name: layers[index].name, lowRank: solution.lowRank, sparse: solution.sparse)
+                return PruningResult(
+                    name: layers[index].name, lowRank: solution.lowRank, sparse: solution.sparse, sensitivity: rises?[index])
             }
             for (entry, result) in zip(work, solved) { results[entry.index] = result }
             return pass.isSequential ? Dictionary(uniqueKeysWithValues: solved.map { ($0.name, $0.matrix) }) : [:]

@@ -21,7 +21,7 @@ struct RankChoice {
         let power = (0..<h.rows).map { h[$0, $0] }
         let ordered = order(candidates, weight, h)
         func error(_ triplets: SingularTriplets) -> Double {
-            LayerCandidate(name: "", weight: weight, inputPower: power, lowRank: triplets)
+            LayerCandidate(name: "", block: nil, weight: weight, inputPower: power, lowRank: triplets)
                 .outputError(keeping: budget - triplets.rank * cost)
         }
         var best = none

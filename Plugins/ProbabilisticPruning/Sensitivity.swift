@@ -27,9 +27,10 @@ struct Sensitivity {
         }
     }
 
-    /// The log weights to start from. Half a forward pass of the sequences for each layer, on the average, and one for the dense model.
-    func logWeights(_ calibration: any CalibrationProvider, sequences: [Int], _ execution: ExecutionContext) throws -> [Double] {
-        let rises = try self.rises(calibration, sequences: sequences, execution)
+    /// The log weights to start from.
+    ///
+    /// - Parameter rises: of each layer, from `lossRises` or `blockErrorRises`.
+    func logWeights(rises: [Double]) -> [Double] {
         let floor = max(rises.sorted()[rises.count / 2] * Sensitivity.floorShare, 1e-6)
         return zip(zip(allocation.layers, rises), uniformLogWeights).map { pair, uniform in
             let (layer, rise) = pair
@@ -40,8 +41,26 @@ struct Sensitivity {
         }
     }
 
-    /// How much the loss rises when one layer alone is pruned, for each layer.
-    private func rises(_ calibration: any CalibrationProvider, sequences: [Int], _ execution: ExecutionContext) throws -> [Double] {
+    /// How much a block's output error, as a share, rises when one layer of it alone is pruned, for each layer. A forward pass of its
+    /// block for each layer.
+    func blockErrorRises(_ gradients: any GradientProvider, sequences: [Int], _ execution: ExecutionContext) throws -> [Double] {
+        execution.progress.begin("sensitivity", total: allocation.layers.count, unit: "layers")
+        defer { execution.progress.end() }
+        var rises = [Double](repeating: 0, count: allocation.layers.count)
+        try gradients.forEachBlockError { block, objective in
+            for (index, layer) in allocation.layers.enumerated() where layer.block == block {
+                try execution.cancellation.check()
+                execution.progress.advance(by: 1, remark: layer.name)
+                rises[index] = try objective.value(sequences: sequences, replacing: [layer.name: prunedHard(layer)], withGradients: false).value
+            }
+            return [:]
+        }
+        return rises
+    }
+
+    /// How much the loss rises when one layer alone is pruned, for each layer. Half a forward pass of the sequences for each layer, on
+    /// the average, and one for the dense model.
+    func lossRises(_ calibration: any CalibrationProvider, sequences: [Int], _ execution: ExecutionContext) throws -> [Double] {
         execution.progress.begin("sensitivity", total: allocation.layers.count, unit: "layers")
         defer { execution.progress.end() }
         func mean(_ losses: [Double]) -> Double { losses.reduce(0, +) / Double(losses.count) }
@@ -50,9 +69,13 @@ struct Sensitivity {
         let losses = try calibration.losses(sequences: sequences, replacingEach: layers.map(\.name)) { index in
             try execution.cancellation.check()
             execution.progress.advance(by: 1, remark: layers[index].name)
-            return layers[index].matrix(threshold: layers[index].threshold(keeping: kept(layers[index], density * Sensitivity.measuredShare)))
+            return prunedHard(layers[index])
         }
         return losses.map { mean($0) - dense }
+    }
+
+    private func prunedHard(_ layer: LayerCandidate) -> Matrix {
+        layer.matrix(threshold: layer.threshold(keeping: kept(layer, density * Sensitivity.measuredShare)))
     }
 
     private func kept(_ layer: LayerCandidate, _ density: Double) -> Int {

@@ -7,6 +7,9 @@ public struct GraphStructure: Sendable {
 
     public init() {}
 
+    /// Blocks with linear layers.
+    public var blockCount: Int { (inputGroups.map(\.block).max() ?? -1) + 1 }
+
     /// The block of a linear layer, counted from 0; nil outside blocks.
     public func block(of name: String) -> Int? {
         inputGroups.first { $0.members.contains(name) }?.block

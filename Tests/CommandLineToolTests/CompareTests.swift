@@ -7,20 +7,43 @@ final class CompareTests: XCTestCase {
     private static let grid = "caplet compare tiny -o grid --budgets 0.8,0.5 --calibration text.txt --text text.txt --context 32 --calibration-sequences 4 --no-progress"
 
     private struct Document: Decodable {
-        struct Cell: Decodable {
-            let method: String
-            let budget: Double
-            let linearParameters: Int
+        struct Loss: Decodable {
             let meanLoss: Double
             let standardError: Double
             let excess: Double
             let excessStandardError: Double
-            let payloadBytes: Int
-            let fileBytes: Int
         }
 
+        struct Layer: Decodable {
+            let name: String
+            let sensitivity: Double?
+        }
+
+        struct Cell: Decodable {
+            let method: String
+            let budget: Double
+            let linearParameters: Int
+            let losses: [Loss]
+            let payloadBytes: Int
+            let fileBytes: Int
+            let layers: [Layer]
+        }
+
+        struct Text: Decodable {
+            let name: String
+            let scoredTokens: Int
+            let sequences: Int
+        }
+
+        struct Spectrum: Decodable {
+            let name: String
+            let singularValues: [Double]
+        }
+
+        let texts: [Text]
         let dense: Cell
         let cells: [Cell]
+        let spectra: [Spectrum]
     }
 
     private func document(_ folder: CheckpointFolder) throws -> Document {
@@ -55,15 +78,36 @@ final class CompareTests: XCTestCase {
         let compress = "caplet compress tiny -o wanda.caplet --pipeline 'wanda{keep=0.5}' --calibration text.txt --context 32 --calibration-sequences 4 --no-progress"
         XCTAssertEqual(try CapletProcess.shell(compress, in: folder.path).status, 0)
         let (dense, pruned, cell) = (try evaluation("tiny"), try evaluation("wanda.caplet"), found.cells[3])
-        XCTAssertEqual(found.dense.meanLoss, dense.mean_nll)
-        XCTAssertEqual(cell.meanLoss, pruned.mean_nll)
-        XCTAssertEqual(cell.standardError, pruned.mean_nll_standard_error)
-        XCTAssertEqual(cell.excess, pruned.mean_nll - dense.mean_nll, accuracy: 1e-9)
-        XCTAssertGreaterThan(cell.excessStandardError, 0)
+        let loss = try XCTUnwrap(cell.losses.first)
+        XCTAssertEqual(found.dense.losses.map(\.meanLoss), [dense.mean_nll])
+        XCTAssertEqual(loss.meanLoss, pruned.mean_nll)
+        XCTAssertEqual(loss.standardError, pruned.mean_nll_standard_error)
+        XCTAssertEqual(loss.excess, pruned.mean_nll - dense.mean_nll, accuracy: 1e-9)
+        XCTAssertGreaterThan(loss.excessStandardError, 0)
+        // Both blocks, all seven layers of each, as many values as the smaller side.
+        XCTAssertEqual(found.spectra.count, 14)
+        XCTAssertEqual(found.spectra.first { $0.name.hasSuffix("k_proj.weight") }?.singularValues.count, 32)
         XCTAssertEqual(cell.linearParameters, 61440 / 2)
         // Another provenance: the same model to within some text.
         XCTAssertEqual(Double(cell.fileBytes), Double(try folder.bytes("wanda.caplet").count), accuracy: 400)
         XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path("grid")).sorted(), ["cells", "compare.html", "compare.json"])
+    }
+
+    /// Each text has losses, a table and charts of its own; windows limits each.
+    func testSeveralTexts() throws {
+        let folder = try CheckpointFolder()
+        defer { withExtendedLifetime(folder) {} }
+        try CapletProcess.shell("tail -c 3000 text.txt > other.txt", in: folder.path)
+        let result = try CapletProcess.shell("\(CompareTests.grid) --text other.txt --windows 3 --methods magnitude", in: folder.path)
+        XCTAssertEqual(result.status, 0, result.errors)
+        for title in ["text.txt: dense ", "other.txt: dense ", "93 tokens in 3 sequences"] { XCTAssertTrue(result.output.contains(title), result.output) }
+        let found = try document(folder)
+        XCTAssertEqual(found.texts.map(\.name), ["text.txt", "other.txt"])
+        XCTAssertEqual(found.texts.map(\.sequences), [3, 3])
+        XCTAssertEqual(found.cells.map(\.losses.count), [2, 2])
+        XCTAssertNotEqual(found.cells[0].losses[0].meanLoss, found.cells[0].losses[1].meanLoss)
+        let page = String(decoding: try folder.bytes("grid/compare.html"), as: UTF8.self)
+        XCTAssertTrue(page.contains("<h2>text.txt</h2>") && page.contains("<h2>other.txt</h2>"))
     }
 
     func testOnlyMissingCellsAreMade() throws {
@@ -102,8 +146,8 @@ final class CompareTests: XCTestCase {
         XCTAssertTrue(result.output.contains("caplet at 0.5: "), result.output)
         let page = String(decoding: try folder.bytes("grid/compare.html"), as: UTF8.self)
         for fragment in ["<script", "src=", "href=", "url("] { XCTAssertFalse(page.contains(fragment), fragment) }
-        // Loss against parameters and bytes; rank and density at both budgets.
-        XCTAssertEqual(page.components(separatedBy: "<svg ").count - 1, 6)
+        // Loss against parameters and bytes; rank, density and sensitivity at both budgets; spectra of two blocks.
+        XCTAssertEqual(page.components(separatedBy: "<svg ").count - 1, 2 + 6 + 2)
         let body = page.replacingOccurrences(of: "<!DOCTYPE html>", with: "")
         let figures = body.components(separatedBy: "<figure>").dropFirst().compactMap { $0.components(separatedBy: "</figure>").first }
         for figure in figures { XCTAssertTrue(XMLText.isWellFormed(figure), figure) }

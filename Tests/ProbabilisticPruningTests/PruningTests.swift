@@ -16,16 +16,16 @@ final class PruningTests: XCTestCase {
     }
 
     func testConformanceOfEveryMode() throws {
-        for mode in ["published", "scores", "learned"] {
+        for settings in ["mode=published", "mode=scores", "mode=uniform", "mode=learned", "objective=block", "objective=weights"] {
             try PassConformance(
-                passes, pipeline: "rpca,prune-probabilistic{mode=\(mode) steps=6 batch=2}", needsCalibration: true
+                passes, pipeline: "rpca,prune-probabilistic{\(settings) steps=6 batch=2}", needsCalibration: true
             ).run()
         }
     }
 
     /// Never above the budget, and within a thousandth of it.
     func testBudgetIsMetInEveryMode() throws {
-        for mode in ["published", "scores", "learned"] {
+        for mode in ["published", "scores", "learned", "uniform", "scores objective=block", "scores objective=weights"] {
             for keep in [0.1, 0.31, 0.5, 0.8] {
                 let report = try apply("rpca,prune-probabilistic{mode=\(mode) keep=\(keep) steps=4 batch=4}").report
                 let budget = try XCTUnwrap(report.measurement("budget"))
@@ -57,7 +57,7 @@ final class PruningTests: XCTestCase {
         let graph = try SampleModel.graph { _, rows, columns in SampleModel.heavyTailed(rows, columns, seed: 21) }
         let dear = "model.layers.1.mlp.up_proj.weight"
         let calibration = try QuadraticCalibration(graph, sequences: 8, importance: [dear: 100])
-        for mode in ["scores", "learned"] {
+        for mode in ["scores", "learned", "learned objective=block"] {
             var result = graph
             let pipeline = try Pipeline(parsing: "prune-probabilistic{mode=\(mode) steps=20 batch=4}")
             let context = PassContext(execution: .init(threads: 2), seed: 3, original: graph, calibration: calibration)

@@ -14,10 +14,23 @@ struct ComparisonInputs: Codable, Equatable {
     /// Digests of the files, and of the token sequences made of them, which know the tokenizer and the options; nil without calibration.
     let calibration: String?
     let calibrationTokens: String?
-    let text: String
-    let textTokens: String
+    /// What losses are measured on, in order.
+    let texts: [ScoredText]
     let context: Int
     let seed: UInt64
+}
+
+/// A text, or rows of token ids, that losses are measured on.
+struct ScoredText: Codable, Equatable {
+    /// The file's name without its folder.
+    let name: String
+    /// Digests of the file and of the token sequences made of it.
+    let file: String
+    let tokens: String
+}
+
+extension ComparisonInputs {
+    var textList: String { texts.map { "\($0.name) \($0.file)" }.joined(separator: ", ") }
 }
 
 /// What tells a cell from all others: equal identities give equal figures.
@@ -37,7 +50,7 @@ struct CellIdentity: Codable, Equatable {
         let pairs: [(String, String, String)] = [
             ("version", inputs.caplet, other.inputs.caplet), ("model", inputs.model, other.inputs.model),
             ("configuration", inputs.configuration, other.inputs.configuration),
-            ("calibration text", inputs.calibration ?? "none", other.inputs.calibration ?? "none"), ("text", inputs.text, other.inputs.text),
+            ("calibration text", inputs.calibration ?? "none", other.inputs.calibration ?? "none"), ("texts", inputs.textList, other.inputs.textList),
             ("context", "\(inputs.context)", "\(other.inputs.context)"), ("seed", "\(inputs.seed)", "\(other.inputs.seed)"),
             ("pipeline", pipeline, other.pipeline),
             ("calibration sequences", inputs.calibrationTokens ?? "none", other.inputs.calibrationTokens ?? "none"),

@@ -1,18 +1,15 @@
 import Calibration
 import FoundationEssentials
 import ModelGraph
+import PassKit
 
 /// What one method left of a model under one budget, and what that cost.
 struct ComparisonCell: Codable {
     let identity: CellIdentity
     let linearParameters: Int
     let parameters: Int
-    /// Nats a token.
-    let meanLoss: Double
-    let standardError: Double?
-    /// Rise of the mean loss over the dense model, with the standard error of the differences sequence by sequence.
-    let excess: Double
-    let excessStandardError: Double?
+    /// On each text.
+    let losses: [TextLoss]
     /// Tensors in memory, before entropy coding.
     let payloadBytes: Int
     /// The .caplet that the model makes.
@@ -20,11 +17,35 @@ struct ComparisonCell: Codable {
     /// Time of the passes and the evaluation; no part of what two runs have in common.
     let seconds: Double
     let layers: [LayerShape]
+    /// Singular values of some linear layers; of the dense model only.
+    let spectra: [Spectrum]?
+}
+
+/// The loss on one text, in nats a token.
+struct TextLoss: Codable {
+    let meanLoss: Double
+    let standardError: Double?
+    /// Rise of the mean loss over the dense model, with the standard error of the differences sequence by sequence.
+    let excess: Double
+    let excessStandardError: Double?
     /// Losses of the text's sequences, in order: what differences between cells are made of.
     let sequenceLosses: [SequenceLoss]
 
-    /// The excess over another cell on the same text, sequence by sequence.
-    func difference(from other: ComparisonCell) -> Perplexity {
+    /// - Parameter baseline: of the dense model on the same text; nil for the dense model itself.
+    init(_ losses: [SequenceLoss], over baseline: TextLoss?) {
+        let perplexity = Perplexity(sequenceLosses: losses.map { (sum: $0.sum, count: $0.tokens) })
+        let difference = baseline.map { SequenceLoss.difference(of: losses, from: $0.sequenceLosses) }
+        meanLoss = perplexity.meanLoss
+        standardError = perplexity.standardError
+        excess = difference?.meanLoss ?? 0
+        excessStandardError = baseline == nil ? 0 : difference?.standardError
+        sequenceLosses = losses
+    }
+
+    var tokens: Int { sequenceLosses.reduce(0) { $0 + $1.tokens } }
+
+    /// The excess over another loss on the same text, sequence by sequence.
+    func difference(from other: TextLoss) -> Perplexity {
         SequenceLoss.difference(of: sequenceLosses, from: other.sequenceLosses)
     }
 }
@@ -48,8 +69,11 @@ struct LayerShape: Codable {
     let rank: Int
     /// Share of the positions that the sparse part keeps; 1 for a dense layer, 0 without a sparse part.
     let density: Double
+    /// What the loss rose by when this layer alone was pruned hard, in nats a token; nil where no pass measured it.
+    let sensitivity: Double?
 
-    init(_ tensor: Tensor, block: Int?) {
+    init(_ tensor: Tensor, block: Int?, sensitivity: Double?) {
+        self.sensitivity = sensitivity
         name = tensor.name
         self.block = block
         parameters = tensor.payload.parameterCount
@@ -60,14 +84,16 @@ struct LayerShape: Codable {
         }
     }
 
-    static func all(of graph: TensorGraph) -> [LayerShape] {
-        graph.tensors.filter { $0.role == .linear }.map { LayerShape($0, block: graph.structure.block(of: $0.name)) }
+    /// Of all linear layers; sensitivities are those that the passes' reports hold.
+    static func all(of graph: TensorGraph, _ reports: [PassReport]) -> [LayerShape] {
+        var measured: [String: Double] = [:]
+        for entry in reports.flatMap(\.tensors) {
+            if let value = entry.measurement("sensitivity") { measured[entry.name] = value }
+        }
+        return graph.tensors.filter { $0.role == .linear }.map { tensor in
+            LayerShape(tensor, block: graph.structure.block(of: tensor.name), sensitivity: measured[tensor.name])
+        }
     }
 
-    /// The name without its block: "self_attn.q_proj".
-    var kind: String {
-        guard let block, let range = name.firstRange(of: ".\(block).") else { return name }
-        let rest = String(name[range.upperBound...])
-        return rest.hasSuffix(".weight") ? String(rest.dropLast(7)) : rest
-    }
+    var kind: String { LayerName.kind(of: name, block: block) }
 }

@@ -7,8 +7,8 @@ struct ComparisonCharts {
     /// Loss against parameters and against bytes, a line a method.
     var loss: [LineChart] {
         [
-            chart("Excess loss against parameters", "parameters kept in linear layers, millions") { Double($0.linearParameters) / 1e6 },
-            chart("Excess loss against bytes", "size as .caplet, MB") { Double($0.fileBytes) / 1e6 },
+            chart("Excess loss against parameters, \(comparison.textName)", "parameters kept in linear layers, millions") { Double($0.linearParameters) / 1e6 },
+            chart("Excess loss against bytes, \(comparison.textName)", "size as .caplet, MB") { Double($0.fileBytes) / 1e6 },
         ]
     }
 
@@ -18,8 +18,8 @@ struct ComparisonCharts {
                 name: method,
                 points: comparison.cells(of: method).map { cell in
                     LineChart.Point(
-                        x: x(cell), y: cell.excess, error: cell.excessStandardError,
-                        remark: "\(method) \(cell.identity.budget): \(CellText.excess(cell)) nats, \(NumberText.grouped(cell.linearParameters)) parameters, "
+                        x: x(cell), y: comparison.loss(cell).excess, error: comparison.loss(cell).excessStandardError,
+                        remark: "\(method) \(cell.identity.budget): \(CellText.excess(comparison.loss(cell))) nats, \(NumberText.grouped(cell.linearParameters)) parameters, "
                             + NumberText.bytes(cell.fileBytes))
                 },
                 stands: method == ComparisonMethod.own)
@@ -28,22 +28,48 @@ struct ComparisonCharts {
             title: title, xLabel: xLabel, yLabel: "excess loss, nats a token", series: series, yIncludesZero: true, yMayBeLogarithmic: true)
     }
 
-    /// Rank and density of Caplet's own cells, block by block, a line a kind of layer.
+    /// Rank, density and sensitivity of Caplet's own cells, block by block, a line a kind of layer; then the dense model's spectra.
     var layers: [LineChart] {
-        comparison.budgets.compactMap { comparison[ComparisonMethod.own, $0] }.flatMap { cell in
+        let own = comparison.budgets.compactMap { comparison[ComparisonMethod.own, $0] }.flatMap { cell in
             [
                 layerChart(cell, "Rank", "rank") { Double($0.rank) },
                 layerChart(cell, "Density", "entries kept, share of all") { $0.density },
-            ]
+                layerChart(cell, "Sensitivity", "rise of the loss when pruned alone, nats a token") { $0.sensitivity },
+            ].compactMap { $0 }
+        }
+        return own + spectra
+    }
+
+    /// Singular values over the largest, against their number over the count, a chart a block.
+    private var spectra: [LineChart] {
+        let all = comparison.dense.spectra ?? []
+        return Set(all.map(\.block)).sorted().map { block in
+            let series = all.filter { $0.block == block }.map { spectrum in
+                let (count, largest) = (spectrum.singularValues.count, Double(spectrum.singularValues.first ?? 0))
+                let shown = stride(from: 0, to: count, by: max(count / 64, 1))
+                return LineChart.Series(name: spectrum.kind, points: shown.compactMap { index in
+                    let value = Double(spectrum.singularValues[index])
+                    guard largest > 0, value > 0 else { return nil }
+                    let remark = "\(spectrum.name): singular value \(index + 1) of \(count) is \(NumberText.decimal(value, places: 4))"
+                    return LineChart.Point(x: Double(index) / Double(count), y: value / largest, remark: remark)
+                })
+            }
+            return LineChart(
+                title: "Singular values of block \(block), dense model", xLabel: "number, share of all", yLabel: "over the largest", series: series,
+                yMayBeLogarithmic: true, leastHeight: 300)
         }
     }
 
-    private func layerChart(_ cell: ComparisonCell, _ title: String, _ yLabel: String, y: (LayerShape) -> Double) -> LineChart {
+    /// Nil when no layer has the figure.
+    private func layerChart(_ cell: ComparisonCell, _ title: String, _ yLabel: String, y: (LayerShape) -> Double?) -> LineChart? {
+        guard cell.layers.contains(where: { y($0) != nil }) else { return nil }
         var kinds: [String] = []
         for layer in cell.layers where layer.block != nil && !kinds.contains(layer.kind) { kinds.append(layer.kind) }
         let series = kinds.map { kind in
             LineChart.Series(name: kind, points: cell.layers.filter { $0.kind == kind }.compactMap { layer in
-                layer.block.map { LineChart.Point(x: Double($0), y: y(layer), remark: "\(layer.name): rank \(layer.rank), density \(NumberText.decimal(layer.density, places: 4))") }
+                guard let block = layer.block, let value = y(layer) else { return nil }
+                let remark = "\(layer.name): rank \(layer.rank), density \(NumberText.decimal(layer.density, places: 4))"
+                return LineChart.Point(x: Double(block), y: value, remark: remark)
             })
         }
         return LineChart(

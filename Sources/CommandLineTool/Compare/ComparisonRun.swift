@@ -11,7 +11,8 @@ import TransformerModel
 /// Makes the cells of a comparison that are not there yet, one after the other.
 final class ComparisonRun {
     private let graph: TensorGraph
-    private let text: TokenSequences
+    /// In the order of `inputs.texts`.
+    private let texts: [TokenSequences]
     private let calibrationTokens: TokenSequences?
     private let inputs: ComparisonInputs
     private let store: CellStore
@@ -19,9 +20,11 @@ final class ComparisonRun {
     /// Made when the first cell needs it.
     private var calibration: CalibrationModel?
 
-    init(_ graph: TensorGraph, text: TokenSequences, calibration: TokenSequences?, _ inputs: ComparisonInputs, _ store: CellStore, _ session: Session) {
+    init(
+        _ graph: TensorGraph, texts: [TokenSequences], calibration: TokenSequences?, _ inputs: ComparisonInputs, _ store: CellStore, _ session: Session
+    ) {
         self.graph = graph
-        self.text = text
+        self.texts = texts
         calibrationTokens = calibration
         self.inputs = inputs
         self.store = store
@@ -49,7 +52,7 @@ final class ComparisonRun {
         let found = stored.filter { $0 != nil }.count
         if found > 0 { session.diagnostics.note("\(found) of \(entries.count) cells are there already") }
 
-        let dense = try storedDense ?? make(denseIdentity, graph, baseline: nil, execution(ComparisonMethod.dense), since: now)
+        let dense = try storedDense ?? make(denseIdentity, (graph, []), baseline: nil, execution(ComparisonMethod.dense), since: now)
         var cells: [ComparisonCell] = []
         var missing: [MethodComparison.Missing] = []
         for (index, entry) in entries.enumerated() {
@@ -63,7 +66,9 @@ final class ComparisonRun {
             do {
                 let cell = try make(identities[index], compressed(entry, execution), baseline: dense, execution, since: start)
                 cells.append(cell)
-                session.diagnostics.note("\(entry.method.name) \(entry.budget): \(CellText.excess(cell)) nats over dense, \(NumberText.decimal(cell.seconds, places: 1)) s")
+                session.diagnostics.note(
+                    "\(entry.method.name) \(entry.budget): \(cell.losses.map(CellText.excess).joined(separator: ", ")) nats over dense, "
+                        + "\(NumberText.decimal(cell.seconds, places: 1)) s")
             } catch let error as PassError {
                 session.diagnostics.warning("\(entry.method.name) \(entry.budget): \(error)")
                 missing.append(MethodComparison.Missing(method: entry.method.name, budget: entry.budget, reason: "\(error)"))
@@ -79,27 +84,30 @@ final class ComparisonRun {
         return ExecutionContext(threads: own.threads, cancellation: own.cancellation, progress: CellProgress(prefix, own.progress))
     }
 
-    private func compressed(_ entry: Entry, _ execution: ExecutionContext) throws -> TensorGraph {
+    private func compressed(_ entry: Entry, _ execution: ExecutionContext) throws -> (TensorGraph, [PassReport]) {
         if calibration == nil, let tokens = calibrationTokens { calibration = try CalibrationModel(graph, tokens: tokens, session.execution) }
         var result = graph
-        _ = try entry.manager.run(
+        let reports = try entry.manager.run(
             &result, PassContext(execution: execution, seed: inputs.seed, original: graph, calibration: calibration, note: session.diagnostics.detail))
-        return result
+        return (result, reports)
     }
 
     private func make(
-        _ identity: CellIdentity, _ graph: TensorGraph, baseline: ComparisonCell?, _ execution: ExecutionContext, since start: UInt64
+        _ identity: CellIdentity, _ made: (graph: TensorGraph, reports: [PassReport]), baseline: ComparisonCell?,
+        _ execution: ExecutionContext, since start: UInt64
     ) throws -> ComparisonCell {
-        let losses = try Perplexity.sequenceLosses(of: try DecoderModel(graph), over: text, execution)
-        let perplexity = Perplexity(sequenceLosses: losses)
-        let sequenceLosses = losses.map { SequenceLoss(sum: $0.sum, tokens: $0.count) }
-        let excess = baseline.map { SequenceLoss.difference(of: sequenceLosses, from: $0.sequenceLosses) }
+        let graph = made.graph
+        let model = try DecoderModel(graph)
+        let losses = try texts.indices.map { index in
+            let losses = try Perplexity.sequenceLosses(of: model, over: texts[index], execution)
+            return TextLoss(losses.map { SequenceLoss(sum: $0.sum, tokens: $0.count) }, over: baseline?.losses[index])
+        }
         let fileBytes = try fileBytes(graph, identity, execution)
         let cell = ComparisonCell(
             identity: identity, linearParameters: graph.tensors.filter { $0.role == .linear }.reduce(0) { $0 + $1.payload.parameterCount },
-            parameters: graph.parameterCount, meanLoss: perplexity.meanLoss, standardError: perplexity.standardError,
-            excess: excess?.meanLoss ?? 0, excessStandardError: baseline == nil ? 0 : excess?.standardError, payloadBytes: graph.byteCount,
-            fileBytes: fileBytes, seconds: Double(now - start) / 1e9, layers: LayerShape.all(of: graph), sequenceLosses: sequenceLosses)
+            parameters: graph.parameterCount, losses: losses, payloadBytes: graph.byteCount, fileBytes: fileBytes,
+            seconds: Double(now - start) / 1e9, layers: LayerShape.all(of: graph, made.reports),
+            spectra: baseline == nil ? try Spectrum.some(of: graph, execution) : nil)
         try store.write(cell)
         return cell
     }

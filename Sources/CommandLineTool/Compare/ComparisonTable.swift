@@ -1,40 +1,39 @@
 /// Cells as people read them.
 enum CellText {
     /// "0.1234 ± 0.0021", nats a token over the dense model.
-    static func excess(_ cell: ComparisonCell) -> String { number(cell.excess, cell.excessStandardError) }
+    static func excess(_ loss: TextLoss) -> String { number(loss.excess, loss.excessStandardError) }
 
     static func number(_ value: Double, _ error: Double?) -> String {
         NumberText.decimal(value, places: 4) + (error.map { " ± \(NumberText.decimal($0, places: 4))" } ?? "")
     }
 }
 
-/// The comparison on standard output: a row a method, a column a budget.
+/// The comparison on standard output: for each text a row a method, a column a budget.
 struct ComparisonTable {
     let comparison: MethodComparison
 
     var lines: [String] {
         let dense = comparison.dense
-        let tokens = dense.sequenceLosses.reduce(0) { $0 + $1.tokens }
-        var lines = [
-            "dense       \(CellText.number(dense.meanLoss, dense.standardError)) nats a token, "
-                + "\(NumberText.grouped(tokens)) tokens in \(dense.sequenceLosses.count) sequences",
+        let header = [
             "parameters  \(NumberText.grouped(dense.parameters)), \(NumberText.grouped(dense.linearParameters)) of them in linear layers",
-            "",
             "Excess nats a token over the dense model, by the share of the linear layers' parameters that is kept:",
-            "",
         ]
-        lines += table.lines
-        let rivalries = comparison.rivalries
-        if !rivalries.isEmpty { lines.append("") }
-        lines += rivalries.map(line)
-        return lines
+        return comparison.onEachText.reduce(into: header) { lines, comparison in lines += [""] + self.lines(comparison) }
     }
 
-    private var table: TextTable {
+    private func lines(_ comparison: MethodComparison) -> [String] {
+        let dense = comparison.loss(comparison.dense)
+        let title = "\(comparison.textName): dense \(CellText.number(dense.meanLoss, dense.standardError)) nats a token, "
+            + "\(NumberText.grouped(dense.tokens)) tokens in \(dense.sequenceLosses.count) sequences"
+        let rivalries = comparison.rivalries
+        return [title, ""] + table(comparison).lines + (rivalries.isEmpty ? [] : [""]) + rivalries.map(line)
+    }
+
+    private func table(_ comparison: MethodComparison) -> TextTable {
         var table = TextTable(
             header: ["method"] + comparison.budgets.map { "\($0)" }, rightAligned: Set(1...max(comparison.budgets.count, 1)))
         for method in comparison.methods {
-            table.add([method] + comparison.budgets.map { comparison[method, $0].map(CellText.excess) ?? "–" })
+            table.add([method] + comparison.budgets.map { comparison[method, $0].map { CellText.excess(comparison.loss($0)) } ?? "–" })
         }
         return table
     }

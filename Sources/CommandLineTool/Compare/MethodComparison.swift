@@ -15,6 +15,22 @@ struct MethodComparison {
     let missing: [Missing]
     /// Shares of the linear layers' parameters, largest first.
     let budgets: [Double]
+    /// Which of the texts the losses below are taken from.
+    var text = 0
+
+    /// The comparison as each text shows it.
+    var onEachText: [MethodComparison] {
+        inputs.texts.indices.map { index in
+            var view = self
+            view.text = index
+            return view
+        }
+    }
+
+    var textName: String { inputs.texts[text].name }
+
+    /// A cell's loss on the text.
+    func loss(_ cell: ComparisonCell) -> TextLoss { cell.losses[text] }
 
     subscript(method: String, budget: Double) -> ComparisonCell? {
         cells.first { $0.identity.method == method && $0.identity.budget == budget }
@@ -23,7 +39,7 @@ struct MethodComparison {
     /// The methods with the least excess at the smallest budget first; those that do not reach it last, by name.
     var methods: [String] {
         let names = Set(cells.map(\.identity.method)).union(missing.map(\.method)).sorted()
-        let keyed = names.map { name in (name, budgets.last.flatMap { self[name, $0]?.excess } ?? .infinity) }
+        let keyed = names.map { name in (name, budgets.last.flatMap { self[name, $0] }.map { loss($0).excess } ?? .infinity) }
         return keyed.enumerated().sorted { left, right in
             let (a, b) = (left.element.1, right.element.1)
             return (a.isNaN ? .infinity : a, left.offset) < (b.isNaN ? .infinity : b, right.offset)
@@ -46,11 +62,12 @@ struct MethodComparison {
 
     var rivalries: [Rivalry] {
         budgets.compactMap { budget in
-            let others = methods.filter { $0 != ComparisonMethod.own }.compactMap { self[$0, budget] }.filter { !$0.excess.isNaN }
-            guard let own = self[ComparisonMethod.own, budget], let best = others.min(by: { $0.excess < $1.excess }) else { return nil }
-            let difference = own.difference(from: best)
+            let others = methods.filter { $0 != ComparisonMethod.own }.compactMap { self[$0, budget] }.filter { !loss($0).excess.isNaN }
+            guard let own = self[ComparisonMethod.own, budget], let best = others.min(by: { loss($0).excess < loss($1).excess }) else { return nil }
+            let (ours, theirs) = (loss(own), loss(best))
+            let difference = ours.difference(from: theirs)
             return Rivalry(
-                budget: budget, rival: best.identity.method, ratio: best.excess > 0 ? own.excess / best.excess : nil,
+                budget: budget, rival: best.identity.method, ratio: theirs.excess > 0 ? ours.excess / theirs.excess : nil,
                 difference: difference.meanLoss, differenceStandardError: difference.standardError)
         }
     }

@@ -6,10 +6,8 @@ struct MethodComparisonDocument: Encodable {
         let budget: Double
         let linearParameters: Int
         let parameters: Int
-        let meanLoss: Double
-        let standardError: Double?
-        let excess: Double
-        let excessStandardError: Double?
+        /// On each text, in order.
+        let losses: [Loss]
         let payloadBytes: Int
         let fileBytes: Int
         let layers: [LayerShape]
@@ -20,36 +18,55 @@ struct MethodComparisonDocument: Encodable {
             budget = cell.identity.budget
             linearParameters = cell.linearParameters
             parameters = cell.parameters
-            meanLoss = cell.meanLoss
-            standardError = cell.standardError
-            excess = cell.excess
-            excessStandardError = cell.excessStandardError
+            losses = cell.losses.map(Loss.init)
             payloadBytes = cell.payloadBytes
             fileBytes = cell.fileBytes
             layers = cell.layers
         }
     }
 
+    struct Loss: Encodable {
+        let meanLoss: Double
+        let standardError: Double?
+        let excess: Double
+        let excessStandardError: Double?
+
+        init(_ loss: TextLoss) {
+            meanLoss = loss.meanLoss
+            standardError = loss.standardError
+            excess = loss.excess
+            excessStandardError = loss.excessStandardError
+        }
+    }
+
+    struct Text: Encodable {
+        let name: String
+        let scoredTokens: Int
+        let sequences: Int
+        let rivalries: [MethodComparison.Rivalry]
+    }
+
     let inputs: ComparisonInputs
     let budgets: [Double]
-    let scoredTokens: Int
-    let sequences: Int
+    let texts: [Text]
     let dense: Cell
     /// By method and budget, largest budget first.
     let cells: [Cell]
     let missing: [MethodComparison.Missing]
-    let rivalries: [MethodComparison.Rivalry]
+    let spectra: [Spectrum]
 
     init(_ comparison: MethodComparison) {
         inputs = comparison.inputs
         budgets = comparison.budgets
-        scoredTokens = comparison.dense.sequenceLosses.reduce(0) { $0 + $1.tokens }
-        sequences = comparison.dense.sequenceLosses.count
+        texts = comparison.onEachText.map { view in
+            let dense = view.loss(view.dense)
+            return Text(name: view.textName, scoredTokens: dense.tokens, sequences: dense.sequenceLosses.count, rivalries: view.rivalries)
+        }
         dense = Cell(comparison.dense)
         cells = comparison.cells.sorted {
             ($0.identity.method, -$0.identity.budget) < ($1.identity.method, -$1.identity.budget)
         }.map(Cell.init)
         missing = comparison.missing.sorted { ($0.method, -$0.budget) < ($1.method, -$1.budget) }
-        rivalries = comparison.rivalries
+        spectra = comparison.dense.spectra ?? []
     }
 }

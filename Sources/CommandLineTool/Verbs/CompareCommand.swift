@@ -38,11 +38,14 @@ struct CompareCommand: ParsableCommand {
     @Option(help: "Token sequences to take from the calibration text, at even distances.")
     var calibrationSequences = 64
 
-    @Option(help: "UTF-8 text to measure the loss on.")
-    var text: String?
+    @Option(help: "UTF-8 text to measure the loss on. May be given more than once; each text gets a table of its own.")
+    var text: [String] = []
 
-    @Option(help: "A .npy file of token ids, [rows, length] or [length], instead of --text.")
-    var tokens: String?
+    @Option(help: "A .npy file of token ids, [rows, length] or [length], to measure the loss on; before any --text.")
+    var tokens: [String] = []
+
+    @Option(help: "Score only this many windows of each text, at even distances.")
+    var windows: Int?
 
     @Option(help: "Tokens in a window of either text; the default is the model's context, at most 2048.")
     var context: Int?
@@ -59,7 +62,8 @@ struct CompareCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        guard (text == nil) != (tokens == nil) else { throw ValidationError("give one of --text FILE and --tokens IDS.npy") }
+        guard !text.isEmpty || !tokens.isEmpty else { throw ValidationError("give --text FILE or --tokens IDS.npy") }
+        if let windows, windows < 1 { throw ValidationError("--windows takes 1 or more") }
         if calibrationSequences < 1 { throw ValidationError("--calibration-sequences takes 1 or more") }
         if let context, context < 2 { throw ValidationError("--context takes 2 or more") }
         _ = try shares()
@@ -105,15 +109,26 @@ struct CompareCommand: ParsableCommand {
     private func comparisonRun(_ graph: TensorGraph, _ store: CellStore, _ session: Session) throws -> ComparisonRun {
         guard let configuration = try graph.configuration() else { throw ModelError.unknownArchitecture("unknown") }
         let length = context ?? min(configuration.contextLength, 2048)
-        let source = tokens ?? text ?? ""
-        let scored = try tokens.map { try TokenFile.read($0, session) } ?? CalibrationText.sequences(of: source, graph, windowLength: length)
-        let windows = try calibration.map {
+        let scored = try tokens.map { try TokenFile.read($0, session) }
+            + text.map { path in
+                let sequences = try CalibrationText.sequences(of: path, graph, windowLength: length)
+                return windows.map(sequences.evenlySpaced) ?? sequences
+            }
+        let texts = try zip(tokens + text, scored).map { path, sequences in
+            ScoredText(name: path.lastPathComponent, file: try ContentDigest.of(file: path), tokens: sequences.digest)
+        }
+        let calibrationWindows = try calibration.map {
             try CalibrationText.sequences(of: $0, graph, windowLength: length).evenlySpaced(calibrationSequences)
         }
         let inputs = ComparisonInputs(
             caplet: Version.text, model: try ContentDigest.of(graph, session.execution), configuration: configuration.digest,
-            calibration: try calibration.map { try ContentDigest.of(file: $0) }, calibrationTokens: windows?.digest,
-            text: try ContentDigest.of(file: source), textTokens: scored.digest, context: length, seed: seed)
-        return ComparisonRun(graph, text: scored, calibration: windows, inputs, store, session)
+            calibration: try calibration.map { try ContentDigest.of(file: $0) }, calibrationTokens: calibrationWindows?.digest,
+            texts: texts, context: length, seed: seed)
+        return ComparisonRun(graph, texts: scored, calibration: calibrationWindows, inputs, store, session)
     }
+}
+
+extension String {
+    /// The name of the file at a path.
+    fileprivate var lastPathComponent: String { split(separator: "/").last.map(String.init) ?? self }
 }

@@ -1,0 +1,27 @@
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+/// Stands in for calibration when there is no text: every input counts the same, H = I, so that the output error is ‖W' − W‖²_F.
+final class WeightsAlone: CalibrationProvider {
+    private let tensors: [Tensor]
+
+    init(_ tensors: [Tensor]) { self.tensors = tensors }
+
+    var sequenceCount: Int { 0 }
+    var scoredTokensPerSequence: Int { 0 }
+
+    /// - Throws: always: there is nothing to run the model on.
+    func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] {
+        throw PassError(.usage, pass: ProbabilisticPruningPass.name, "without text there is no loss")
+    }
+
+    /// Each matrix as a group and a block of its own.
+    func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {
+        for (index, tensor) in tensors.enumerated() {
+            var identity = Matrix(zeros: tensor.shape.columns, tensor.shape.columns)
+            for i in 0..<identity.rows { identity[i, i] = 1 }
+            try body(InputGroup(name: tensor.name, block: index, members: [tensor.name]), identity)
+        }
+    }
+}
