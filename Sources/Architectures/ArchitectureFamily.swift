@@ -8,13 +8,46 @@ public struct ArchitectureFamily: Sendable {
     public let modelTypes: [String]
     /// The class that `architectures` of config.json names.
     public let className: String
-    /// Tensors outside blocks, and inside them with `{}` for the block's number.
+    /// What its blocks compute.
+    public let design: BlockDesign
+    /// What may stand before all names of a checkpoint: the name of the model inside one with a head for some task.
+    public let prefixes: [String]
+    /// Whether files for llama.cpp can be made; names of GGUF are empty otherwise.
+    public let isMappedToGGUF: Bool
+    /// Tensors outside blocks, and inside them with `{}` for the block's number, without prefix.
     public let tensors: [TensorRule]
-    /// Linear layers of a block that read one input, in the order in which they run; names as in `tensors`.
-    public let inputGroups: [(name: String, members: [String])]
-    /// Token embedding and output head: the second is tied to the first when config.json says so and it is absent.
-    public let embedding: String
-    public let head: String
+
+    init(
+        name: String, modelTypes: [String], className: String, design: BlockDesign, prefixes: [String] = [""], isMappedToGGUF: Bool = true,
+        tensors: [TensorRule]
+    ) {
+        self.name = name
+        self.modelTypes = modelTypes
+        self.className = className
+        self.design = design
+        self.prefixes = prefixes
+        self.isMappedToGGUF = isMappedToGGUF
+        self.tensors = tensors
+    }
+
+    /// The name that a checkpoint without prefix has for a module, with `{}` for the block; nil where the family has none.
+    public func name(of module: Module) -> String? { tensors.first { $0.module == module }?.name }
+
+    /// Token embedding and output head: the second is tied to the first when config.json says so and it is absent. Encoders have no head.
+    public var embedding: String { name(of: .tokenEmbedding) ?? "" }
+    public var head: String? { name(of: .head) }
+
+    /// Linear layers of a block that read one input, in the order in which they run.
+    public var inputGroups: [(name: String, members: [String])] {
+        let groups: [(String, [Module])] = [
+            ("attention-input", [.query, .key, .value]), ("attention-output", [.attentionOutput]), ("mlp-input", [.gate, .up]),
+            ("mlp-output", [.down]),
+        ]
+        return groups.map { ($0.0, $0.1.compactMap(name)) }
+    }
+
+    /// The prefix that the names of a model have: that under which its embedding is found.
+    public func prefix(_ contains: (String) -> Bool) -> String { prefixes.first { contains($0 + embedding) } ?? "" }
 }
 
 /// One tensor of a family under its two names.
@@ -24,12 +57,14 @@ public struct TensorRule: Sendable {
     /// The name in a GGUF file, such as "blk.{}.ffn_up.weight".
     public let gguf: String
     public let role: TensorRole
+    public let module: Module
     public let layout: TensorLayout
 
-    init(_ name: String, _ gguf: String, _ role: TensorRole, _ layout: TensorLayout = .same) {
+    init(_ name: String, _ gguf: String, _ role: TensorRole, _ module: Module, _ layout: TensorLayout = .same) {
         self.name = name
         self.gguf = gguf
         self.role = role
+        self.module = module
         self.layout = layout
     }
 }
@@ -45,7 +80,7 @@ public enum TensorLayout: Sendable {
 
 extension ArchitectureFamily {
     /// Every family that is known.
-    public static let all: [ArchitectureFamily] = [.llama]
+    public static let all: [ArchitectureFamily] = [.llama, .bert]
 
     public static func named(_ name: String) -> ArchitectureFamily? { all.first { $0.name == name } }
 
@@ -53,11 +88,16 @@ extension ArchitectureFamily {
         all.first { $0.modelTypes.contains(modelType) }
     }
 
-    /// The rule and block number for a Hugging Face name.
-    public func rule(forName name: String) -> (rule: TensorRule, block: Int?)? { match(name) { $0.name } }
+    /// The rule and block number for a Hugging Face name, with or without one of the prefixes.
+    public func rule(forName name: String) -> (rule: TensorRule, block: Int?)? {
+        for prefix in prefixes where name.hasPrefix(prefix) {
+            if let found = match(String(name.dropFirst(prefix.count)), { $0.name }) { return found }
+        }
+        return nil
+    }
 
     /// The rule and block number for a GGUF name.
-    public func rule(forGGUF name: String) -> (rule: TensorRule, block: Int?)? { match(name) { $0.gguf } }
+    public func rule(forGGUF name: String) -> (rule: TensorRule, block: Int?)? { isMappedToGGUF ? match(name) { $0.gguf } : nil }
 
     private func match(_ name: String, _ pattern: (TensorRule) -> String) -> (rule: TensorRule, block: Int?)? {
         let (general, block) = ArchitectureFamily.generalised(name)
@@ -85,7 +125,7 @@ extension TensorRule {
     /// The GGUF name in `block`.
     public func gguf(block: Int?) -> String { TensorRule.filled(gguf, block) }
 
-    static func filled(_ pattern: String, _ block: Int?) -> String {
+    public static func filled(_ pattern: String, _ block: Int?) -> String {
         guard let block, let hole = pattern.range(of: "{}") else { return pattern }
         return pattern[..<hole.lowerBound] + "\(block)" + pattern[hole.upperBound...]
     }

@@ -9,7 +9,10 @@ extension ModelConfiguration {
     /// - Returns: nil when the architecture is not a known family.
     /// - Throws: `ConfigurationError` naming a key that is missing or has an impossible value.
     public init?(metadata: Metadata, vocabularySize fallback: Int?, tiesEmbeddings: Bool) throws {
-        guard let name = metadata["general.architecture"]?.string, ArchitectureFamily.named(name) != nil else { return nil }
+        guard let name = metadata["general.architecture"]?.string, let family = ArchitectureFamily.named(name), family.isMappedToGGUF else {
+            return nil
+        }
+        design = family.design
         func required(_ key: String) throws -> Int {
             guard let value = metadata["\(name).\(key)"]?.integer else {
                 throw ConfigurationError("metadata has no integer '\(name).\(key)'")

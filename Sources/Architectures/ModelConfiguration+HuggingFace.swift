@@ -22,18 +22,27 @@ extension ModelConfiguration {
         keyValueHeadCount = json["num_key_value_heads"]?.integer ?? headCount
         headSize = json["head_dim"]?.integer ?? (headCount > 0 ? hiddenSize / headCount : 0)
         contextLength = json["max_position_embeddings"]?.integer ?? 2048
-        normEpsilon = json["rms_norm_eps"]?.number ?? 1e-6
+        design = family.design
+        normEpsilon = json["rms_norm_eps"]?.number ?? json["layer_norm_eps"]?.number ?? (design.norm == .layer ? 1e-12 : 1e-6)
         // transformers 5 moved the rotary settings into an object of their own.
         let rope = json["rope_parameters"]
         ropeTheta = json["rope_theta"]?.number ?? rope?["rope_theta"]?.number ?? 10000
         tiesEmbeddings = json["tie_word_embeddings"]?.bool ?? false
-        unsupportedFeatures = ModelConfiguration.unsupportedFeatures(in: json)
+        tokenTypeCount = family.name(of: .tokenTypeEmbedding) == nil ? 0 : try required("type_vocab_size")
+        unsupportedFeatures = ModelConfiguration.unsupportedFeatures(in: json, family)
+        // A gated perceptron is silu in every family so far; a plain one has the activation that the configuration names.
+        if !design.isGated, let named = json["hidden_act"]?.string.flatMap(BlockDesign.Activation.init(configName:)) { design.activation = named }
         try checkInvariants()
     }
 
-    private static func unsupportedFeatures(in json: JSONValue) -> [String] {
+    private static func unsupportedFeatures(in json: JSONValue, _ family: ArchitectureFamily) -> [String] {
         var features: [String] = []
-        if let activation = json["hidden_act"]?.string, activation != "silu" { features.append("hidden_act '\(activation)'") }
+        if let name = json["hidden_act"]?.string {
+            let activation = BlockDesign.Activation(configName: name)
+            if activation == nil || family.design.isGated && activation != family.design.activation { features.append("hidden_act '\(name)'") }
+        }
+        if let kind = json["position_embedding_type"]?.string, kind != "absolute" { features.append("position_embedding_type '\(kind)'") }
+        if family.design.positions == .learned, json["is_decoder"]?.bool == true { features.append("is_decoder") }
         if let scaling = json["rope_scaling"], scaling != .null { features.append("rope_scaling") }
         if let type = json["rope_parameters"]?["rope_type"]?.string, type != "default" { features.append("rope_type '\(type)'") }
         for key in ["attention_bias", "mlp_bias"] where json[key]?.bool == true { features.append(key) }

@@ -1,6 +1,6 @@
 import ModelGraph
 
-/// The hyperparameters of a decoder, whichever file they came from.
+/// The hyperparameters of a model, whichever file they came from.
 public struct ModelConfiguration: Equatable, Sendable {
     /// Name of the family, such as "llama".
     public var architecture: String
@@ -12,11 +12,15 @@ public struct ModelConfiguration: Equatable, Sendable {
     public var keyValueHeadCount: Int
     public var headSize: Int
     public var contextLength: Int
-    /// ε of the RMS normalisation.
+    /// ε of the normalisation.
     public var normEpsilon: Double
     /// θ of the rotary embedding.
     public var ropeTheta: Double
     public var tiesEmbeddings: Bool
+    /// What a block computes.
+    public var design = BlockDesign.llama
+    /// Rows of the table of token types; 0 for families without.
+    public var tokenTypeCount = 0
     /// Features that change what the model computes and that are not implemented; running such a model is refused.
     public var unsupportedFeatures: [String] = []
 
@@ -36,8 +40,11 @@ public struct ModelConfiguration: Equatable, Sendable {
         guard headCount % keyValueHeadCount == 0 else {
             throw ConfigurationError("num_attention_heads \(headCount) is no multiple of num_key_value_heads \(keyValueHeadCount)")
         }
-        guard headSize % 2 == 0 else { throw ConfigurationError("head_dim \(headSize) is odd; rotary positions need pairs") }
-        guard normEpsilon >= 0, normEpsilon < 1 else { throw ConfigurationError("rms_norm_eps is \(normEpsilon)") }
+        guard headSize % 2 == 0 || design.positions != .rotary else { throw ConfigurationError("head_dim \(headSize) is odd; rotary positions need pairs") }
+        guard normEpsilon >= 0, normEpsilon < 1 else { throw ConfigurationError("the norm's epsilon is \(normEpsilon)") }
+        guard tokenTypeCount >= 0, tokenTypeCount <= ModelConfiguration.maximumDimension else {
+            throw ConfigurationError("type_vocab_size is \(tokenTypeCount)")
+        }
         guard ropeTheta > 0, ropeTheta.isFinite else { throw ConfigurationError("rope_theta is \(ropeTheta)") }
     }
 }

@@ -12,7 +12,7 @@ extension TensorGraph {
         }
         guard let family = metadata["general.architecture"]?.string.flatMap(ArchitectureFamily.named) else { return nil }
         return try ModelConfiguration(
-            metadata: metadata, vocabularySize: self[family.embedding]?.shape.rows, tiesEmbeddings: !contains(family.head))
+            metadata: metadata, vocabularySize: self[family.embedding]?.shape.rows, tiesEmbeddings: family.head.map { !contains($0) } ?? false)
     }
 
     /// Fills in roles, ties, blocks and input groups from the configuration; leaves an unknown architecture as it is.
@@ -27,13 +27,14 @@ extension TensorGraph {
         for tensor in tensors {
             if let match = family.rule(forName: tensor.name) { setRole(match.rule.role, of: tensor.name) }
         }
-        if configuration.tiesEmbeddings, !contains(family.head), contains(family.embedding) {
-            ties = [Tie(name: family.head, target: family.embedding)]
+        if let head = family.head, configuration.tiesEmbeddings, !contains(head), contains(family.embedding) {
+            ties = [Tie(name: head, target: family.embedding)]
         }
+        let prefix = family.prefix(contains)
         structure.inputGroups = []
         for block in 0..<min(configuration.blockCount, tensors.count) {
             for group in family.inputGroups {
-                let members = group.members.map { TensorRule.filled($0, block) }.filter(contains)
+                let members = group.members.map { prefix + TensorRule.filled($0, block) }.filter(contains)
                 if !members.isEmpty { structure.inputGroups.append(InputGroup(name: group.name, block: block, members: members)) }
             }
         }

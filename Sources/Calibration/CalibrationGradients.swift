@@ -55,10 +55,10 @@ private final class Divergence: RefitObjective {
 private final class BlockError: RefitObjective {
     private let calibration: CalibrationModel
     private let block: Int
-    private let inputs: DecoderModel.Activations
+    private let inputs: Transformer.Activations
     private let targets: [[Float]]
 
-    init(calibration: CalibrationModel, block: Int, inputs: DecoderModel.Activations, targets: [[Float]]) {
+    init(calibration: CalibrationModel, block: Int, inputs: Transformer.Activations, targets: [[Float]]) {
         self.calibration = calibration
         self.block = block
         self.inputs = inputs
@@ -66,7 +66,7 @@ private final class BlockError: RefitObjective {
     }
 
     func value(sequences: [Int], replacing weights: [String: Matrix], withGradients: Bool) throws -> WeightGradients {
-        let some = DecoderModel.Activations(
+        let some = Transformer.Activations(
             hidden: sequences.map { inputs.hidden[$0] }, tokenCounts: sequences.map { inputs.tokenCounts[$0] })
         let found = try calibration.model.blockError(
             block, inputs: some, targets: sequences.map { targets[$0] }, replacing: weights, withGradients: withGradients,

@@ -6,16 +6,17 @@ import TransformerModel
 
 /// A model with the token sequences that passes calibrate on.
 public final class CalibrationModel: CalibrationProvider {
-    let model: DecoderModel
+    let model: Transformer
     let structure: GraphStructure
     let tokens: TokenSequences
     let execution: ExecutionContext
+    private var knownEmbeddings: [[Float]]?
 
     /// - Parameter graph: the original model.
-    /// - Throws: what `DecoderModel.init` throws; `CalibrationError` when there is nothing to calibrate on.
+    /// - Throws: what `Transformer.init` throws; `CalibrationError` when there is nothing to calibrate on.
     public init(_ graph: TensorGraph, tokens: TokenSequences, _ execution: ExecutionContext) throws {
         guard tokens.scoredTokenCount > 0 else { throw CalibrationError.emptyText }
-        model = try DecoderModel(graph)
+        model = try Transformer(graph)
         structure = graph.structure
         self.tokens = tokens
         self.execution = execution
@@ -27,29 +28,48 @@ public final class CalibrationModel: CalibrationProvider {
     public var sequenceCount: Int { tokens.sequences.count }
     public var scoredTokensPerSequence: Int { tokens.scoredTokenCount / max(tokens.sequences.count, 1) }
 
+    /// Of an encoder, which predicts nothing: one less the cosine of its mean-pooled embedding to the original's.
     public func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] {
-        var means: [Double] = []
+        var losses: [Double] = []
         for start in stride(from: 0, to: sequences.count, by: Perplexity.sequencesAtATime) {
-            let part = sequences[start..<min(start + Perplexity.sequencesAtATime, sequences.count)]
-            let losses = try model.tokenLosses(part.map { tokens.sequences[$0] }, replacing: weights, execution)
-            means += losses.map { $0.reduce(0, +) / Double(max($0.count, 1)) }
+            let part = Array(sequences[start..<min(start + Perplexity.sequencesAtATime, sequences.count)])
+            losses += try self.losses(part, continuing: try model.embed(part.map { tokens.sequences[$0] }), from: 0, replacing: weights)
         }
-        return means
+        return losses
+    }
+
+    /// The loss of each sequence, from the hidden states that enter block `first` on.
+    private func losses(
+        _ sequences: [Int], continuing start: Transformer.Activations, from first: Int, replacing weights: [String: Matrix]
+    ) throws -> [Double] {
+        if model.isCausal {
+            let losses = try model.tokenLosses(
+                sequences.map { tokens.sequences[$0] }, continuing: start, from: first, replacing: weights, execution)
+            return losses.map { $0.reduce(0, +) / Double(max($0.count, 1)) }
+        }
+        let reference = try originalEmbeddings()
+        let found = try model.pooledEmbeddings(continuing: start, from: first, replacing: weights, execution)
+        return zip(sequences, found).map { cosineDistance(reference[$0], $1) }
+    }
+
+    /// Mean-pooled embeddings of all sequences by the original model, made once.
+    private func originalEmbeddings() throws -> [[Float]] {
+        if let known = knownEmbeddings { return known }
+        let made = try model.pooledEmbeddings(tokens.sequences, execution)
+        knownEmbeddings = made
+        return made
     }
 
     public var gradients: (any GradientProvider)? { CalibrationGradients(self) }
 
     /// What comes before the replaced layer's block is the original model's and computed once: half the work of doing without.
     public func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]] {
-        let tokens = sequences.map { self.tokens.sequences[$0] }
-        var activations = try model.embed(tokens)
+        var activations = try model.embed(sequences.map { tokens.sequences[$0] })
         var losses = [[Double]](repeating: [], count: names.count)
         let blocks = names.map { structure.block(of: $0) ?? 0 }
         for block in 0..<model.configuration.blockCount {
             for index in names.indices where blocks[index] == block {
-                let perToken = try model.tokenLosses(
-                    tokens, continuing: activations, from: block, replacing: [names[index]: try weight(index)], execution)
-                losses[index] = perToken.map { $0.reduce(0, +) / Double(max($0.count, 1)) }
+                losses[index] = try self.losses(sequences, continuing: activations, from: block, replacing: [names[index]: try weight(index)])
             }
             try model.forward(&activations, through: try model.block(block), execution)
         }
@@ -74,7 +94,7 @@ public final class CalibrationModel: CalibrationProvider {
     /// Advances the activations through a block, some sequences at a time, and sums XᵀX over the inputs of each group. Waves and
     /// tiles are of fixed size and added in order, so that sums do not depend on the number of threads.
     func secondMoments(
-        _ activations: inout DecoderModel.Activations, through weights: BlockWeights
+        _ activations: inout Transformer.Activations, through weights: BlockWeights
     ) throws -> [BlockInput: Matrix] {
         var sums: [BlockInput: Matrix] = [:]
         let total = activations.tokenCounts.reduce(0, +)

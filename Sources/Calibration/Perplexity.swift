@@ -33,14 +33,14 @@ public struct Perplexity {
     }
 
     /// Runs `model` over all sequences, some at a time, with progress in sequences.
-    public init(of model: DecoderModel, over tokens: TokenSequences, _ execution: ExecutionContext) throws {
+    public init(of model: Transformer, over tokens: TokenSequences, _ execution: ExecutionContext) throws {
         self.init(sequenceLosses: try Perplexity.sequenceLosses(of: model, over: tokens, execution))
     }
 
     /// The sum of losses and the number of scored tokens of each sequence, in their order: two models' on the same text can be
     /// compared sequence by sequence.
     public static func sequenceLosses(
-        of model: DecoderModel, over tokens: TokenSequences, _ execution: ExecutionContext
+        of model: Transformer, over tokens: TokenSequences, _ execution: ExecutionContext
     ) throws -> [(sum: Double, count: Int)] {
         var losses: [(sum: Double, count: Int)] = []
         execution.progress.begin("evaluate", total: tokens.sequences.count, unit: "sequences")

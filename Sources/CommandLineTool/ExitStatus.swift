@@ -44,7 +44,7 @@ enum ExitStatus: Int32 {
             if case .noOutputFormat = error { self = .usage } else { self = .unsupported }
         case let error as ModelError:
             switch error {
-            case .missingTensor, .wrongShape, .badToken: self = .malformedInput
+            case .missingTensor, .wrongShape, .badToken, .tooLong: self = .malformedInput
             case .unknownArchitecture, .unsupportedFeatures: self = .unsupported
             }
         case is ConfigurationError, is CalibrationError: self = .malformedInput

@@ -21,42 +21,55 @@ public enum BlockInput: Int, CaseIterable, Sendable {
 public typealias InputObserver = (BlockInput, UnsafeBufferPointer<Float>, _ width: Int) -> Void
 
 extension BlockWeights {
-    /// One pre-norm decoder block on one sequence: hidden [T, hidden] is updated in place.
+    /// One block on one sequence: hidden [T, hidden] is updated in place.
     ///
-    /// x += Wo · attention(RMSNorm(x)); x += Wdown · (silu(Wgate · h) ⊙ Wup · h) with h = RMSNorm(x).
+    /// With norms before: x += Wo · attention(norm(x)); x += Wdown · f(norm(x)); with norms after: x = norm(x + Wo · attention(x));
+    /// x = norm(x + Wdown · f(x)); where f(h) is act(Wgate · h) ⊙ Wup · h, or act(Wup · h) where there is no gate. Biases where there are.
     func forward(
-        _ hidden: UnsafeMutablePointer<Float>, tokens: Int, _ c: ModelConfiguration, _ rotary: RotaryEmbedding,
+        _ hidden: UnsafeMutablePointer<Float>, tokens: Int, _ c: ModelConfiguration, _ rotary: RotaryEmbedding?,
         _ state: RunState, observer: InputObserver?
     ) {
-        let epsilon = Float(c.normEpsilon)
+        let isBefore = design.placement == .before
         func observe(_ input: BlockInput, _ activations: UnsafeMutablePointer<Float>, _ width: Int) {
             observer?(input, UnsafeBufferPointer(start: activations, count: tokens * width), width)
         }
+        func enter(_ norm: Norm, _ buffer: UnsafeMutablePointer<Float>) {
+            if isBefore { norm.apply(hidden, into: buffer, tokens: tokens) } else { buffer.update(from: hidden, count: tokens * c.hiddenSize) }
+        }
 
         // Attention.
-        caplet_rms_norm(hidden, attentionNorm, epsilon, state.normalised, tokens, c.hiddenSize)  // [T, hidden]
+        enter(attentionNorm, state.normalised)  // [T, hidden]
         observe(.attentionInput, state.normalised, c.hiddenSize)
-        query.apply(to: state.normalised, tokens: tokens, into: state.queries)  // [T, heads × headSize]
-        key.apply(to: state.normalised, tokens: tokens, into: state.keys)  // [T, kvHeads × headSize]
-        value.apply(to: state.normalised, tokens: tokens, into: state.values)  // [T, kvHeads × headSize]
-        rotary.rotate(state.queries, tokens: tokens, heads: c.headCount)
-        rotary.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount)
+        apply(.query, to: state.normalised, tokens: tokens, into: state.queries)  // [T, heads × headSize]
+        apply(.key, to: state.normalised, tokens: tokens, into: state.keys)  // [T, kvHeads × headSize]
+        apply(.value, to: state.normalised, tokens: tokens, into: state.values)  // [T, kvHeads × headSize]
+        rotary?.rotate(state.queries, tokens: tokens, heads: c.headCount)
+        rotary?.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount)
         attend(tokens: tokens, c, state)  // [T, heads × headSize]
         observe(.attentionOutput, state.attended, c.headCount * c.headSize)
-        attentionOutput.apply(to: state.attended, tokens: tokens, into: hidden, accumulate: true)  // [T, hidden]
-
-        // Gated multilayer perceptron.
+        apply(.attentionOutput, to: state.attended, tokens: tokens, into: hidden, accumulate: true)  // [T, hidden]
         state.middle?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
-        caplet_rms_norm(hidden, mlpNorm, epsilon, state.perceptronInput, tokens, c.hiddenSize)  // [T, hidden]
+        if !isBefore { attentionNorm.apply(hidden, into: hidden, tokens: tokens) }
+
+        // Multilayer perceptron.
+        enter(perceptronNorm, state.perceptronInput)  // [T, hidden]
         observe(.mlpInput, state.perceptronInput, c.hiddenSize)
-        gate.apply(to: state.perceptronInput, tokens: tokens, into: state.gate)  // [T, intermediate]
-        up.apply(to: state.perceptronInput, tokens: tokens, into: state.up)  // [T, intermediate]
-        caplet_swiglu(state.gate, state.up, state.activated, tokens * c.intermediateSize)  // [T, intermediate]
+        apply(.up, to: state.perceptronInput, tokens: tokens, into: state.up)  // [T, intermediate]
+        if design.isGated {
+            apply(.gate, to: state.perceptronInput, tokens: tokens, into: state.gate)  // [T, intermediate]
+            caplet_swiglu(state.gate, state.up, state.activated, tokens * c.intermediateSize)  // [T, intermediate]
+        } else {
+            design.activation.apply(state.up, into: state.activated, count: tokens * c.intermediateSize)  // [T, intermediate]
+        }
         observe(.mlpOutput, state.activated, c.intermediateSize)
-        down.apply(to: state.activated, tokens: tokens, into: hidden, accumulate: true)  // [T, hidden]
+        apply(.down, to: state.activated, tokens: tokens, into: hidden, accumulate: true)  // [T, hidden]
+        if !isBefore {
+            state.sum?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
+            perceptronNorm.apply(hidden, into: hidden, tokens: tokens)
+        }
     }
 
-    /// Causal attention, softmax(Q Kᵀ / √d) V, with each key and value head shared by heads / kvHeads query heads.
+    /// Attention, softmax(Q Kᵀ / √d) V over the positions up to each or over all, with each key and value head shared by heads / kvHeads query heads.
     private func attend(tokens: Int, _ c: ModelConfiguration, _ state: RunState) {
         let scale = 1 / Float(c.headSize).squareRoot()
         let queryStride = c.headCount * c.headSize
@@ -67,7 +80,7 @@ extension BlockWeights {
                 m: tokens, n: tokens, k: c.headSize, state.queries + head * c.headSize, .plain, lda: queryStride,
                 state.keys + shared * c.headSize, .transposed, ldb: keyStride, into: state.scores, ldc: tokens)
             for position in 0..<tokens {
-                caplet_softmax_row(state.scores + position * tokens, scale, position + 1, tokens)
+                caplet_softmax_row(state.scores + position * tokens, scale, design.isCausal ? position + 1 : tokens, tokens)
             }
             multiply(  // attended [T, headSize] of this head
                 m: tokens, n: c.headSize, k: tokens, state.scores, .plain, lda: tokens,

@@ -11,11 +11,13 @@ final class RunState {
     let attended: UnsafeMutablePointer<Float>  // [T, heads × headSize]
     let gate: UnsafeMutablePointer<Float>  // [T, intermediate]
     let up: UnsafeMutablePointer<Float>  // [T, intermediate]
-    /// What enters the perceptron's norm; nil unless the way back needs it.
+    /// The sum after attention, before any norm of it; nil unless the way back needs it.
     let middle: UnsafeMutablePointer<Float>?  // [T, hidden]
+    /// The sum after the perceptron; nil unless the way back needs it.
+    let sum: UnsafeMutablePointer<Float>?  // [T, hidden]
     /// The perceptron's normalised input: `normalised` itself unless the way back needs both.
     let perceptronInput: UnsafeMutablePointer<Float>  // [T, hidden]
-    /// silu(gate) ⊙ up: `gate` itself unless the way back needs both.
+    /// What the perceptron's second layer reads: `gate` itself unless the way back needs both.
     let activated: UnsafeMutablePointer<Float>  // [T, intermediate]
     private let memory: FloatArena
     let capacity: Int
@@ -27,12 +29,12 @@ final class RunState {
         var widths = [
             c.hiddenSize, queryWidth, keyWidth, keyWidth, tokens, queryWidth, c.intermediateSize, c.intermediateSize,
         ]
-        if forGradients { widths += [c.hiddenSize, c.hiddenSize, c.intermediateSize] }
+        if forGradients { widths += [c.hiddenSize, c.hiddenSize, c.intermediateSize, c.hiddenSize] }
         memory = FloatArena(counts: widths.map { $0 * tokens })
         let parts = memory.parts
         (normalised, queries, keys, values) = (parts[0], parts[1], parts[2], parts[3])
         (scores, attended, gate, up) = (parts[4], parts[5], parts[6], parts[7])
-        (middle, perceptronInput, activated) = forGradients ? (parts[8], parts[9], parts[10]) : (nil, parts[0], parts[6])
+        (middle, perceptronInput, activated, sum) = forGradients ? (parts[8], parts[9], parts[10], parts[11]) : (nil, parts[0], parts[6], nil)
     }
 }
 

@@ -51,7 +51,7 @@ final class GradientTests: XCTestCase {
             save_file(gradients, sys.argv[1] + '/gradients.safetensors')
             print((total / count).item())
             """, [folder.path("")])
-        let reference = try DecoderModel(try graph(folder.path("reference")))
+        let reference = try Transformer(try graph(folder.path("reference")))
         let weights = try linearWeights(try graph(folder.path("model")))
         let execution = ExecutionContext(threads: 2)
         let found = try reference.divergence(
@@ -79,7 +79,7 @@ final class GradientTests: XCTestCase {
         var graph = try TinyLlama.graph()
         try graph.applyArchitecture()
         let name = "model.layers.1.mlp.up_proj.weight"
-        let model = try DecoderModel(graph)
+        let model = try Transformer(graph)
         let execution = ExecutionContext(threads: 2)
         let tokens: [[Int32]] = (0..<3).map { row in (0..<20).map { Int32((row * 31 + $0 * 7) % TinyLlama.vocabularySize) } }
         var inputs = try model.embed(tokens)
@@ -91,7 +91,7 @@ final class GradientTests: XCTestCase {
         func moved(_ step: Float) -> Matrix {
             Matrix(rows: weight.rows, columns: weight.columns, elements: zip(weight.elements, noise.elements).map { $0 + step * $1 })
         }
-        func error(_ step: Float, gradients: Bool = false) throws -> DecoderModel.Gradients {
+        func error(_ step: Float, gradients: Bool = false) throws -> Transformer.Gradients {
             try model.blockError(
                 1, inputs: inputs, targets: outputs.hidden, replacing: [name: moved(step)], withGradients: gradients, execution)
         }

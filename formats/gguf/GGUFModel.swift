@@ -30,9 +30,9 @@ struct GGUFModel {
         }
         naming = configuration.flatMap(GGUFNaming.init)
         if naming == nil, !isFromGGUF {
-            warnings.append("the model's architecture is not known: tensors keep their names, and llama.cpp will not load the file")
+            warnings.append("the model's architecture is not known, or not how llama.cpp names it: tensors keep their names, and llama.cpp will not load the file")
         }
-        let known = naming.map { Tie(name: $0.family.head, target: $0.family.embedding) }
+        let known = naming.flatMap { naming in naming.family.head.map { Tie(name: $0, target: naming.family.embedding) } }
         for tie in graph.ties where tie != known { warnings.append("gguf cannot tie '\(tie.name)' to '\(tie.target)'; the tie is lost") }
         let made = madeFiles
         for attachment in graph.attachments where made[attachment.name] != attachment.bytes {

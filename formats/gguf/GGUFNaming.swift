@@ -7,9 +7,9 @@ struct GGUFNaming {
     let family: ArchitectureFamily
     let configuration: ModelConfiguration
 
-    /// Nil for a configuration of no known family.
+    /// Nil for a configuration of no known family, or of one whose names in GGUF are not known.
     init?(_ configuration: ModelConfiguration) {
-        guard let family = ArchitectureFamily.named(configuration.architecture) else { return nil }
+        guard let family = ArchitectureFamily.named(configuration.architecture), family.isMappedToGGUF else { return nil }
         self.family = family
         self.configuration = configuration
     }

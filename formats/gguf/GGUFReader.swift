@@ -57,7 +57,7 @@ struct GGUFReader {
         do {
             return try ModelConfiguration(
                 metadata: graph.metadata, vocabularySize: find(family.embedding)?.shape.rows,
-                tiesEmbeddings: find(family.head) == nil
+                tiesEmbeddings: family.head.map { find($0) == nil } ?? false
             ).flatMap(GGUFNaming.init)
         } catch {
             context.warn("\(path): \(error); tensors keep the names and layout of GGUF")

@@ -73,6 +73,11 @@ void caplet_soft_threshold(const float *in, float threshold, float *out, size_t 
 void caplet_mask_at_least(const float *a, float threshold, const float *w, float *out, size_t count);
 // Root mean square norm of each row of length n, times weight.
 void caplet_rms_norm(const float *in, const float *weight, float epsilon, float *out, size_t rows, size_t n);
+// (in - mean) / sqrt(variance + epsilon), of each row, times weight, plus bias; out may be in.
+void caplet_layer_norm(const float *in, const float *weight, const float *bias, float epsilon, float *out, size_t rows, size_t n);
+// out[i] = f(in[i]): x * sigmoid(x); x * Phi(x); its approximation by tanh; max(x, 0).
+typedef enum { CAPLET_SILU, CAPLET_GELU, CAPLET_GELU_TANH, CAPLET_RELU } caplet_activation_kind;
+void caplet_activation(caplet_activation_kind kind, const float *in, float *out, size_t count);
 // out[i] = silu(gate[i]) * up[i].
 void caplet_swiglu(const float *gate, const float *up, float *out, size_t count);
 // In place softmax of scale * row[0..<valid]; the rest of the row, to n, becomes 0.
@@ -90,6 +95,11 @@ int caplet_has_nonfinite(const float *in, size_t count);
 // in_gradient += the gradient of the root mean square norm's input; weight as in caplet_rms_norm.
 void caplet_rms_norm_backward(const float *in, const float *weight, float epsilon, const float *out_gradient, float *in_gradient,
                               size_t rows, size_t n);
+// in_gradient += the gradient of the layer norm's input.
+void caplet_layer_norm_backward(const float *in, const float *weight, float epsilon, const float *out_gradient, float *in_gradient,
+                                size_t rows, size_t n);
+// gradient[i] *= f'(in[i]).
+void caplet_activation_backward(caplet_activation_kind kind, const float *in, float *gradient, size_t count);
 // Of silu(gate) * up: gate_gradient comes with the gradient of the product and leaves with that of gate.
 void caplet_swiglu_backward(const float *gate, const float *up, float *gate_gradient, float *up_gradient, size_t count);
 // Of probabilities = softmax(scale * scores[0..<valid]): the gradient of the probabilities becomes that of the scores, 0 from valid to n.

@@ -97,7 +97,7 @@ final class ComparisonRun {
         _ execution: ExecutionContext, since start: UInt64
     ) throws -> ComparisonCell {
         let graph = made.graph
-        let model = try DecoderModel(graph)
+        let model = try Transformer(graph)
         let losses = try texts.indices.map { index in
             let losses = try Perplexity.sequenceLosses(of: model, over: texts[index], execution)
             return TextLoss(losses.map { SequenceLoss(sum: $0.sum, tokens: $0.count) }, over: baseline?.losses[index])

@@ -45,7 +45,7 @@ struct EvaluateCommand: ParsableCommand {
     func run() throws {
         try Session.run(common) { session in
             let (graph, _) = try session.open(model, from: from)
-            let model = try session.naming(self.model) { try DecoderModel(graph) }
+            let model = try session.naming(self.model) { try Transformer(graph) }
             var sequences = try self.sequences(session, graph, model)
             if let windows { sequences = TokenSequences(Array(sequences.sequences.prefix(windows))) }
             let start = DispatchTime.now().uptimeNanoseconds
@@ -56,7 +56,7 @@ struct EvaluateCommand: ParsableCommand {
         }
     }
 
-    private func sequences(_ session: Session, _ graph: TensorGraph, _ model: DecoderModel) throws -> TokenSequences {
+    private func sequences(_ session: Session, _ graph: TensorGraph, _ model: Transformer) throws -> TokenSequences {
         if let tokens { return try TokenFile.read(tokens, session) }
         let length = context ?? min(model.configuration.contextLength, 2048)
         return try CalibrationText.sequences(of: text ?? "", graph, windowLength: length)

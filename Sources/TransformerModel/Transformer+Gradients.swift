@@ -2,7 +2,7 @@ import CKernels
 import Execution
 import LinearAlgebra
 
-extension DecoderModel {
+extension Transformer {
     /// A value and its gradients with respect to linear layers' weights [out, in], by tensor name.
     public struct Gradients {
         public let value: Double
@@ -13,8 +13,15 @@ extension DecoderModel {
     public func finalHidden(
         _ sequences: [[Int32]], replacing replacements: [String: Matrix] = [:], _ execution: ExecutionContext
     ) throws -> [[Float]] {
-        var activations = try embed(sequences)
-        for index in 0..<configuration.blockCount {
+        try finalHidden(continuing: try embed(sequences), from: 0, replacing: replacements, execution)
+    }
+
+    /// The same, from the hidden states that enter block `first` on.
+    func finalHidden(
+        continuing start: Activations, from first: Int, replacing replacements: [String: Matrix], _ execution: ExecutionContext
+    ) throws -> [[Float]] {
+        var activations = start
+        for index in first..<configuration.blockCount {
             try execution.cancellation.check()
             try forward(&activations, through: try block(index, replacing: replacements), execution)
         }
@@ -22,7 +29,8 @@ extension DecoderModel {
     }
 
     /// The mean over all positions of the Kullback–Leibler divergence, in nats a token, of this model's predictions with some weights
-    /// replaced from those that `reference` gives: KL(softmax(logits of reference) ‖ softmax(logits)).
+    /// replaced from those that `reference` gives: KL(softmax(logits of reference) ‖ softmax(logits)). Of an encoder, which predicts
+    /// nothing, the mean squared distance of final hidden states as a share of the reference's square.
     ///
     /// Block inputs of all the sequences are in memory at a time: blocks × tokens × hidden floats.
     ///
@@ -45,11 +53,12 @@ extension DecoderModel {
             }
             try forward(&activations, through: block, execution)
         }
-        let head = try self.head()
+        let head = isCausal ? try self.head() : nil
         let tokens = sequences.reduce(0) { $0 + $1.count }
         let final = activations.hidden
-        var back = try execution.parallelMap(sequences.count) { index in
-            divergence(final[index], from: reference[index], tokens: sequences[index].count, scale: 1 / Float(tokens), head)
+        var back = try execution.parallelMap(sequences.count) { index -> (value: Double, gradient: [Float]) in
+            guard let head else { return distance(final[index], from: reference[index], scale: 1 / Float(tokens)) }
+            return divergence(final[index], from: reference[index], tokens: sequences[index].count, scale: 1 / Float(tokens), head)
         }
         let value = back.reduce(0) { $0 + $1.value } / Double(max(tokens, 1))
         guard withGradients else { return Gradients(value: value, weights: [:]) }
@@ -57,7 +66,7 @@ extension DecoderModel {
         back = []
         var found: [String: Matrix] = [:]
         let first = (0..<configuration.blockCount).first { block in
-            replacements.keys.contains { $0.hasPrefix("model.layers.\(block).") }
+            BlockLayer.allCases.contains { name(of: $0, block: block).map { replacements[$0] != nil } ?? false }
         }
         guard let first else { return Gradients(value: value, weights: [:]) }
         for index in (first..<configuration.blockCount).reversed() {
@@ -72,7 +81,7 @@ extension DecoderModel {
     private func divergence(
         _ hidden: [Float], from reference: [Float], tokens: Int, scale: Float, _ head: LinearOperator
     ) -> (value: Double, gradient: [Float]) {
-        let (width, vocabulary, epsilon) = (configuration.hiddenSize, configuration.vocabularySize, Float(configuration.normEpsilon))
+        let (width, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
         var gradient = [Float](repeating: 0, count: hidden.count)
         var sum = 0.0
         let chunk = max(1, min(256, (1 << 22) / vocabulary))
@@ -93,9 +102,29 @@ extension DecoderModel {
                 head.applyTransposed(to: found.baseAddress!, tokens: count, into: &normalised)
             }
             gradient.withUnsafeMutableBufferPointer { gradient in
-                caplet_rms_norm_backward(
-                    part, finalNorm, epsilon, normalised, gradient.baseAddress! + range.lowerBound, count, width)
+                let target = gradient.baseAddress! + range.lowerBound
+                guard let finalNorm else { return target.update(from: normalised, count: range.count) }
+                finalNorm.backward(part, outputGradient: normalised, addingTo: target, tokens: count)
             }
+        }
+        return (sum, gradient)
+    }
+
+    /// Σ over positions of ‖h − h₀‖² / ‖h₀‖², and its gradient times `scale`.
+    private func distance(_ hidden: [Float], from reference: [Float], scale: Float) -> (value: Double, gradient: [Float]) {
+        let width = configuration.hiddenSize
+        var sum = 0.0
+        var gradient = [Float](repeating: 0, count: hidden.count)
+        for start in stride(from: 0, to: hidden.count, by: width) {
+            var (error, square) = (0.0, Double(Float.leastNormalMagnitude))
+            for i in start..<start + width {
+                let off = Double(hidden[i]) - Double(reference[i])
+                error += off * off
+                square += Double(reference[i]) * Double(reference[i])
+            }
+            sum += error / square
+            let factor = 2 * scale / Float(square)
+            for i in start..<start + width { gradient[i] = factor * (hidden[i] - reference[i]) }
         }
         return (sum, gradient)
     }
@@ -107,7 +136,7 @@ extension DecoderModel {
         _ replacements: [String: Matrix], _ execution: ExecutionContext
     ) throws -> [String: Matrix] {
         let c = configuration
-        let rotary = RotaryEmbedding(headSize: c.headSize, theta: c.ropeTheta, positions: inputs.tokenCounts.max() ?? 0)
+        let rotary = self.rotary(positions: inputs.tokenCounts.max() ?? 0)
         var states: [GradientState] = []
         try gradients.withUnsafeMutableBufferPointer { buffer in
             let slots = buffer
@@ -125,7 +154,8 @@ extension DecoderModel {
                 return state
             }
         }
-        let names = BlockLayer.allCases.map { ($0, "model.layers.\(index).\($0.tensorName)") }.filter { replacements[$0.1] != nil }
+        let names = BlockLayer.allCases.compactMap { layer in name(of: layer, block: index).map { (layer, $0) } }
+            .filter { replacements[$0.1] != nil }
         return try weightGradients(names, weights, states, execution)
     }
 
@@ -135,12 +165,12 @@ extension DecoderModel {
     ) throws -> [String: Matrix] {
         let tile = 128
         let work = layers.flatMap { entry -> [(layer: BlockLayer, name: String, rows: Range<Int>)] in
-            let out = weights[keyPath: entry.layer.weight].outputSize
+            let out = weights[entry.layer].outputSize
             return stride(from: 0, to: out, by: tile).map { (entry.layer, entry.name, $0..<min($0 + tile, out)) }
         }
         let tiles = try execution.parallelMap(work.count) { slot -> [Float] in
             let (layer, _, rows) = work[slot]
-            let (out, input) = (weights[keyPath: layer.weight].outputSize, weights[keyPath: layer.weight].inputSize)
+            let (out, input) = (weights[layer].outputSize, weights[layer].inputSize)
             var sum = [Float](repeating: 0, count: rows.count * input)
             for state in states where state.tokens > 0 {
                 multiply(
@@ -153,7 +183,7 @@ extension DecoderModel {
         for (slot, part) in tiles.enumerated() { elements[work[slot].name, default: []] += part }
         return elements.reduce(into: [:]) { found, entry in
             guard let layer = layers.first(where: { $0.name == entry.key })?.layer else { return }
-            let input = weights[keyPath: layer.weight].inputSize
+            let input = weights[layer].inputSize
             found[entry.key] = Matrix(rows: entry.value.count / max(input, 1), columns: input, elements: entry.value)
         }
     }

@@ -2,7 +2,7 @@ import CKernels
 import Execution
 import LinearAlgebra
 
-extension DecoderModel {
+extension Transformer {
     /// Negative log-likelihoods in nats of tokens 1… of each sequence given those before it.
     ///
     /// - Parameters:
@@ -20,15 +20,10 @@ extension DecoderModel {
         _ sequences: [[Int32]], continuing start: Activations, from first: Int, replacing replacements: [String: Matrix],
         _ execution: ExecutionContext
     ) throws -> [[Double]] {
-        var activations = start
-        for index in first..<configuration.blockCount {
-            try execution.cancellation.check()
-            try forward(&activations, through: try block(index, replacing: replacements), execution)
-        }
+        let final = try finalHidden(continuing: start, from: first, replacing: replacements, execution)
         let head = try self.head()
-        let final = activations
         return try execution.parallelMap(sequences.count) { index in
-            tokenLosses(final.hidden[index], sequences[index], head)
+            tokenLosses(final[index], sequences[index], head)
         }
     }
 

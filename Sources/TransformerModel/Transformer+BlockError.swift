@@ -1,7 +1,7 @@
 import Execution
 import LinearAlgebra
 
-extension DecoderModel {
+extension Transformer {
     /// How far a block's outputs are from what they should be: Σ‖y − target‖² / Σ‖target − x‖² over all positions, with x the block's
     /// input, so that 1 is what leaving the block out would cost.
     ///

@@ -4,18 +4,19 @@ import Execution
 import LinearAlgebra
 import ModelGraph
 
-/// A decoder-only language model that runs a graph, dense or composite, in float32.
+/// A transformer that runs a graph, dense or composite, in float32: a decoder that predicts the next token, or an encoder.
 ///
 /// Blocks are the outer loop and sequences the inner one, so that of a model too large for memory only one block's weights are
 /// there at a time. Sequences run side by side, each on one thread: results do not depend on the number of threads.
-public final class DecoderModel {
+public final class Transformer {
     public let configuration: ModelConfiguration
     let source: WeightSource
     private let pool: RunStatePool
     /// Weights kept between calls; nil when the model is too large for that.
     private let resident: [BlockWeights]?
     private let residentHead: LinearOperator?
-    let finalNorm: [Float]
+    /// Nil for families whose last block has normalised already.
+    let finalNorm: Norm?
 
     /// Weights of all blocks and the head are kept as floats when they take at most this many bytes.
     public static let residentLimit = 2 << 30
@@ -30,14 +31,14 @@ public final class DecoderModel {
             throw ModelError.unsupportedFeatures(configuration.unsupportedFeatures)
         }
         self.configuration = configuration
-        source = WeightSource(graph: graph, configuration: configuration)
+        source = try WeightSource(graph: graph, configuration: configuration)
         pool = RunStatePool(configuration)
-        finalNorm = try source.vector("model.norm.weight", configuration.hiddenSize)
+        finalNorm = source.name(.finalNorm) == nil ? nil : try source.norm(.finalNorm)
         let parameters = graph.tensors.reduce(0) { $0 + $1.shape.elementCount }
-        if parameters <= DecoderModel.residentLimit / 4 {
+        if parameters <= Transformer.residentLimit / 4 {
             let source = source
             resident = try (0..<configuration.blockCount).map { try source.block($0, [:]) }
-            residentHead = try source.linear("lm_head.weight", configuration.vocabularySize, configuration.hiddenSize, [:])
+            residentHead = try source.name(.head).map { try source.linear($0, source.shape(.head), [:]) }
         } else {
             resident = nil
             residentHead = nil
@@ -62,12 +63,18 @@ public final class DecoderModel {
         }
     }
 
-    /// Looks up the embeddings of token sequences.
+    /// Whether the model predicts the next token; otherwise its outputs are embeddings.
+    public var isCausal: Bool { configuration.design.isCausal }
+
+    /// The name of a linear layer's weight; nil where the family has no such layer.
+    func name(of layer: BlockLayer, block: Int) -> String? { source.name(layer, block: block) }
+
+    /// Looks up the embeddings of token sequences; those of positions and of the first token type are added where the family has them.
     ///
-    /// - Throws: `ModelError.badToken` for a token outside the vocabulary.
+    /// - Throws: `ModelError.badToken` for a token outside the vocabulary, `.tooLong` where there are no positions for a sequence.
     public func embed(_ sequences: [[Int32]]) throws -> Activations {
         let c = configuration
-        let embedding = try source.tensor("model.embed_tokens.weight", [c.vocabularySize, c.hiddenSize])
+        let embedding = try source.tensor(.tokenEmbedding)
         let table = try embedding.payload.rowReader()
         let hidden = try sequences.map { tokens in
             var rows = [Float](repeating: 0, count: tokens.count * c.hiddenSize)
@@ -82,19 +89,17 @@ public final class DecoderModel {
             return rows
         }
         guard hidden.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw GraphError.notFinite("tensor '\(embedding.name)'") }
-        return Activations(hidden: hidden, tokenCounts: sequences.map(\.count))
+        let tokens = Activations(hidden: hidden, tokenCounts: sequences.map(\.count))
+        return c.design.positions == .learned ? try addingPositions(tokens) : tokens
     }
 
     /// The weights of one block, with some linear layers replaced by matrices of the same shape.
     public func block(_ index: Int, replacing replacements: [String: Matrix] = [:]) throws -> BlockWeights {
         guard let resident else { return try source.block(index, replacements) }
         var block = resident[index]
-        let prefix = "model.layers.\(index)."
         for layer in BlockLayer.allCases {
-            let name = prefix + layer.tensorName
-            guard let matrix = replacements[name] else { continue }
-            let old = block[keyPath: layer.weight]
-            block[keyPath: layer.weight] = try source.linear(name, old.outputSize, old.inputSize, [name: matrix])
+            guard let name = name(of: layer, block: index), replacements[name] != nil else { continue }
+            block.layers[layer] = try source.linear(name, source.shape(layer.module), replacements)
         }
         return block
     }
@@ -108,7 +113,7 @@ public final class DecoderModel {
     ) throws {
         let c = configuration
         let counts = activations.tokenCounts
-        let rotary = RotaryEmbedding(headSize: c.headSize, theta: c.ropeTheta, positions: counts.max() ?? 0)
+        let rotary = self.rotary(positions: counts.max() ?? 0)
         try activations.hidden.withUnsafeMutableBufferPointer { hidden in
             let slots = hidden
             try execution.parallelFor(counts.count) { index in
@@ -125,11 +130,17 @@ public final class DecoderModel {
         }
     }
 
+    /// Nil for families that do not turn queries and keys.
+    func rotary(positions: Int) -> RotaryEmbedding? {
+        guard configuration.design.positions == .rotary else { return nil }
+        return RotaryEmbedding(headSize: configuration.headSize, theta: configuration.ropeTheta, positions: positions)
+    }
+
     /// The logits [tokens, vocabulary] of one sequence's final hidden states.
     public func logits(_ hidden: [Float], tokens: Int, head: LinearOperator) -> [Float] {
         let c = configuration
-        var normalised = [Float](repeating: 0, count: hidden.count)
-        caplet_rms_norm(hidden, finalNorm, Float(c.normEpsilon), &normalised, tokens, c.hiddenSize)
+        var normalised = hidden
+        if let finalNorm { finalNorm.apply(hidden, into: &normalised, tokens: tokens) }
         let count = tokens * c.vocabularySize
         return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
             if count > 0 { head.apply(to: normalised, tokens: tokens, into: buffer.baseAddress!) }
@@ -138,9 +149,12 @@ public final class DecoderModel {
     }
 
     /// The output head: a weight of its own, or the embedding that it is tied to.
+    ///
+    /// - Throws: `ModelError.missingTensor` for an encoder, which has none.
     public func head() throws -> LinearOperator {
         if let residentHead { return residentHead }
-        return try source.linear("lm_head.weight", configuration.vocabularySize, configuration.hiddenSize, [:])
+        guard let name = source.name(.head) else { throw ModelError.missingTensor("of an output head") }
+        return try source.linear(name, source.shape(.head), [:])
     }
 
     /// The logits of every position of one sequence, [tokens, vocabulary].

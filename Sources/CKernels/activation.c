@@ -1,0 +1,66 @@
+#include "CKernels.h"
+#include "dispatch.h"
+#include "exponential.h"
+
+static inline float sigmoid(float x) { return 1.0f / (1.0f + exponential(-x)); }
+
+// erf to 1.5e-7 (Abramowitz and Stegun 7.1.26).
+static inline float error_function(float x) {
+    float a = fabsf(x);
+    float t = 1.0f / (1.0f + 0.3275911f * a);
+    float p = 1.061405429f;
+    p = p * t - 1.453152027f;
+    p = p * t + 1.421413741f;
+    p = p * t - 0.284496736f;
+    p = p * t + 0.254829592f;
+    return copysignf(1.0f - p * t * exponential(-a * a), x);
+}
+
+// The share of a standard normal below x, and its density at x.
+static inline float normal_share(float x) { return 0.5f * (1.0f + error_function(x * 0.70710678118654752f)); }
+static inline float normal_density(float x) { return 0.39894228040143268f * exponential(-0.5f * x * x); }
+
+// tanh(y) = 2 sigmoid(2 y) - 1 of y = sqrt(2 / pi) (x + 0.044715 x^3), so that gelu is x sigmoid(2 y).
+static inline float gelu_argument(float x) { return 1.5957691216057308f * (x + 0.044715f * x * x * x); }
+
+CAPLET_DISPATCH
+void caplet_activation(caplet_activation_kind kind, const float *in, float *out, size_t count) {
+    switch (kind) {
+    case CAPLET_SILU:
+        for (size_t i = 0; i < count; i++) out[i] = in[i] * sigmoid(in[i]);
+        break;
+    case CAPLET_GELU:
+        for (size_t i = 0; i < count; i++) out[i] = in[i] * normal_share(in[i]);
+        break;
+    case CAPLET_GELU_TANH:
+        for (size_t i = 0; i < count; i++) out[i] = in[i] * sigmoid(gelu_argument(in[i]));
+        break;
+    case CAPLET_RELU:
+        for (size_t i = 0; i < count; i++) out[i] = in[i] > 0 ? in[i] : 0;
+        break;
+    }
+}
+
+CAPLET_DISPATCH
+void caplet_activation_backward(caplet_activation_kind kind, const float *in, float *gradient, size_t count) {
+    switch (kind) {
+    case CAPLET_SILU:
+        for (size_t i = 0; i < count; i++) {
+            float s = sigmoid(in[i]);
+            gradient[i] *= s * (1.0f + in[i] * (1.0f - s));
+        }
+        break;
+    case CAPLET_GELU:
+        for (size_t i = 0; i < count; i++) gradient[i] *= normal_share(in[i]) + in[i] * normal_density(in[i]);
+        break;
+    case CAPLET_GELU_TANH:
+        for (size_t i = 0; i < count; i++) {
+            float x = in[i], s = sigmoid(gelu_argument(x));
+            gradient[i] *= s + x * s * (1.0f - s) * 1.5957691216057308f * (1.0f + 3.0f * 0.044715f * x * x);
+        }
+        break;
+    case CAPLET_RELU:
+        for (size_t i = 0; i < count; i++) gradient[i] = in[i] > 0 ? gradient[i] : 0;
+        break;
+    }
+}

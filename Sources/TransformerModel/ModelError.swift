@@ -1,0 +1,25 @@
+import Architectures
+
+/// Why a graph cannot be run.
+public enum ModelError: Error, CustomStringConvertible {
+    case missingTensor(String)
+    case wrongShape(String, expected: [Int], found: [Int])
+    case unknownArchitecture(String)
+    case unsupportedFeatures([String])
+    case badToken(Int32, vocabularySize: Int)
+    case tooLong(tokens: Int, positions: Int)
+
+    public var description: String {
+        switch self {
+        case .missingTensor(let name): return "tensor '\(name)' is missing"
+        case .wrongShape(let name, let expected, let found):
+            return "tensor '\(name)': the configuration needs shape \(expected), found \(found)"
+        case .unknownArchitecture(let name):
+            let known = ArchitectureFamily.all.map(\.name).joined(separator: ", ")
+            return "architecture \(name) cannot be run; known: \(known)"
+        case .unsupportedFeatures(let features): return "the model uses \(features.joined(separator: ", ")), which is not supported"
+        case .badToken(let token, let size): return "token \(token) is outside the vocabulary of \(size)"
+        case .tooLong(let tokens, let positions): return "a sequence has \(tokens) tokens, the model's table of positions \(positions)"
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import Architectures
+import CKernels
+
+/// A normalisation of activations, row by row.
+public struct Norm {
+    let kind: BlockDesign.Norm
+    let weight: [Float]
+    /// Zeros where the checkpoint has none.
+    let bias: [Float]
+    let epsilon: Float
+
+    /// output [tokens, width] ← norm of input; they may be the same.
+    func apply(_ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, tokens: Int) {
+        switch kind {
+        case .rootMeanSquare: caplet_rms_norm(input, weight, epsilon, output, tokens, weight.count)
+        case .layer: caplet_layer_norm(input, weight, bias, epsilon, output, tokens, weight.count)
+        }
+    }
+
+    /// Adds to inputGradient what outputGradient says of the norm's input.
+    func backward(
+        _ input: UnsafePointer<Float>, outputGradient: UnsafePointer<Float>, addingTo inputGradient: UnsafeMutablePointer<Float>, tokens: Int
+    ) {
+        switch kind {
+        case .rootMeanSquare: caplet_rms_norm_backward(input, weight, epsilon, outputGradient, inputGradient, tokens, weight.count)
+        case .layer: caplet_layer_norm_backward(input, weight, epsilon, outputGradient, inputGradient, tokens, weight.count)
+        }
+    }
+}
+
+extension BlockDesign.Activation {
+    /// As the kernels number them.
+    private var kernel: caplet_activation_kind {
+        switch self {
+        case .silu: return CAPLET_SILU
+        case .gelu: return CAPLET_GELU
+        case .geluTanh: return CAPLET_GELU_TANH
+        case .relu: return CAPLET_RELU
+        }
+    }
+
+    func apply(_ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, count: Int) {
+        caplet_activation(kernel, input, output, count)
+    }
+
+    /// The gradient of the output becomes that of the input.
+    func backward(_ input: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, count: Int) {
+        caplet_activation_backward(kernel, input, gradient, count)
+    }
+}

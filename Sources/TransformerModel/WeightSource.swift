@@ -1,0 +1,108 @@
+import Architectures
+import LinearAlgebra
+import ModelGraph
+
+/// Where the weights of a graph are found by the part that they play, and checked against the configuration as they are read.
+struct WeightSource {
+    let graph: TensorGraph
+    let configuration: ModelConfiguration
+    let family: ArchitectureFamily
+    private let prefix: String
+
+    /// - Throws: `ModelError.unknownArchitecture`.
+    init(graph: TensorGraph, configuration: ModelConfiguration) throws {
+        guard let family = ArchitectureFamily.named(configuration.architecture) else {
+            throw ModelError.unknownArchitecture("'\(configuration.architecture)'")
+        }
+        self.graph = graph
+        self.configuration = configuration
+        self.family = family
+        prefix = family.prefix(graph.contains)
+    }
+
+    /// The tensor's name; nil where the family has no such module.
+    func name(_ module: Module, block: Int? = nil) -> String? {
+        family.name(of: module).map { prefix + TensorRule.filled($0, block) }
+    }
+
+    func name(_ layer: BlockLayer, block: Int) -> String? { name(layer.module, block: block) }
+
+    /// The shape that the configuration gives a module's weight: [out, in], or [width] of a norm.
+    func shape(_ module: Module) -> [Int] {
+        let c = configuration
+        let (queries, keys) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
+        switch module {
+        case .tokenEmbedding, .head: return [c.vocabularySize, c.hiddenSize]
+        case .positionEmbedding: return [c.contextLength, c.hiddenSize]
+        case .tokenTypeEmbedding: return [c.tokenTypeCount, c.hiddenSize]
+        case .embeddingNorm, .finalNorm, .attentionNorm, .perceptronNorm: return [c.hiddenSize]
+        case .query: return [queries, c.hiddenSize]
+        case .key, .value: return [keys, c.hiddenSize]
+        case .attentionOutput: return [c.hiddenSize, queries]
+        case .gate, .up: return [c.intermediateSize, c.hiddenSize]
+        case .down: return [c.hiddenSize, c.intermediateSize]
+        }
+    }
+
+    /// - Throws: `ModelError.missingTensor` and `.wrongShape`.
+    func tensor(_ module: Module, block: Int? = nil) throws -> Tensor {
+        try tensor(name(module, block: block) ?? module.rawValue, shape(module))
+    }
+
+    func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
+        guard let tensor = graph[name] else { throw ModelError.missingTensor(name) }
+        guard tensor.shape.dimensions == shape else {
+            throw ModelError.wrongShape(name, expected: shape, found: tensor.shape.dimensions)
+        }
+        return tensor
+    }
+
+    /// A linear weight [out, in], or the replacement given for it.
+    func linear(_ name: String, _ shape: [Int], _ replacements: [String: Matrix]) throws -> LinearOperator {
+        if let matrix = replacements[name] {
+            guard [matrix.rows, matrix.columns] == shape else {
+                throw ModelError.wrongShape(name, expected: shape, found: [matrix.rows, matrix.columns])
+            }
+            return LinearOperator(matrix)
+        }
+        return try LinearOperator(try tensor(name, shape).payload, name: name)
+    }
+
+    /// The floats of a vector of finite values; nil when it is absent.
+    private func vector(_ name: String, _ count: Int) throws -> [Float]? {
+        guard graph.contains(name) else { return nil }
+        let values = try tensor(name, [count]).payload.densifiedFloats()
+        guard values.allSatisfy(\.isFinite) else { throw GraphError.notFinite("tensor '\(name)'") }
+        return values
+    }
+
+    /// The bias beside a weight: ".bias" for ".weight".
+    private static func bias(of name: String) -> String {
+        name.hasSuffix(".weight") ? String(name.dropLast(7)) + ".bias" : name + ".bias"
+    }
+
+    func norm(_ module: Module, block: Int? = nil) throws -> Norm {
+        let name = self.name(module, block: block) ?? module.rawValue
+        let width = shape(module)[0]
+        guard let weight = try vector(name, width) else { throw ModelError.missingTensor(name) }
+        let bias = try vector(WeightSource.bias(of: name), width)
+        if bias == nil, configuration.design.norm == .layer { throw ModelError.missingTensor(WeightSource.bias(of: name)) }
+        return Norm(
+            kind: configuration.design.norm, weight: weight, bias: bias ?? [Float](repeating: 0, count: width),
+            epsilon: Float(configuration.normEpsilon))
+    }
+
+    func block(_ index: Int, _ replacements: [String: Matrix]) throws -> BlockWeights {
+        var layers: [BlockLayer: LinearOperator] = [:]
+        var biases: [BlockLayer: [Float]] = [:]
+        for layer in BlockLayer.allCases {
+            guard let name = name(layer, block: index) else { continue }
+            let shape = self.shape(layer.module)
+            layers[layer] = try linear(name, shape, replacements)
+            biases[layer] = try vector(WeightSource.bias(of: name), shape[0])
+        }
+        return BlockWeights(
+            design: configuration.design, attentionNorm: try norm(.attentionNorm, block: index),
+            perceptronNorm: try norm(.perceptronNorm, block: index), layers: layers, biases: biases)
+    }
+}
