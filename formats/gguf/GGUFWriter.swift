@@ -2,7 +2,7 @@ import Execution
 import FormatKit
 import ModelGraph
 
-/// Writes a layout, one tensor in memory at a time.
+/// Writes a layout: encoded tensors a few runs of rows at a time on all threads, others one at a time.
 struct GGUFWriter {
     private let layout: GGUFLayout
     private let context: ExecutionContext
@@ -20,7 +20,7 @@ struct GGUFWriter {
         try file.write(layout.header)
         for tensor in layout.tensors {
             try context.cancellation.check()
-            try file.write(tensor.bytes)
+            try file.write(tensor.bytes, context)
             try file.pad(to: layout.alignment)
             context.progress.advance(by: 1, remark: tensor.name)
         }

@@ -41,6 +41,14 @@ void caplet_q4_k_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_q5_k_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_q6_k_decode(const uint8_t *blocks, float *out, size_t count);
 
+// --- affineblocks.c, symmetricblocks.c: encoders of the same, that search for the least squared error. ---
+// Elements are finite; a scale or minimum too large for a half becomes infinite or NaN. The same bytes on every processor.
+void caplet_q2_k_encode(const float *in, uint8_t *blocks, size_t count);
+void caplet_q3_k_encode(const float *in, uint8_t *blocks, size_t count);
+void caplet_q4_k_encode(const float *in, uint8_t *blocks, size_t count);
+void caplet_q5_k_encode(const float *in, uint8_t *blocks, size_t count);
+void caplet_q6_k_encode(const float *in, uint8_t *blocks, size_t count);
+
 // --- tableblocks.c: codes that are looked up: ternary (256 elements), E2M1 and a fixed table of 16 (32, IQ4_XS 256). ---
 void caplet_tq1_0_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_tq2_0_decode(const uint8_t *blocks, float *out, size_t count);

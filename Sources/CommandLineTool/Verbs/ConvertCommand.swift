@@ -10,7 +10,8 @@ struct ConvertCommand: ParsableCommand {
         discussion: """
             Without --dtype every value arrives as it was, or a warning says what the format cannot carry. \
             --dtype q8_0 stores matrices in blocks of 32 with 8 bits each, as llama.cpp's Q8_0, and everything else as F32; \
-            q4_0, q4_1, q5_0 and q5_1 do so with 4 and 5 bits. GGUF keeps these blocks, other formats the floats that they decode to.
+            q4_0, q4_1, q5_0 and q5_1 do so with 4 and 5 bits, and q2_k to q6_k in blocks of 256 with 2 to 6 bits and the least error that is found. \
+            GGUF keeps these blocks, other formats the floats that they decode to.
 
             caplet convert model-folder -o model.gguf
             caplet convert model.gguf -o model-folder --to safetensors
@@ -75,15 +76,18 @@ struct ConvertCommand: ParsableCommand {
 
     private func cast(_ graph: TensorGraph, _ session: Session) throws -> TensorGraph {
         guard let storage = dtype.flatMap(FloatStorage.init(name:)) else { return graph }
-        let (cast, leftAlone) = try graph.cast(to: storage)
-        for entry in leftAlone { session.diagnostics.warning("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
-        let lost = zip(graph.tensors, cast.tensors).filter { $0.isStructured && $0.structureName != $1.structureName }
+        let cast = try graph.cast(to: storage)
+        for entry in cast.leftAlone { session.diagnostics.warning("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
+        for entry in cast.substituted {
+            session.diagnostics.warning("tensor '\(entry.name)' is stored as \(entry.storage.displayName): \(entry.reason)")
+        }
+        let lost = zip(graph.tensors, cast.graph.tensors).filter { $0.isStructured && $0.structureName != $1.structureName }
         if let first = lost.first?.0 {
             let made: String
-            if case .plain = storage { made = "plain arrays" } else { made = "\(dtype?.uppercased() ?? "") blocks" }
+            if case .plain = storage { made = "plain arrays" } else { made = "\(storage.displayName) blocks" }
             session.diagnostics.warning("--dtype makes \(made) of \(lost.count) tensors, the \(first.structureName) '\(first.name)' the first")
         }
-        return cast
+        return cast.graph
     }
 
     private func show(_ plan: WritePlan, _ original: TensorGraph, _ target: OutputTarget, _ session: Session) throws -> ExitStatus {
