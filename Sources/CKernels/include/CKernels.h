@@ -55,6 +55,17 @@ void caplet_tq2_0_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_mxfp4_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_iq4_nl_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_iq4_xs_decode(const uint8_t *blocks, float *out, size_t count);
+// 64 elements.
+void caplet_nvfp4_decode(const uint8_t *blocks, float *out, size_t count);
+
+// --- gridblocks.c: 256 elements, four or eight of them at a time a point of a grid. ---
+void caplet_iq1_s_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq1_m_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq2_xxs_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq2_xs_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq2_s_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq3_xxs_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq3_s_decode(const uint8_t *blocks, float *out, size_t count);
 
 // --- planes.c: bytes of wide elements, apart and together again. ---
 // out holds width planes of count bytes: plane k has byte k of each element.
