@@ -50,6 +50,7 @@ struct GGUFModel {
         if graph.metadata[GGUFModel.architectureKey] == nil, let naming {
             metadata[GGUFModel.architectureKey] = .string(naming.family.name)
             metadata["general.type"] = .string("model")
+            metadata["general.name"] = GGUFModelName.title(graph, folderName: options.modelName).map(MetadataValue.string)
             for (key, value) in naming.configuration.ggufMetadata { metadata[key] = value }
             metadata[GGUFModel.fileTypeKey] = GGUFModel.fileType(tensors, before: nil)
             metadata["general.quantization_version"] = .uint32(2)
