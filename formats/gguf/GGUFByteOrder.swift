@@ -44,7 +44,7 @@ enum GGUFByteOrder {
             guard knownBlocks.contains(codec.name) else {
                 let names = (["Q8_0"] + knownBlocks).joined(separator: ", ")
                 throw FormatError.unsupported(
-                    path, "tensor '\(tensor.name)'", "is of type \(codec.name), for which nobody says what is big-endian in it; known are \(names)")
+                    path, "tensor '\(tensor.name)'", "is of type \(codec.name), which no converter turns round; known are \(names)")
             }
             return (codec.bytesPerBlock, codec.halves.map { ($0, 2) })
         }
