@@ -3,6 +3,8 @@
 #include "half.h"
 #include "lanes.h"
 
+#include <math.h>
+
 // Q2_K, Q4_K and Q5_K: x ≈ (d s) q - (dmin t), with codes q, and integers s and t for each sub-block of a super-block of 256.
 //
 // The squared error is reduced in two steps. Each sub-block finds its best real scale and minimum, by trying ranges and
@@ -210,8 +212,14 @@ CAPLET_INLINE void put_codes(lanes x[MOST_GROUPS][MOST_SIZE], const affine_block
 // Loads a super-block, encodes it, and puts out codes, integers s and t of its sub-blocks, and the halves.
 CAPLET_INLINE void encode_block(const float *in, affine_type type, uint8_t *codes, uint8_t *s, uint8_t *t, uint8_t *halves) {
     lanes x[MOST_GROUPS][MOST_SIZE];
-    for (int g = 0; g < type.groups; g++) lanes_across(in + g * LANES * type.size, x[g], type.size);
-    affine_block block = encoded(x, type);
+    int beyond = 0;
+    for (int g = 0; g < type.groups; g++) {
+        lanes_across(in + g * LANES * type.size, x[g], type.size);
+        beyond |= is_beyond_halves(x[g], type.size);
+    }
+    affine_block block = {0};
+    block.d = INFINITY;
+    if (!beyond) block = encoded(x, type);
     put_codes(x, &block, type, codes);
     for (int g = 0; g < type.groups; g++) {
         for (int k = 0; k < LANES; k++) {

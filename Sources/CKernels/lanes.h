@@ -38,6 +38,16 @@ CAPLET_INLINE float sum_of(lanes value) {
     return ((value[0] + value[4]) + (value[2] + value[6])) + ((value[1] + value[5]) + (value[3] + value[7]));
 }
 
+// Whether a value is so large that no product of a half and small integers is near it, and its square may be no float.
+CAPLET_INLINE int is_beyond_halves(const lanes *x, int size) {
+    lanes most = 0;
+    for (int i = 0; i < size; i++) most = greatest(most, magnitude(x[i]));
+    for (int k = 0; k < LANES; k++) {
+        if (most[k] > 1e12f) return 1;
+    }
+    return 0;
+}
+
 // Element i of group k of eight, in[k * size + i], to lane k of x[i].
 CAPLET_INLINE void lanes_across(const float *in, lanes *x, int size) {
     for (int i = 0; i < size; i++) {

@@ -3,6 +3,8 @@
 #include "half.h"
 #include "lanes.h"
 
+#include <math.h>
+
 // Q3_K and Q6_K: x ≈ (d s) q with codes q from -n to n - 1 and a signed integer s for each of 16 sub-blocks of 16.
 //
 // The squared error is reduced in two steps. Each sub-block finds its best real scale, of either sign, by trying ranges and
@@ -152,8 +154,14 @@ CAPLET_INLINE symmetric_block encoded(lanes x[GROUPS][SIZE], symmetric_type type
 // Loads a super-block, encodes it, and puts out codes from 0, integers of its sub-blocks, and d.
 CAPLET_INLINE void encode_block(const float *in, symmetric_type type, uint8_t *codes, int8_t *s, uint8_t *d) {
     lanes x[GROUPS][SIZE];
-    for (int g = 0; g < GROUPS; g++) lanes_across(in + g * LANES * SIZE, x[g], SIZE);
-    symmetric_block block = encoded(x, type);
+    int beyond = 0;
+    for (int g = 0; g < GROUPS; g++) {
+        lanes_across(in + g * LANES * SIZE, x[g], SIZE);
+        beyond |= is_beyond_halves(x[g], SIZE);
+    }
+    symmetric_block block = {0};
+    block.d = INFINITY;
+    if (!beyond) block = encoded(x, type);
     for (int g = 0; g < GROUPS; g++) {
         lanes unit = inverse(block.d * block.s[g]);
         for (int i = 0; i < SIZE; i++) {

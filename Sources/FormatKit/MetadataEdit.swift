@@ -39,7 +39,9 @@ public struct MetadataEdit: Equatable, Sendable {
 
     /// - Throws: `Failure` for text that is no edit.
     public init(parsing argument: String) throws {
-        guard let sign = argument.firstIndex(of: "=") else { throw Failure(description: "'\(argument)' has no '=': give KEY=VALUE, or KEY= to remove KEY") }
+        guard let sign = argument.firstIndex(of: "=") else {
+            throw Failure(description: "'\(argument)' has no '=': give KEY=VALUE, or KEY= to remove KEY")
+        }
         let left = argument[..<sign], value = String(argument[argument.index(after: sign)...])
         guard let colon = left.lastIndex(of: ":") else {
             (key, type, text) = (String(left), nil, value.isEmpty ? nil : value)
@@ -51,7 +53,8 @@ public struct MetadataEdit: Equatable, Sendable {
         if isArray { name.removeLast(2) }
         guard let element = ValueType.names.first(where: { $0.name == name })?.type else {
             let names = ValueType.names.map(\.name).joined(separator: " ")
-            throw Failure(description: "'\(argument)' has the unknown type '\(left[left.index(after: colon)...])'; there are \(names), and arrays such as u32[]")
+            let given = left[left.index(after: colon)...]
+            throw Failure(description: "'\(argument)' has the unknown type '\(given)'; there are \(names), and arrays such as u32[]")
         }
         (key, type, text) = (String(left[..<colon]), ValueType(element, isArray: isArray), value)
         guard !key.isEmpty else { throw Failure(description: "'\(argument)' names no key") }
@@ -66,17 +69,18 @@ public struct MetadataEdit: Equatable, Sendable {
             return nil
         }
         let own = present.map(ValueType.init(of:))
-        guard let type = type ?? own else { throw Failure(description: "'\(key)' is not there yet: give its type, such as \(key):str=\(text)") }
+        guard let type = type ?? own else {
+            throw Failure(description: "'\(key)' is not there yet: give its type, such as \(key):str=\(text)")
+        }
         if let own, own != type { throw Failure(description: "'\(key)' is of type \(own.name), not \(type.name)") }
         guard type.isArray else {
             guard let value = MetadataEdit.scalar(text, type.element) else { throw wrong(text, type) }
             return value
         }
         guard case .array(let elements)? = try? JSONValue(parsing: Array(text.utf8), path: "", object: key) else { throw wrong(text, type) }
-        return .array(type.element, try elements.map { element in
-            guard let value = MetadataEdit.element(element, type.element) else { throw wrong(text, type) }
-            return value
-        })
+        let values = elements.compactMap { MetadataEdit.element($0, type.element) }
+        guard values.count == elements.count else { throw wrong(text, type) }
+        return .array(type.element, values)
     }
 
     private func wrong(_ text: String, _ type: ValueType) -> Failure {

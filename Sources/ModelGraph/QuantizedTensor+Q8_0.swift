@@ -97,7 +97,9 @@ private final class Q8_0Encoding {
         let groups = values.count / QuantizedTensor.q8_0GroupSize
         try withUnsafeTemporaryAllocation(of: Int8.self, capacity: values.count) { codes in
             try withUnsafeTemporaryAllocation(of: UInt16.self, capacity: groups) { scales in
-                guard let values = values.baseAddress, let code = codes.baseAddress, let scale = scales.baseAddress, groups > 0 else { return }
+                guard groups > 0, let values = values.baseAddress, let code = codes.baseAddress, let scale = scales.baseAddress else {
+                    return
+                }
                 caplet_q8_0_encode(values, code, scale, codes.count)
                 guard DenseTensor.nonFiniteCount(UnsafeRawBufferPointer(scales), .f16) == 0 else {
                     throw GraphError.notComputable("tensor '\(name)'", "values are too large for Q8_0, whose scales are F16")

@@ -70,8 +70,12 @@ final class BlockEncodingTests: XCTestCase {
     }
 
     func testErrorsOnARealModel() throws {
-        let names = ["model.embed_tokens.weight", "model.layers.0.self_attn.q_proj.weight", "model.layers.3.mlp.down_proj.weight", "lm_head.weight"]
-        try expectNoLargerErrors(zip(["embedding", "query", "down", "head"], try BundledModel.matrices(names)).map { ($0, $1.elements) })
+        let names = [
+            "embedding": "model.embed_tokens.weight", "query": "model.layers.0.self_attn.q_proj.weight",
+            "down": "model.layers.3.mlp.down_proj.weight", "head": "lm_head.weight",
+        ].sorted { $0.key < $1.key }
+        let matrices = try BundledModel.matrices(names.map(\.value))
+        try expectNoLargerErrors(zip(names, matrices).map { ($0.key, $1.elements) })
     }
 
     /// Values that any type holds: zeros, one value, and one value among zeros.
@@ -84,14 +88,15 @@ final class BlockEncodingTests: XCTestCase {
             for values in [zeros, one, alone] {
                 let shape = Shape(rows: 1, columns: 256)
                 let tensor = try DenseTensor(codec, encoding: .dense(DenseTensor(floats: values, shape: shape)), name: "t")
-                for (ours, value) in zip(try tensor.floats(), values) { XCTAssertEqual(ours, value, accuracy: abs(value) * 0.002, codec.name) }
+                let most = values.map(abs).max() ?? 0
+                for (ours, value) in zip(try tensor.floats(), values) { XCTAssertEqual(ours, value, accuracy: most * 0.001, codec.name) }
             }
         }
     }
 
     func testValuesThatBlocksCannotHold() throws {
         for codec in BlockEncodingTests.codecs {
-            for value: Float in [.nan, .infinity, 3e38, -3e38, 1e20] {
+            for value: Float in [.nan, .infinity, 3e38, -3e38, 1e20, 1e13, 1e11, 1e9] {
                 var values = [Float](repeating: 1, count: 512)
                 values[300] = value
                 XCTAssertThrowsError(try blocks(values, codec), "\(codec.name) \(value)")
@@ -119,7 +124,8 @@ final class BlockEncodingTests: XCTestCase {
     /// Rows that are no whole blocks get llama-quantize's types for them, or the nearest that can be made.
     func testRowsThatAreNoWholeBlocks() throws {
         let graph = try SampleGraph.graph([
-            SampleGraph.tensor("whole", .i8, [1]), Tensor(name: "a", dense: DenseTensor(floats: [Float](repeating: 1, count: 320), shape: Shape(rows: 2, columns: 160))),
+            SampleGraph.tensor("whole", .i8, [1]),
+            Tensor(name: "a", dense: DenseTensor(floats: [Float](repeating: 1, count: 320), shape: Shape(rows: 2, columns: 160))),
             Tensor(name: "b", dense: DenseTensor(floats: [Float](repeating: 1, count: 80), shape: Shape(rows: 2, columns: 40))),
             Tensor(name: "norm", dense: DenseTensor(floats: [1, 2], shape: Shape(count: 2), dtype: .bf16)),
         ])

@@ -10,7 +10,8 @@ struct ConvertCommand: ParsableCommand {
         discussion: """
             Without --dtype every value arrives as it was, or a warning says what the format cannot carry. \
             --dtype q8_0 stores matrices in blocks of 32 with 8 bits each, as llama.cpp's Q8_0, and everything else as F32; \
-            q4_0, q4_1, q5_0 and q5_1 do so with 4 and 5 bits, and q2_k to q6_k in blocks of 256 with 2 to 6 bits and the least error that is found. \
+            q4_0, q4_1, q5_0 and q5_1 do so with 4 and 5 bits, and q2_k to q6_k in blocks of 256 with 2 to 6 bits and the least error \
+            that is found. \
             GGUF keeps these blocks, other formats the floats that they decode to.
 
             --metadata edits the output's metadata: KEY=VALUE keeps the type of a key that is there, KEY:TYPE=VALUE says it (u8 i8 u16 i16 \
@@ -89,9 +90,10 @@ struct ConvertCommand: ParsableCommand {
     private func target(_ session: Session) throws -> OutputTarget {
         var target = try OutputTarget(destination, formatName: to, force: force, maximumShardBytes: maxShardSize?.bytes, session)
         let name = target.format.name
-        if maxShardSize != nil, !target.format.splitsOutput { throw CommandError(.usage, "--max-shard-size: \(name) files are not split") }
-        if endian == .big, !target.format.writesBigEndian { throw CommandError(.usage, "--endian big: \(name) files are little-endian") }
-        if !metadata.isEmpty, !target.format.editsMetadata { throw CommandError(.usage, "--metadata: that of \(name) files is not edited") }
+        func usage(_ message: String) -> CommandError { CommandError(.usage, message) }
+        if maxShardSize != nil, !target.format.splitsOutput { throw usage("--max-shard-size: \(name) files are not split") }
+        if endian == .big, !target.format.writesBigEndian { throw usage("--endian big: \(name) files are little-endian") }
+        if !metadata.isEmpty, !target.format.editsMetadata { throw usage("--metadata: that of \(name) files is not edited") }
         target.options.byteOrder = endian.order
         target.options.metadataEdits = try metadata.map(MetadataEdit.init(parsing:))
         target.options.modelName = ModelPath.folderName(model)
