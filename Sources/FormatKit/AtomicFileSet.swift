@@ -29,6 +29,8 @@ public final class AtomicFileSet {
     /// - Throws: `FormatError.writeFailed`.
     public func commit() throws {
         precondition(writers.count == paths.count, "\(writers.count) of \(paths.count) files were written")
+        // One file replaces another in one step.
+        if writers.count == 1 { return try writers[0].place() }
         var aside: [String] = []
         do {
             if force { for path in paths where access(path, F_OK) == 0 { try moveAside(path, &aside) } }

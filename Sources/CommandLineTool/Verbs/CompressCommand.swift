@@ -75,7 +75,8 @@ struct CompressCommand: ParsableCommand {
         try Session.run(common) { session in
             let pipeline = try self.parsedPipeline()
             let manager = try PassManager(pipeline, catalog: session.registry.passes)
-            let target = try OutputTarget(output, formatName: to, force: force, session)
+            var target = try OutputTarget(output, formatName: to, force: force, session)
+            target.options.modelName = ModelPath.folderName(model)
             let (original, _) = try session.open(model, from: from)
             try target.check(against: original)
             try manager.checkCalibration(isGiven: calibration != nil)
