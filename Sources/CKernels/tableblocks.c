@@ -55,6 +55,28 @@ void caplet_mxfp4_decode(const uint8_t *blocks, float *out, size_t count) {
     }
 }
 
+// Half of an unsigned E4M3, since the table's values are doubled. The sign bit means nothing, and 0x7F is 0.
+static inline float half_of_e4m3(uint8_t byte) {
+    int exponent = byte >> 3 & 15, mantissa = byte & 7;
+    if (byte == 0x7F) return 0;
+    return exponent == 0 ? (float)mantissa * 0x1p-10f : (float)(8 + mantissa) * 0x1p-3f * float_of((uint32_t)(exponent - 8 + 127) << 23);
+}
+
+// Four scales, then four times 16 elements: low nibbles are the first 8.
+CAPLET_DISPATCH
+void caplet_nvfp4_decode(const uint8_t *blocks, float *out, size_t count) {
+    for (size_t b = 0; b < count / 64; b++, blocks += 36, out += 64) {
+        for (int g = 0; g < 4; g++) {
+            float scale = half_of_e4m3(blocks[g]);
+            const uint8_t *codes = blocks + 4 + g * 8;
+            for (int i = 0; i < 8; i++) {
+                out[g * 16 + i] = scale * e2m1_doubled[codes[i] & 15];
+                out[g * 16 + 8 + i] = scale * e2m1_doubled[codes[i] >> 4];
+            }
+        }
+    }
+}
+
 CAPLET_DISPATCH
 void caplet_iq4_nl_decode(const uint8_t *blocks, float *out, size_t count) {
     for (size_t b = 0; b < count / TABLE_ELEMENTS; b++, blocks += 18, out += TABLE_ELEMENTS) {

@@ -19,19 +19,22 @@ public final class AtomicFileWriter {
     public init(path: String, force: Bool) throws {
         self.path = path
         replaces = force
-        if access(path, F_OK) == 0 {
-            var status = stat()
-            if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-                throw FormatError.refused(path, "is a folder; a file is to be written")
-            }
-            guard force else { throw FormatError.refused(path, "exists; --force replaces it") }
-        }
+        try AtomicFileWriter.checkTarget(path, force: force)
         temporaryPath = "\(path).partial-\(getpid())"
         descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
         guard descriptor >= 0 else { throw FormatError.writeFailed(path, AtomicFileWriter.reason()) }
     }
 
     deinit { discard() }
+
+    static func checkTarget(_ path: String, force: Bool) throws {
+        guard access(path, F_OK) == 0 else { return }
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+            throw FormatError.refused(path, "is a folder; a file is to be written")
+        }
+        guard force else { throw FormatError.refused(path, "exists; --force replaces it") }
+    }
 
     public func write(_ bytes: UnsafeRawBufferPointer) throws {
         byteCount += bytes.count
@@ -63,6 +66,12 @@ public final class AtomicFileWriter {
 
     /// Puts the file under its name: flush, fsync, rename, fsync of the folder.
     public func commit() throws {
+        try finish()
+        try place()
+    }
+
+    /// Puts all bytes on disk, still under the temporary name.
+    public func finish() throws {
         try flush()
         guard fsync(descriptor) == 0 else { throw FormatError.writeFailed(path, AtomicFileWriter.reason()) }
         guard close(descriptor) == 0 else {
@@ -70,6 +79,10 @@ public final class AtomicFileWriter {
             throw FormatError.writeFailed(path, AtomicFileWriter.reason())
         }
         descriptor = -1
+    }
+
+    /// Gives the finished file its name.
+    func place() throws {
         if !replaces {
             // link refuses an existing name, so that a file made meanwhile is not replaced.
             if link(temporaryPath, path) == 0 {
@@ -85,6 +98,11 @@ public final class AtomicFileWriter {
         }
         committed = true
         FolderSync.sync(folderOf: path)
+    }
+
+    /// Takes the name away again from a file that was placed; the file is gone then.
+    func withdraw() {
+        if committed { unlink(path) } else { discard() }
     }
 
     /// Removes what was written so far, unless it was committed.

@@ -13,6 +13,10 @@ public protocol Format {
     var layout: FormatLayout { get }
     /// Whether `WriteOptions.maximumShardBytes` splits what is written.
     var splitsOutput: Bool { get }
+    /// Whether `WriteOptions.byteOrder` may be big.
+    var writesBigEndian: Bool { get }
+    /// Whether `WriteOptions.metadataEdits` change what is written.
+    var editsMetadata: Bool { get }
 
     /// Whether what is at the probe's path looks like this format. Reads no more than the probe holds.
     func recognises(_ probe: FileProbe) -> Bool
@@ -36,6 +40,8 @@ public protocol Format {
 
 extension Format {
     public var splitsOutput: Bool { false }
+    public var writesBigEndian: Bool { false }
+    public var editsMetadata: Bool { false }
 }
 
 public enum FormatLayout: Sendable {
@@ -64,6 +70,12 @@ public struct WriteOptions {
     public var maximumShardBytes: Int?
     /// What made the graph, for the formats that keep it: pipeline, seed, version, digest of the input.
     public var provenance: [(key: String, value: String)] = []
+    /// The order of the bytes of numbers, for formats that have a choice.
+    public var byteOrder = ByteReader.Order.little
+    /// Changes to the metadata of the output, in order.
+    public var metadataEdits: [MetadataEdit] = []
+    /// What the model is called, where its files do not say; formats that have a place for a name keep it.
+    public var modelName: String?
     /// Where a plan's output is to go, for formats whose layout depends on the path; `write` sets it itself.
     public var outputPath: String?
 

@@ -9,15 +9,18 @@ public struct BlockCodec: Equatable, Sendable {
     public let name: String
     public let elementsPerBlock: Int
     public let bytesPerBlock: Int
+    /// Where in a block its F16 scales and minima are.
+    public let halves: [Int]
     /// Of whole blocks at any address; `count` is in elements.
     let decode: Decode
     /// Of finite floats; nil for what is read and carried only.
     let encode: Encode?
 
-    public init(_ name: String, elements: Int, bytes: Int, decode: @escaping Decode, encode: Encode? = nil) {
+    public init(_ name: String, elements: Int, bytes: Int, halves: [Int] = [0], decode: @escaping Decode, encode: Encode? = nil) {
         self.name = name
         elementsPerBlock = elements
         bytesPerBlock = bytes
+        self.halves = halves
         self.decode = decode
         self.encode = encode
     }
@@ -40,9 +43,11 @@ extension BlockCodec {
     public static let q4_0 = BlockCodec(
         "Q4_0", elements: 32, bytes: 18, decode: { caplet_q4_0_decode($0, $1, $2) }, encode: { caplet_q4_0_encode($0, $1, $2) })
     public static let q4_1 = BlockCodec(
-        "Q4_1", elements: 32, bytes: 20, decode: { caplet_q4_1_decode($0, $1, $2) }, encode: { caplet_q4_1_encode($0, $1, $2) })
+        "Q4_1", elements: 32, bytes: 20, halves: [0, 2],
+        decode: { caplet_q4_1_decode($0, $1, $2) }, encode: { caplet_q4_1_encode($0, $1, $2) })
     public static let q5_0 = BlockCodec(
         "Q5_0", elements: 32, bytes: 22, decode: { caplet_q5_0_decode($0, $1, $2) }, encode: { caplet_q5_0_encode($0, $1, $2) })
     public static let q5_1 = BlockCodec(
-        "Q5_1", elements: 32, bytes: 24, decode: { caplet_q5_1_decode($0, $1, $2) }, encode: { caplet_q5_1_encode($0, $1, $2) })
+        "Q5_1", elements: 32, bytes: 24, halves: [0, 2],
+        decode: { caplet_q5_1_decode($0, $1, $2) }, encode: { caplet_q5_1_encode($0, $1, $2) })
 }

@@ -49,22 +49,7 @@ extension DenseTensor {
     /// - Precondition: the codec encodes, and rows are whole blocks.
     /// - Throws, when asked: `GraphError.notFinite` for NaN and infinities, `.notComputable` for values that overflow F16 scales.
     public init(_ codec: BlockCodec, encoding payload: Payload, name: String) throws {
-        let shape = payload.shape
-        guard let encode = codec.encode, let byteCount = codec.byteCount(shape) else {
-            preconditionFailure("\(shape) cannot be encoded as \(codec.name)")
-        }
-        let blocks = DeferredBytes(byteCount: byteCount) {
-            let values = try payload.densifiedFloats()
-            guard caplet_has_nonfinite(values, values.count) == 0 else { throw GraphError.notFinite("tensor '\(name)'") }
-            return try OwnedBytes(byteCount: byteCount) { out in
-                guard let out = out.baseAddress?.assumingMemoryBound(to: UInt8.self), byteCount > 0 else { return }
-                encode(values, out, values.count)
-                guard codec.halvesAreFinite(out, byteCount: byteCount) else {
-                    throw GraphError.notComputable("tensor '\(name)'", "values are too large for \(codec.name), whose scales are F16")
-                }
-            }
-        }
-        try self.init(codec, shape: shape, blocks: blocks)
+        try self.init(codec, shape: payload.shape, blocks: BlockEncoding(payload: payload, name: name).rows(of: codec))
     }
 
     /// How the elements are kept when not as themselves.
@@ -72,16 +57,4 @@ extension DenseTensor {
 
     /// Bytes that are kept: of blocks where there are blocks.
     public var storedByteCount: Int { (bytes as? EncodedBytes)?.blocks.byteCount ?? byteCount }
-}
-
-extension BlockCodec {
-    /// Whether the halves that blocks begin with are finite: a scale, and a minimum where there is one.
-    fileprivate func halvesAreFinite(_ blocks: UnsafePointer<UInt8>, byteCount: Int) -> Bool {
-        let halves = self == .q4_1 || self == .q5_1 ? 2 : 1
-        for block in stride(from: 0, to: byteCount, by: bytesPerBlock) {
-            // The high byte of a half has the sign, the exponent's five bits and two of the mantissa's.
-            for half in 0..<halves where blocks[block + 2 * half + 1] & 0x7C == 0x7C { return false }
-        }
-        return true
-    }
 }

@@ -7,11 +7,40 @@ public enum FloatStorage: Equatable, Sendable {
     /// Blocks of a codec that encodes for matrices, F32 for everything else.
     case blocks(BlockCodec)
 
-    public static let names = ["f32", "f16", "bf16", "f64", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1"]
-    private static let codecs: [BlockCodec] = [.q4_0, .q4_1, .q5_0, .q5_1]
+    public static let names = [
+        "f32", "f16", "bf16", "f64", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k",
+    ]
+    private static let codecs: [BlockCodec] = [.q4_0, .q4_1, .q5_0, .q5_1, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K]
 
-    /// Elements of a block, whatever the codec.
-    static let blockElements = QuantizedTensor.q8_0GroupSize
+    /// Elements that rows have to be a multiple of.
+    var blockElements: Int {
+        switch self {
+        case .plain: return 1
+        case .q8_0: return QuantizedTensor.q8_0GroupSize
+        case .blocks(let codec): return codec.elementsPerBlock
+        }
+    }
+
+    /// In what rows that are no whole blocks are stored: blocks of 32 with as many bits, as llama-quantize has it, but for Q2_K
+    /// and Q3_K, for which that takes IQ4_NL.
+    var fallback: FloatStorage? {
+        switch self {
+        case .blocks(.q2_K), .blocks(.q3_K): return .blocks(.q4_0)
+        case .blocks(.q4_K): return .blocks(.q5_0)
+        case .blocks(.q5_K): return .blocks(.q5_1)
+        case .blocks(.q6_K): return .q8_0
+        default: return nil
+        }
+    }
+
+    /// As ggml writes it: F32, Q4_K.
+    public var displayName: String {
+        switch self {
+        case .plain(let dtype): return dtype.rawValue
+        case .q8_0: return "Q8_0"
+        case .blocks(let codec): return codec.name
+        }
+    }
 
     /// What `name` spells in any case; nil for other words.
     public init?(name: String) {
@@ -26,34 +55,25 @@ public enum FloatStorage: Equatable, Sendable {
     }
 }
 
+/// A graph with its float tensors stored another way.
+public struct GraphCast {
+    public internal(set) var graph = TensorGraph()
+    /// Tensors that could not be stored so and stay as they are, each with the reason.
+    public internal(set) var leftAlone: [(name: String, reason: String)] = []
+    /// Tensors that are stored in other blocks than those asked for, each with those blocks and the reason.
+    public internal(set) var substituted: [(name: String, storage: FloatStorage, reason: String)] = []
+}
+
 extension TensorGraph {
     /// The graph with its float tensors stored another way, each converted when its bytes are asked for; integers stay.
     ///
     /// Values that are not dense are made dense, or encoded as blocks from what they densify to.
-    /// - Returns: the graph, and the tensors that could not be stored so and stay as they are, each with the reason.
     /// - Throws, when bytes are asked for: `GraphError.notComputable` for a finite value that the dtype cannot hold, and for
     ///   blocks `GraphError.notFinite` for NaN and infinities.
-    public func cast(to storage: FloatStorage) throws -> (graph: TensorGraph, leftAlone: [(name: String, reason: String)]) {
-        var leftAlone: [(name: String, reason: String)] = []
-        let graph = try mapTensors { tensor in
-            guard tensor.dtype.isFloat else { return tensor }
-            guard tensor.isComputable else {
-                leftAlone.append((tensor.name, "\(tensor.dtype.rawValue) values are not computed with"))
-                return tensor
-            }
-            switch storage {
-            case .plain(let dtype): return try tensor.cast(to: dtype)
-            case .q8_0, .blocks:
-                guard tensor.isMatrixForBlocks else { return try tensor.cast(to: .f32) }
-                guard tensor.shape.columns % FloatStorage.blockElements == 0 else {
-                    leftAlone.append((tensor.name, "rows of \(tensor.shape.columns) are no multiple of \(FloatStorage.blockElements)"))
-                    return tensor
-                }
-                if case .blocks(let codec) = storage { return try tensor.encoded(codec) }
-                return try tensor.q8_0()
-            }
-        }
-        return (graph, leftAlone)
+    public func cast(to storage: FloatStorage) throws -> GraphCast {
+        var cast = GraphCast()
+        cast.graph = try mapTensors { try $0.cast(to: storage, noting: &cast) }
+        return cast
     }
 
     /// The graph with every tensor replaced by one of the same name and shape.
@@ -78,6 +98,27 @@ extension Tensor {
 
     /// Weights of linear layers, embeddings and heads, and matrices of which nothing is known.
     var isMatrixForBlocks: Bool { shape.rank == 2 && [.linear, .embedding, .head, .unknown].contains(role) && shape.elementCount > 0 }
+
+    fileprivate func cast(to storage: FloatStorage, noting cast: inout GraphCast) throws -> Tensor {
+        guard dtype.isFloat else { return self }
+        guard isComputable else {
+            cast.leftAlone.append((name, "\(dtype.rawValue) values are not computed with"))
+            return self
+        }
+        if case .plain(let dtype) = storage { return try self.cast(to: dtype) }
+        guard isMatrixForBlocks else { return try self.cast(to: .f32) }
+        let candidates = [storage, storage.fallback].compactMap { $0 }
+        guard let possible = candidates.first(where: { shape.columns % $0.blockElements == 0 }) else {
+            let least = candidates.map(\.blockElements).min() ?? 1
+            cast.leftAlone.append((name, "rows of \(shape.columns) are no multiple of \(least)"))
+            return self
+        }
+        if possible != storage {
+            cast.substituted.append((name, possible, "rows of \(shape.columns) are no multiple of \(storage.blockElements)"))
+        }
+        if case .blocks(let codec) = possible { return try encoded(codec) }
+        return try q8_0()
+    }
 
     func cast(to dtype: DType) throws -> Tensor {
         if case .dense(let dense) = payload, dense.dtype == dtype, dense.codec == nil { return Tensor(name: name, dense: dense, role: role) }

@@ -15,7 +15,7 @@ final class HostileHeaderTests: XCTestCase {
             put(keys)
         }
 
-        mutating func put<Value: FixedWidthInteger>(_ value: Value) { GGUFMetadataCoding.put(value, &bytes) }
+        mutating func put<Value: FixedWidthInteger>(_ value: Value) { withUnsafeBytes(of: value.littleEndian) { bytes.append(contentsOf: $0) } }
 
         func adding(_ body: (inout Builder) -> Void) -> [UInt8] {
             var copy = self
@@ -23,7 +23,10 @@ final class HostileHeaderTests: XCTestCase {
             return copy.bytes
         }
 
-        mutating func text(_ text: String) { GGUFMetadataCoding.put(text, &bytes) }
+        mutating func text(_ text: String) {
+            put(UInt64(text.utf8.count))
+            bytes += text.utf8
+        }
 
         mutating func tensor(_ name: String, _ dimensions: [UInt64], type: UInt32, offset: UInt64) {
             text(name)
@@ -51,7 +54,8 @@ final class HostileHeaderTests: XCTestCase {
         try expect(.malformed, "no bytes", [])
         try expect(.malformed, "other magic", Array("GGML".utf8) + [UInt8](repeating: 0, count: 20))
         try expect(.unsupported, "version 1", Builder(version: 1).bytes)
-        try expect(.unsupported, "big-endian", Builder(version: UInt32(3).byteSwapped).bytes)
+        try expect(.unsupported, "big-endian version 1", Builder(version: UInt32(1).byteSwapped).bytes)
+        try expect(.malformed, "big-endian counts", Builder(version: UInt32(3).byteSwapped, tensors: 1, keys: 1).bytes)
         try expect(.malformed, "2^63 tensors", Builder(tensors: 1 << 63).bytes)
         try expect(.malformed, "2^40 tensors", Builder(tensors: 1 << 40).bytes)
         try expect(.malformed, "2^40 keys", Builder(keys: 1 << 40).bytes)
@@ -84,12 +88,13 @@ final class HostileHeaderTests: XCTestCase {
         for type: UInt32 in [2, 3, 6, 7, 20, 39] {
             try expect(.malformed, "half a block of 32", one.adding { $0.tensor("t", [16, 2], type: type, offset: 0); $0.data(64) })
         }
-        for type: UInt32 in [10, 11, 12, 13, 14, 23, 34, 35] {
+        for type: UInt32 in [10, 11, 12, 13, 14, 16, 17, 18, 19, 21, 22, 23, 29, 34, 35] {
             try expect(.malformed, "half a block of 256", one.adding { $0.tensor("t", [128, 2], type: type, offset: 0); $0.data(256) })
             try expect(.malformed, "bytes of blocks", one.adding { $0.tensor("t", [1 << 40, 1 << 22], type: type, offset: 0); $0.data(256) })
             try expect(.malformed, "a block short", one.adding { $0.tensor("t", [256, 9], type: type, offset: 0); $0.data(256) })
         }
-        try expect(.unsupported, "IQ2_XXS", one.adding { $0.tensor("t", [256], type: 16, offset: 0); $0.data(160) })
+        try expect(.malformed, "half a block of 64", one.adding { $0.tensor("t", [32, 2], type: 40, offset: 0); $0.data(64) })
+        try expect(.unsupported, "Q1_0", one.adding { $0.tensor("t", [256], type: 41, offset: 0); $0.data(160) })
         try expect(.unsupported, "Q8_K", one.adding { $0.tensor("t", [256], type: 15, offset: 0); $0.data(320) })
         try expect(.unsupported, "type 4", one.adding { $0.tensor("t", [32], type: 4, offset: 0); $0.data(160) })
         try expect(.malformed, "offset", one.adding { $0.tensor("t", [8], type: 0, offset: 32); $0.data(64) })

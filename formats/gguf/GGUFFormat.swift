@@ -2,18 +2,21 @@ import Execution
 import FormatKit
 import ModelGraph
 
-/// GGUF, llama.cpp's file: versions 2 and 3, little-endian, plain types and blocks.
+/// GGUF, llama.cpp's file: versions 2 and 3, either byte order, plain types and blocks, in one file or split into parts.
 public struct GGUFFormat: Format {
     public init() {}
 
     public var name: String { "gguf" }
-    public var summary: String { "GGUF, the file of llama.cpp: floats, integers, and blocks from Q2_K to Q8_0" }
+    public var summary: String { "GGUF, the file of llama.cpp: floats, integers, and blocks from IQ1_S to Q8_0" }
     public var fileExtensions: [String] { ["gguf"] }
     public var layout: FormatLayout { .file }
+    public var splitsOutput: Bool { true }
+    public var writesBigEndian: Bool { true }
+    public var editsMetadata: Bool { true }
 
     public func recognises(_ probe: FileProbe) -> Bool { probe.begins(with: GGUFHeader.magic) || probe.fileExtension == "gguf" }
 
-    /// Reads a file. Tensors of a known architecture get their Hugging Face names, row order and dtypes back; those of
+    /// Reads a file, or all parts of a model of which `path` is one. Tensors of a known architecture get their Hugging Face names, row order and dtypes back; those of
     /// another keep the file's.
     ///
     /// - Throws: `FormatError` as SPEC.md says; `FileAccessError` when the path cannot be opened.
@@ -30,8 +33,8 @@ public struct GGUFFormat: Format {
         var options = options
         options.outputPath = path
         let layout = try GGUFLayout(graph, options)
-        try OutputCheck.run(path, graph)
-        try GGUFWriter(layout, context).write(to: path, force: options.force)
+        for part in layout.parts { try OutputCheck.run(part.path, graph) }
+        try GGUFWriter(layout, context).write(force: options.force)
         return layout.plan
     }
 }

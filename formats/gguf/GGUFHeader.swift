@@ -24,15 +24,18 @@ struct GGUFHeader {
     let entries: [Entry]
     let alignment: Int
     let dataStart: Int
+    /// Of everything but the magic.
+    let order: ByteReader.Order
 
-    /// - Throws: `FormatError.malformed` where the file breaks a rule of SPEC.md, `.unsupported` for other versions, byte orders,
+    /// - Throws: `FormatError.malformed` where the file breaks a rule of SPEC.md, `.unsupported` for other versions,
     ///   types and nested arrays.
     init(_ file: UnsafeRawBufferPointer, path: String) throws {
         var reader = ByteReader(file, path: path)
         guard try reader.take(4, "magic").elementsEqual(GGUFHeader.magic) else {
             throw FormatError.malformed(path, "magic", "is not 'GGUF'")
         }
-        try GGUFHeader.checkVersion(reader.integer(UInt32.self, "version"), path)
+        order = try GGUFHeader.order(version: reader.integer(UInt32.self, "version"), path)
+        if order == .big { reader = ByteReader(file, offset: reader.offset, order: .big, path: path) }
         let tensorCount = try reader.count("tensor count")
         let keyCount = try reader.count("metadata count")
         // The least that an entry takes: a name of no bytes; no dimensions.
@@ -69,11 +72,10 @@ struct GGUFHeader {
         dataStart = try GGUFHeader.checkEnd(headerBytes: reader.offset, entries, next, alignment, fileBytes: file.count, path)
     }
 
-    private static func checkVersion(_ version: UInt32, _ path: String) throws {
-        if version == 2 || version == 3 { return }
-        if version.byteSwapped == 2 || version.byteSwapped == 3 {
-            throw FormatError.unsupported(path, "version", "the file is big-endian; little-endian files can be read")
-        }
+    /// The order in which the version, read as little-endian, makes sense.
+    private static func order(version: UInt32, _ path: String) throws -> ByteReader.Order {
+        if version == 2 || version == 3 { return .little }
+        if version.byteSwapped == 2 || version.byteSwapped == 3 { return .big }
         throw FormatError.unsupported(path, "version", "is \(version); 2 and 3 can be read")
     }
 

@@ -1,11 +1,17 @@
 import FormatKit
 import ModelGraph
 
-/// The whole file, decided before anything is written: header bytes, and tensors with their places.
+/// The whole file, or all its parts, decided before anything is written: header bytes, and tensors with their places.
 struct GGUFLayout {
-    /// Up to the data, padding included.
-    let header: [UInt8]
-    let tensors: [GGUFTensor]
+    struct Part {
+        let path: String
+        /// Up to the data, padding included.
+        let header: [UInt8]
+        /// In the byte order of the file.
+        let tensors: [GGUFTensor]
+    }
+
+    let parts: [Part]
     let alignment: Int
     let plan: WritePlan
 
@@ -26,14 +32,17 @@ struct GGUFLayout {
             if stored.type.dtype != tensor.dtype, tensor.dtype.isComputable { dtypes.add(tensor.name, tensor.dtype) }
             tensors.append(stored)
         }
-        let metadata = try model.metadata(tensors: tensors, dtypes: dtypes, options, path: path)
+        var metadata = try model.metadata(tensors: tensors, dtypes: dtypes, options, path: path)
+        try GGUFMetadataEdits(naming: model.naming, path: path).apply(options.metadataEdits, to: &metadata)
         let alignment = try GGUFHeader.alignment(metadata, path)
         self.alignment = alignment
-        self.tensors = tensors
-        header = try GGUFLayout.header(metadata, tensors, alignment, path)
+        try GGUFLayout.checkNames(tensors, path)
+        parts = try GGUFLayout.parts(tensors, metadata, alignment, options)
         var plan = WritePlan()
-        let dataBytes = tensors.reduce(0) { $0 + (GGUFHeader.padded(0, $1.bytes.byteCount, alignment) ?? 0) }
-        plan.files = [(path.split(separator: "/").last.map(String.init) ?? "model.gguf", header.count + dataBytes)]
+        plan.files = parts.map { part in
+            let dataBytes = part.tensors.reduce(0) { $0 + (GGUFHeader.padded(0, $1.bytes.byteCount, alignment) ?? 0) }
+            return (part.path.split(separator: "/").last.map(String.init) ?? "model.gguf", part.header.count + dataBytes)
+        }
         plan.tensors = zip(graph.tensors, tensors).map { ($0.name, $1.type.name, $1.bytes.byteCount) }
         plan.warnings = model.warnings + [graph.structureWarning(formatName: "gguf", where: GGUFLayout.losesStructure)].compactMap { $0 }
         self.plan = plan
@@ -70,28 +79,78 @@ struct GGUFLayout {
         guard tensor.shape.elementCount > 0 else { throw unsupported("has no elements, and ggml divides by dimensions") }
     }
 
-    private static func header(_ metadata: Metadata, _ tensors: [GGUFTensor], _ alignment: Int, _ path: String) throws -> [UInt8] {
-        var out = GGUFHeader.magic
-        GGUFMetadataCoding.put(version, &out)
-        GGUFMetadataCoding.put(UInt64(tensors.count), &out)
-        GGUFMetadataCoding.put(UInt64(metadata.count), &out)
+    private static func checkNames(_ tensors: [GGUFTensor], _ path: String) throws {
+        var names = Set<String>()
+        for tensor in tensors where !names.insert(tensor.name).inserted {
+            throw FormatError.unsupported(path, "tensor '\(tensor.name)'", "is the GGUF name of two tensors")
+        }
+    }
+
+    /// One file, or parts of at most the bytes of data asked for. The first has all keys, as llama.cpp wants it; all have those of splitting.
+    private static func parts(
+        _ tensors: [GGUFTensor], _ metadata: Metadata, _ alignment: Int, _ options: WriteOptions
+    ) throws -> [Part] {
+        let path = options.outputPath ?? ""
+        let groups = split(tensors, options.maximumShardBytes, alignment)
+        guard groups.count <= GGUFPartName.maximumCount else {
+            throw FormatError.refused(path, "would be \(groups.count) parts; GGUF allows \(GGUFPartName.maximumCount)")
+        }
+        let paths = groups.count == 1 ? [path] : GGUFPartName.parts(of: path, count: groups.count).map(\.path)
+        return try groups.enumerated().map { index, group in
+            var keys = Metadata()
+            if index == 0 {
+                keys = metadata
+            } else if let value = metadata[GGUFHeader.alignmentKey] {
+                keys[GGUFHeader.alignmentKey] = value
+            }
+            if groups.count > 1 {
+                keys[GGUFParts.numberKey] = .uint16(UInt16(index))
+                keys[GGUFParts.countKey] = .uint16(UInt16(groups.count))
+                keys[GGUFParts.tensorCountKey] = .int32(Int32(clamping: tensors.count))
+            }
+            let stored = try options.byteOrder == .little ? group : group.map { try GGUFByteOrder.swapped($0, path: path) }
+            return Part(path: paths[index], header: try header(keys, stored, alignment, options.byteOrder, path), tensors: stored)
+        }
+    }
+
+    /// Tensors in order, a new group where the next would go over the limit; one larger than the limit is alone.
+    private static func split(_ tensors: [GGUFTensor], _ limit: Int?, _ alignment: Int) -> [[GGUFTensor]] {
+        guard let limit else { return [tensors] }
+        var groups: [[GGUFTensor]] = [[]]
+        var size = 0
+        for tensor in tensors {
+            let bytes = GGUFHeader.padded(0, tensor.bytes.byteCount, alignment) ?? .max
+            if size > 0, bytes > limit - min(size, limit) {
+                groups.append([])
+                size = 0
+            }
+            groups[groups.count - 1].append(tensor)
+            size = size.addingReportingOverflow(bytes).overflow ? .max : size + bytes
+        }
+        return groups
+    }
+
+    private static func header(
+        _ metadata: Metadata, _ tensors: [GGUFTensor], _ alignment: Int, _ order: ByteReader.Order, _ path: String
+    ) throws -> [UInt8] {
+        var out = GGUFBytes(GGUFHeader.magic, order: order)
+        out.put(version)
+        out.put(UInt64(tensors.count))
+        out.put(UInt64(metadata.count))
         for (key, value) in metadata.entries { try GGUFMetadataCoding.write(key, value, into: &out, path: path) }
         var offset = 0
-        var names = Set<String>()
         for tensor in tensors {
-            guard names.insert(tensor.name).inserted else {
-                throw FormatError.unsupported(path, "tensor '\(tensor.name)'", "is the GGUF name of two tensors")
-            }
-            GGUFMetadataCoding.put(tensor.name, &out)
-            GGUFMetadataCoding.put(UInt32(tensor.shape.rank), &out)
-            for dimension in tensor.shape.dimensions.reversed() { GGUFMetadataCoding.put(UInt64(dimension), &out) }
-            GGUFMetadataCoding.put(tensor.type.number, &out)
-            GGUFMetadataCoding.put(UInt64(offset), &out)
+            out.put(tensor.name)
+            out.put(UInt32(tensor.shape.rank))
+            for dimension in tensor.shape.dimensions.reversed() { out.put(UInt64(dimension)) }
+            out.put(tensor.type.number)
+            out.put(UInt64(offset))
             guard let end = GGUFHeader.padded(offset, tensor.bytes.byteCount, alignment) else {
                 throw FormatError.unsupported(path, "tensor '\(tensor.name)'", "ends beyond 2⁶³ bytes")
             }
             offset = end
         }
-        return out + [UInt8](repeating: 0, count: (alignment - out.count % alignment) % alignment)
+        let header = out.bytes
+        return header + [UInt8](repeating: 0, count: (alignment - header.count % alignment) % alignment)
     }
 }

@@ -75,43 +75,34 @@ enum GGUFMetadataCoding {
     /// Appends one key and its value.
     ///
     /// - Throws: `FormatError.unsupported` for arrays of arrays, of mixed types, and keys that are too long.
-    static func write(_ key: String, _ value: MetadataValue, into out: inout [UInt8], path: String) throws {
+    static func write(_ key: String, _ value: MetadataValue, into out: inout GGUFBytes, path: String) throws {
         let object = "key '\(key.prefix(100))'"
         guard key.utf8.count <= maximumKeyBytes else { throw FormatError.unsupported(path, object, "is too long") }
-        put(key, &out)
-        put(value.type.rawValue, &out)
+        out.put(key)
+        out.put(value.type.rawValue)
         guard case .array(let type, let values) = value else { return put(value, &out) }
         guard type != .array, values.allSatisfy({ $0.type == type }), values.count <= maximumArrayCount else {
             throw FormatError.unsupported(path, object, "is an array of arrays or of several types")
         }
-        put(type.rawValue, &out)
-        put(UInt64(values.count), &out)
+        out.put(type.rawValue)
+        out.put(UInt64(values.count))
         for element in values { put(element, &out) }
     }
 
-    static func put<Value: FixedWidthInteger>(_ value: Value, _ out: inout [UInt8]) {
-        withUnsafeBytes(of: value.littleEndian) { out.append(contentsOf: $0) }
-    }
-
-    static func put(_ text: String, _ out: inout [UInt8]) {
-        put(UInt64(text.utf8.count), &out)
-        out.append(contentsOf: text.utf8)
-    }
-
-    private static func put(_ value: MetadataValue, _ out: inout [UInt8]) {
+    private static func put(_ value: MetadataValue, _ out: inout GGUFBytes) {
         switch value {
-        case .uint8(let number): put(number, &out)
-        case .int8(let number): put(number, &out)
-        case .uint16(let number): put(number, &out)
-        case .int16(let number): put(number, &out)
-        case .uint32(let number): put(number, &out)
-        case .int32(let number): put(number, &out)
-        case .uint64(let number): put(number, &out)
-        case .int64(let number): put(number, &out)
-        case .float32(let number): put(number.bitPattern, &out)
-        case .float64(let number): put(number.bitPattern, &out)
-        case .bool(let flag): put(flag ? 1 : 0 as UInt8, &out)
-        case .string(let text): put(text, &out)
+        case .uint8(let number): out.put(number)
+        case .int8(let number): out.put(number)
+        case .uint16(let number): out.put(number)
+        case .int16(let number): out.put(number)
+        case .uint32(let number): out.put(number)
+        case .int32(let number): out.put(number)
+        case .uint64(let number): out.put(number)
+        case .int64(let number): out.put(number)
+        case .float32(let number): out.put(number.bitPattern)
+        case .float64(let number): out.put(number.bitPattern)
+        case .bool(let flag): out.put(flag ? 1 : 0 as UInt8)
+        case .string(let text): out.put(text)
         case .array: break
         }
     }

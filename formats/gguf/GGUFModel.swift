@@ -50,6 +50,7 @@ struct GGUFModel {
         if graph.metadata[GGUFModel.architectureKey] == nil, let naming {
             metadata[GGUFModel.architectureKey] = .string(naming.family.name)
             metadata["general.type"] = .string("model")
+            metadata["general.name"] = GGUFModelName.title(graph, folderName: options.modelName).map(MetadataValue.string)
             for (key, value) in naming.configuration.ggufMetadata { metadata[key] = value }
             metadata[GGUFModel.fileTypeKey] = GGUFModel.fileType(tensors, before: nil)
             metadata["general.quantization_version"] = .uint32(2)
@@ -77,14 +78,15 @@ struct GGUFModel {
         return Dictionary(made.map { ($0.name, $0.bytes) }) { first, _ in first }
     }
 
-    /// llama.cpp's number for the type that most bytes of matrices have. Blocks that we only carry are a mixture that whoever
+    /// llama.cpp's number for the type that most bytes of matrices have. Blocks that are not made here are a mixture that whoever
     /// made them has named already, such as Q4_K_M.
     private static func fileType(_ tensors: [GGUFTensor], before: MetadataValue?) -> MetadataValue {
         var bytes: [UInt32: Int] = [:]
         for tensor in tensors where tensor.shape.rank > 1 { bytes[tensor.type.number, default: 0] += tensor.bytes.byteCount }
         let most = bytes.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
         guard let type = tensors.first(where: { $0.type.number == most && $0.shape.rank > 1 })?.type else { return .uint32(0) }
-        if case .blocks(let codec) = type, !codec.encodes, let before { return before }
+        let isMade = tensors.contains { $0.type == type && $0.bytes is RowSource }
+        if case .blocks = type, !isMade, let before { return before }
         return .uint32(type.fileType)
     }
 }

@@ -2,7 +2,7 @@ import Architectures
 import FormatKit
 import ModelGraph
 
-/// Reads a file: first the container as it is, then the names, rows, dtypes and attachments of the model in it.
+/// Reads a file or the parts of one: first the container as it is, then the names, rows, dtypes and attachments of the model in it.
 struct GGUFReader {
     private let path: String
     private let context: ReadContext
@@ -13,22 +13,14 @@ struct GGUFReader {
     }
 
     func graph() throws -> TensorGraph {
-        let file = try MappedFile(path: path)
-        let header = try file.withBytes { try GGUFHeader($0, path: path) }
-        let stored = try header.entries.map { entry in
-            guard let bytes = MappedBytes(file, offset: header.dataStart + entry.offset, byteCount: entry.byteCount) else {
-                // Tensors without elements may lie behind the end of a file that is not padded.
-                guard entry.byteCount == 0 else { throw FormatError.malformed(path, "tensor '\(entry.name)'", "lies outside the file") }
-                return GGUFTensor(name: entry.name, type: entry.type, shape: entry.shape, bytes: OwnedBytes([]))
-            }
-            return GGUFTensor(name: entry.name, type: entry.type, shape: entry.shape, bytes: bytes)
-        }
+        let files = try GGUFParts(path, context)
+        let stored = try files.tensors()
         var graph = TensorGraph()
-        graph.sources = [file.identity]
-        graph.metadata = header.metadata
-        graph.attachments = try GGUFAttachments.kept(header.metadata, path: path)
-        let dtypes = try GGUFOriginalDTypes(header.metadata[GGUFOriginalDTypes.key], path: path)
-        for key in header.metadata.keys where key.hasPrefix(GGUFAttachments.prefix) || key == GGUFOriginalDTypes.key {
+        graph.sources = files.parts.map(\.file.identity)
+        graph.metadata = files.metadata(context)
+        graph.attachments = try GGUFAttachments.kept(graph.metadata, path: path)
+        let dtypes = try GGUFOriginalDTypes(graph.metadata[GGUFOriginalDTypes.key], path: path)
+        for key in graph.metadata.keys where key.hasPrefix(GGUFAttachments.prefix) || key == GGUFOriginalDTypes.key {
             graph.metadata[key] = nil
         }
         let naming = naming(graph, stored)

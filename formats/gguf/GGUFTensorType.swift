@@ -17,14 +17,12 @@ enum GGUFTensorType: Equatable {
     /// Block types beside Q8_0, with llama.cpp's `general.file_type` for a file that is mostly of them.
     private static let blockTypes: [(number: UInt32, codec: BlockCodec, fileType: UInt32)] = [
         (2, .q4_0, 2), (3, .q4_1, 3), (6, .q5_0, 8), (7, .q5_1, 9), (10, .q2_K, 10), (11, .q3_K, 12), (12, .q4_K, 15),
-        (13, .q5_K, 17), (14, .q6_K, 18), (20, .iq4_nl, 25), (23, .iq4_xs, 30), (34, .tq1_0, 36), (35, .tq2_0, 37),
-        (39, .mxfp4, 38),
+        (13, .q5_K, 17), (14, .q6_K, 18), (16, .iq2_xxs, 19), (17, .iq2_xs, 20), (18, .iq3_xxs, 23), (19, .iq1_s, 24),
+        (20, .iq4_nl, 25), (21, .iq3_s, 26), (22, .iq2_s, 28), (23, .iq4_xs, 30), (29, .iq1_m, 31), (34, .tq1_0, 36), (35, .tq2_0, 37),
+        (39, .mxfp4, 38), (40, .nvfp4, 39),
     ]
     /// Types that files have and we do not carry.
-    private static let otherNames: [UInt32: String] = [
-        9: "Q8_1", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS", 18: "IQ3_XXS", 19: "IQ1_S", 21: "IQ3_S", 22: "IQ2_S",
-        29: "IQ1_M", 40: "NVFP4", 41: "Q1_0",
-    ]
+    private static let otherNames: [UInt32: String] = [9: "Q8_1", 15: "Q8_K", 41: "Q1_0"]
     /// What a file can have, for messages.
     private static var readableNames: String {
         (plainTypes.map(\.dtype.rawValue) + ["Q8_0"] + blockTypes.map(\.codec.name)).joined(separator: ", ")

@@ -2,7 +2,7 @@ import Execution
 import FormatKit
 import ModelGraph
 
-/// Writes a layout, one tensor in memory at a time.
+/// Writes a layout: encoded tensors a few runs of rows at a time on all threads, others one at a time.
 struct GGUFWriter {
     private let layout: GGUFLayout
     private let context: ExecutionContext
@@ -13,17 +13,21 @@ struct GGUFWriter {
     }
 
     /// - Throws: `FormatError.refused`, `.writeFailed`; `Cancelled`; what a tensor's storage throws. Nothing is left then.
-    func write(to path: String, force: Bool) throws {
-        context.progress.begin("writing", total: layout.tensors.count, unit: "tensors")
+    func write(force: Bool) throws {
+        context.progress.begin("writing", total: layout.parts.reduce(0) { $0 + $1.tensors.count }, unit: "tensors")
         defer { context.progress.end() }
-        let file = try AtomicFileWriter(path: path, force: force)
-        try file.write(layout.header)
-        for tensor in layout.tensors {
-            try context.cancellation.check()
-            try file.write(tensor.bytes)
-            try file.pad(to: layout.alignment)
-            context.progress.advance(by: 1, remark: tensor.name)
+        let files = try AtomicFileSet(paths: layout.parts.map(\.path), force: force)
+        for part in layout.parts {
+            let file = try files.next()
+            try file.write(part.header)
+            for tensor in part.tensors {
+                try context.cancellation.check()
+                try file.write(tensor.bytes, context)
+                try file.pad(to: layout.alignment)
+                context.progress.advance(by: 1, remark: tensor.name)
+            }
+            try file.finish()
         }
-        try file.commit()
+        try files.commit()
     }
 }

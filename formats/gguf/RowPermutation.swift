@@ -34,6 +34,16 @@ struct RowPermutation: Equatable {
         }
         let sources = sources
         let width = bytes.byteCount / sources.count
+        if let rows = bytes as? RowSource, rows.rowCount == sources.count {
+            return RowSource(rowCount: sources.count, bytesPerRow: width) {
+                let make = try rows.open()
+                return { rows, out in
+                    for (place, row) in rows.enumerated() {
+                        try make(sources[row]..<sources[row] + 1, UnsafeMutableRawBufferPointer(rebasing: out[place * width..<(place + 1) * width]))
+                    }
+                }
+            }
+        }
         return DeferredBytes(byteCount: bytes.byteCount) {
             try bytes.withUnsafeBytes { raw in
                 OwnedBytes(byteCount: raw.count) { out in

@@ -11,6 +11,7 @@ public struct SafetensorsFormat: Format {
     public var fileExtensions: [String] { ["safetensors"] }
     public var layout: FormatLayout { .fileOrFolder }
     public var splitsOutput: Bool { true }
+    public var editsMetadata: Bool { true }
 
     static let singleName = "model.safetensors"
     static let indexName = "model.safetensors.index.json"

@@ -31,7 +31,7 @@ struct SafetensorsLayout {
         guard isFolder || groups.count == 1 else {
             throw FormatError.refused(path, "\(groups.count) shards need a folder: a path without .safetensors")
         }
-        let metadata = SafetensorsLayout.metadata(graph, options)
+        let metadata = try SafetensorsLayout.metadata(graph, options)
         shards = try groups.enumerated().map { index, group in
             let name = groups.count == 1 ? SafetensorsFormat.singleName : SafetensorsLayout.shardName(index, groups.count)
             // The graph's own document is said once.
@@ -93,7 +93,7 @@ struct SafetensorsLayout {
     }
 
     /// `__metadata__`: the strings that came from one, `format`, and a document for everything else the graph says.
-    private static func metadata(_ graph: TensorGraph, _ options: WriteOptions) -> [(key: String, value: String)] {
+    private static func metadata(_ graph: TensorGraph, _ options: WriteOptions) throws -> [(key: String, value: String)] {
         var strings: [String: String] = ["format": "pt"]
         var document = GraphDocument()
         document.ties = graph.ties
@@ -105,8 +105,26 @@ struct SafetensorsLayout {
             }
         }
         for (key, value) in options.provenance { strings["caplet.\(key)"] = value }
+        for edit in options.metadataEdits { try apply(edit, to: &strings, options.outputPath ?? "") }
         if !document.isEmpty { strings[SafetensorsReader.documentKey] = document.text }
         return strings.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// Frameworks that loaders know in `format`.
+    private static let frameworks = ["pt", "tf", "flax", "np", "mlx"]
+
+    /// - Throws: `FormatError.refused` for keys that are the format's own, and values that are no strings.
+    private static func apply(_ edit: MetadataEdit, to strings: inout [String: String], _ path: String) throws {
+        func refused(_ message: String) -> FormatError { .refused(path, "--metadata: \(message)") }
+        if edit.key.hasPrefix("caplet.") { throw refused("'\(edit.key)' is Caplet's own") }
+        if let type = edit.type, type != MetadataEdit.ValueType(.string) {
+            throw refused("'\(edit.key)' cannot be of type \(type.name): __metadata__ has strings only")
+        }
+        if edit.key == "format", !frameworks.contains(edit.text ?? "") {
+            throw refused("'format' is one of \(frameworks.joined(separator: ", ")), which loaders ask for")
+        }
+        if edit.text == nil, strings[edit.key] == nil { throw refused("'\(edit.key)' cannot be removed: it is not there") }
+        strings[edit.key] = edit.text
     }
 
     private static func shard(

@@ -41,12 +41,31 @@ void caplet_q4_k_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_q5_k_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_q6_k_decode(const uint8_t *blocks, float *out, size_t count);
 
+// --- affineblocks.c, symmetricblocks.c: encoders of the same, that search for the least squared error. ---
+// Elements are finite; a scale or minimum too large for a half becomes infinite or NaN. The same bytes on every processor.
+void caplet_q2_k_encode(const float *in, uint8_t *blocks, size_t count);
+void caplet_q3_k_encode(const float *in, uint8_t *blocks, size_t count);
+void caplet_q4_k_encode(const float *in, uint8_t *blocks, size_t count);
+void caplet_q5_k_encode(const float *in, uint8_t *blocks, size_t count);
+void caplet_q6_k_encode(const float *in, uint8_t *blocks, size_t count);
+
 // --- tableblocks.c: codes that are looked up: ternary (256 elements), E2M1 and a fixed table of 16 (32, IQ4_XS 256). ---
 void caplet_tq1_0_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_tq2_0_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_mxfp4_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_iq4_nl_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_iq4_xs_decode(const uint8_t *blocks, float *out, size_t count);
+// 64 elements.
+void caplet_nvfp4_decode(const uint8_t *blocks, float *out, size_t count);
+
+// --- gridblocks.c: 256 elements, four or eight of them at a time a point of a grid. ---
+void caplet_iq1_s_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq1_m_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq2_xxs_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq2_xs_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq2_s_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq3_xxs_decode(const uint8_t *blocks, float *out, size_t count);
+void caplet_iq3_s_decode(const uint8_t *blocks, float *out, size_t count);
 
 // --- planes.c: bytes of wide elements, apart and together again. ---
 // out holds width planes of count bytes: plane k has byte k of each element.

@@ -8,7 +8,7 @@ import ModelGraph
 struct OutputTarget {
     let path: String
     let format: any FormatKit.Format
-    private var options = WriteOptions()
+    var options = WriteOptions()
 
     /// - Throws: `RegistryError.noOutputFormat` when neither the name nor `--to` says what to write; `CommandError` for a terminal.
     init(_ path: String, formatName: String?, force: Bool, maximumShardBytes: Int? = nil, _ session: Session) throws {

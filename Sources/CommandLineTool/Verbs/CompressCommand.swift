@@ -82,7 +82,8 @@ struct CompressCommand: ParsableCommand {
         try Session.run(common) { session in
             let pipeline = try self.parsedPipeline()
             let manager = try PassManager(pipeline, catalog: session.registry.passes)
-            let target = try OutputTarget(output, formatName: to, force: force, session)
+            var target = try OutputTarget(output, formatName: to, force: force, session)
+            target.options.modelName = ModelPath.folderName(model)
             let (input, _) = try session.open(model, from: from)
             try target.check(against: input)
             let original = try self.original.map { try session.open($0, from: nil).graph } ?? input

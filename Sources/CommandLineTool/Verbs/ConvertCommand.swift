@@ -10,7 +10,13 @@ struct ConvertCommand: ParsableCommand {
         discussion: """
             Without --dtype every value arrives as it was, or a warning says what the format cannot carry. \
             --dtype q8_0 stores matrices in blocks of 32 with 8 bits each, as llama.cpp's Q8_0, and everything else as F32; \
-            q4_0, q4_1, q5_0 and q5_1 do so with 4 and 5 bits. GGUF keeps these blocks, other formats the floats that they decode to.
+            q4_0, q4_1, q5_0 and q5_1 do so with 4 and 5 bits, and q2_k to q6_k in blocks of 256 with 2 to 6 bits and the least error \
+            that is found. \
+            GGUF keeps these blocks, other formats the floats that they decode to.
+
+            --metadata edits the output's metadata: KEY=VALUE keeps the type of a key that is there, KEY:TYPE=VALUE says it (u8 i8 u16 i16 \
+            u32 i32 u64 i64 f32 f64 bool str, or an array such as u32[] with a JSON value), KEY= removes the key. In GGUF these are the \
+            file's keys, in safetensors the strings of __metadata__.
 
             caplet convert model-folder -o model.gguf
             caplet convert model.gguf -o model-folder --to safetensors
@@ -37,6 +43,12 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: "Split the weights into files of at most this size, such as 5GB.")
     var maxShardSize: ByteLimit?
 
+    @Option(help: ArgumentHelp("Change the output's metadata; may be repeated.", valueName: "key=value"))
+    var metadata: [String] = []
+
+    @Option(help: "Byte order of the output: little or big, for GGUF.")
+    var endian: Endianness = .little
+
     @Flag(help: "List what would be written, and write nothing.")
     var dryRun = false
 
@@ -50,6 +62,11 @@ struct ConvertCommand: ParsableCommand {
 
     func validate() throws {
         guard (output == nil) != (positionalOutput == nil) else { throw ValidationError("give one output: -o OUTPUT, or a second path") }
+        do {
+            _ = try metadata.map(MetadataEdit.init(parsing:))
+        } catch let failure as MetadataEdit.Failure {
+            throw ValidationError("--metadata: \(failure)")
+        }
         if let dtype, FloatStorage(name: dtype) == nil {
             throw ValidationError("--dtype takes one of \(FloatStorage.names.joined(separator: ", ")), not '\(dtype)'")
         }
@@ -57,10 +74,7 @@ struct ConvertCommand: ParsableCommand {
 
     func run() throws {
         try Session.run(common) { session in
-            let target = try OutputTarget(destination, formatName: to, force: force, maximumShardBytes: maxShardSize?.bytes, session)
-            if maxShardSize != nil, !target.format.splitsOutput {
-                throw CommandError(.usage, "--max-shard-size: \(target.format.name) files are not split")
-            }
+            let target = try target(session)
             let (original, source) = try session.open(model, from: from)
             try target.check(against: original)
             let graph = try cast(original, session)
@@ -73,17 +87,33 @@ struct ConvertCommand: ParsableCommand {
         }
     }
 
+    private func target(_ session: Session) throws -> OutputTarget {
+        var target = try OutputTarget(destination, formatName: to, force: force, maximumShardBytes: maxShardSize?.bytes, session)
+        let name = target.format.name
+        func usage(_ message: String) -> CommandError { CommandError(.usage, message) }
+        if maxShardSize != nil, !target.format.splitsOutput { throw usage("--max-shard-size: \(name) files are not split") }
+        if endian == .big, !target.format.writesBigEndian { throw usage("--endian big: \(name) files are little-endian") }
+        if !metadata.isEmpty, !target.format.editsMetadata { throw usage("--metadata: that of \(name) files is not edited") }
+        target.options.byteOrder = endian.order
+        target.options.metadataEdits = try metadata.map(MetadataEdit.init(parsing:))
+        target.options.modelName = ModelPath.folderName(model)
+        return target
+    }
+
     private func cast(_ graph: TensorGraph, _ session: Session) throws -> TensorGraph {
         guard let storage = dtype.flatMap(FloatStorage.init(name:)) else { return graph }
-        let (cast, leftAlone) = try graph.cast(to: storage)
-        for entry in leftAlone { session.diagnostics.warning("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
-        let lost = zip(graph.tensors, cast.tensors).filter { $0.isStructured && $0.structureName != $1.structureName }
+        let cast = try graph.cast(to: storage)
+        for entry in cast.leftAlone { session.diagnostics.warning("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
+        for entry in cast.substituted {
+            session.diagnostics.warning("tensor '\(entry.name)' is stored as \(entry.storage.displayName): \(entry.reason)")
+        }
+        let lost = zip(graph.tensors, cast.graph.tensors).filter { $0.isStructured && $0.structureName != $1.structureName }
         if let first = lost.first?.0 {
             let made: String
-            if case .plain = storage { made = "plain arrays" } else { made = "\(dtype?.uppercased() ?? "") blocks" }
+            if case .plain = storage { made = "plain arrays" } else { made = "\(storage.displayName) blocks" }
             session.diagnostics.warning("--dtype makes \(made) of \(lost.count) tensors, the \(first.structureName) '\(first.name)' the first")
         }
-        return cast
+        return cast.graph
     }
 
     private func show(_ plan: WritePlan, _ original: TensorGraph, _ target: OutputTarget, _ session: Session) throws -> ExitStatus {
@@ -101,8 +131,12 @@ struct ConvertCommand: ParsableCommand {
                 bytes: plan.byteCount, seconds: seconds, megabytesPerSecond: rate)))
             return
         }
+        // A model in parts has no file of the name that was asked for.
+        let parts = plan.files.filter { $0.name.hasSuffix(".gguf") }
+        let isSplit = target.format.layout == .file && parts.count > 1
+        let written = isSplit ? "\(parts[0].name) and \(parts.count - 1) more" : destination
         session.print(
-            "wrote \(destination) as \(target.format.name): \(plan.tensors.count) tensors, \(NumberText.grouped(plan.byteCount)) bytes in "
+            "wrote \(written) as \(target.format.name): \(plan.tensors.count) tensors, \(NumberText.grouped(plan.byteCount)) bytes in "
                 + "\(NumberText.decimal(seconds, places: 2)) s, \(NumberText.decimal(rate, places: 0)) MB/s")
     }
 }

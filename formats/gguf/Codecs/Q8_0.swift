@@ -21,6 +21,7 @@ enum Q8_0 {
 
     /// - Precondition: `tensor.isQ8_0`.
     static func blocks(_ tensor: QuantizedTensor) -> any ByteSource {
+        if let rows = tensor.encodedRows { return rows }
         let elements = tensor.shape.elementCount
         let byteCount = elements / GGUFTensorType.q8_0Elements * GGUFTensorType.q8_0Bytes
         return DeferredBytes(byteCount: byteCount) {

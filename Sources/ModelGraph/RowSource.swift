@@ -1,0 +1,44 @@
+/// Rows of equal size that are made when they are asked for: any run of them apart from the others, on several threads at once.
+public final class RowSource: ByteSource {
+    /// Makes the bytes of a run of rows. Several threads may call it at once.
+    public typealias Maker = (_ rows: Range<Int>, _ out: UnsafeMutableRawBufferPointer) throws -> Void
+
+    public let rowCount: Int
+    public let bytesPerRow: Int
+    private let makeMaker: () throws -> Maker
+
+    /// Bytes of a run that is made at a time; a row may be larger.
+    private static let runBytes = 1 << 18
+
+    /// - Parameter open: what making rows takes, done once for many of them; the maker keeps what it needs in memory.
+    public init(rowCount: Int, bytesPerRow: Int, open: @escaping () throws -> Maker) {
+        self.rowCount = rowCount
+        self.bytesPerRow = bytesPerRow
+        makeMaker = open
+    }
+
+    public var byteCount: Int { rowCount * bytesPerRow }
+
+    public func open() throws -> Maker { try makeMaker() }
+
+    /// The rows in runs of a size that is good to make at a time.
+    public var runs: [Range<Int>] {
+        let length = max(1, RowSource.runBytes / max(bytesPerRow, 1))
+        return stride(from: 0, to: rowCount, by: length).map { $0..<min($0 + length, rowCount) }
+    }
+
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+        let bytes = try OwnedBytes(byteCount: byteCount) { out in
+            let make = try open()
+            for run in runs {
+                try make(run, UnsafeMutableRawBufferPointer(rebasing: out[run.lowerBound * bytesPerRow..<run.upperBound * bytesPerRow]))
+            }
+        }
+        return try bytes.withUnsafeBytes(body)
+    }
+}
+
+extension ByteSource {
+    /// Whether the bytes are there, so that asking for some of them costs nothing for the others.
+    var isResident: Bool { self is MappedBytes || self is OwnedBytes }
+}
