@@ -37,8 +37,9 @@ let package = Package(
         target("Execution", []),
         target("LinearAlgebra", ["COpenBLAS", "CKernels"]),
         target("ModelGraph", ["CKernels", "LinearAlgebra"]),
-        target("FormatKit", ["CXXHash", "Execution", "ModelGraph"]),
-        target("Architectures", ["FormatKit", "ModelGraph"]),
+        target("StrictJSON", []),
+        target("FormatKit", ["CXXHash", "Execution", "ModelGraph", "StrictJSON"]),
+        target("Architectures", ["FormatKit", "ModelGraph", "StrictJSON"]),
         target("PassKit", ["Execution", "LinearAlgebra", "ModelGraph"]),
         target("TransformerModel", ["Architectures", "CKernels", "Execution", "LinearAlgebra", "ModelGraph", "Tokenization"]),
         target("Calibration", ["PassKit", "TransformerModel"]),
@@ -51,9 +52,9 @@ let package = Package(
         target("MagnitudePruning", ["PassKit"], path: "Plugins/MagnitudePruning"),
         target("PostTrainingQuantization", ["PassKit"], path: "Plugins/PostTrainingQuantization"),
         target("ProbabilisticPruning", ["CKernels", "PassKit"], path: "Plugins/ProbabilisticPruning"),
-        target("SafetensorsFormat", ["FormatKit"], path: "formats/safetensors", exclude: ["SPEC.md"]),
+        target("SafetensorsFormat", ["FormatKit", "StrictJSON"], path: "formats/safetensors", exclude: ["SPEC.md"]),
         target(
-            "CapletFormat", ["CKernels", "CXXHash", "CZstd", "FormatKit"], path: "formats/caplet", exclude: ["SPEC.md", "NOTES.md"]),
+            "CapletFormat", ["CKernels", "CXXHash", "CZstd", "FormatKit", "StrictJSON"], path: "formats/caplet", exclude: ["SPEC.md", "NOTES.md"]),
         target("NPYFormat", ["FormatKit", "CZlib"], path: "formats/npy", exclude: ["SPEC.md"]),
         target(
             "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "Tokenization"], path: "formats/gguf", exclude: ["SPEC.md"]),
@@ -62,9 +63,9 @@ let package = Package(
         test("CommandLineToolTests", ["CommandLineTool", "SafetensorsFormat", "TestSupport"]),
         test("FormatKitTests", ["FormatKit", "TestSupport"]),
         test("NPYFormatTests", ["NPYFormat", "TestSupport"]),
-        test("SafetensorsFormatTests", ["SafetensorsFormat", "TestSupport"]),
+        test("SafetensorsFormatTests", ["SafetensorsFormat", "StrictJSON", "TestSupport"]),
         test("CapletFormatTests", ["CapletFormat", "TestSupport"]),
-        target("Tokenization", []),
+        target("Tokenization", ["StrictJSON"]),
         target(
             "BuiltIns",
             ["FormatKit", "PassKit", "CapletFormat", "SafetensorsFormat", "GGUFFormat", "NPYFormat", "RPCA", "ProbabilisticPruning", "MagnitudePruning", "PostTrainingQuantization", "Wanda", "SparseGPT", "TruncatedSVD", "OATS"]),
@@ -72,7 +73,7 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "BuiltIns", "Calibration", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "BuiltIns", "Calibration", "StrictJSON", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: [.swiftLanguageMode(.v5)]),
@@ -91,6 +92,7 @@ let package = Package(
         test("ProbabilisticPruningTests", ["ProbabilisticPruning", "RPCA", "TestSupport"]),
         test("TransformerModelTests", ["Calibration", "RPCA", "SafetensorsFormat", "TestSupport"]),
         test("CalibrationTests", ["Calibration", "SafetensorsFormat", "TestSupport"]),
-        test("TokenizationTests", ["Tokenization"]),
+        test("StrictJSONTests", ["StrictJSON"]),
+        test("TokenizationTests", ["StrictJSON", "Tokenization"]),
     ]
 )

@@ -1,5 +1,6 @@
 import FormatKit
 import FoundationEssentials
+import StrictJSON
 
 extension ModelConfiguration {
     /// Reads config.json of a known family.

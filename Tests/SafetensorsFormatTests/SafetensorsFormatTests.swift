@@ -2,6 +2,7 @@ import Execution
 import FormatKit
 import ModelGraph
 import SafetensorsFormat
+import StrictJSON
 import TestSupport
 import XCTest
 

@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 extension StoredPayload {
     /// - Throws: `FormatError.malformed`, `.unsupported` for a kind or member that is not known, with the place in the tree.

@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 /// The JSON header of one file: what tensors it has and where.
 struct SafetensorsHeader {

@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 /// `model.safetensors.index.json`: which shard has which tensor.
 struct SafetensorsIndex {

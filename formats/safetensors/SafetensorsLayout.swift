@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 /// What goes into which file, decided before anything is written.
 struct SafetensorsLayout {

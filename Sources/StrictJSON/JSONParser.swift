@@ -1,107 +1,88 @@
 /// A strict parser of RFC 8259: valid UTF-8, no key twice in one object, limited nesting, nothing after the document.
 struct JSONParser {
-    struct Failure: Error, CustomStringConvertible {
-        let description: String
-    }
-
     private let bytes: UnsafeRawBufferPointer
     private var index = 0
-    private let maximumNesting: Int
 
-    init(_ bytes: UnsafeRawBufferPointer, maximumNesting: Int) {
+    init(_ bytes: UnsafeRawBufferPointer, skipsByteOrderMark: Bool) {
         self.bytes = bytes
-        self.maximumNesting = maximumNesting
+        if skipsByteOrderMark, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { index = 3 }
     }
 
     /// The whole document.
     mutating func document() throws -> JSONValue {
         let value = try self.value(depth: 0)
-        try finish()
-        return value
-    }
-
-    /// The whole document, which is an object, with its members in their order.
-    mutating func members() throws -> [(key: String, value: JSONValue)] {
         skipSpace()
-        guard peek == UInt8(ascii: "{") else { throw failure("an object was expected") }
-        var members: [(key: String, value: JSONValue)] = []
-        try object(depth: 0) { members.append(($0, $1)) }
-        try finish()
-        return members
+        guard index == bytes.count else { throw failure("something follows the document") }
+        return value
     }
 
     private var peek: UInt8? { index < bytes.count ? bytes[index] : nil }
 
-    private func failure(_ reason: String) -> Failure { Failure(description: "is not valid JSON at byte \(index): \(reason)") }
-
-    private mutating func finish() throws {
-        skipSpace()
-        guard index == bytes.count else { throw failure("the document ends here") }
-    }
+    private func failure(_ reason: String) -> JSONError { JSONError(offset: index, reason: reason) }
 
     private mutating func skipSpace() {
         while let byte = peek, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { index += 1 }
     }
 
-    private mutating func expect(_ character: Unicode.Scalar) throws {
-        guard peek == UInt8(ascii: character) else { throw failure("'\(character)' was expected") }
+    /// Skips space and then `character`, if it is there.
+    private mutating func skip(_ character: Unicode.Scalar) -> Bool {
+        skipSpace()
+        guard peek == UInt8(ascii: character) else { return false }
         index += 1
+        return true
     }
 
     private mutating func value(depth: Int) throws -> JSONValue {
         skipSpace()
         switch peek {
-        case UInt8(ascii: "{"):
-            var members: [String: JSONValue] = [:]
-            try object(depth: depth) { members[$0] = $1 }
-            return .object(members)
-        case UInt8(ascii: "["): return .array(try array(depth: depth))
+        case UInt8(ascii: "{"): return .object(try object(depth))
+        case UInt8(ascii: "["): return .array(try array(depth))
         case UInt8(ascii: "\""): return .string(try string())
         case UInt8(ascii: "t"): return try literal("true", .bool(true))
         case UInt8(ascii: "f"): return try literal("false", .bool(false))
         case UInt8(ascii: "n"): return try literal("null", .null)
+        case nil: throw failure("the document ends where a value is expected")
         default: return try number()
         }
     }
 
-    private mutating func object(depth: Int, _ add: (String, JSONValue) -> Void) throws {
-        guard depth < maximumNesting else { throw Failure(description: "is nested deeper than \(maximumNesting)") }
-        try expect("{")
-        skipSpace()
-        if peek == UInt8(ascii: "}") { index += 1; return }
-        var keys = Set<String>()
-        while true {
-            skipSpace()
-            let key = try string()
-            guard keys.insert(key).inserted else { throw Failure(description: "has the key '\(key)' twice in one object") }
-            skipSpace()
-            try expect(":")
-            add(key, try value(depth: depth + 1))
-            skipSpace()
-            if peek == UInt8(ascii: ",") { index += 1; continue }
-            return try expect("}")
-        }
+    private func checkNesting(_ depth: Int) throws {
+        guard depth < JSONValue.maximumNesting else { throw failure("more than \(JSONValue.maximumNesting) levels") }
     }
 
-    private mutating func array(depth: Int) throws -> [JSONValue] {
-        guard depth < maximumNesting else { throw Failure(description: "is nested deeper than \(maximumNesting)") }
-        try expect("[")
-        skipSpace()
-        if peek == UInt8(ascii: "]") { index += 1; return [] }
-        var elements: [JSONValue] = []
-        while true {
-            elements.append(try value(depth: depth + 1))
+    private mutating func object(_ depth: Int) throws -> JSONObject {
+        try checkNesting(depth)
+        index += 1
+        var members: [(key: String, value: JSONValue)] = []
+        if skip("}") { return JSONObject(members) }
+        repeat {
             skipSpace()
-            if peek == UInt8(ascii: ",") { index += 1; continue }
-            try expect("]")
-            return elements
+            guard peek == UInt8(ascii: "\"") else { throw failure("a key is expected") }
+            let key = try string()
+            guard skip(":") else { throw failure("':' is expected") }
+            members.append((key, try value(depth: depth + 1)))
+        } while skip(",")
+        guard skip("}") else { throw failure("',' or '}' is expected") }
+        if let key = JSONObject.repeatedKey(members) {
+            throw failure("the key \"\(key.prefix(80))\" occurs twice in the object that ends here")
         }
+        return JSONObject(members)
+    }
+
+    private mutating func array(_ depth: Int) throws -> [JSONValue] {
+        try checkNesting(depth)
+        index += 1
+        var elements: [JSONValue] = []
+        if skip("]") { return elements }
+        repeat { elements.append(try value(depth: depth + 1)) } while skip(",")
+        guard skip("]") else { throw failure("',' or ']' is expected") }
+        return elements
     }
 
     private mutating func literal(_ text: StaticString, _ value: JSONValue) throws -> JSONValue {
         let end = index + text.utf8CodeUnitCount
         let matches = text.withUTF8Buffer { end <= bytes.count && bytes[index..<end].elementsEqual($0) }
-        guard matches else { throw failure("'\(text)' was expected") }
+        guard matches else { throw failure("\(text) is expected") }
         index = end
         return value
     }
@@ -111,19 +92,21 @@ struct JSONParser {
         let start = index
         if peek == UInt8(ascii: "-") { index += 1 }
         let first = index
-        guard digits() > 0 else { throw failure("a value was expected") }
-        guard bytes[first] != UInt8(ascii: "0") || index == first + 1 else { throw failure("a number has a leading zero") }
+        guard digits() > 0, bytes[first] != UInt8(ascii: "0") || index == first + 1 else {
+            index = start
+            throw failure("a value is expected")
+        }
         var isWhole = true
         if peek == UInt8(ascii: ".") {
             index += 1
             isWhole = false
-            guard digits() > 0 else { throw failure("a digit was expected") }
+            guard digits() > 0 else { throw failure("a digit is expected") }
         }
         if peek == UInt8(ascii: "e") || peek == UInt8(ascii: "E") {
             index += 1
             isWhole = false
             if peek == UInt8(ascii: "+") || peek == UInt8(ascii: "-") { index += 1 }
-            guard digits() > 0 else { throw failure("a digit was expected") }
+            guard digits() > 0 else { throw failure("a digit is expected") }
         }
         let text = String(decoding: bytes[start..<index], as: UTF8.self)
         if isWhole, let value = Int(text) { return .integer(value) }
@@ -138,7 +121,7 @@ struct JSONParser {
     }
 
     private mutating func string() throws -> String {
-        try expect("\"")
+        index += 1
         let start = index
         while let byte = peek, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\"), byte >= 0x20 { index += 1 }
         if peek == UInt8(ascii: "\"") {
@@ -151,20 +134,20 @@ struct JSONParser {
             switch byte {
             case UInt8(ascii: "\""): return try validated(text[...])
             case UInt8(ascii: "\\"): try escape(into: &text)
-            case 0..<0x20: throw failure("a control character in a string")
+            case 0..<0x20: throw failure("a control character inside a string")
             default: text.append(byte)
             }
         }
-        throw failure("it ends inside a string")
+        throw failure("the document ends inside a string")
     }
 
     private func validated<Bytes: Collection>(_ raw: Bytes) throws -> String where Bytes.Element == UInt8 {
-        guard let text = String(validating: raw, as: UTF8.self) else { throw failure("a string is not UTF-8") }
+        guard let text = String(validating: raw, as: UTF8.self) else { throw failure("text that is no UTF-8") }
         return text
     }
 
     private mutating func escape(into text: inout [UInt8]) throws {
-        guard let byte = peek else { throw failure("it ends inside a string") }
+        guard let byte = peek else { throw failure("the document ends inside a string") }
         index += 1
         switch byte {
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): text.append(byte)
@@ -175,14 +158,13 @@ struct JSONParser {
         case UInt8(ascii: "t"): text.append(0x09)
         case UInt8(ascii: "u"):
             var code = try hexQuad()
-            if code >= 0xD800, code < 0xDC00 {
-                try expect("\\")
-                try expect("u")
+            if code >= 0xD800, code < 0xDC00, bytes[index...].starts(with: [0x5C, 0x75]) {
+                index += 2
                 let low = try hexQuad()
-                guard low >= 0xDC00, low < 0xE000 else { throw failure("half of a surrogate pair") }
+                guard low >= 0xDC00, low < 0xE000 else { throw failure("half a surrogate pair") }
                 code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)
             }
-            guard let scalar = Unicode.Scalar(code) else { throw failure("half of a surrogate pair") }
+            guard let scalar = Unicode.Scalar(code) else { throw failure("half a surrogate pair") }
             text.append(contentsOf: String(Character(scalar)).utf8)
         default: throw failure("an unknown escape")
         }
@@ -192,7 +174,7 @@ struct JSONParser {
         var value: UInt32 = 0
         for _ in 0..<4 {
             guard let byte = peek, let digit = Character(Unicode.Scalar(byte)).hexDigitValue, byte < 0x80 else {
-                throw failure("four hexadecimal digits were expected")
+                throw failure("four hexadecimal digits are expected")
             }
             value = value << 4 | UInt32(digit)
             index += 1
