@@ -55,20 +55,23 @@ let package = Package(
         target("SafetensorsFormat", ["FormatKit", "StrictJSON"], path: "formats/safetensors", exclude: ["SPEC.md"]),
         target(
             "CapletFormat", ["CKernels", "CXXHash", "CZstd", "FormatKit", "StrictJSON"], path: "formats/caplet", exclude: ["SPEC.md", "NOTES.md"]),
-        target("NPYFormat", ["FormatKit", "CZlib"], path: "formats/npy", exclude: ["SPEC.md"]),
+        target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"]),
+        target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
+        target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
         target(
             "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "Tokenization"], path: "formats/gguf", exclude: ["SPEC.md"]),
         target("TestSupport", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
         test("GGUFFormatTests", ["Architectures", "GGUFFormat", "SafetensorsFormat", "TestSupport"]),
         test("CommandLineToolTests", ["CommandLineTool", "SafetensorsFormat", "TestSupport"]),
         test("FormatKitTests", ["FormatKit", "TestSupport"]),
-        test("NPYFormatTests", ["NPYFormat", "TestSupport"]),
+        test("NPYFormatTests", ["NPYFormat", "TestSupport", "ZipContainer"]),
+        test("PyTorchFormatTests", ["PyTorchFormat", "SafetensorsFormat", "TestSupport"]),
         test("SafetensorsFormatTests", ["SafetensorsFormat", "StrictJSON", "TestSupport"]),
         test("CapletFormatTests", ["CapletFormat", "TestSupport"]),
         target("Tokenization", ["StrictJSON"]),
         target(
             "BuiltIns",
-            ["FormatKit", "PassKit", "CapletFormat", "SafetensorsFormat", "GGUFFormat", "NPYFormat", "RPCA", "ProbabilisticPruning", "MagnitudePruning", "PostTrainingQuantization", "Wanda", "SparseGPT", "TruncatedSVD", "OATS"]),
+            ["FormatKit", "PassKit", "CapletFormat", "SafetensorsFormat", "GGUFFormat", "NPYFormat", "PyTorchFormat", "RPCA", "ProbabilisticPruning", "MagnitudePruning", "PostTrainingQuantization", "Wanda", "SparseGPT", "TruncatedSVD", "OATS"]),
         .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(
             name: "CommandLineTool",

@@ -6,6 +6,7 @@ import OATS
 import PassKit
 import PostTrainingQuantization
 import ProbabilisticPruning
+import PyTorchFormat
 import RPCA
 import SafetensorsFormat
 import SparseGPT
@@ -21,6 +22,7 @@ extension Registry {
                 SafetensorsFormat(),
                 GGUFFormat(),
                 NPYFormat(),
+                PyTorchFormat(),
             ],
             passes: PassCatalog([
                 RPCAPass.self,

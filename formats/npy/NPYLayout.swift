@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import ZipContainer
 
 /// What goes into which array, member or file, decided before anything is written.
 struct NPYLayout {

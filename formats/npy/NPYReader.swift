@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import ZipContainer
 
 /// Reads arrays, archives and folders into graphs.
 struct NPYReader {

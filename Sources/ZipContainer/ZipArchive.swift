@@ -2,13 +2,14 @@ import FormatKit
 import ModelGraph
 
 /// The members of a zip archive, from its central directory; nothing is ever extracted to a path.
-struct ZipArchive {
-    struct Member {
-        let name: String
-        let isDeflated: Bool
+public struct ZipArchive {
+    public struct Member {
+        public let name: String
+        public let isDeflated: Bool
         let checksum: UInt32
         let storedBytes: Int
-        let byteCount: Int
+        /// Of what the member holds, inflated.
+        public let byteCount: Int
         let headerOffset: Int
         /// Where the stored bytes begin.
         var dataOffset = 0
@@ -16,16 +17,16 @@ struct ZipArchive {
 
     let path: String
     /// In the directory's order, folders left out.
-    private(set) var members: [Member] = []
+    public private(set) var members: [Member] = []
 
-    static let localSignature: [UInt8] = [0x50, 0x4B, 3, 4]
-    static let endSignature: [UInt8] = [0x50, 0x4B, 5, 6]
+    public static let localSignature: [UInt8] = [0x50, 0x4B, 3, 4]
+    public static let endSignature: [UInt8] = [0x50, 0x4B, 5, 6]
     /// deflate cannot do better than 1 : 1032.
     static let maximumRatio = 1032
 
     /// - Throws: `FormatError.malformed` for a directory that contradicts the file, `.unsupported` for encryption, several disks
     ///   and methods other than stored and deflated.
-    init(_ file: UnsafeRawBufferPointer, path: String) throws {
+    public init(_ file: UnsafeRawBufferPointer, path: String) throws {
         self.path = path
         let end = try ZipEndRecord(file, path: path)
         var reader = ByteReader(
@@ -44,7 +45,7 @@ struct ZipArchive {
     }
 
     /// The first member's name when `head` begins an archive.
-    static func firstName(_ head: [UInt8]) -> String? {
+    public static func firstName(_ head: [UInt8]) -> String? {
         guard head.count > 30, head.starts(with: localSignature) else { return nil }
         let length = Int(head[26]) | Int(head[27]) << 8
         guard head.count >= 30 + length else { return nil }
@@ -91,7 +92,7 @@ struct ZipArchive {
     }
 
     /// Names are keys here, not paths; what no honest writer makes is refused all the same.
-    static func checkName(_ name: String, _ path: String) throws {
+    public static func checkName(_ name: String, _ path: String) throws {
         let isPlain = !name.isEmpty && !name.hasPrefix("/") && !name.utf8.contains(0)
             && !name.split(separator: "/", omittingEmptySubsequences: false).contains("..")
         guard isPlain else { throw FormatError.malformed(path, "directory", "has a member with the name '\(name.prefix(80))'") }

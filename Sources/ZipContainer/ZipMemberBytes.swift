@@ -4,16 +4,18 @@ import ModelGraph
 import Synchronization
 
 /// The bytes of a member, or of its end; the checksum of the whole member is checked when they are first asked for.
-final class ZipMemberBytes: ByteSource {
-    let byteCount: Int
+public final class ZipMemberBytes: ByteSource {
+    public let byteCount: Int
     private let file: MappedFile
     private let member: ZipArchive.Member
     private let skipped: Int
     private let path: String
     private let isChecked = Atomic<Bool>(false)
 
+    /// - Parameter zeroIsNoChecksum: whether the writer puts 0 where it computed none.
     /// - Precondition: `member` is one of the archive `file`; `skipped` is at most its size.
-    init(_ file: MappedFile, _ member: ZipArchive.Member, skipping skipped: Int, path: String) {
+    public init(_ file: MappedFile, _ member: ZipArchive.Member, skipping skipped: Int = 0, zeroIsNoChecksum: Bool = false, path: String) {
+        if zeroIsNoChecksum, member.checksum == 0 { isChecked.store(true, ordering: .relaxed) }
         self.file = file
         self.member = member
         self.skipped = min(skipped, member.byteCount)
@@ -21,7 +23,9 @@ final class ZipMemberBytes: ByteSource {
         byteCount = member.byteCount - self.skipped
     }
 
-    func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+    public var isAddressable: Bool { !member.isDeflated }
+
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
         try file.withBytes { bytes in
             let stored = UnsafeRawBufferPointer(rebasing: bytes[member.dataOffset..<member.dataOffset + member.storedBytes])
             if !member.isDeflated {
@@ -42,7 +46,7 @@ final class ZipMemberBytes: ByteSource {
     }
 
     /// The first `count` bytes, or all when there are fewer; nothing is checked.
-    static func prefix(_ file: MappedFile, _ member: ZipArchive.Member, _ count: Int) -> [UInt8] {
+    public static func prefix(_ file: MappedFile, _ member: ZipArchive.Member, _ count: Int) -> [UInt8] {
         file.withBytes { bytes in
             let stored = UnsafeRawBufferPointer(rebasing: bytes[member.dataOffset..<member.dataOffset + member.storedBytes])
             if !member.isDeflated { return Array(stored.prefix(count)) }
@@ -62,8 +66,8 @@ final class ZipMemberBytes: ByteSource {
 }
 
 /// CRC-32 as zip has it.
-enum ZipChecksum {
-    static func of(_ bytes: UnsafeRawBufferPointer, after previous: UInt32 = 0) -> UInt32 {
+public enum ZipChecksum {
+    public static func of(_ bytes: UnsafeRawBufferPointer, after previous: UInt32 = 0) -> UInt32 {
         guard let base = bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return previous }
         return UInt32(truncatingIfNeeded: crc32_z(uLong(previous), base, bytes.count))
     }

@@ -1,5 +1,5 @@
 /// Where the members of an archive go, and the records around them: stored members, data at multiples of 64, one time for all.
-struct ZipLayout {
+public struct ZipLayout {
     private struct Member {
         let name: [UInt8]
         let byteCount: Int
@@ -13,7 +13,7 @@ struct ZipLayout {
     /// Sizes and offsets from which zip64 fields are used.
     private let wideFrom: Int
 
-    static let alignment = 64
+    public static let alignment = 64
     private static let headerBytes = 30
     private static let entryBytes = 46
     /// Two sizes with tag and length; the directory's entries have an offset too.
@@ -25,7 +25,7 @@ struct ZipLayout {
     /// 1980-01-01, 00:00.
     private static let date: UInt16 = 0x0021
 
-    init(_ entries: [(name: String, byteCount: Int)], wideFrom: Int = 0xFFFF_FFFF) {
+    public init(_ entries: [(name: String, byteCount: Int)], wideFrom: Int = 0xFFFF_FFFF) {
         self.wideFrom = wideFrom
         var offset = 0
         for entry in entries {
@@ -40,12 +40,12 @@ struct ZipLayout {
     }
 
     /// Of the whole archive.
-    var byteCount: Int {
+    public var byteCount: Int {
         directoryOffset + directory(checksums: [UInt32](repeating: 0, count: members.count)).count
     }
 
     /// The record before member `index`'s bytes.
-    func localHeader(_ index: Int, checksum: UInt32) -> [UInt8] {
+    public func localHeader(_ index: Int, checksum: UInt32) -> [UInt8] {
         let member = members[index]
         let isWide = member.byteCount >= wideFrom
         var out: [UInt8] = []
@@ -61,7 +61,7 @@ struct ZipLayout {
     }
 
     /// All after the last member: the directory and its end.
-    func directory(checksums: [UInt32]) -> [UInt8] {
+    public func directory(checksums: [UInt32]) -> [UInt8] {
         var out: [UInt8] = []
         for (member, checksum) in zip(members, checksums) {
             let isWide = member.byteCount >= wideFrom || member.headerOffset >= wideFrom
