@@ -25,7 +25,7 @@ struct ZipEndRecord {
             throw FormatError.unsupported(path, object, "says that the archive is on several disks")
         }
         var end = position
-        if count == 0xFFFF || size == 0xFFFF_FFFF || offset == 0xFFFF_FFFF, position >= ZipEndRecord.locatorBytes {
+        if position >= ZipEndRecord.locatorBytes {
             var locator = ByteReader(file, offset: position - ZipEndRecord.locatorBytes, path: path)
             if try locator.integer(UInt32.self, object) == 0x0706_4B50 {
                 _ = try locator.take(4, object)
@@ -35,9 +35,10 @@ struct ZipEndRecord {
                     throw FormatError.malformed(path, object, "points to no zip64 record")
                 }
                 _ = try wide.take(8 + 2 + 2 + 4 + 4 + 8, object)
-                count = try wide.count(object)
-                size = try wide.count(object)
-                offset = try wide.count(object)
+                // Some writers put a zip64 record where none is needed; the short fields then say the same.
+                count = try ZipEndRecord.wide(try wide.count(object), short: count, saturated: 0xFFFF, path)
+                size = try ZipEndRecord.wide(try wide.count(object), short: size, saturated: 0xFFFF_FFFF, path)
+                offset = try ZipEndRecord.wide(try wide.count(object), short: offset, saturated: 0xFFFF_FFFF, path)
             }
         }
         let (directoryEnd, overflow) = offset.addingReportingOverflow(size)
@@ -50,6 +51,13 @@ struct ZipEndRecord {
         self.count = count
         directoryOffset = offset
         self.directoryEnd = directoryEnd
+    }
+
+    private static func wide(_ value: Int, short: Int, saturated: Int, _ path: String) throws -> Int {
+        guard short == saturated || short == value else {
+            throw FormatError.malformed(path, "end of directory", "says \(short), and its zip64 record \(value)")
+        }
+        return value
     }
 
     /// The last place with the signature and a comment that reaches the end of the file exactly.

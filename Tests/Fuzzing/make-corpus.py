@@ -117,7 +117,7 @@ def containers():
         data = {"a.weight": np.random.randn(4, 8).astype(np.float32), "n": np.ones(3, np.float32), "i": np.arange(4, dtype=np.int32)}
         with open(temporary + "/m.safetensors", "wb") as file:
             file.write(save_safetensors(data, {"k": "v"}))
-        for name, pipeline in (("dense", None), ("composite", "rpca{iterations=3},quantize{bits=4 group=4}"), ("sparse", "magnitude{keep=0.5}")):
+        for name, pipeline in (("dense", None), ("composite", "rpca{iterations=3 layers=matrices},quantize{bits=4 group=4 target=uv layers=matrices}"), ("sparse", "magnitude{keep=0.5 layers=matrices}")):
             out = f"{temporary}/{name}.caplet"
             command = [caplet, "convert", temporary + "/m.safetensors", "-o", out]
             if pipeline:

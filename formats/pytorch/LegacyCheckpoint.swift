@@ -27,7 +27,8 @@ struct LegacyCheckpoint: Checkpoint {
                 if case .bool(false) = value { throw FormatError.unsupported(path, "", "has big-endian storages; little can be read") }
             }
             let root = try machine.run()
-            guard let keys = machine.heap.elements(try machine.run())?.map(\.string), !keys.contains(nil) else {
+            let list = try machine.run()
+            guard let keys = machine.heap.elements(list)?.map(\.string), !keys.contains(nil) else {
                 throw FormatError.malformed(path, "", "does not list its storages")
             }
             let storages = try LegacyCheckpoint.storages(keys.compactMap { $0 }, machine, file, path)
