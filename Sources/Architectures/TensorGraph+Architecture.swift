@@ -28,7 +28,8 @@ extension TensorGraph {
             if let match = family.rule(forName: tensor.name) { setRole(match.rule.role, of: tensor.name) }
         }
         if configuration.tiesEmbeddings, !contains(family.head), contains(family.embedding) {
-            ties = [Tie(name: family.head, target: family.embedding)]
+            let tie = Tie(name: family.head, target: family.embedding)
+            if !ties.contains(where: { $0.name == tie.name }) { ties.append(tie) }
         }
         structure.inputGroups = []
         for block in 0..<min(configuration.blockCount, tensors.count) {

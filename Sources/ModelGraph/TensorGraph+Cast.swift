@@ -7,7 +7,7 @@ public enum FloatStorage: Equatable, Sendable {
     /// Blocks of a codec that encodes for matrices, F32 for everything else.
     case blocks(BlockCodec)
 
-    public static let names = ["f32", "f16", "bf16", "f64", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1"]
+    public static let names = ["f32", "f16", "bf16", "f64", "f8_e4m3", "f8_e5m2", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1"]
     private static let codecs: [BlockCodec] = [.q4_0, .q4_1, .q5_0, .q5_1]
 
     /// Elements of a block, whatever the codec.

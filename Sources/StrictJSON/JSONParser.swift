@@ -16,6 +16,29 @@ struct JSONParser {
         return value
     }
 
+    /// The members of a document that is an object, by where they lie: key with value, and value alone.
+    mutating func memberSpans() throws -> [(key: String, member: Range<Int>, value: Range<Int>)] {
+        guard skip("{") else { throw failure("an object is expected") }
+        var spans: [(key: String, member: Range<Int>, value: Range<Int>)] = []
+        if !skip("}") {
+            repeat {
+                skipSpace()
+                let start = index
+                guard peek == UInt8(ascii: "\"") else { throw failure("a key is expected") }
+                let key = try string()
+                guard skip(":") else { throw failure("':' is expected") }
+                skipSpace()
+                let valueStart = index
+                _ = try value(depth: 1)
+                spans.append((key, start..<index, valueStart..<index))
+            } while skip(",")
+            guard skip("}") else { throw failure("',' or '}' is expected") }
+        }
+        skipSpace()
+        guard index == bytes.count else { throw failure("something follows the document") }
+        return spans
+    }
+
     private var peek: UInt8? { index < bytes.count ? bytes[index] : nil }
 
     private func failure(_ reason: String) -> JSONError { JSONError(offset: index, reason: reason) }

@@ -120,7 +120,7 @@ final class PyTorchFormatTests: XCTestCase {
             a, b, c = torch.ones(2), torch.zeros(3), torch.arange(4.)
             shards('good', [{'a': a, 'tied': a}, {'b': b, 'c': c}])
             save_file({'a': a, 'tied': a.clone(), 'b': b, 'c': c}, folder + 'good.safetensors')
-            shards('twice', [{'a': a}, {'a': a, 'b': b}]); shards('elsewhere', [{'a': a}, {'b': b}], {'b': 'pytorch_model-0.bin'})
+            shards('twice', [{'a': a, 'c': c}, {'a': a, 'b': b}]); shards('elsewhere', [{'a': a}, {'b': b, 'c': c}], {'b': 'pytorch_model-0.bin'})
             shards('missing', [{'a': a}], {'z': 'pytorch_model-0.bin'}); shards('gone', [{'a': a}], {'z': 'pytorch_model-9.bin'})
             shards('outside', [{'a': a}], {'z': '../pytorch_model-0.bin'})
             os.makedirs(folder + 'single'); torch.save({'a': a}, folder + 'single/pytorch_model.bin'); torch.save([1], folder + 'single/training_args.bin')

@@ -80,4 +80,16 @@ final class JSONTests: XCTestCase {
         let text = String(String.UnicodeScalarView((0...0x2FF).compactMap(Unicode.Scalar.init))) + "🙂\u{2028}"
         XCTAssertEqual(try parse(JSONText.quoted(text)).string?.unicodeScalars.elementsEqual(text.unicodeScalars), true)
     }
+
+    func testEditingLeavesEveryOtherByte() throws {
+        let text = Array("{\n  \"a\": 1,\n  \"b\": {\"a\": [2]},\n  \"c\": \"x\"\n}\n".utf8)
+        func edited(_ body: ([UInt8]) throws -> [UInt8]) rethrows -> String { String(decoding: try body(text), as: UTF8.self) }
+        XCTAssertEqual(try edited { try JSONText.removing("b", from: $0) }, "{\n  \"a\": 1,\n  \"c\": \"x\"\n}\n")
+        XCTAssertEqual(try edited { try JSONText.removing("a", from: $0) }, "{\n  \"b\": {\"a\": [2]},\n  \"c\": \"x\"\n}\n")
+        XCTAssertEqual(try edited { try JSONText.removing("c", from: $0) }, "{\n  \"a\": 1,\n  \"b\": {\"a\": [2]}\n}\n")
+        XCTAssertEqual(try JSONText.removing("a", from: Array("{ \"a\" : 1 }".utf8)), Array("{  }".utf8))
+        XCTAssertEqual(try JSONText.removing("z", from: text), text)
+        XCTAssertEqual(try edited { try JSONText.replacing("b", with: "null", in: $0) }, "{\n  \"a\": 1,\n  \"b\": null,\n  \"c\": \"x\"\n}\n")
+        XCTAssertThrowsError(try JSONText.removing("a", from: Array("[1]".utf8))) { XCTAssertEqual("\($0)", "byte 0: an object is expected") }
+    }
 }

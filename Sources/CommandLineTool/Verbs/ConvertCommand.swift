@@ -1,3 +1,4 @@
+import Architectures
 import ArgumentParser
 import Dispatch
 import FormatKit
@@ -34,6 +35,9 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: "Store float tensors as this: \(FloatStorage.names.joined(separator: ", ")).")
     var dtype: String?
 
+    @Flag(help: "Multiply 8-bit float weights by their scales (weight_scale_inv, weight_scale) and store them as BF16, or as --dtype says.")
+    var dequantizeFp8 = false
+
     @Option(help: "Split the weights into files of at most this size, such as 5GB.")
     var maxShardSize: ByteLimit?
 
@@ -63,7 +67,7 @@ struct ConvertCommand: ParsableCommand {
             }
             let (original, source) = try session.open(model, from: from)
             try target.check(against: original)
-            let graph = try cast(original, session)
+            let graph = try cast(scaled(original, session), session)
             if dryRun { return try show(target.plan(graph), original, target, session) }
             let provenance = try (source as? any ProvenanceFormat)?.provenance(model) ?? []
             let start = DispatchTime.now().uptimeNanoseconds
@@ -73,9 +77,27 @@ struct ConvertCommand: ParsableCommand {
         }
     }
 
+    /// The graph with the scales of 8-bit weights applied when that is asked for; a warning when it is not and values change.
+    private func scaled(_ graph: TensorGraph, _ session: Session) throws -> TensorGraph {
+        let weights = graph.scaledFP8Weights
+        if dequantizeFp8 {
+            if weights.isEmpty { session.diagnostics.warning("--dequantize-fp8: no 8-bit float weight has scales") }
+            // A dtype that is asked for is made from floats, in one rounding.
+            var scaled = try graph.applyingFP8Scales(as: dtype == nil ? .bf16 : .f32, path: model)
+            if !weights.isEmpty, dtype == nil { try scaled.setConfiguredDType(.bf16) }
+            return scaled
+        }
+        if let first = weights.first, dtype != nil {
+            session.diagnostics.warning(
+                "--dtype converts \(weights.count) 8-bit weights without their scales, '\(first.weight)' the first; --dequantize-fp8 applies them")
+        }
+        return graph
+    }
+
     private func cast(_ graph: TensorGraph, _ session: Session) throws -> TensorGraph {
         guard let storage = dtype.flatMap(FloatStorage.init(name:)) else { return graph }
-        let (cast, leftAlone) = try graph.cast(to: storage)
+        var (cast, leftAlone) = try graph.cast(to: storage)
+        if case .plain(let dtype) = storage { try cast.setConfiguredDType(dtype) }
         for entry in leftAlone { session.diagnostics.warning("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
         let lost = zip(graph.tensors, cast.tensors).filter { $0.isStructured && $0.structureName != $1.structureName }
         if let first = lost.first?.0 {
