@@ -132,7 +132,7 @@ final class SafetensorsFormatTests: XCTestCase {
             (#"{"a":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,0]}}"#, 0, .malformed),
             (#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}"#, 4, .malformed),
             (#"{"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,4]}}"#, 4, .malformed),
-            (#"{"a":{"dtype":"F4","shape":[2],"data_offsets":[0,1]}}"#, 1, .unsupported),
+            (#"{"a":{"dtype":"F3","shape":[2],"data_offsets":[0,1]}}"#, 1, .unsupported),
             (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"strides":[1]}}"#, 4, .unsupported),
             ("{\"a\":\(entry),\"b\":\(entry)}", 4, .malformed),
             (#"{"__metadata__":{"a":1}}"#, 0, .malformed),
