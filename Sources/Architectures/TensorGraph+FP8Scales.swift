@@ -111,7 +111,9 @@ private struct FP8Scale {
                 let first = (row / rows * down + row % rows / extent.rows) * across
                 for part in 0..<across {
                     let scale = scales[first + part]
-                    for column in part * extent.columns..<min((part + 1) * extent.columns, columns) { values[row * columns + column] *= scale }
+                    for column in part * extent.columns..<min((part + 1) * extent.columns, columns) {
+                        values[row * columns + column] *= scale
+                    }
                 }
             }
         }

@@ -1,3 +1,4 @@
+import ModelGraph
 import TestSupport
 import XCTest
 
@@ -109,5 +110,17 @@ final class ScaledCheckpointTests: XCTestCase {
             XCTAssertTrue(result.errors.contains("format 'pytorch' can be read, not written"), result.errors)
         }
         _ = try run(["convert", "m.pt", "-o", "out.npz"], folder)
+    }
+
+    /// Weights without their scales are no weights: nothing is computed from them.
+    func testAQuantizedCheckpointIsNotRun() throws {
+        let folder = try CheckpointFolder { graph in
+            let config = try XCTUnwrap(graph.attachment("config.json"))
+            let text = Array(#"{"quantization_config": {"quant_method": "fp8"},"#.utf8) + config.bytes.drop { $0 != UInt8(ascii: "{") }.dropFirst()
+            graph.attach(Attachment(name: "config.json", bytes: text))
+        }
+        let result = try CapletProcess.run(["evaluate", "tiny", "--text", "text.txt", "--context", "16"], in: folder.path)
+        XCTAssertEqual(result.status, 69, result.errors)
+        XCTAssertTrue(result.errors.contains("the model uses quantization_config 'fp8', which is not supported"), result.errors)
     }
 }

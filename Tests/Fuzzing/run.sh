@@ -6,6 +6,8 @@ cd "$(dirname "$0")/../.."
 runs=${FUZZ_RUNS:-1000000}
 swift build --package-path Tests/Fuzzing -c release --scratch-path .build/fuzzing || exit 1
 fuzz=.build/fuzzing/release/fuzz
+# The backtracer reads memory that AddressSanitizer guards, and would hide what was found.
+export SWIFT_BACKTRACE=enable=no
 export ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1
 status=0
 for target in ${FUZZ_TARGETS:-$($fuzz)}; do

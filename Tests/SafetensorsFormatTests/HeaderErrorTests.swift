@@ -1,5 +1,6 @@
 import Execution
 import FormatKit
+import ModelGraph
 import TestSupport
 import XCTest
 
@@ -109,6 +110,18 @@ final class HeaderErrorTests: XCTestCase {
         let two = try SampleGraph.graph([SampleGraph.tensor("a", .f32, [1]), SampleGraph.tensor("b", .f32, [1])])
         XCTAssertThrowsError(try SafetensorsFormat().plan(two, options)) {
             XCTAssertEqual("\($0)", "m.safetensors: 2 shards need a folder: a path without .safetensors")
+        }
+    }
+
+    func testATieThatTheConfigurationDeniesIsAWarning() throws {
+        var graph = try SampleGraph.graph([SampleGraph.tensor("embed", .f32, [2, 2])])
+        graph.ties = [Tie(name: "head", target: "embed")]
+        for (config, expected) in [
+            (#"{"tie_word_embeddings":false}"#, ["'head' is 'embed' and written once, but config.json says tie_word_embeddings false"]),
+            (#"{"tie_word_embeddings":true}"#, []), ("{}", []),
+        ] {
+            graph.attachments = [Attachment(name: "config.json", bytes: Array(config.utf8))]
+            XCTAssertEqual(try SafetensorsFormat().plan(graph, WriteOptions()).warnings.filter { $0.contains("embed") }, expected)
         }
     }
 }

@@ -19,7 +19,9 @@ struct ArchiveCheckpoint: Checkpoint {
         self.file = file
         self.path = path
         let archive = try file.withBytes { try ZipArchive($0, path: path) }
-        let pickles = archive.members.filter { $0.name.hasSuffix(ArchiveCheckpoint.pickleEnding) && $0.name.split(separator: "/").count == 2 }
+        let pickles = archive.members.filter {
+            $0.name.hasSuffix(ArchiveCheckpoint.pickleEnding) && $0.name.split(separator: "/").count == 2
+        }
         guard pickles.count == 1, let pickle = pickles.first else {
             throw FormatError.malformed(path, "", "has \(pickles.count) members NAME/data.pkl; a checkpoint has one")
         }

@@ -22,9 +22,12 @@ struct LegacyCheckpoint: Checkpoint {
             guard try machine.run().integer == LegacyCheckpoint.version else {
                 throw FormatError.unsupported(path, "", "is of another version than \(LegacyCheckpoint.version) of the form before torch 1.6")
             }
-            guard case .dictionary(let system) = try machine.run() else { throw FormatError.malformed(path, "", "does not describe its system") }
+            guard case .dictionary(let system) = try machine.run() else {
+                throw FormatError.malformed(path, "", "does not describe its system")
+            }
             for (key, value) in machine.heap.dictionaries[system] where key.string == "little_endian" {
-                if case .bool(false) = value { throw FormatError.unsupported(path, "", "has big-endian storages; little can be read") }
+                guard case .bool(false) = value else { continue }
+                throw FormatError.unsupported(path, "", "has big-endian storages; little can be read")
             }
             let root = try machine.run()
             let list = try machine.run()
@@ -36,7 +39,9 @@ struct LegacyCheckpoint: Checkpoint {
         }
     }
 
-    private static func storages(_ keys: [String], _ machine: PickleMachine, _ file: MappedFile, _ path: String) throws -> [String: MappedBytes] {
+    private static func storages(
+        _ keys: [String], _ machine: PickleMachine, _ file: MappedFile, _ path: String
+    ) throws -> [String: MappedBytes] {
         var widths: [String: Int] = [:]
         for record in machine.heap.storages {
             if case .typed(let dtype) = record.type { widths[record.key] = dtype.byteWidth } else { widths[record.key] = 1 }

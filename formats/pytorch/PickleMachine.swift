@@ -32,7 +32,9 @@ struct PickleMachine {
         (stack, marks, memo) = ([], [], [:])
         let start = reader.offset
         position = start
-        guard try reader.integer(UInt8.self, object) == PickleOpcode.proto.rawValue, (2...5).contains(try reader.integer(UInt8.self, object)) else {
+        guard try reader.integer(UInt8.self, object) == PickleOpcode.proto.rawValue,
+            (2...5).contains(try reader.integer(UInt8.self, object))
+        else {
             throw malformed("no pickle of protocol 2 to 5 begins here")
         }
         while true {
@@ -47,7 +49,9 @@ struct PickleMachine {
             if opcode == .stop { break }
             try step(opcode)
         }
-        guard stack.count == 1, marks.isEmpty, let value = stack.first else { throw malformed("the pickle ends with \(stack.count) values") }
+        guard stack.count == 1, marks.isEmpty, let value = stack.first else {
+            throw malformed("the pickle ends with \(stack.count) values")
+        }
         return value
     }
 
@@ -93,7 +97,9 @@ struct PickleMachine {
     // MARK: - Stack
 
     private mutating func push(_ value: PickleValue) throws {
-        guard stack.count < PickleMachine.maximumDepthOfStack else { throw malformed("over \(PickleMachine.maximumDepthOfStack) values on the stack") }
+        guard stack.count < PickleMachine.maximumDepthOfStack else {
+            throw malformed("over \(PickleMachine.maximumDepthOfStack) values on the stack")
+        }
         stack.append(value)
     }
 
@@ -112,7 +118,9 @@ struct PickleMachine {
     private mutating func arrange(_ opcode: PickleOpcode) throws {
         switch opcode {
         case .mark:
-            guard marks.count < PickleMachine.maximumDepthOfStack else { throw malformed("over \(PickleMachine.maximumDepthOfStack) marks") }
+            guard marks.count < PickleMachine.maximumDepthOfStack else {
+                throw malformed("over \(PickleMachine.maximumDepthOfStack) marks")
+            }
             marks.append(stack.count)
         case .popMark: _ = try popToMark()
         case .duplicate:

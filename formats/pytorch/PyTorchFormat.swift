@@ -16,8 +16,10 @@ public struct PyTorchFormat: Format {
 
     public func recognises(_ probe: FileProbe) -> Bool {
         if probe.isFolder { return probe.entries.contains { $0 == PyTorchFormat.singleName || $0 == PyTorchFormat.indexName } }
-        if probe.begins(with: LegacyCheckpoint.magic) || fileExtensions.contains(probe.fileExtension) { return true }
-        return ZipArchive.firstName(probe.head)?.hasSuffix(ArchiveCheckpoint.pickleEnding) == true
+        if probe.begins(with: LegacyCheckpoint.magic) || ["pt", "pth"].contains(probe.fileExtension) { return true }
+        // The ending alone says nothing: any file may be a .bin.
+        guard probe.begins(with: ZipArchive.localSignature) else { return false }
+        return probe.fileExtension == "bin" || ZipArchive.firstName(probe.head)?.hasSuffix(ArchiveCheckpoint.pickleEnding) == true
     }
 
     /// Reads a file or a folder; tensors stay in the mapped files.

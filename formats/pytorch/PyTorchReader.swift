@@ -73,7 +73,8 @@ struct PyTorchReader {
             let bytes: any ByteSource
             if let known = storages[record.key] { bytes = known } else { bytes = try checkpoint.storage(record, object: object) }
             guard bytes.byteCount >= record.byteCount else {
-                throw FormatError.malformed(path, object, "needs a storage of \(record.byteCount) bytes; '\(record.key)' has \(bytes.byteCount)")
+                throw FormatError.malformed(
+                    path, object, "needs a storage of \(record.byteCount) bytes; '\(record.key)' has \(bytes.byteCount)")
             }
             storages[record.key] = bytes
             try graph.append(Tensor(name: name, dense: tensor.dense(bytes)))

@@ -89,7 +89,9 @@ struct StridedTensor {
         }
     }
 
-    private func gather<Word: FixedWidthInteger>(_ raw: UnsafeRawBufferPointer, into out: UnsafeMutableRawBufferPointer, _ word: Word.Type) {
+    private func gather<Word: FixedWidthInteger>(
+        _ raw: UnsafeRawBufferPointer, into out: UnsafeMutableRawBufferPointer, _ word: Word.Type
+    ) {
         guard let source = raw.baseAddress, let target = out.baseAddress else { return }
         let width = MemoryLayout<Word>.size
         let (rank, columns) = (shape.rank, shape.columns)

@@ -89,7 +89,8 @@ struct SafetensorsHeader {
         else { throw malformed("has no data_offsets [begin, end]") }
         let needed = dtype.byteCount(of: shape.elementCount)
         guard needed == end - begin else {
-            throw malformed("\(dtypeName) \(shape) needs \(needed.map(String.init) ?? "no possible number of") bytes, data_offsets give \(end - begin)")
+            let bytes = needed.map(String.init) ?? "no possible number of"
+            throw malformed("\(dtypeName) \(shape) needs \(bytes) bytes, data_offsets give \(end - begin)")
         }
         return Entry(name: name, dtype: dtype, shape: shape, begin: begin, end: end)
     }

@@ -46,7 +46,9 @@ enum MemoryFile {
     static var path: String { "/proc/self/fd/\(descriptor)" }
 
     static func fill(_ bytes: UnsafeRawBufferPointer) {
-        guard ftruncate(descriptor, 0) == 0, ftruncate(descriptor, off_t(bytes.count)) == 0 else { fatalError("the memory file cannot be sized") }
+        guard ftruncate(descriptor, 0) == 0, ftruncate(descriptor, off_t(bytes.count)) == 0 else {
+            fatalError("the memory file cannot be sized")
+        }
         guard bytes.isEmpty || pwrite(descriptor, bytes.baseAddress, bytes.count, 0) == bytes.count else {
             fatalError("the memory file cannot be written")
         }

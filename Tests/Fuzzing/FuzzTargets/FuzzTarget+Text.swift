@@ -8,7 +8,9 @@ import Tokenization
 @testable import CapletFormat
 
 extension FuzzTarget {
-    static func isTypedElsewhere(_ error: any Error) -> Bool { error is ConfigurationError || error is CodingFailure || error is ZstdFrame.Failure }
+    static func isTypedElsewhere(_ error: any Error) -> Bool {
+        error is ConfigurationError || error is CodingFailure || error is ZstdFrame.Failure
+    }
 
     /// Parsers of text.
     static let textTargets: [(name: String, body: Body)] = [
