@@ -20,7 +20,8 @@ struct LegacyCheckpoint: Checkpoint {
             var machine = PickleMachine(ByteReader(raw, path: path), object: "pickle")
             _ = try machine.run()
             guard try machine.run().integer == LegacyCheckpoint.version else {
-                throw FormatError.unsupported(path, "", "is of another version than \(LegacyCheckpoint.version) of the form before torch 1.6")
+                throw FormatError.unsupported(
+                    path, "", "is of another version than \(LegacyCheckpoint.version) of the form before torch 1.6")
             }
             guard case .dictionary(let system) = try machine.run() else {
                 throw FormatError.malformed(path, "", "does not describe its system")
