@@ -7,7 +7,7 @@ CAPLET := .build/release/caplet
 BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev pkg-config
 TEST_PACKAGES := zstd python3 python3-venv g++
 
-.PHONY: all build demo test python clean packages test-packages
+.PHONY: all build demo test fuzz python clean packages test-packages
 
 all: build
 
@@ -35,6 +35,10 @@ python: test-packages
 test: test-packages python
 	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python \
 		swift test -c release -Xswiftc -enable-testing --disable-swift-testing --scratch-path .build/tests
+
+## fuzz: every parser on changed inputs under AddressSanitizer, FUZZ_RUNS of them each (10000000 for a full run).
+fuzz: packages
+	FUZZ_RUNS=$(or $(FUZZ_RUNS),1000000) FUZZ_TARGETS="$(FUZZ_TARGETS)" Tests/Fuzzing/run.sh
 
 clean:
 	rm -rf .build demo

@@ -1,5 +1,6 @@
 import FormatKit
 import FoundationEssentials
+import StrictJSON
 
 extension ModelConfiguration {
     /// Reads config.json of a known family.
@@ -45,6 +46,10 @@ extension ModelConfiguration {
         if family.design.positions == .learned, json["is_decoder"]?.bool == true { features.append("is_decoder") }
         if let scaling = json["rope_scaling"], scaling != .null { features.append("rope_scaling") }
         if let type = json["rope_parameters"]?["rope_type"]?.string, type != "default" { features.append("rope_type '\(type)'") }
+        if let quantization = json["quantization_config"] {
+            // Its weights are nothing without their scales.
+            features.append("quantization_config '\(quantization["quant_method"]?.string ?? "")'")
+        }
         for key in ["attention_bias", "mlp_bias"] where json[key]?.bool == true { features.append(key) }
         return features
     }

@@ -27,8 +27,10 @@ extension TensorGraph {
         for tensor in tensors {
             if let match = family.rule(forName: tensor.name) { setRole(match.rule.role, of: tensor.name) }
         }
-        if let head = family.head, configuration.tiesEmbeddings, !contains(head), contains(family.embedding) {
-            ties = [Tie(name: head, target: family.embedding)]
+        if let head = family.head, configuration.tiesEmbeddings, !contains(head), contains(family.embedding),
+            !ties.contains(where: { $0.name == head })
+        {
+            ties.append(Tie(name: head, target: family.embedding))
         }
         let prefix = family.prefix(contains)
         structure.inputGroups = []

@@ -6,6 +6,7 @@ import OATS
 import PassKit
 import PostTrainingQuantization
 import ProbabilisticPruning
+import PyTorchFormat
 import RPCA
 import Refit
 import SafetensorsFormat
@@ -22,6 +23,7 @@ extension Registry {
                 SafetensorsFormat(),
                 GGUFFormat(),
                 NPYFormat(),
+                PyTorchFormat(),
             ],
             passes: PassCatalog([
                 RPCAPass.self,

@@ -31,11 +31,23 @@ public struct Registry {
         return format
     }
 
+    /// The format of that name, if it can be written.
+    ///
+    /// - Throws: `RegistryError.unknownFormat`, `.readOnly`.
+    public func writableFormat(named name: String) throws -> any WritableFormat {
+        guard let format = try format(named: name) as? any WritableFormat else { throw RegistryError.readOnly(name) }
+        return format
+    }
+
     /// The format that a file name asks for, nil when none does.
-    public func format(forOutput path: String) -> (any Format)? {
+    ///
+    /// - Throws: `RegistryError.readOnly`.
+    public func writableFormat(forOutput path: String) throws -> (any WritableFormat)? {
         guard let dot = path.lastIndex(of: "."), !path[dot...].contains("/") else { return nil }
         let ending = path[path.index(after: dot)...].lowercased()
-        return formats.first { $0.fileExtensions.contains(ending) }
+        guard let format = formats.first(where: { $0.fileExtensions.contains(ending) }) else { return nil }
+        guard let format = format as? any WritableFormat else { throw RegistryError.readOnly(format.name) }
+        return format
     }
 }
 
@@ -43,12 +55,14 @@ public enum RegistryError: Error, CustomStringConvertible {
     case unknownFormat(String, nearest: String?)
     case unrecognised(String, known: [String])
     case noOutputFormat(String)
+    case readOnly(String)
 
     public var description: String {
         switch self {
         case .unknownFormat(let name, let nearest): return "unknown format '\(name)'" + Spelling.question(nearest)
         case .unrecognised(let path, let known):
             return "\(path): is none of \(known.joined(separator: ", ")); --from names a format"
+        case .readOnly(let name): return "format '\(name)' can be read, not written"
         case .noOutputFormat(let path): return "\(path): the name does not say which format to write; --to names one"
         }
     }

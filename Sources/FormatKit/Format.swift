@@ -1,7 +1,7 @@
 import Execution
 import ModelGraph
 
-/// A file format: how to recognise it, read it into a graph and write a graph as it.
+/// A file format: how to recognise it and read it into a graph.
 public protocol Format {
     /// The name on the command line, such as "gguf".
     var name: String { get }
@@ -11,12 +11,6 @@ public protocol Format {
     var fileExtensions: [String] { get }
     /// Whether a model of this format is a folder, or may be.
     var layout: FormatLayout { get }
-    /// Whether `WriteOptions.maximumShardBytes` splits what is written.
-    var splitsOutput: Bool { get }
-    /// Whether `WriteOptions.byteOrder` may be big.
-    var writesBigEndian: Bool { get }
-    /// Whether `WriteOptions.metadataEdits` change what is written.
-    var editsMetadata: Bool { get }
 
     /// Whether what is at the probe's path looks like this format. Reads no more than the probe holds.
     func recognises(_ probe: FileProbe) -> Bool
@@ -25,6 +19,16 @@ public protocol Format {
     ///
     /// - Throws: `FormatError`; `FileAccessError`.
     func read(_ path: String, _ context: ReadContext) throws -> TensorGraph
+}
+
+/// A format that graphs can be written as, too.
+public protocol WritableFormat: Format {
+    /// Whether `WriteOptions.maximumShardBytes` splits what is written.
+    var splitsOutput: Bool { get }
+    /// Whether `WriteOptions.byteOrder` may be big.
+    var writesBigEndian: Bool { get }
+    /// Whether `WriteOptions.metadataEdits` change what is written.
+    var editsMetadata: Bool { get }
 
     /// What `write` would put where, without writing.
     ///
@@ -38,7 +42,7 @@ public protocol Format {
     func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan
 }
 
-extension Format {
+extension WritableFormat {
     public var splitsOutput: Bool { false }
     public var writesBigEndian: Bool { false }
     public var editsMetadata: Bool { false }

@@ -1,4 +1,5 @@
 import ModelGraph
+import StrictJSON
 
 /// What a graph says beside its tensors' bytes, as JSON, for formats that have no typed metadata of their own.
 ///

@@ -1,4 +1,5 @@
 import ModelGraph
+import StrictJSON
 
 /// One change to a model's metadata: `KEY=VALUE`, `KEY:TYPE=VALUE`, or `KEY=` to remove the key.
 ///

@@ -5,6 +5,12 @@ public protocol ByteSource: AnyObject {
     var byteCount: Int { get }
     /// Calls `body` with the bytes, which are valid for the call only. A deferred source makes them for each call.
     func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result
+    /// Whether the bytes lie in memory or a mapped file, so that asking for them costs nothing.
+    var isAddressable: Bool { get }
+}
+
+extension ByteSource {
+    public var isAddressable: Bool { false }
 }
 
 /// Bytes in memory of the process's own, 64-byte aligned.
@@ -36,6 +42,8 @@ public final class OwnedBytes: ByteSource {
 
     deinit { base.deallocate() }
 
+    public var isAddressable: Bool { true }
+
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
         try body(UnsafeRawBufferPointer(start: base, count: byteCount))
     }
@@ -58,5 +66,26 @@ public final class DeferredBytes: ByteSource {
             throw GraphError.inconsistent("deferred bytes", "made \(source.byteCount) bytes, \(byteCount) were promised")
         }
         return try source.withUnsafeBytes(body)
+    }
+}
+
+/// A part of another source.
+public final class SlicedBytes: ByteSource {
+    public let byteCount: Int
+    private let source: any ByteSource
+    private let offset: Int
+
+    /// Nil when the range does not lie inside the source.
+    public init?(_ source: any ByteSource, offset: Int, byteCount: Int) {
+        guard offset >= 0, byteCount >= 0, offset <= source.byteCount, byteCount <= source.byteCount - offset else { return nil }
+        self.source = source
+        self.offset = offset
+        self.byteCount = byteCount
+    }
+
+    public var isAddressable: Bool { source.isAddressable }
+
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+        try source.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[offset..<offset + byteCount])) }
     }
 }

@@ -15,8 +15,10 @@ public struct DenseTensor {
     }
 
     public func checkInvariants() throws {
-        let (needed, overflow) = shape.elementCount.multipliedReportingOverflow(by: dtype.byteWidth)
-        guard !overflow, needed == bytes.byteCount else {
+        guard let needed = dtype.byteCount(of: shape.elementCount) else {
+            throw GraphError.inconsistent("\(dtype.rawValue) \(shape)", "needs too many bytes, or no whole number of them")
+        }
+        guard needed == bytes.byteCount else {
             throw GraphError.inconsistent("\(dtype.rawValue) \(shape)", "needs \(needed) bytes, storage has \(bytes.byteCount)")
         }
     }

@@ -11,6 +11,8 @@ enum FloatCast {
         case .f16: withAligned(base, count) { caplet_f32_from_f16($0, out, count) }
         case .f64:
             for i in 0..<count { out[i] = Float(base.loadUnaligned(fromByteOffset: i * 8, as: Double.self)) }
+        case .f8E4M3: caplet_f32_from_f8e4m3(base.assumingMemoryBound(to: UInt8.self), out, count)
+        case .f8E5M2: caplet_f32_from_f8e5m2(base.assumingMemoryBound(to: UInt8.self), out, count)
         default: preconditionFailure("\(dtype.rawValue) is not computable")
         }
     }
@@ -26,6 +28,8 @@ enum FloatCast {
         case .f64:
             let target = base.assumingMemoryBound(to: Double.self)
             for i in 0..<count { target[i] = Double(source[i]) }
+        case .f8E4M3: caplet_f8e4m3_from_f32(source, base.assumingMemoryBound(to: UInt8.self), count)
+        case .f8E5M2: caplet_f8e5m2_from_f32(source, base.assumingMemoryBound(to: UInt8.self), count)
         default: preconditionFailure("\(dtype.rawValue) is not computable")
         }
     }

@@ -55,6 +55,8 @@ public final class MappedBytes: ByteSource {
         self.byteCount = byteCount
     }
 
+    public var isAddressable: Bool { true }
+
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
         try file.withBytes { try body(UnsafeRawBufferPointer(rebasing: $0[offset..<offset + byteCount])) }
     }

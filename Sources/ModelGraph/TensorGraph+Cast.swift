@@ -8,7 +8,7 @@ public enum FloatStorage: Equatable, Sendable {
     case blocks(BlockCodec)
 
     public static let names = [
-        "f32", "f16", "bf16", "f64", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k",
+        "f32", "f16", "bf16", "f64", "f8_e4m3", "f8_e5m2", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k",
     ]
     private static let codecs: [BlockCodec] = [.q4_0, .q4_1, .q5_0, .q5_1, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K]
 

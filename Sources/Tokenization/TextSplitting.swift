@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// What `normalizer` and `pre_tokenizer` of a `tokenizer.json` do to text, as far as a vocabulary can say it.
 struct TextSplitting {
     var replacesSpaces = false

@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// What `tokenizer_config.json` says beside the tokenizer: the names of special tokens and which are added.
 struct TokenizerConfiguration {
     static let location = "tokenizer_config.json"
@@ -7,7 +9,7 @@ struct TokenizerConfiguration {
     var addsEOS: Bool?
 
     init(_ bytes: [UInt8]) throws {
-        let root = try JSONParser.parse(bytes, location: TokenizerConfiguration.location)
+        let root = try JSONValue(bytes, location: TokenizerConfiguration.location)
         guard root.object != nil else {
             throw TokenizationError.malformed(location: TokenizerConfiguration.location, reason: "it is no object")
         }
@@ -46,6 +48,6 @@ extension Vocabulary {
         }
         members.append(("add_bos_token", .bool(addsBOS)))
         members.append(("add_eos_token", .bool(addsEOS)))
-        return JSONValue.object(members).serialized()
+        return JSONValue.object(JSONObject(members)).serialized()
     }
 }

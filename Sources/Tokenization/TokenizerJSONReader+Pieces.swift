@@ -1,3 +1,5 @@
+import StrictJSON
+
 extension TokenizerJSONReader {
     private struct AddedToken {
         let id: Int32

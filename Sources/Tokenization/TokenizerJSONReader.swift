@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// Reads the parts of a Hugging Face `tokenizer.json` into a vocabulary.
 struct TokenizerJSONReader {
     static let location = "tokenizer.json"
@@ -6,7 +8,7 @@ struct TokenizerJSONReader {
     let model: JSONValue
 
     init(_ bytes: [UInt8]) throws {
-        root = try JSONParser.parse(bytes, location: TokenizerJSONReader.location)
+        root = try JSONValue(bytes, location: TokenizerJSONReader.location)
         guard root.object != nil else { throw TokenizerJSONReader.malformed("", "it is no object") }
         guard let model = root["model"], model.object != nil else {
             throw TokenizerJSONReader.malformed("model", "it is missing")

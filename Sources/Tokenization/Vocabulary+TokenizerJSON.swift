@@ -1,3 +1,5 @@
+import StrictJSON
+
 extension Vocabulary {
     /// Reads a Hugging Face fast tokenizer (`tokenizer.json`): BPE with byte fallback, or byte-level BPE.
     ///
@@ -58,7 +60,7 @@ extension Vocabulary {
             "unk_token": unknownID.map { .string(pieces[Int($0)].text) } ?? .null,
             "continuing_subword_prefix": nil, "end_of_word_suffix": nil, "fuse_unk": .bool(!isByteLevel),
             "byte_fallback": .bool(!isByteLevel && byteFallback), "ignore_merges": .bool(ignoresMerges),
-            "vocab": .object(entries), "merges": .array(pairs),
+            "vocab": .object(JSONObject(entries)), "merges": .array(pairs),
         ]
     }
 }
@@ -123,7 +125,7 @@ extension Vocabulary {
         }
         let template: JSONValue = [
             "type": "TemplateProcessing", "single": .array(text("A", 0)), "pair": .array(text("A", 0) + text("B", 1)),
-            "special_tokens": .object(tokens),
+            "special_tokens": .object(JSONObject(tokens)),
         ]
         return kind == .byteLevelBPE ? ["type": "Sequence", "processors": [byteLevel, template]] : template
     }

@@ -4,7 +4,7 @@ extension Payload {
     /// A function that reads single rows as floats: of a dense table only the rows asked for are converted.
     func rowReader() throws -> (_ row: Int, _ out: UnsafeMutableBufferPointer<Float>) throws -> Void {
         let columns = shape.columns
-        if case .dense(let tensor) = self, tensor.dtype.isComputable, tensor.bytes is MappedBytes || tensor.bytes is OwnedBytes {
+        if case .dense(let tensor) = self, tensor.dtype.isComputable, tensor.bytes.isAddressable {
             return { row, out in
                 let width = columns * tensor.dtype.byteWidth
                 let bytes = try tensor.bytes.withUnsafeBytes { OwnedBytes(copying: UnsafeRawBufferPointer(rebasing: $0[row * width..<(row + 1) * width])) }

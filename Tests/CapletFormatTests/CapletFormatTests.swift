@@ -9,7 +9,7 @@ final class CapletFormatTests: XCTestCase {
     private let format = CapletFormat()
 
     func testConforms() throws {
-        var suite = FormatConformance(format, outputName: "m.caplet", dtypes: DType.allCases)
+        var suite = FormatConformance(format, outputName: "m.caplet", dtypes: DType.allCases.filter(\.hasWholeBytes))
         suite.carriesStructure = true
         suite.maximumRank = 8
         try suite.run()

@@ -110,7 +110,7 @@ final class HostileManifestTests: XCTestCase {
         expect(.unsupported, manifest(dense(sound), extra: ",\"colour\":1"), parts: bytes)
         expect(.unsupported, manifest("{\"kind\":\"tucker\"}"))
         expect(.malformed, manifest("{}"))
-        expect(.unsupported, manifest(dense(sound, dtype: "F4")), parts: bytes)
+        expect(.unsupported, manifest(dense(sound, dtype: "F3")), parts: bytes)
         expect(.unsupported, manifest(dense(sound), version: 2), parts: bytes)
         expect(.malformed, "[]")
         expect(.malformed, "{")

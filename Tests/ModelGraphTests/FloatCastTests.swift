@@ -57,4 +57,35 @@ final class FloatCastTests: XCTestCase {
             XCTAssertTrue(zip(floats, back).allSatisfy { $0.isNaN == $1.isNaN })
         }
     }
+
+    /// Every code widens and every float narrows to 8 bits as ml_dtypes does it; what is too large becomes NaN and infinity.
+    func testEightBitFloatsAsInMLDTypes() throws {
+        let folder = try TemporaryFolder()
+        let (input, output) = (folder.path("in.bin"), folder.path("out.bin"))
+        for (dtype, name) in [(DType.f8E4M3, "float8_e4m3fn"), (.f8E5M2, "float8_e5m2")] {
+            try PythonProcess.run(
+                """
+                import sys, numpy as np, ml_dtypes
+                dtype = getattr(ml_dtypes, sys.argv[1])
+                bits = np.random.default_rng(0).integers(0, 2**32, 300000, dtype=np.uint32)
+                upper = np.concatenate([np.arange(65536, dtype=np.uint32) << 16 | low for low in (0, 1, 0xFFFF)])
+                near = np.arange(256, dtype=np.uint8).view(dtype).astype(np.float32)
+                ties = ((near[:-1].astype(np.float64) + near[1:]) / 2).astype(np.float32).view(np.uint32)
+                ties = np.concatenate([ties - 1, ties, ties + 1])
+                every = np.concatenate([bits, upper, ties]).astype(np.uint32); every.tofile(sys.argv[2])
+                with np.errstate(all='ignore'):
+                    narrow = every.view(np.float32).astype(dtype)
+                with open(sys.argv[3], 'wb') as f:
+                    f.write(near.tobytes()); f.write(narrow.tobytes())
+                """, [name, input, output])
+            let floats = try MappedFile(path: input).withBytes { Array($0.bindMemory(to: Float.self)) }
+            let expected = try TemporaryFolder.bytes(of: output)
+            let codes = try DenseTensor(dtype: dtype, shape: Shape(count: 256), bytes: OwnedBytes((0...255).map { UInt8($0) }))
+            let wide = try codes.floats().flatMap { value in withUnsafeBytes(of: value.bitPattern) { Array($0) } }
+            XCTAssertEqual(wide, Array(expected.prefix(1024)), name)
+            let narrow = try DenseTensor(floats: floats, shape: Shape(count: floats.count), dtype: dtype).bytes.withUnsafeBytes { Array($0) }
+            let differing = zip(narrow, expected.dropFirst(1024)).enumerated().filter { $1.0 != $1.1 }
+            XCTAssertEqual(differing.count, 0, "\(name): \(differing.prefix(3).map { (floats[$0.offset], $0.element) })")
+        }
+    }
 }

@@ -2,6 +2,7 @@ import FormatKit
 import ModelGraph
 import TestSupport
 import XCTest
+import ZipContainer
 
 @testable import NPYFormat
 

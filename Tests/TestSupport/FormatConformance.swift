@@ -7,7 +7,7 @@ import XCTest
 ///
 /// Files that are written and read back, hostile variants of them, outputs that must not be touched.
 public struct FormatConformance {
-    public let format: any Format
+    public let format: any WritableFormat
     /// The last path component to write to, such as "m.gguf", or "m" for a folder.
     public let outputName: String
     /// Every dtype that the format carries bit for bit.
@@ -24,7 +24,7 @@ public struct FormatConformance {
     /// Whether low-rank, sparse, quantized and composite payloads come back as what they were.
     public var carriesStructure = false
 
-    public init(_ format: any Format, outputName: String, dtypes: [DType]) {
+    public init(_ format: any WritableFormat, outputName: String, dtypes: [DType]) {
         self.format = format
         self.outputName = outputName
         self.dtypes = dtypes

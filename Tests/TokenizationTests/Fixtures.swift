@@ -1,4 +1,5 @@
 import Foundation
+import StrictJSON
 import XCTest
 
 @testable import Tokenization
@@ -24,7 +25,7 @@ enum Fixtures {
 
     /// The texts of one section and the ids that the reference library gave for them.
     static func expected(_ tokenizer: String, _ section: String) throws -> [(text: String, ids: [Int32])] {
-        let document = try JSONParser.parse(tokenizerJSON("expected"), location: "expected.json")
+        let document = try JSONValue(tokenizerJSON("expected"), location: "expected.json")
         let rows = try XCTUnwrap(document[tokenizer]?[section]?.array)
         return try rows.map { row in
             let pair = try XCTUnwrap(row.array)

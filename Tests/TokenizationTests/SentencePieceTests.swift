@@ -1,3 +1,4 @@
+import StrictJSON
 import XCTest
 
 @testable import Tokenization
@@ -50,7 +51,7 @@ final class SentencePieceTests: XCTestCase {
 
     func testDecodesAsSentencePiece() throws {
         let tiny = try Vocabulary(sentencePieceModel: Fixtures.bytes("Tests/Fixtures/tokenizers/tiny.model"))
-        let document = try JSONParser.parse(Fixtures.tokenizerJSON("expected"), location: "expected.json")
+        let document = try JSONValue(Fixtures.tokenizerJSON("expected"), location: "expected.json")
         for (name, vocabulary) in [("wren-sentencepiece", try Fixtures.wrenModel()), ("tiny", tiny)] {
             let tokenizer = try Tokenizer(vocabulary)
             for row in try XCTUnwrap(document[name]?["decoded"]?.array) {

@@ -3,7 +3,7 @@ import FormatKit
 import ModelGraph
 
 /// The composite container: a model in one zstd stream, each part in the encoding that suits it. See SPEC.md.
-public struct CapletFormat: ProvenanceFormat {
+public struct CapletFormat: ProvenanceFormat, WritableFormat {
     public init() {}
 
     public var name: String { "caplet" }

@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 extension Manifest {
     /// - Throws: `FormatError.malformed` where the JSON breaks a rule of SPEC.md, `.unsupported` for members, kinds, encodings

@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 extension Manifest {
     /// The manifest as JSON: keys in a fixed order, no spaces, so that equal manifests are equal bytes.

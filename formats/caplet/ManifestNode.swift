@@ -1,9 +1,10 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 /// An object of the manifest while it is parsed: members by name, each with the type it must have, no others.
 struct ManifestNode {
-    let members: [String: JSONValue]
+    let members: JSONObject
     let path: String
     /// What it describes, for messages.
     let object: String

@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 /// Typed metadata values in JSON, exact: `{"uint64":"7"}`, `{"float32":"0.1"}`, `{"array":[{"string":"a"}]}`.
 ///

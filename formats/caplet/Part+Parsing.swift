@@ -1,4 +1,5 @@
 import FormatKit
+import StrictJSON
 
 extension Part {
     /// - Throws: `FormatError.malformed` for members that are missing or of another type, `.unsupported` for other encodings.

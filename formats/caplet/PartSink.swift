@@ -41,6 +41,6 @@ extension PartEncoding {
     /// The encoding of an array of that dtype.
     static func array(_ dtype: DType) -> PartEncoding {
         if dtype.byteWidth == 1 { return .raw }
-        return dtype.isFloat ? .floatPlanes(width: dtype.byteWidth) : .planes(width: dtype.byteWidth)
+        return dtype.isFloat && dtype.isComputable ? .floatPlanes(width: dtype.byteWidth) : .planes(width: dtype.byteWidth)
     }
 }

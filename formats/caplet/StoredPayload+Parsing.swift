@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 extension StoredPayload {
     /// - Throws: `FormatError.malformed`, `.unsupported` for a kind or member that is not known, with the place in the tree.
@@ -48,14 +49,13 @@ extension StoredPayload.Array {
         dtype = try node.dtype("dtype")
         shape = try node.shape("shape")
         part = try Part(node.members["part"], path: path, object: object)
-        let (needed, overflow) = shape.elementCount.multipliedReportingOverflow(by: dtype.byteWidth)
-        guard !overflow, part.byteCount == needed else {
+        guard part.byteCount == dtype.byteCount(of: shape.elementCount) else {
             throw node.malformed("\(dtype.rawValue) \(shape) does not need \(part.byteCount) bytes")
         }
         switch part.encoding {
         case .raw: break
         case .planes(let width), .floatPlanes(let width):
-            guard width == dtype.byteWidth else { throw node.malformed("\(dtype.rawValue) in planes of width \(width)") }
+            guard dtype.hasWholeBytes, width == dtype.byteWidth else { throw node.malformed("\(dtype.rawValue) in planes of width \(width)") }
         case .packed, .gaps: throw node.malformed("an array is encoded as codes or positions")
         }
     }

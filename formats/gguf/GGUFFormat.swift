@@ -3,7 +3,7 @@ import FormatKit
 import ModelGraph
 
 /// GGUF, llama.cpp's file: versions 2 and 3, either byte order, plain types and blocks, in one file or split into parts.
-public struct GGUFFormat: Format {
+public struct GGUFFormat: WritableFormat {
     public init() {}
 
     public var name: String { "gguf" }

@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 /// `general.name`, as llama.cpp's converter makes it of a model's identifier or folder.
 enum GGUFModelName {

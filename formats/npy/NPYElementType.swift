@@ -28,6 +28,9 @@ struct NPYElementType: Equatable {
         isAmbiguous = kind == "V1"
     }
 
+    /// Whether arrays of that dtype can be written, in one way or another.
+    static func carries(_ dtype: DType) -> Bool { kinds.contains { $0.dtype == dtype } }
+
     /// The `descr` of a little-endian array; nil where NumPy has none that it can load.
     static func descr(_ dtype: DType) -> String? {
         if dtype == .f8E5M2 { return nil }

@@ -1,9 +1,10 @@
 import Execution
 import FormatKit
 import ModelGraph
+import ZipContainer
 
 /// NumPy arrays: one `.npy`, a `.npz` archive, or a folder of `.npy` files.
-public struct NPYFormat: Format {
+public struct NPYFormat: WritableFormat {
     public init() {}
 
     public var name: String { "npy" }

@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import ZipContainer
 
 /// What goes into which array, member or file, decided before anything is written.
 struct NPYLayout {
@@ -40,6 +41,9 @@ struct NPYLayout {
 
     private static func entry(_ tensor: Tensor, _ container: Container, _ path: String, _ warnings: inout [String]) throws -> Entry {
         let dense = try tensor.denseForStorage()
+        guard NPYElementType.carries(dense.dtype) else {
+            throw FormatError.unsupported(path, "tensor '\(tensor.name)'", "is \(dense.dtype.rawValue), which NumPy does not have")
+        }
         var descr = NPYElementType.descr(dense.dtype)
         if descr == nil, container == .array {
             descr = NPYElementType.float8E5M2

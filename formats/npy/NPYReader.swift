@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import ZipContainer
 
 /// Reads arrays, archives and folders into graphs.
 struct NPYReader {
@@ -122,7 +123,7 @@ struct NPYReader {
     ) throws {
         var dtype = header.element.dtype
         if let listed, listed != dtype {
-            guard header.element.isAmbiguous, listed.byteWidth == 1 else {
+            guard header.element.isAmbiguous, listed.bitWidth == 8 else {
                 throw FormatError.malformed(path, "tensor '\(name)'", "is \(listed.rawValue) by \(GraphDocument.fileName) and \(dtype.rawValue) by its array")
             }
             dtype = listed

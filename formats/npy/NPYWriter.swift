@@ -1,6 +1,7 @@
 import Execution
 import FormatKit
 import ModelGraph
+import ZipContainer
 
 /// Writes a layout, one tensor in memory at a time.
 struct NPYWriter {

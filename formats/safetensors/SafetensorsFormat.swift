@@ -3,7 +3,7 @@ import FormatKit
 import ModelGraph
 
 /// safetensors: one file, or a Hugging Face model folder with one file or an index and shards.
-public struct SafetensorsFormat: Format {
+public struct SafetensorsFormat: WritableFormat {
     public init() {}
 
     public var name: String { "safetensors" }

@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 /// The JSON header of one file: what tensors it has and where.
 struct SafetensorsHeader {
@@ -86,9 +87,10 @@ struct SafetensorsHeader {
         guard let pair = members["data_offsets"]?.array, pair.count == 2, let begin = pair[0].integer, let end = pair[1].integer,
             begin >= 0, end >= begin
         else { throw malformed("has no data_offsets [begin, end]") }
-        let (needed, overflow) = shape.elementCount.multipliedReportingOverflow(by: dtype.byteWidth)
-        guard !overflow, needed == end - begin else {
-            throw malformed("\(dtypeName) \(shape) needs \(overflow ? "too many" : "\(needed)") bytes, data_offsets give \(end - begin)")
+        let needed = dtype.byteCount(of: shape.elementCount)
+        guard needed == end - begin else {
+            let bytes = needed.map(String.init) ?? "no possible number of"
+            throw malformed("\(dtypeName) \(shape) needs \(bytes) bytes, data_offsets give \(end - begin)")
         }
         return Entry(name: name, dtype: dtype, shape: shape, begin: begin, end: end)
     }

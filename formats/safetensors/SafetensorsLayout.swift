@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 /// What goes into which file, decided before anything is written.
 struct SafetensorsLayout {
@@ -38,7 +39,7 @@ struct SafetensorsLayout {
             let kept = index == 0 ? metadata : metadata.filter { $0.key != SafetensorsReader.documentKey }
             return try SafetensorsLayout.shard(name, group, kept, path)
         }
-        var warnings = [graph.structureWarning(formatName: "safetensors")].compactMap { $0 }
+        var warnings = [graph.structureWarning(formatName: "safetensors"), SafetensorsLayout.tieWarning(graph)].compactMap { $0 }
         var files: [(name: String, bytes: [UInt8])] = []
         if isFolder {
             if shards.count > 1 { files.append((SafetensorsFormat.indexName, Array(SafetensorsIndex.text(shards).utf8))) }
@@ -56,6 +57,14 @@ struct SafetensorsLayout {
         }
         self.files = files
         plan = SafetensorsLayout.plan(shards, files, isFolder ? nil : path.split(separator: "/").last.map(String.init), warnings)
+    }
+
+    /// A tied name is in no file, which transformers takes for a missing tensor where the configuration denies the tie.
+    private static func tieWarning(_ graph: TensorGraph) -> String? {
+        guard let tie = graph.ties.first, let config = graph.attachment("config.json"),
+            (try? JSONValue(strict: config.bytes))?["tie_word_embeddings"]?.bool == false
+        else { return nil }
+        return "'\(tie.name)' is '\(tie.target)' and written once, but config.json says tie_word_embeddings false"
     }
 
     private static func plan(

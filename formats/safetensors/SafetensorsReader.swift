@@ -36,21 +36,8 @@ struct SafetensorsReader {
     }
 
     private func addShards(of folder: String, to graph: inout TensorGraph) throws {
-        let index = try SafetensorsIndex("\(folder)/\(SafetensorsFormat.indexName)")
-        for shard in index.shards {
-            try context.execution.cancellation.check()
-            let path = "\(folder)/\(shard)"
-            guard FileIdentity(path: path) != nil else {
-                throw FormatError.malformed(index.path, "weight_map", "names the shard '\(shard)', which is not there")
-            }
-            for name in try add(path, to: &graph) where index.weightMap[name] != shard {
-                let listed = index.weightMap[name].map { "in '\($0)'" } ?? "nowhere"
-                throw FormatError.malformed(path, "tensor '\(name)'", "is here, and \(listed) by the index")
-            }
-        }
-        if let (name, shard) = index.weightMap.sorted(by: { $0.key < $1.key }).first(where: { !graph.contains($0.key) }) {
-            throw FormatError.malformed("\(folder)/\(shard)", "tensor '\(name)'", "is not in the shard that the index gives")
-        }
+        let index = try ShardIndex("\(folder)/\(SafetensorsFormat.indexName)", ending: ".safetensors")
+        try index.readShards(of: folder, context) { try add($0, to: &graph) }
     }
 
     /// Adds the tensors and metadata of one file, and returns the tensors' names.

@@ -10,6 +10,12 @@
 // --- cast.c: dtype casts. To a narrower type: round to nearest, ties to even; NaN stays NaN. ---
 void caplet_f32_from_bf16(const uint16_t *in, float *out, size_t count);
 void caplet_bf16_from_f32(const float *in, uint16_t *out, size_t count);
+/// 8-bit floats: E4M3 has no infinities and one NaN a sign, E5M2 is the upper half of F16. Rounded to nearest even; what is too
+/// large becomes NaN in E4M3 and infinity in E5M2.
+void caplet_f32_from_f8e4m3(const uint8_t *in, float *out, size_t count);
+void caplet_f32_from_f8e5m2(const uint8_t *in, float *out, size_t count);
+void caplet_f8e4m3_from_f32(const float *in, uint8_t *out, size_t count);
+void caplet_f8e5m2_from_f32(const float *in, uint8_t *out, size_t count);
 void caplet_f32_from_f16(const uint16_t *in, float *out, size_t count);
 void caplet_f16_from_f32(const float *in, uint16_t *out, size_t count);
 

@@ -120,6 +120,6 @@ final class ComparisonRun {
             (key: "input", value: inputs.model),
         ]
         defer { unlink(store.scratchPath) }
-        return try session.registry.format(named: "caplet").write(graph, to: store.scratchPath, options, execution).byteCount
+        return try session.registry.writableFormat(named: "caplet").write(graph, to: store.scratchPath, options, execution).byteCount
     }
 }

@@ -1,5 +1,6 @@
 import Execution
 import ModelGraph
+import StrictJSON
 
 /// How two models stand to each other: tensors by name, and the files that travel with both.
 struct ModelComparison {
@@ -17,7 +18,7 @@ struct ModelComparison {
         let common = a.tensors.filter { b.contains($0.name) }
         onlyInFirst = a.tensors.map(\.name).filter { !b.contains($0) }
         onlyInSecond = b.tensors.map(\.name).filter { !a.contains($0) }
-        differentFiles = a.attachments.filter { file in b.attachment(file.name).map { $0.bytes != file.bytes } ?? false }.map(\.name)
+        differentFiles = a.attachments.filter { file in b.attachment(file.name).map { !$0.saysTheSame(as: file) } ?? false }.map(\.name)
         filesInFirst = a.attachments.map(\.name).filter { b.attachment($0) == nil }
         filesInSecond = b.attachments.map(\.name).filter { a.attachment($0) == nil }
         execution.progress.begin("comparing", total: common.count, unit: "tensors")
@@ -50,5 +51,16 @@ struct ModelComparison {
 
     func isSame(tolerance: Double?) -> Bool {
         differing(tolerance: tolerance).isEmpty && onlyInFirst.isEmpty && onlyInSecond.isEmpty && differentFiles.isEmpty
+    }
+}
+
+extension Attachment {
+    /// Whether two files of one name are equal, the dtype in config.json left out: that is the tensors' own, which are compared.
+    fileprivate func saysTheSame(as other: Attachment) -> Bool {
+        if bytes == other.bytes { return true }
+        guard name == "config.json" else { return false }
+        func rest(_ text: [UInt8]) throws -> [UInt8] { try JSONText.removing("dtype", from: JSONText.removing("torch_dtype", from: text)) }
+        guard let ours = try? rest(bytes), let theirs = try? rest(other.bytes) else { return false }
+        return ours == theirs
     }
 }

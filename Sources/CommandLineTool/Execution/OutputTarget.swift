@@ -7,15 +7,15 @@ import ModelGraph
 /// Where a verb writes a model, as which format.
 struct OutputTarget {
     let path: String
-    let format: any FormatKit.Format
+    let format: any WritableFormat
     var options = WriteOptions()
 
-    /// - Throws: `RegistryError.noOutputFormat` when neither the name nor `--to` says what to write; `CommandError` for a terminal.
+    /// - Throws: `RegistryError.noOutputFormat` when neither the name nor `--to` says what to write, `.readOnly`; `CommandError` for a terminal.
     init(_ path: String, formatName: String?, force: Bool, maximumShardBytes: Int? = nil, _ session: Session) throws {
         self.path = path
         if let formatName {
-            format = try session.registry.format(named: formatName)
-        } else if let format = session.registry.format(forOutput: path) {
+            format = try session.registry.writableFormat(named: formatName)
+        } else if let format = try session.registry.writableFormat(forOutput: path) {
             self.format = format
         } else {
             throw RegistryError.noOutputFormat(path)

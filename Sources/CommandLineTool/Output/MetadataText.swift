@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 /// Metadata values as one line, and as JSON.
 enum MetadataText {

@@ -1,3 +1,4 @@
+import Architectures
 import ArgumentParser
 import Dispatch
 import FormatKit
@@ -40,6 +41,9 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: "Store float tensors as this: \(FloatStorage.names.joined(separator: ", ")).")
     var dtype: String?
 
+    @Flag(help: "Multiply 8-bit float weights by their scales (weight_scale_inv, weight_scale) and store them as BF16, or as --dtype says.")
+    var dequantizeFp8 = false
+
     @Option(help: "Split the weights into files of at most this size, such as 5GB.")
     var maxShardSize: ByteLimit?
 
@@ -77,7 +81,7 @@ struct ConvertCommand: ParsableCommand {
             let target = try target(session)
             let (original, source) = try session.open(model, from: from)
             try target.check(against: original)
-            let graph = try cast(original, session)
+            let graph = try cast(scaled(original, session), session)
             if dryRun { return try show(target.plan(graph), original, target, session) }
             let provenance = try (source as? any ProvenanceFormat)?.provenance(model) ?? []
             let start = DispatchTime.now().uptimeNanoseconds
@@ -100,9 +104,28 @@ struct ConvertCommand: ParsableCommand {
         return target
     }
 
+    /// The graph with the scales of 8-bit weights applied when that is asked for; a warning when it is not and values change.
+    private func scaled(_ graph: TensorGraph, _ session: Session) throws -> TensorGraph {
+        let weights = graph.scaledFP8Weights
+        if dequantizeFp8 {
+            if weights.isEmpty { session.diagnostics.warning("--dequantize-fp8: no 8-bit float weight has scales") }
+            // A dtype that is asked for is made from floats, in one rounding.
+            var scaled = try graph.applyingFP8Scales(as: dtype == nil ? .bf16 : .f32, path: model)
+            if !weights.isEmpty, dtype == nil { try scaled.setConfiguredDType(.bf16) }
+            return scaled
+        }
+        if let first = weights.first, dtype != nil {
+            session.diagnostics.warning(
+                "--dtype converts \(weights.count) 8-bit weights without their scales, '\(first.weight)' the first; --dequantize-fp8 applies them")
+        }
+        return graph
+    }
+
     private func cast(_ graph: TensorGraph, _ session: Session) throws -> TensorGraph {
         guard let storage = dtype.flatMap(FloatStorage.init(name:)) else { return graph }
         let cast = try graph.cast(to: storage)
+        var result = cast.graph
+        if case .plain(let dtype) = storage { try result.setConfiguredDType(dtype) }
         for entry in cast.leftAlone { session.diagnostics.warning("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
         for entry in cast.substituted {
             session.diagnostics.warning("tensor '\(entry.name)' is stored as \(entry.storage.displayName): \(entry.reason)")
@@ -113,7 +136,7 @@ struct ConvertCommand: ParsableCommand {
             if case .plain = storage { made = "plain arrays" } else { made = "\(storage.displayName) blocks" }
             session.diagnostics.warning("--dtype makes \(made) of \(lost.count) tensors, the \(first.structureName) '\(first.name)' the first")
         }
-        return cast.graph
+        return result
     }
 
     private func show(_ plan: WritePlan, _ original: TensorGraph, _ target: OutputTarget, _ session: Session) throws -> ExitStatus {

@@ -18,7 +18,7 @@ struct FormatsCommand: ParsableCommand {
             for format in formats {
                 let endings = format.extensions.map { ".\($0)" }.joined(separator: " ")
                 let path = [endings, format.folder ? "folder" : ""].filter { !$0.isEmpty }.joined(separator: ", ")
-                table.add([format.name, "reads, writes", path, format.summary])
+                table.add([format.name, format.writes ? "reads, writes" : "reads", path, format.summary])
             }
             table.lines.forEach(session.print)
             return .done
@@ -34,11 +34,12 @@ private struct FormatEntry: Encodable {
     /// Whether a model may be a folder.
     let folder: Bool
     let reads = true
-    let writes = true
+    let writes: Bool
 
     init(_ format: any FormatKit.Format) {
         name = format.name
         summary = format.summary
+        writes = format is any WritableFormat
         extensions = format.fileExtensions
         folder = format.layout != .file
     }

@@ -1,0 +1,64 @@
+import ModelGraph
+import StrictJSON
+
+/// The index of a sharded checkpoint: an object whose `weight_map` says which file of the folder has which tensor.
+public struct ShardIndex {
+    public static let maximumByteCount = 100_000_000
+
+    public let path: String
+    public let weightMap: [String: String]
+    /// The shards' names, sorted.
+    public let shards: [String]
+
+    /// - Parameter ending: what every shard's name ends in, such as ".safetensors".
+    /// - Throws: `FormatError.malformed` for anything but plain shard names in a `weight_map`.
+    public init(_ path: String, ending: String) throws {
+        let file = try MappedFile(path: path)
+        guard file.byteCount <= ShardIndex.maximumByteCount else {
+            throw FormatError.malformed(path, "", "is \(file.byteCount) bytes long; \(ShardIndex.maximumByteCount) are allowed")
+        }
+        self = try file.withBytes { try ShardIndex(parsing: $0, path: path, ending: ending) }
+    }
+
+    /// The index that `bytes` are.
+    public init(parsing bytes: UnsafeRawBufferPointer, path: String, ending: String) throws {
+        self.path = path
+        let json = try JSONValue(parsing: bytes, path: path, object: "index")
+        guard let members = json["weight_map"]?.object else { throw FormatError.malformed(path, "weight_map", "is no object") }
+        var weightMap: [String: String] = [:]
+        for (name, value) in members {
+            guard let shard = value.string, FileName.isPlain(shard), shard.hasSuffix(ending) else {
+                throw FormatError.malformed(path, "weight_map", "tensor '\(name)' is in no plain \(ending) file of the folder")
+            }
+            guard weightMap.updateValue(shard, forKey: name) == nil else {
+                throw FormatError.malformed(path, "weight_map", "tensor '\(name)' is there twice, in two spellings")
+            }
+        }
+        self.weightMap = weightMap
+        shards = Set(weightMap.values).sorted()
+    }
+
+    /// Reads every shard by `read`, which returns the names of its tensors, and holds them against the map.
+    ///
+    /// - Throws: `FormatError.malformed` for a shard that is not there, and for a tensor that is not where the map puts it.
+    public func readShards(of folder: String, _ context: ReadContext, _ read: (_ path: String) throws -> [String]) throws {
+        var found = Set<String>()
+        for shard in shards {
+            try context.execution.cancellation.check()
+            let path = "\(folder)/\(shard)"
+            guard FileIdentity(path: path) != nil else {
+                throw FormatError.malformed(self.path, "weight_map", "names the shard '\(shard)', which is not there")
+            }
+            for name in try read(path) {
+                guard weightMap[name] == shard else {
+                    let listed = weightMap[name].map { "in '\($0)'" } ?? "nowhere"
+                    throw FormatError.malformed(path, "tensor '\(name)'", "is here, and \(listed) by the index")
+                }
+                found.insert(name)
+            }
+        }
+        if let (name, shard) = weightMap.sorted(by: { $0.key < $1.key }).first(where: { !found.contains($0.key) }) {
+            throw FormatError.malformed("\(folder)/\(shard)", "tensor '\(name)'", "is not in the shard that the index gives")
+        }
+    }
+}
