@@ -100,7 +100,7 @@ let package = Package(
         test("WandaTests", ["TestSupport", "Wanda"]),
         test("PostTrainingQuantizationTests", ["PostTrainingQuantization", "RPCA", "TestSupport"]),
         test("ProbabilisticPruningTests", ["ProbabilisticPruning", "RPCA", "TestSupport"]),
-        test("TransformerModelTests", ["Calibration", "RPCA", "SafetensorsFormat", "TestSupport"]),
+        test("TransformerModelTests", ["Calibration", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization"]),
         test("CalibrationTests", ["Calibration", "SafetensorsFormat", "TestSupport"]),
         test("StrictJSONTests", ["StrictJSON"]),
         test("TokenizationTests", ["StrictJSON", "Tokenization"]),

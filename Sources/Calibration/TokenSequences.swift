@@ -1,4 +1,5 @@
 import PassKit
+import Tokenization
 
 /// Token sequences of one text or file, each scored by itself.
 public struct TokenSequences {
@@ -20,6 +21,15 @@ public struct TokenSequences {
             return
         }
         sequences = stride(from: 0, through: stream.count - length, by: length).map { Array(stream[$0..<$0 + length]) }
+    }
+
+    /// Each line of text that is not blank as a sequence with the tokens that go around it, cut off after `longest` tokens in all.
+    public init(sentences text: String, _ tokenizer: WordPieceTokenizer, longest: Int) {
+        let around = (tokenizer.firstID == nil ? 0 : 1) + (tokenizer.lastID == nil ? 0 : 1)
+        sequences = text.split { $0.isNewline }.filter { $0.contains { !$0.isWhitespace } }.map { line in
+            let words = tokenizer.encode(String(line), addSpecial: false).prefix(max(longest - around, 0))
+            return [tokenizer.firstID].compactMap { $0 } + words + [tokenizer.lastID].compactMap { $0 }
+        }
     }
 
     /// `count` of the sequences at even distances; all of them when there are no more.

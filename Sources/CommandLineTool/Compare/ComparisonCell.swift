@@ -21,7 +21,7 @@ struct ComparisonCell: Codable {
     let spectra: [Spectrum]?
 }
 
-/// The loss on one text, in nats a token.
+/// The loss on one text, in the unit of the comparison's measure.
 struct TextLoss: Codable {
     let meanLoss: Double
     let standardError: Double?
@@ -69,7 +69,7 @@ struct LayerShape: Codable {
     let rank: Int
     /// Share of the positions that the sparse part keeps; 1 for a dense layer, 0 without a sparse part.
     let density: Double
-    /// What the loss rose by when this layer alone was pruned hard, in nats a token; nil where no pass measured it.
+    /// What the loss rose by when this layer alone was pruned hard; nil where no pass measured it.
     let sensitivity: Double?
 
     init(_ tensor: Tensor, block: Int?, sensitivity: Double?) {

@@ -19,13 +19,13 @@ struct ComparisonCharts {
                 points: comparison.cells(of: method).map { cell in
                     LineChart.Point(
                         x: x(cell), y: comparison.loss(cell).excess, error: comparison.loss(cell).excessStandardError,
-                        remark: "\(method) \(cell.identity.budget): \(CellText.excess(comparison.loss(cell))) nats, \(NumberText.grouped(cell.linearParameters)) parameters, "
+                        remark: "\(method) \(cell.identity.budget): \(CellText.excess(comparison.loss(cell))) \(comparison.measure.rawValue), \(NumberText.grouped(cell.linearParameters)) parameters, "
                             + NumberText.bytes(cell.fileBytes))
                 },
                 stands: method == ComparisonMethod.own)
         }
         return LineChart(
-            title: title, xLabel: xLabel, yLabel: "excess loss, nats a token", series: series, yIncludesZero: true, yMayBeLogarithmic: true)
+            title: title, xLabel: xLabel, yLabel: "excess loss, \(comparison.measure.rawValue)", series: series, yIncludesZero: true, yMayBeLogarithmic: true)
     }
 
     /// Rank, density and sensitivity of Caplet's own cells, block by block, a line a kind of layer; then the dense model's spectra.
@@ -34,7 +34,7 @@ struct ComparisonCharts {
             [
                 layerChart(cell, "Rank", "rank") { Double($0.rank) },
                 layerChart(cell, "Density", "entries kept, share of all") { $0.density },
-                layerChart(cell, "Sensitivity", "rise of the loss when pruned alone, nats a token") { $0.sensitivity },
+                layerChart(cell, "Sensitivity", "rise of the loss when pruned alone") { $0.sensitivity },
             ].compactMap { $0 }
         }
         return own + spectra

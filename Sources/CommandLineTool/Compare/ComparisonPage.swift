@@ -29,7 +29,7 @@ struct ComparisonPage {
     /// What one text shows: the table, and loss against parameters and bytes.
     private func section(_ comparison: MethodComparison) -> String {
         let dense = comparison.loss(comparison.dense)
-        let facts = "\(CellText.number(dense.meanLoss, dense.standardError)) nats a token for the dense model, over "
+        let facts = "\(CellText.number(dense.meanLoss, dense.standardError)) \(comparison.measure.rawValue) for the dense model, over "
             + "\(NumberText.grouped(dense.tokens)) tokens in \(dense.sequenceLosses.count) sequences."
         return """
             <h2>\(SVGElement.escaped(comparison.textName))</h2>
@@ -53,7 +53,7 @@ struct ComparisonPage {
     /// Excess, parameters and bytes of every cell.
     private func table(_ comparison: MethodComparison) -> SVGElement {
         var table = SVGElement("table")
-        table.append(SVGElement("caption", text: "Excess nats a token over the dense model, by the share of the linear layers' parameters that is kept; below it the size as .caplet"))
+        table.append(SVGElement("caption", text: "Excess over the dense model, \(comparison.measure.rawValue), by the share of the linear layers' parameters that is kept; below it the size as .caplet"))
         var head = SVGElement("tr").holding(SVGElement("th", text: "method"))
         for budget in comparison.budgets { head.append(SVGElement("th", text: "\(budget)")) }
         table.append(head)

@@ -19,6 +19,8 @@ final class ComparisonRun {
     private let session: Session
     /// Made when the first cell needs it.
     private var calibration: CalibrationModel?
+    /// The dense model, for encoders.
+    private var reference: Transformer?
 
     init(
         _ graph: TensorGraph, texts: [TokenSequences], calibration: TokenSequences?, _ inputs: ComparisonInputs, _ store: CellStore, _ session: Session
@@ -67,14 +69,15 @@ final class ComparisonRun {
                 let cell = try make(identities[index], compressed(entry, execution), baseline: dense, execution, since: start)
                 cells.append(cell)
                 session.diagnostics.note(
-                    "\(entry.method.name) \(entry.budget): \(cell.losses.map(CellText.excess).joined(separator: ", ")) nats over dense, "
+                    "\(entry.method.name) \(entry.budget): \(cell.losses.map(CellText.excess).joined(separator: ", ")) over dense, "
                         + "\(NumberText.decimal(cell.seconds, places: 1)) s")
             } catch let error as PassError {
                 session.diagnostics.warning("\(entry.method.name) \(entry.budget): \(error)")
                 missing.append(MethodComparison.Missing(method: entry.method.name, budget: entry.budget, reason: "\(error)"))
             }
         }
-        return MethodComparison(inputs: inputs, dense: dense, cells: cells, missing: missing, budgets: Set(entries.map(\.budget)).sorted(by: >))
+        return MethodComparison(inputs: inputs, dense: dense, cells: cells, missing: missing, budgets: Set(entries.map(\.budget)).sorted(by: >),
+            measure: try graph.configuration()?.design.isCausal == false ? .cosineDistance : .loss)
     }
 
     private var now: UInt64 { DispatchTime.now().uptimeNanoseconds }
@@ -99,8 +102,7 @@ final class ComparisonRun {
         let graph = made.graph
         let model = try Transformer(graph)
         let losses = try texts.indices.map { index in
-            let losses = try Perplexity.sequenceLosses(of: model, over: texts[index], execution)
-            return TextLoss(losses.map { SequenceLoss(sum: $0.sum, tokens: $0.count) }, over: baseline?.losses[index])
+            TextLoss(try sequenceLosses(of: model, over: texts[index], execution), over: baseline?.losses[index])
         }
         let fileBytes = try fileBytes(graph, identity, execution)
         let cell = ComparisonCell(
@@ -110,6 +112,16 @@ final class ComparisonRun {
             spectra: baseline == nil ? try Spectrum.some(of: graph, execution) : nil)
         try store.write(cell)
         return cell
+    }
+
+    /// Of an encoder the distances of its embeddings from the dense model's, each sequence counted as one.
+    private func sequenceLosses(of model: Transformer, over text: TokenSequences, _ execution: ExecutionContext) throws -> [SequenceLoss] {
+        if model.isCausal {
+            return try Perplexity.sequenceLosses(of: model, over: text, execution).map { SequenceLoss(sum: $0.sum, tokens: $0.count) }
+        }
+        let reference = try self.reference ?? Transformer(graph)
+        self.reference = reference
+        return try EmbeddingDistance.distances(of: model, from: reference, over: text, execution).map { SequenceLoss(sum: $0, tokens: 1) }
     }
 
     /// The size of the container, by writing it and removing it again.

@@ -1,6 +1,6 @@
 /// Cells as people read them.
 enum CellText {
-    /// "0.1234 ± 0.0021", nats a token over the dense model.
+    /// "0.1234 ± 0.0021" over the dense model.
     static func excess(_ loss: TextLoss) -> String { number(loss.excess, loss.excessStandardError) }
 
     static func number(_ value: Double, _ error: Double?) -> String {
@@ -16,14 +16,14 @@ struct ComparisonTable {
         let dense = comparison.dense
         let header = [
             "parameters  \(NumberText.grouped(dense.parameters)), \(NumberText.grouped(dense.linearParameters)) of them in linear layers",
-            "Excess nats a token over the dense model, by the share of the linear layers' parameters that is kept:",
+            "Excess over the dense model, \(comparison.measure.rawValue), by the share of the linear layers' parameters that is kept:",
         ]
         return comparison.onEachText.reduce(into: header) { lines, comparison in lines += [""] + self.lines(comparison) }
     }
 
     private func lines(_ comparison: MethodComparison) -> [String] {
         let dense = comparison.loss(comparison.dense)
-        let title = "\(comparison.textName): dense \(CellText.number(dense.meanLoss, dense.standardError)) nats a token, "
+        let title = "\(comparison.textName): dense \(CellText.number(dense.meanLoss, dense.standardError)) \(comparison.measure.rawValue), "
             + "\(NumberText.grouped(dense.tokens)) tokens in \(dense.sequenceLosses.count) sequences"
         let rivalries = comparison.rivalries
         return [title, ""] + table(comparison).lines + (rivalries.isEmpty ? [] : [""]) + rivalries.map(line)
@@ -43,6 +43,6 @@ struct ComparisonTable {
         let ratio = rivalry.ratio.map { "\(NumberText.decimal($0, places: 3)) × the excess of \(rivalry.rival), the best other" }
             ?? "the best other is \(rivalry.rival)"
         return "\(ComparisonMethod.own) at \(rivalry.budget): \(ratio); difference "
-            + "\(CellText.number(rivalry.difference, rivalry.differenceStandardError)) nats a token"
+            + "\(CellText.number(rivalry.difference, rivalry.differenceStandardError)) \(comparison.measure.rawValue)"
     }
 }

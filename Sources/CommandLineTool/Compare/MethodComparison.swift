@@ -8,6 +8,14 @@ struct MethodComparison {
         let reason: String
     }
 
+    /// What a loss is.
+    enum Measure: String, Encodable {
+        /// Mean negative log-likelihood.
+        case loss = "nats a token"
+        /// One less the cosine of a sentence's embedding to the dense model's.
+        case cosineDistance = "1 − cosine a sentence"
+    }
+
     let inputs: ComparisonInputs
     let dense: ComparisonCell
     let cells: [ComparisonCell]
@@ -15,6 +23,7 @@ struct MethodComparison {
     let missing: [Missing]
     /// Shares of the linear layers' parameters, largest first.
     let budgets: [Double]
+    let measure: Measure
     /// Which of the texts the losses below are taken from.
     var text = 0
 

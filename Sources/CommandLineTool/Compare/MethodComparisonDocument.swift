@@ -48,6 +48,7 @@ struct MethodComparisonDocument: Encodable {
 
     let inputs: ComparisonInputs
     let budgets: [Double]
+    let measure: MethodComparison.Measure
     let texts: [Text]
     let dense: Cell
     /// By method and budget, largest budget first.
@@ -58,6 +59,7 @@ struct MethodComparisonDocument: Encodable {
     init(_ comparison: MethodComparison) {
         inputs = comparison.inputs
         budgets = comparison.budgets
+        measure = comparison.measure
         texts = comparison.onEachText.map { view in
             let dense = view.loss(view.dense)
             return Text(name: view.textName, scoredTokens: dense.tokens, sequences: dense.sequenceLosses.count, rivalries: view.rivalries)

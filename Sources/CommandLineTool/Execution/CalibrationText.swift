@@ -7,6 +7,8 @@ enum CalibrationText {
     /// Most bytes of text: more than any calibration or evaluation set, less than would take all memory.
     static let maximumBytes = 1 << 30
 
+    /// Windows of `windowLength` tokens for a model that predicts the next one; for an encoder each line is a sequence, cut off there.
+    ///
     /// - Throws: `FileAccessError`; `CalibrationError.emptyText`; `CommandError` when the model has no tokenizer.
     static func sequences(of path: String, _ graph: TensorGraph, windowLength: Int) throws -> TokenSequences {
         let file = try MappedFile(path: path)
@@ -17,9 +19,12 @@ enum CalibrationText {
             throw CommandError(.malformedInput, "\(path): is not UTF-8 text")
         }
         guard text.contains(where: { !$0.isWhitespace }) else { throw CommandError(.malformedInput, "\(path): \(CalibrationError.emptyText)") }
-        guard let tokenizer = try graph.tokenizer() else {
-            throw CommandError(.unsupported, "the model has no tokenizer.model or tokenizer.json; --tokens takes token ids")
+        let needed = CommandError(.unsupported, "the model has no tokenizer.model, tokenizer.json or vocab.txt; --tokens takes token ids")
+        if try graph.configuration()?.design.isCausal == false {
+            guard let tokenizer = try graph.wordPieceTokenizer() else { throw needed }
+            return TokenSequences(sentences: text, tokenizer, longest: windowLength)
         }
+        guard let tokenizer = try graph.tokenizer() else { throw needed }
         return try TokenSequences(stream: tokenizer.encode(text), windowLength: windowLength)
     }
 }

@@ -13,6 +13,9 @@ struct EvaluateCommand: ParsableCommand {
         discussion: """
             --text: the whole text is tokenised once, cut into windows of --context tokens without overlap, and every token but the \
             first of each window is scored. --tokens: each row of the array is scored by itself.
+
+            An encoder predicts nothing: with --original MODEL each line of --text is embedded by both, and the distance is one less \
+            the cosine of the two embeddings, means over the tokens of the last hidden states.
             """)
 
     @Argument(help: "The model: a file or a folder of any format.")
@@ -29,6 +32,9 @@ struct EvaluateCommand: ParsableCommand {
 
     @Option(help: "Score only the first of the windows, this many.")
     var windows: Int?
+
+    @Option(help: "The model that an encoder was made from, to compare embeddings with.")
+    var original: String?
 
     @Option(help: "Format of the model, instead of looking at it.")
     var from: String?
@@ -49,11 +55,37 @@ struct EvaluateCommand: ParsableCommand {
             var sequences = try self.sequences(session, graph, model)
             if let windows { sequences = TokenSequences(Array(sequences.sequences.prefix(windows))) }
             let start = DispatchTime.now().uptimeNanoseconds
+            guard model.isCausal else {
+                try compareEmbeddings(model, sequences, session)
+                return .done
+            }
+            if original != nil { throw CommandError(.usage, "--original goes with encoders; this model predicts the next token") }
             let perplexity = try session.naming(self.model) { try Perplexity(of: model, over: sequences, session.execution) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
             try report(perplexity, sequences, seconds, session)
             return .done
         }
+    }
+
+    private func compareEmbeddings(_ model: Transformer, _ sequences: TokenSequences, _ session: Session) throws {
+        guard let original else {
+            throw CommandError(.usage, "the model is an encoder, which predicts nothing; give the model to compare embeddings with as --original MODEL")
+        }
+        let reference = try session.naming(original) { try Transformer(try session.open(original, from: nil).graph) }
+        let distances = try session.naming(self.model) {
+            try EmbeddingDistance.distances(of: model, from: reference, over: sequences, session.execution)
+        }
+        let summary = Perplexity(sequenceLosses: distances.map { (sum: $0, count: 1) })
+        if session.options.json {
+            session.print(try JSONOutput.line(EmbeddingResult(
+                mean_distance: summary.meanLoss, mean_distance_standard_error: summary.standardError, sentences: distances.count,
+                largest_distance: distances.max() ?? 0)))
+            return
+        }
+        let error = summary.standardError.map { " ± \(NumberText.decimal($0, places: 4))" } ?? ""
+        session.print("distance   \(NumberText.decimal(summary.meanLoss, places: 6))\(error)  (one less the cosine of embeddings to those of \(original))")
+        session.print("largest    \(NumberText.decimal(distances.max() ?? 0, places: 6))")
+        session.print("sentences  \(NumberText.grouped(distances.count))")
     }
 
     private func sequences(_ session: Session, _ graph: TensorGraph, _ model: Transformer) throws -> TokenSequences {
@@ -83,6 +115,14 @@ struct EvaluateCommand: ParsableCommand {
         session.print("tokens      \(NumberText.grouped(perplexity.tokenCount)) scored in \(sequences.sequences.count) sequences")
         session.print("time        \(NumberText.decimal(seconds, places: 2)) s, \(NumberText.grouped(Int(Double(perplexity.tokenCount) / max(seconds, 1e-9)))) tokens/s")
     }
+}
+
+/// The keys of `evaluate --json` for an encoder.
+private struct EmbeddingResult: Encodable {
+    let mean_distance: Double
+    let mean_distance_standard_error: Double?
+    let sentences: Int
+    let largest_distance: Double
 }
 
 /// The keys of `evaluate --json`.
