@@ -10,7 +10,8 @@ import PassKit
 struct GradientRefit {
     let passes: Int
     let batch: Int
-    let rate: Double
+    /// Nil to find one: the first of `trialRates` that lowers the held-back objective in its first pass.
+    let rate: Double?
     let seed: UInt64
     /// Weights [out, in] that other passes changed and that stay as they are.
     let fixed: [String: Matrix]
@@ -22,17 +23,35 @@ struct GradientRefit {
         var steps: [Double] = []
         /// On what is held back: at the start, then after each pass.
         var heldBack: [Double] = []
+        var rate: Double
     }
+
+    /// A model with few tokens for its values, or with outputs that turn on small weights, wants smaller steps.
+    private static let trialRates = [0.01, 0.003, 0.001, 0.0003, 0.0001]
 
     /// Steps over which the rate rises to its full value.
     private static let warmUp = 10
 
     func run(_ start: [RefitTensor], _ objective: any RefitObjective, sequences count: Int) throws -> Outcome {
+        let rates = rate.map { [$0] } ?? GradientRefit.trialRates
+        let before = try value(objective, GradientRefit.split(count).heldBack, start)
+        for trial in rates.dropLast() {
+            if let outcome = try run(start, objective, sequences: count, rate: trial, before: before, mustHelp: true) { return outcome }
+            execution.progress.advance(by: -GradientRefit.split(count).learning.count, remark: "smaller steps")
+        }
+        let last = rates[rates.count - 1]
+        return try run(start, objective, sequences: count, rate: last, before: before, mustHelp: false)
+            ?? Outcome(tensors: start, heldBack: [before], rate: last)
+    }
+
+    /// - Returns: nil when `mustHelp` and the first pass did not.
+    private func run(
+        _ start: [RefitTensor], _ objective: any RefitObjective, sequences count: Int, rate: Double, before: Double, mustHelp: Bool
+    ) throws -> Outcome? {
         let (learning, heldBack) = GradientRefit.split(count)
         var tensors = start
         var optimizers = tensors.map { AdamOptimizer($0.parts) }
-        var outcome = Outcome(tensors: start)
-        outcome.heldBack = [try value(objective, heldBack, tensors)]
+        var outcome = Outcome(tensors: start, heldBack: [before], rate: rate)
         let stepsAPass = (learning.count + batch - 1) / batch
         let total = stepsAPass * passes
         for pass in 0..<passes {
@@ -49,6 +68,7 @@ struct GradientRefit {
             let now = try value(objective, heldBack, tensors)
             if now < outcome.heldBack.min() ?? .infinity { outcome.tensors = tensors }
             outcome.heldBack.append(now)
+            if mustHelp, pass == 0, !(now < before) { return nil }
         }
         return outcome
     }

@@ -21,21 +21,22 @@ public struct RefitPass: Pass {
         PassOption("passes", .integer(1...1000), default: "8", "passes over the calibration set"),
         PassOption("batch", .integer(1...4096), default: "4", "calibration sequences a step"),
         PassOption(
-            "rate", .number(0...1, allowsAuto: false), default: "0.01", "size of a step, as a share of the values' root mean square"),
+            "rate", .number(0...1, allowsAuto: true), default: "auto",
+            "size of a step, as a share of the values' root mean square; auto is 0.01, or less where that does not help in the first pass"),
         TensorSelection.option,
     ]
 
     private let objective: String
     private let passes: Int
     private let batch: Int
-    private let rate: Double
+    private let rate: Double?
     private let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
         objective = options.word("objective")
         passes = options.integer("passes")
         batch = options.integer("batch")
-        rate = options.number("rate")
+        rate = options.automaticNumber("rate")
         selection = TensorSelection(options)
     }
 
@@ -121,6 +122,7 @@ public struct RefitPass: Pass {
         let (before, after) = (outcome.heldBack[0], outcome.heldBack.min() ?? 0)
         report.measure("divergence.heldBack.before", before)
         report.measure("divergence.heldBack.after", after)
+        report.measure("rate", outcome.rate)
         report.notes.append("held-back divergence from the original: \(rounded(before)) before, \(rounded(after)) after, nats a token")
         return outcome.tensors
     }

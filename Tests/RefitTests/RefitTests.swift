@@ -98,6 +98,14 @@ final class RefitTests: XCTestCase {
         for (a, b) in zip(graph.tensors, pruned.tensors) { XCTAssertEqual(try a.payload.densifiedFloats(), try b.payload.densifiedFloats()) }
     }
 
+    /// Where steps of the usual size do harm, at the least loss that there is, smaller ones are taken, and nothing gets worse.
+    func testStepsShrinkWhereTheyDoHarm() throws {
+        let settled = "magnitude{keep=0.4},refit{passes=300 rate=0.03 batch=8}"
+        let (graph, reports) = try apply("\(settled),refit{passes=2 batch=1}")
+        XCTAssertLessThan(try XCTUnwrap(reports[2].measurement("rate")), 0.01)
+        XCTAssertLessThanOrEqual(try loss(graph), try loss(apply(settled).graph) * (1 + 1e-6))
+    }
+
     /// objective=weights: of magnitude's values nothing changes; of a composite the weight is met better than before.
     func testWeightsAlone() throws {
         let magnitude = try apply("magnitude,refit{objective=weights}").reports[1]
