@@ -40,6 +40,12 @@ def texts():
         "model": {"type": "BPE", "byte_fallback": True, "vocab": {"<unk>": 0, "<0x41>": 1, "\u2581": 2, "a": 3, "\u2581a": 4},
                   "merges": [["\u2581", "a"]], "unk_token": "<unk>", "ignore_merges": True}}
     keep("tokenizer-json", "fallback", json.dumps(fallback))
+    wordpiece = {
+        "normalizer": {"type": "BertNormalizer", "lowercase": True, "strip_accents": None}, "pre_tokenizer": {"type": "BertPreTokenizer"},
+        "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]"}}, {"Sequence": {"id": "A"}}]},
+        "model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "hello": 3, "w": 4, "##o": 5, ",": 6}}}
+    keep("wordpiece-json", "bert", json.dumps(wordpiece))
+    keep("wordpiece-text", "bert", "[UNK]\n[CLS]\n[SEP]\nhello\n##o\n")
 
     def field(number, payload):
         return bytes([number << 3 | 2, len(payload)]) + payload
@@ -88,6 +94,19 @@ def ggufs():
         data = open(path, "rb").read()
     keep("gguf", "llama", data)
     keep("gguf-header", "llama", data)
+    with tempfile.TemporaryDirectory() as temporary:
+        path = temporary + "/m.gguf"
+        writer = gguf.GGUFWriter(path, "llama", endianess=gguf.GGUFEndian.BIG)
+        writer.add_uint32("split.no", 0)
+        writer.add_array("tokenizer.ggml.scores", [1.0, 2.0])
+        writer.add_tensor("x", np.arange(6, dtype=np.float32).reshape(2, 3))
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        data = open(path, "rb").read()
+    keep("gguf", "big-endian", data)
+    keep("gguf-header", "big-endian", data)
 
 
 def checkpoints():

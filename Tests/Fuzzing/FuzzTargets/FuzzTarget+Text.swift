@@ -24,12 +24,16 @@ extension FuzzTarget {
         ("config-json", { _ = try ModelConfiguration(configJSON: Array($0), path: "config.json") }),
         ("tokenizer-json", { try useTokenizer(Vocabulary(tokenizerJSON: Array($0))) }),
         ("tokenizer-model", { try useTokenizer(Vocabulary(sentencePieceModel: Array($0))) }),
+        ("wordpiece-json", { useWordPiece(try WordPieceTokenizer(tokenizerJSON: Array($0))) }),
+        ("wordpiece-text", { useWordPiece(try WordPieceTokenizer(vocabularyText: Array($0), configuration: nil)) }),
         ("pipeline", { bytes in
             let pipeline = try Pipeline(parsing: String(decoding: bytes, as: UTF8.self))
             let text = pipeline.description
             guard try Pipeline(parsing: text).description == text else { fatalError("a pipeline that is printed does not read back") }
         }),
     ]
+
+    private static func useWordPiece(_ tokenizer: WordPieceTokenizer) { _ = tokenizer.encode("Hello,  wörld\n[SEP] 12 日本") }
 
     /// A vocabulary that was accepted must encode and decode.
     private static func useTokenizer(_ vocabulary: Vocabulary) throws {
