@@ -74,8 +74,8 @@ public struct ProbabilisticPruningPass: Pass {
         var report = PassReport(pass: Self.name)
         let (selected, leftAlone) = try selection.split(graph, pass: Self.name)
         report.leftAlone = leftAlone
-        let calibration: any CalibrationProvider = objective == "weights"
-            ? WeightsAlone(selected) : try context.requireCalibration(for: Self.name)
+        let calibration = CountedCalibration(
+            objective == "weights" ? WeightsAlone(selected) : try context.requireCalibration(for: Self.name))
         let weights = try selected.map { tensor -> Matrix in
             guard let original = context.original[tensor.name] else {
                 throw PassError(.unsupported, pass: Self.name, "'\(tensor.name)' is not in the original model")
@@ -110,7 +110,7 @@ public struct ProbabilisticPruningPass: Pass {
 
     /// The loss of what is stored, and the check that the budget was kept.
     private func finish(
-        _ report: inout PassReport, _ graph: TensorGraph, budget: Int, total: Int, _ calibration: any CalibrationProvider
+        _ report: inout PassReport, _ graph: TensorGraph, budget: Int, total: Int, _ calibration: CountedCalibration
     ) throws {
         let kept = report.tensors.reduce(0) { $0 + $1.parametersAfter }
         guard kept <= budget else {
@@ -126,6 +126,7 @@ public struct ProbabilisticPruningPass: Pass {
         report.measure("budget", Double(budget))
         report.measure("parameters.kept", Double(kept))
         report.measure("parameters.of", Double(total))
+        report.measure("forwardPasses", calibration.forwardPasses)
         if objective != "weights" { report.notes.append(summary(report)) }
     }
 

@@ -24,6 +24,11 @@ struct GradientRefit {
         /// On what is held back: at the start, then after each pass.
         var heldBack: [Double] = []
         var rate: Double
+        /// Sequences that the objective was asked for, without and with gradients.
+        var sequences = (forward: 0, gradients: 0)
+
+        /// Forward passes over `count` sequences: with gradients a sequence is run forward twice and back once, which is as much again.
+        func forwardPasses(_ count: Int) -> Double { Double(sequences.forward + 4 * sequences.gradients) / Double(max(count, 1)) }
     }
 
     /// A model with few tokens for its values, or with outputs that turn on small weights, wants smaller steps.
@@ -63,11 +68,13 @@ struct GradientRefit {
                 let step = pass * stepsAPass + slot
                 try move(&tensors, &optimizers, found.weights, rate: rate * schedule(step, of: total))
                 outcome.steps.append(found.value)
+                outcome.sequences.gradients += chosen.count
                 execution.progress.advance(by: chosen.count, remark: "objective \(rounded(found.value))")
             }
             let now = try value(objective, heldBack, tensors)
             if now < outcome.heldBack.min() ?? .infinity { outcome.tensors = tensors }
             outcome.heldBack.append(now)
+            outcome.sequences.forward += heldBack.count
             if mustHelp, pass == 0, !(now < before) { return nil }
         }
         return outcome

@@ -123,6 +123,7 @@ public struct RefitPass: Pass {
         report.measure("divergence.heldBack.before", before)
         report.measure("divergence.heldBack.after", after)
         report.measure("rate", outcome.rate)
+        report.measure("forwardPasses", 1 + outcome.forwardPasses(calibration.sequenceCount))
         report.notes.append("held-back divergence from the original: \(rounded(before)) before, \(rounded(after)) after, nats a token")
         return outcome.tensors
     }

@@ -1,0 +1,39 @@
+import LinearAlgebra
+import ModelGraph
+
+/// A calibration that counts what it is asked to run, so that a report can say what a pass cost.
+public final class CountedCalibration: CalibrationProvider {
+    private let base: any CalibrationProvider
+    /// Forward passes of single sequences through the whole model; parts of the model count as that part.
+    private var sequencePasses = 0.0
+
+    public init(_ base: any CalibrationProvider) { self.base = base }
+
+    /// Forward passes over the whole calibration set so far.
+    public var forwardPasses: Double { sequencePasses / Double(max(sequenceCount, 1)) }
+
+    public var sequenceCount: Int { base.sequenceCount }
+    public var scoredTokensPerSequence: Int { base.scoredTokensPerSequence }
+    public var gradients: (any GradientProvider)? { base.gradients }
+
+    public func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] {
+        sequencePasses += Double(sequences.count)
+        return try base.losses(sequences: sequences, replacing: weights)
+    }
+
+    /// Each from its own block on: half the model on the average, and one pass for the inputs of the blocks.
+    public func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]] {
+        sequencePasses += Double(sequences.count) * (1 + Double(names.count) / 2)
+        return try base.losses(sequences: sequences, replacingEach: names, by: weight)
+    }
+
+    public func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {
+        sequencePasses += Double(sequenceCount)
+        try base.forEachSecondMoment(body)
+    }
+
+    public func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> [String: Matrix]) throws {
+        sequencePasses += 2 * Double(sequenceCount)
+        try base.forEachBlock(replace)
+    }
+}
