@@ -1,11 +1,6 @@
 import StrictJSON
 
 extension WordPieceTokenizer {
-    /// Whether a tokenizer.json is of this kind; nil is never the answer to a file that is broken: reading it says what is.
-    public static func isWordPiece(tokenizerJSON bytes: [UInt8]) throws -> Bool {
-        try TokenizerJSONReader(bytes).model["type"]?.string == "WordPiece"
-    }
-
     /// Reads a tokenizer.json whose model is WordPiece.
     ///
     /// - Throws: `TokenizationError` for a file that is malformed, or does to text what this tokenizer does not do.

@@ -1,8 +1,12 @@
+import Architectures
 import ModelGraph
 import Tokenization
 
 extension TensorGraph {
-    /// The WordPiece tokenizer that travels with an encoder: tokenizer.json, otherwise vocab.txt.
+    /// Whether the model is a known encoder: one that embeds text, and cuts it into WordPiece.
+    public func isEncoder() throws -> Bool { try configuration()?.design.isCausal == false }
+
+    /// The tokenizer that travels with an encoder: tokenizer.json, otherwise vocab.txt.
     ///
     /// - Returns: nil when the model has neither.
     /// - Throws: `TokenizationError` when the file is malformed or of a kind that is not supported.
@@ -13,15 +17,14 @@ extension TensorGraph {
         }
     }
 
-    /// The tokenizer that travels with the model: tokenizer.model if it is there, otherwise tokenizer.json.
+    /// The tokenizer that travels with a decoder: tokenizer.model if it is there, otherwise tokenizer.json.
     ///
     /// tokenizer.model comes first because it is what SentencePiece and llama.cpp read; the two can differ on text that begins with
     /// a space.
-    /// - Returns: nil when the model has neither, or WordPiece.
+    /// - Returns: nil when the model has neither.
     /// - Throws: `TokenizationError` when the file is malformed or of a kind that is not supported.
     public func tokenizer() throws -> Tokenizer? {
         let configuration = attachment("tokenizer_config.json")?.bytes
-        if let json = attachment("tokenizer.json"), try WordPieceTokenizer.isWordPiece(tokenizerJSON: json.bytes) { return nil }
         if let model = attachment("tokenizer.model") {
             return try Tokenizer(Vocabulary(sentencePieceModel: model.bytes, configuration: configuration))
         }

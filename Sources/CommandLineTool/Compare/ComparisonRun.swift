@@ -77,7 +77,7 @@ final class ComparisonRun {
             }
         }
         return MethodComparison(inputs: inputs, dense: dense, cells: cells, missing: missing, budgets: Set(entries.map(\.budget)).sorted(by: >),
-            measure: try graph.configuration()?.design.isCausal == false ? .cosineDistance : .loss)
+            measure: try graph.isEncoder() ? .cosineDistance : .loss)
     }
 
     private var now: UInt64 { DispatchTime.now().uptimeNanoseconds }

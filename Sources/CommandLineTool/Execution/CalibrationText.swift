@@ -20,7 +20,7 @@ enum CalibrationText {
         }
         guard text.contains(where: { !$0.isWhitespace }) else { throw CommandError(.malformedInput, "\(path): \(CalibrationError.emptyText)") }
         let needed = CommandError(.unsupported, "the model has no tokenizer.model, tokenizer.json or vocab.txt; --tokens takes token ids")
-        if try graph.configuration()?.design.isCausal == false {
+        if try graph.isEncoder() {
             guard let tokenizer = try graph.wordPieceTokenizer() else { throw needed }
             return TokenSequences(sentences: text, tokenizer, longest: windowLength)
         }
