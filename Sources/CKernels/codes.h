@@ -28,6 +28,14 @@ static inline __attribute__((always_inline)) void put_affine(const uint8_t *code
     }
 }
 
+// out = scale * code + offset.
+static inline __attribute__((always_inline)) void put_offset(const uint8_t *codes, float scale, float offset, float *out, int size) {
+    for (int i = 0; i < size; i += 16) {
+        float_lanes values = scale * floats_of(codes + i) + offset;
+        memcpy(out + i, &values, sizeof values);
+    }
+}
+
 // out = scale * (code - zero).
 static inline __attribute__((always_inline)) void put_symmetric(const uint8_t *codes, float scale, float zero, float *out, int size) {
     for (int i = 0; i < size; i += 16) {

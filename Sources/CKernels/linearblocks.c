@@ -58,10 +58,7 @@ void caplet_q5_1_decode(const uint8_t *blocks, float *out, size_t count) {
         float d = f32_of_f16_at(blocks), m = f32_of_f16_at(blocks + 2);
         uint8_t codes[ELEMENTS];
         five_bits(blocks + 4, blocks + 8, codes);
-        for (int i = 0; i < ELEMENTS; i += 16) {
-            float_lanes values = d * floats_of(codes + i) + m;
-            memcpy(out + i, &values, sizeof values);
-        }
+        put_offset(codes, d, m, out, ELEMENTS);
     }
 }
 
