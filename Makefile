@@ -7,7 +7,7 @@ CAPLET := .build/release/caplet
 BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev pkg-config
 TEST_PACKAGES := zstd python3 python3-venv g++
 
-.PHONY: all build demo test python clean packages test-packages
+.PHONY: all build demo test python benchmark scale clean packages test-packages
 
 all: build
 
@@ -35,6 +35,15 @@ python: test-packages
 test: test-packages python
 	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python \
 		swift test -c release -Xswiftc -enable-testing --disable-swift-testing --scratch-path .build/tests
+
+## benchmark: conversion, casts and block codecs beside other tools: a table, and .build/benchmark.json. SIZE is that of the checkpoint made.
+SIZE ?= 1GB
+benchmark: build python
+	.build/python/bin/python Benchmarks/benchmark.py --size $(SIZE)
+
+## scale: memory and time of a made 12 GB checkpoint to GGUF Q8_0 and back.
+scale: build python
+	.build/python/bin/python Benchmarks/conversion_at_scale.py
 
 clean:
 	rm -rf .build demo

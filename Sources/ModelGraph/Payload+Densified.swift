@@ -93,7 +93,8 @@ extension QuantizedTensor {
             [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
                 scales.withUnsafeBufferPointer { scales in
                     guard count > 0, let out = buffer.baseAddress, let first = scales.baseAddress else { return }
-                    let rows = QuantizedRows(columns: shape.columns, groupSize: groupSize, groups: groupsPerRow, scales: first, codes: codes)
+                    let rows = QuantizedRows(
+                        columns: shape.columns, groupSize: groupSize, groups: groupsPerRow, scales: first, codes: codes)
                     guard let zeros else { return rows.dequantize(shape.rows, zeros: nil, into: out) }
                     zeros.withUnsafeBytes { rows.dequantize(shape.rows, zeros: $0, into: out) }
                 }

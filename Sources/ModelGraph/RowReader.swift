@@ -85,7 +85,8 @@ extension RowSource {
         _ make: @escaping (UnsafeRawBufferPointer, UnsafeMutableRawBufferPointer) throws -> Void
     ) {
         let units = bytes.unitsPerRow(of: unitBytes)
-        self.init(rowCount: bytes.byteCount / unitBytes / units, bytesPerRow: units * madeUnitBytes, isEncoder: bytes.rows?.isEncoder ?? false) {
+        let rowCount = bytes.byteCount / unitBytes / units
+        self.init(rowCount: rowCount, bytesPerRow: units * madeUnitBytes, isEncoder: bytes.rows?.isEncoder ?? false) {
             let reader = try bytes.openRows(of: units * unitBytes)
             return { run, out in try reader.withRows(run) { try make($0, out) } }
         }

@@ -121,7 +121,9 @@ extension Tensor {
     }
 
     func cast(to dtype: DType) throws -> Tensor {
-        if case .dense(let dense) = payload, dense.dtype == dtype, dense.codec == nil { return Tensor(name: name, dense: dense, role: role) }
+        if case .dense(let dense) = payload, dense.dtype == dtype, dense.codec == nil {
+            return Tensor(name: name, dense: dense, role: role)
+        }
         return Tensor(name: name, dense: try payload.densified(as: dtype, keepingFinite: name), role: role)
     }
 

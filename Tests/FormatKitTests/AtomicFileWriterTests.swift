@@ -24,8 +24,8 @@ final class AtomicFileWriterTests: XCTestCase {
                 }
             }
         }
-        let expected = Array("head".utf8) + content.dropFirst() + [1] + (0..<5000 * 300).map { UInt8(truncatingIfNeeded: $0 / 300 &* 7 &+ $0 % 300) }
-            + Array("tail".utf8)
+        let made = (0..<5000 * 300).map { UInt8(truncatingIfNeeded: $0 / 300 &* 7 &+ $0 % 300) }
+        let expected = Array("head".utf8) + content.dropFirst() + [1] + made + Array("tail".utf8)
         for threads in [1, 4] {
             let path = "\(folder.path)/output-\(threads)"
             let writer = try AtomicFileWriter(path: path, force: false)
