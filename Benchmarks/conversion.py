@@ -13,8 +13,8 @@ RIVALS = pathlib.Path(__file__).parent / "rivals.py"
 
 
 class Conversions:
-    def __init__(self, caplet, folder, size, threads, rounds):
-        self.caplet, self.folder, self.rounds = caplet, pathlib.Path(folder), rounds
+    def __init__(self, caplet, folder, size, threads, rounds, match=""):
+        self.caplet, self.folder, self.rounds, self.match = caplet, pathlib.Path(folder), rounds, match
         self.thread_counts = sorted({1, threads})
         model = self.folder / "model"
         make_checkpoint.make(model, size, 1, 1, pathlib.Path(__file__).resolve().parents[1] / "Examples/wren-7m")
@@ -41,11 +41,16 @@ class Conversions:
         return in_child([sys.executable, RIVALS, *arguments], [arguments[2]], reports_seconds=True)
 
     def row(self, work, threads, rival, bar, ours, theirs):
+        if self.match not in f"{work}, {threads} threads, {rival}":
+            return None
         row = Row(work, threads, rival, *in_turns([ours, theirs], self.rounds), bar=bar)
         print(f"  {work}, {threads} threads, {rival}: {row.ratio:.2f}", file=sys.stderr, flush=True)
         return row
 
     def rows(self):
+        return (row for row in self.all_rows() if row)
+
+    def all_rows(self):
         """Every row; a copy has one thread, as gguf-py's quantisers have."""
         theirs = str(self.folder / "theirs")
         for dtype in ["bf16", "f16"]:

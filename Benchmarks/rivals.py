@@ -68,7 +68,8 @@ def llama_quantize(source, target, name, threads):
     import llama_cpp as llama
     from gguf import GGMLQuantizationType
 
-    llama.llama_log_set(llama.llama_log_callback(lambda *_: None), ctypes.c_void_p(0))
+    quiet = llama.llama_log_callback(lambda *_: None)  # kept: the library calls it
+    llama.llama_log_set(quiet, ctypes.c_void_p(0))
     llama.llama_backend_init()
     parameters = llama.llama_model_quantize_default_params()
     parameters.ftype, parameters.nthread, parameters.pure = {"Q8_0": 7, "Q4_K": 15}[name], int(threads), True

@@ -16,6 +16,8 @@ public final class AtomicFileWriter {
     /// Bytes that the file has, and those after which the system was last asked to begin with the disk.
     private var fileBytes = 0
     private let written = Atomic<Int>(0)
+    /// The file system lets one thread write to a file; those that wait here leave their processor to others.
+    private let turn = Mutex(())
 
     private static let bufferLimit = 1 << 20
     /// Bytes after which writing to the disk begins, so that it goes on beside the work, and little is left for the end.
@@ -146,7 +148,7 @@ public final class AtomicFileWriter {
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
         var (rest, place) = (bytes, offset)
         while !rest.isEmpty {
-            let count = pwrite(descriptor, rest.baseAddress, rest.count, place)
+            let count = turn.withLock { _ in pwrite(descriptor, rest.baseAddress, rest.count, place) }
             if count < 0 {
                 if errno == EINTR { continue }
                 throw FormatError.writeFailed(path, AtomicFileWriter.reason())
