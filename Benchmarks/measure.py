@@ -5,6 +5,7 @@ import json
 import os
 import statistics
 import subprocess
+import threading
 import time
 
 
@@ -79,16 +80,14 @@ def in_process(body, least_seconds=0.05):
 def in_child(command, outputs, reports_seconds=False):
     """A side that is a process. Its outputs, which must not exist, are on the disk when the time ends, and are removed after it.
 
-    Peak memory is that of the process (ru_maxrss: its own and mapped files' pages). A child that `reports_seconds` prints them, and
-    has synced its output itself: what it takes to start an interpreter and to import packages is not its work.
+    A child that `reports_seconds` prints them, and has synced its output itself: what it takes to start an interpreter and to import
+    packages is not its work.
     """
     def side():
         start = time.perf_counter()
         process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
-        output = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        process.stdout.close()
+        memory = AnonymousMemory(process.pid)
+        output, _ = process.communicate()
         if process.returncode:
             raise SystemExit(f"{' '.join(map(str, command))}: exit status {process.returncode}")
         if not reports_seconds:
@@ -97,8 +96,33 @@ def in_child(command, outputs, reports_seconds=False):
         seconds = float(output.split()[-1]) if reports_seconds else time.perf_counter() - start
         for path in outputs:
             os.remove(path)
-        return Run(seconds, usage.ru_maxrss * 1024)
+        return Run(seconds, memory.peak())
     return side
+
+
+class AnonymousMemory:
+    """The largest RssAnon of a process, looked at every 10 ms: its memory but for the pages of files that it maps."""
+
+    def __init__(self, pid):
+        self.pid, self.bytes = pid, 0
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+
+    def watch(self):
+        try:
+            while True:
+                with open(f"/proc/{self.pid}/status") as status:
+                    line = next((line for line in status if line.startswith("RssAnon")), None)
+                if line is None:
+                    return
+                self.bytes = max(self.bytes, int(line.split()[1]) * 1024)
+                time.sleep(0.01)
+        except (FileNotFoundError, ProcessLookupError):
+            return
+
+    def peak(self):
+        self.thread.join()
+        return self.bytes
 
 
 def sync(path):
@@ -113,7 +137,7 @@ def spread(runs):
 
 
 def table(rows):
-    header = ["work", "threads", "seconds", "spread", "rival", "seconds", "spread", "ratio", "bar", "peak MB", "rival's", "of limit"]
+    header = ["work", "threads", "seconds", "spread", "rival", "seconds", "spread", "ratio", "bar", "own MB", "rival's", "of limit"]
     lines = [header, ["---"] * len(header)]
     for row in rows:
         def megabytes(runs):
