@@ -7,7 +7,7 @@ CAPLET := .build/release/caplet
 BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev pkg-config
 TEST_PACKAGES := zstd python3 python3-venv g++
 
-.PHONY: all build demo test fuzz python clean packages test-packages
+.PHONY: all build demo compare test fuzz benchmark scale python clean packages test-packages
 
 all: build
 
@@ -27,6 +27,11 @@ demo: build
 	swift build -c release --product caplet-demo
 	.build/release/caplet-demo $(CAPLET) Examples demo
 
+## compare: the methods at 70, 50 and 30 % of the bundled model's linear parameters: README's table, and comparison/compare.html.
+compare: build
+	$(CAPLET) compare Examples/wren-7m -o comparison --context 256 --calibration Examples/text/speeches-calibration.txt \
+		--text Examples/text/speeches-evaluation.txt
+
 ## python: the virtual environment with the tools that the tests compare with.
 python: test-packages
 	Tests/Environment/make.sh .build/python
@@ -40,5 +45,14 @@ test: test-packages python
 fuzz: packages
 	FUZZ_RUNS=$(or $(FUZZ_RUNS),1000000) FUZZ_TARGETS="$(FUZZ_TARGETS)" Tests/Fuzzing/run.sh
 
+## benchmark: conversion, casts and block codecs beside other tools: a table, and .build/benchmark.json. SIZE is that of the checkpoint made.
+SIZE ?= 1GB
+benchmark: build python
+	.build/python/bin/python Benchmarks/benchmark.py --size $(SIZE)
+
+## scale: memory and time of a made 12 GB checkpoint to GGUF Q8_0 and back.
+scale: build python
+	.build/python/bin/python Benchmarks/conversion_at_scale.py
+
 clean:
-	rm -rf .build demo
+	rm -rf .build demo comparison

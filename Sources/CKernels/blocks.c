@@ -1,5 +1,6 @@
 #include "CKernels.h"
 #include "dispatch.h"
+#include "half.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,14 +34,11 @@ void caplet_q8_0_encode(const float *in, int8_t *codes, uint16_t *scales, size_t
         }
         float scale = largest / 127.0f;
         float inverse = scale != 0 ? 1.0f / scale : 0.0f;
-        caplet_f16_from_f32(&scale, &scales[b], 1);
+        scales[b] = f16_of_f32(scale);
         for (int i = 0; i < Q8_0_ELEMENTS; i++) {
             float scaled = x[i] * inverse;
-            // roundf: halves away from zero.
-            float whole = truncf(scaled);
-            float rest = scaled - whole;
-            whole += rest >= 0.5f ? 1.0f : (rest <= -0.5f ? -1.0f : 0.0f);
-            codes[b * Q8_0_ELEMENTS + i] = (int8_t)whole;
+            // roundf, halves away from zero: the greatest float below a half is added, and the sum of it and a half is rounded up.
+            codes[b * Q8_0_ELEMENTS + i] = (int8_t)(int)(scaled + copysignf(0x1.fffffep-2f, scaled));
         }
     }
 }

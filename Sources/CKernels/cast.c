@@ -26,3 +26,25 @@ CAPLET_DISPATCH
 void caplet_f16_from_f32(const float *in, uint16_t *out, size_t count) {
     for (size_t i = 0; i < count; i++) out[i] = f16_of_f32(in[i]);
 }
+
+CAPLET_DISPATCH
+int caplet_has_exponent_16(const void *words, uint16_t exponent, size_t count) {
+    uint16_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint16_t word;
+        memcpy(&word, (const uint8_t *)words + 2 * i, sizeof word);
+        found |= (word & exponent) == exponent;
+    }
+    return found;
+}
+
+CAPLET_DISPATCH
+int caplet_has_exponent_32(const void *words, uint32_t exponent, size_t count) {
+    uint32_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t word;
+        memcpy(&word, (const uint8_t *)words + 4 * i, sizeof word);
+        found |= (word & exponent) == exponent;
+    }
+    return (int)found;
+}

@@ -1,18 +1,30 @@
 #include "CKernels.h"
+#include "codes.h"
 #include "dispatch.h"
 #include "half.h"
 
 #include <math.h>
-
-// Every product and sum is rounded on its own, as the reference does it.
-#pragma STDC FP_CONTRACT OFF
 
 enum { ELEMENTS = 32, HALF = ELEMENTS / 2 };
 
 // Low nibbles are the first 16 elements, high nibbles the others.
 static inline unsigned nibble(const uint8_t *codes, int i) { return i < HALF ? codes[i] & 15u : codes[i - HALF] >> 4; }
 
-static inline unsigned fifth_bit(const uint8_t *bits, int i) { return (bits[i / 8] >> (i % 8) & 1u) << 4; }
+// Codes of five bits: nibbles, and a word with the fifth bit of each element.
+static inline void five_bits(const uint8_t *fifths, const uint8_t *nibbles, uint8_t *codes) {
+    uint32_t word = fifths[0] | (uint32_t)fifths[1] << 8 | (uint32_t)fifths[2] << 16 | (uint32_t)fifths[3] << 24;
+    for (int i = 0; i < HALF; i++) codes[i] = nibbles[i] & 15;
+    for (int i = 0; i < HALF; i++) codes[i + HALF] = nibbles[i] >> 4;
+    for (int k = 0; k < ELEMENTS / 8; k++) {
+        // Each bit of a byte to a byte of its own.
+        uint64_t spread = (word >> (8 * k) & 255u) * 0x0101010101010101u & 0x8040201008040201u;
+        uint64_t fifth = ((spread + 0x00406070787C7E7Fu) >> 3) & 0x1010101010101010u;
+        uint64_t low;
+        memcpy(&low, codes + k * 8, sizeof low);
+        low |= fifth;
+        memcpy(codes + k * 8, &low, sizeof low);
+    }
+}
 
 CAPLET_DISPATCH
 void caplet_q4_0_decode(const uint8_t *blocks, float *out, size_t count) {
@@ -34,9 +46,9 @@ CAPLET_DISPATCH
 void caplet_q5_0_decode(const uint8_t *blocks, float *out, size_t count) {
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 22, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks);
-        for (int i = 0; i < ELEMENTS; i++) {
-            out[i] = d * (float)((int)(nibble(blocks + 6, i) | fifth_bit(blocks + 2, i)) - 16);
-        }
+        uint8_t codes[ELEMENTS];
+        five_bits(blocks + 2, blocks + 6, codes);
+        put_symmetric(codes, d, 16, out, ELEMENTS);
     }
 }
 
@@ -44,9 +56,9 @@ CAPLET_DISPATCH
 void caplet_q5_1_decode(const uint8_t *blocks, float *out, size_t count) {
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 24, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks), m = f32_of_f16_at(blocks + 2);
-        for (int i = 0; i < ELEMENTS; i++) {
-            out[i] = d * (float)(nibble(blocks + 8, i) | fifth_bit(blocks + 4, i)) + m;
-        }
+        uint8_t codes[ELEMENTS];
+        five_bits(blocks + 4, blocks + 8, codes);
+        put_offset(codes, d, m, out, ELEMENTS);
     }
 }
 

@@ -1,22 +1,40 @@
 import Execution
+import Glibc
 import ModelGraph
 
 extension AtomicFileWriter {
-    /// Writes bytes; rows that are yet to be made are made on the context's threads, a few runs at a time. The bytes do not
-    /// depend on the number of threads.
+    /// Bytes of a mapped file that are copied at a time.
+    private static let pieceBytes = 1 << 20
+
+    /// Writes bytes; those that are yet to be made are made on the context's threads, a run of rows at a time, each of which goes to
+    /// its place in the file as soon as it is there. The bytes do not depend on the number of threads.
     ///
     /// - Throws: `FormatError.writeFailed`; `Cancelled`; what the source throws.
     public func write(_ source: any ByteSource, _ context: ExecutionContext) throws {
-        guard let rows = source as? RowSource else { return try write(source) }
+        if let rows = source.rows { return try write(rows, context) }
+        guard let mapped = source as? MappedBytes else { return try write(source) }
+        let start = try reserve(mapped.byteCount)
+        let pieces = stride(from: 0, to: mapped.byteCount, by: AtomicFileWriter.pieceBytes)
+        // Copies by several threads would wait for each other: the file system lets one of them write to a file.
+        for first in pieces {
+            try context.cancellation.check()
+            let piece = first..<min(first + AtomicFileWriter.pieceBytes, mapped.byteCount)
+            mapped.willRead(piece)
+            try mapped.withUnsafeBytes { try write(UnsafeRawBufferPointer(rebasing: $0[piece]), at: start + first) }
+            mapped.didRead(piece)
+        }
+    }
+
+    private func write(_ rows: RowSource, _ context: ExecutionContext) throws {
         let make = try rows.open()
         let runs = rows.runs
-        let width = context.threads * 2
-        for first in stride(from: 0, to: runs.count, by: width) {
-            let made = try context.parallelMap(min(width, runs.count - first)) { index in
-                let run = runs[first + index]
-                return try OwnedBytes(byteCount: run.count * rows.bytesPerRow) { try make(run, $0) }
-            }
-            for bytes in made { try write(bytes) }
+        let start = try reserve(rows.byteCount)
+        try context.parallelFor(runs.count) { index in
+            let run = runs[index]
+            let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: run.count * rows.bytesPerRow, alignment: 64)
+            defer { bytes.deallocate() }
+            try make(run, bytes)
+            try write(UnsafeRawBufferPointer(bytes), at: start + run.lowerBound * rows.bytesPerRow)
         }
     }
 }

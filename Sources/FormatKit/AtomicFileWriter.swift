@@ -1,5 +1,7 @@
+import CWriteback
 import Glibc
 import ModelGraph
+import Synchronization
 
 /// Writes a file under a temporary name beside its own, and gives it that name only when all of it is on disk.
 public final class AtomicFileWriter {
@@ -11,8 +13,15 @@ public final class AtomicFileWriter {
     private let replaces: Bool
     /// Bytes given to `write` so far.
     public private(set) var byteCount = 0
+    /// Bytes that the file has, and those after which the system was last asked to begin with the disk.
+    private var fileBytes = 0
+    private let written = Atomic<Int>(0)
+    /// The file system lets one thread write to a file; those that wait here leave their processor to others.
+    private let turn = Mutex(())
 
     private static let bufferLimit = 1 << 20
+    /// Bytes after which writing to the disk begins, so that it goes on beside the work, and little is left for the end.
+    private static let writebackBytes = 32 << 20
 
     /// - Parameter force: replace a file that is there.
     /// - Throws: `FormatError.refused` when the path exists and `force` is false, `.writeFailed` when it cannot be made.
@@ -121,14 +130,36 @@ public final class AtomicFileWriter {
     }
 
     private func writeAll(_ bytes: UnsafeRawBufferPointer) throws {
-        var rest = bytes
+        try write(bytes, at: fileBytes)
+        fileBytes += bytes.count
+    }
+
+    /// Makes room for bytes that are then written by `write(_:at:)`, and returns where it begins.
+    func reserve(_ count: Int) throws -> Int {
+        try flush()
+        defer {
+            fileBytes += count
+            byteCount += count
+        }
+        return fileBytes
+    }
+
+    /// Writes bytes to a place in the file. Several threads may call it at once.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+        var (rest, place) = (bytes, offset)
         while !rest.isEmpty {
-            let written = Glibc.write(descriptor, rest.baseAddress, rest.count)
-            if written < 0 {
+            let count = turn.withLock { _ in pwrite(descriptor, rest.baseAddress, rest.count, place) }
+            if count < 0 {
                 if errno == EINTR { continue }
                 throw FormatError.writeFailed(path, AtomicFileWriter.reason())
             }
-            rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+            place += count
+        }
+        let total = written.wrappingAdd(bytes.count, ordering: .relaxed).newValue
+        if total / AtomicFileWriter.writebackBytes != (total - bytes.count) / AtomicFileWriter.writebackBytes {
+            // A hint: `finish` waits for what it does not do.
+            caplet_begin_writeback(descriptor)
         }
     }
 

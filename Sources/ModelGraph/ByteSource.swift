@@ -61,11 +61,16 @@ public final class DeferredBytes: ByteSource {
     }
 
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+        try made().withUnsafeBytes(body)
+    }
+
+    /// The source that the closure makes.
+    func made() throws -> any ByteSource {
         let source = try produce()
         guard source.byteCount == byteCount else {
             throw GraphError.inconsistent("deferred bytes", "made \(source.byteCount) bytes, \(byteCount) were promised")
         }
-        return try source.withUnsafeBytes(body)
+        return source
     }
 }
 

@@ -1,6 +1,19 @@
+import CKernels
+
 extension DenseTensor {
     /// How many elements are NaN or infinite; 0 for integers.
     public func nonFiniteCount() throws -> Int { try bytes.withUnsafeBytes { DenseTensor.nonFiniteCount($0, dtype) } }
+
+    /// Whether any element is NaN or infinite; false for dtypes that are not computed with.
+    static func hasNonFinite(_ raw: UnsafeRawBufferPointer, _ dtype: DType) -> Bool {
+        guard let base = raw.baseAddress, raw.count > 0 else { return false }
+        switch dtype {
+        case .f32: return caplet_has_exponent_32(base, 0x7F80_0000, raw.count / 4) != 0
+        case .f16: return caplet_has_exponent_16(base, 0x7C00, raw.count / 2) != 0
+        case .bf16: return caplet_has_exponent_16(base, 0x7F80, raw.count / 2) != 0
+        default: return dtype.isComputable && nonFiniteCount(raw, dtype) > 0
+        }
+    }
 
     static func nonFiniteCount(_ raw: UnsafeRawBufferPointer, _ dtype: DType) -> Int {
         switch dtype {

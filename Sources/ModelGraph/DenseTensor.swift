@@ -60,42 +60,4 @@ public struct DenseTensor {
         }
         try self.init(dtype: dtype, shape: shape, bytes: bytes)
     }
-
-    /// The same elements as another computable dtype, converted when they are asked for.
-    public func cast(to target: DType) throws -> DenseTensor {
-        if target == dtype { return self }
-        guard dtype.isComputable, target.isComputable else {
-            throw GraphError.notComputable("\(dtype.rawValue) \(shape)", "cannot be converted to \(target.rawValue)")
-        }
-        let source = self
-        let count = shape.elementCount
-        let deferred = DeferredBytes(byteCount: count * target.byteWidth) {
-            try OwnedBytes(byteCount: count * target.byteWidth) { out in try source.convert(to: target, into: out) }
-        }
-        return try DenseTensor(dtype: target, shape: shape, bytes: deferred)
-    }
-
-    private func convert(to target: DType, into out: UnsafeMutableRawBufferPointer) throws {
-        if dtype == .f64 && target != .f64 || target == .f64 && dtype != .f64 {
-            // Through Float: exact from narrower types, one rounding to float from F64 and one more to the target.
-            let values = try floats()
-            values.withUnsafeBufferPointer { FloatCast.narrow($0, to: target, into: out) }
-            return
-        }
-        let block = 1 << 14
-        try bytes.withUnsafeBytes { raw in
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: block) { scratch in
-                for start in stride(from: 0, to: shape.elementCount, by: block) {
-                    let count = min(block, shape.elementCount - start)
-                    let slice = UnsafeRawBufferPointer(
-                        rebasing: raw[start * dtype.byteWidth..<(start + count) * dtype.byteWidth])
-                    FloatCast.widen(slice, dtype, into: scratch.baseAddress!, count: count)
-                    FloatCast.narrow(
-                        UnsafeBufferPointer(start: scratch.baseAddress, count: count), to: target,
-                        into: UnsafeMutableRawBufferPointer(
-                            rebasing: out[start * target.byteWidth..<(start + count) * target.byteWidth]))
-                }
-            }
-        }
-    }
 }

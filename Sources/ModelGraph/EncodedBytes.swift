@@ -23,6 +23,18 @@ public final class EncodedBytes: ByteSource {
         return try decoded.withUnsafeBytes(body)
     }
 
+    /// Blocks decoded apart from each other.
+    var decodedRows: RowSource {
+        let codec = codec
+        let decodedBytes = codec.elementsPerBlock * MemoryLayout<Float>.size
+        return RowSource(from: blocks, unitBytes: codec.bytesPerBlock, madeUnitBytes: decodedBytes) { blocks, out in
+            guard let base = blocks.baseAddress, let out = out.baseAddress, blocks.count > 0 else { return }
+            codec.decode(
+                base.assumingMemoryBound(to: UInt8.self), out.assumingMemoryBound(to: Float.self),
+                blocks.count / codec.bytesPerBlock * codec.elementsPerBlock)
+        }
+    }
+
     /// - Parameter out: room for all elements.
     func decode(into out: UnsafeMutablePointer<Float>) throws {
         try blocks.withUnsafeBytes { raw in

@@ -62,6 +62,26 @@ public final class MappedBytes: ByteSource {
     }
 }
 
+extension MappedBytes {
+    /// Maps the pages of a part that is to be read once in one step, which takes a fraction of the time of a fault for each few.
+    public func willRead(_ range: Range<Int>) { advise(range, MADV_POPULATE_READ) }
+
+    /// Takes the pages out of the process's memory; they stay in the system's cache, and are mapped again when they are read again.
+    public func didRead(_ range: Range<Int>) { advise(range, MADV_DONTNEED) }
+
+    /// Advice is not needed: where the system does not know it, or refuses it, reading works as well.
+    private func advise(_ range: Range<Int>, _ advice: Int32) {
+        file.withBytes { bytes in
+            guard let base = bytes.baseAddress, !range.isEmpty else { return }
+            let page = MappedBytes.pageBytes
+            let start = (offset + range.lowerBound) / page * page
+            madvise(UnsafeMutableRawPointer(mutating: base + start), offset + range.upperBound - start, advice)
+        }
+    }
+
+    private static let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
+}
+
 /// What makes two paths the same file.
 public struct FileIdentity: Hashable, Sendable {
     public let device: UInt64

@@ -28,15 +28,35 @@ extension Payload {
         return Matrix(rows: shape.rows, columns: shape.columns, elements: elements)
     }
 
-    /// A dense payload of `dtype` with the same values, rounded; made when its bytes are asked for.
-    public func densified(as dtype: DType) throws -> DenseTensor {
-        if case .dense(let tensor) = self { return try tensor.dtype.isComputable ? tensor.cast(to: dtype) : tensor }
-        let payload = self
-        let byteCount = shape.elementCount * dtype.byteWidth
-        let deferred = DeferredBytes(byteCount: byteCount) {
-            try DenseTensor(floats: payload.densifiedFloats(), shape: payload.shape, dtype: dtype).bytes
+    /// A dense payload of `dtype` with the same values, rounded; made a run of rows at a time when its bytes are asked for.
+    ///
+    /// - Parameter name: of a tensor whose finite values are to stay finite; nil where they may become infinite.
+    /// - Throws, when bytes are asked for: `GraphError.notComputable` for a finite value of a named tensor that `dtype` cannot hold.
+    public func densified(as dtype: DType, keepingFinite name: String? = nil) throws -> DenseTensor {
+        if case .dense(let tensor) = self { return try tensor.dtype.isComputable ? tensor.cast(to: dtype, keepingFinite: name) : tensor }
+        guard dtype.isComputable else {
+            throw GraphError.notComputable("\(dtype.rawValue) \(shape)", "floats cannot be stored as this dtype")
         }
-        return try DenseTensor(dtype: dtype, shape: shape, bytes: deferred)
+        let payload = self
+        let columns = shape.columns
+        let rows = RowSource(rowCount: shape.rows, bytesPerRow: columns * dtype.byteWidth) {
+            let read = try payload.floatRows()
+            return { run, out in
+                let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: run.count * columns)
+                defer { values.deallocate() }
+                guard let base = values.baseAddress, !values.isEmpty else { return }
+                try read(run, base)
+                FloatCast.narrow(UnsafeBufferPointer(values), to: dtype, into: out)
+                guard let name, DenseTensor.hasNonFinite(UnsafeRawBufferPointer(out), dtype) else { return }
+                // Values that are infinite or no numbers already come from such as are stored.
+                let before = DenseTensor.nonFiniteCount(UnsafeRawBufferPointer(values), .f32)
+                let after = DenseTensor.nonFiniteCount(UnsafeRawBufferPointer(out), dtype)
+                guard after == before, try payload.nonFiniteCount() > 0 else {
+                    throw GraphError.notComputable("tensor '\(name)'", "has values that \(dtype.rawValue) cannot hold")
+                }
+            }
+        }
+        return try DenseTensor(dtype: dtype, shape: shape, bytes: rows)
     }
 }
 
@@ -68,24 +88,15 @@ extension QuantizedTensor {
     func densifiedFloats() throws -> [Float] {
         let scales = try self.scales.floats()
         let zeros = try zeroPoints.map { try $0.withUnsafeBytes { Array($0) } }
-        let (rows, columns, groups) = (shape.rows, shape.columns, groupsPerRow)
         let count = shape.elementCount
         return try codes.withUnsafeBytes { codes in
             [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-                if count > 0, let out = buffer.baseAddress, let base = codes.baseAddress {
-                    for row in 0..<rows {
-                        for group in 0..<groups {
-                            let start = row * columns + group * groupSize
-                            let length = min(groupSize, columns - group * groupSize)
-                            let scale = scales[row * groups + group]
-                            if let zeros {
-                                let codes = base.assumingMemoryBound(to: UInt8.self) + start
-                                caplet_dequantize_u8(codes, scale, Float(zeros[row * groups + group]), out + start, length)
-                            } else {
-                                caplet_dequantize_i8(base.assumingMemoryBound(to: Int8.self) + start, scale, out + start, length)
-                            }
-                        }
-                    }
+                scales.withUnsafeBufferPointer { scales in
+                    guard count > 0, let out = buffer.baseAddress, let first = scales.baseAddress else { return }
+                    let rows = QuantizedRows(
+                        columns: shape.columns, groupSize: groupSize, groups: groupsPerRow, scales: first, codes: codes)
+                    guard let zeros else { return rows.dequantize(shape.rows, zeros: nil, into: out) }
+                    zeros.withUnsafeBytes { rows.dequantize(shape.rows, zeros: $0, into: out) }
                 }
                 initialized = count
             }

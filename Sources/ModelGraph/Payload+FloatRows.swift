@@ -2,10 +2,11 @@
 typealias FloatRowReader = (_ rows: Range<Int>, _ out: UnsafeMutablePointer<Float>) throws -> Void
 
 extension Payload {
-    /// Opens the elements for reading by rows. Dense tensors that lie in a file or in memory are converted row by row; what has to be
-    /// made as a whole is made here, and kept by the reader.
+    /// Opens the elements for reading by rows. Dense and quantized tensors are converted row by row; what has to be made as a whole is
+    /// made here, and kept by the reader.
     func floatRows() throws -> FloatRowReader {
         if case .dense(let dense) = self, let reader = try dense.floatRows() { return reader }
+        if case .quantized(let quantized) = self, quantized.shape.elementCount > 0 { return try quantized.floatRows() }
         let values = try densifiedFloats()
         let columns = shape.columns
         return { rows, out in
@@ -22,35 +23,34 @@ extension DenseTensor {
     fileprivate func floatRows() throws -> FloatRowReader? {
         let (dtype, columns, bytes) = (dtype, shape.columns, bytes)
         guard dtype.isComputable, columns > 0 else { return nil }
-        if let encoded = bytes as? EncodedBytes { return encoded.floatRows(columns: columns) }
-        let width = columns * dtype.byteWidth
-        if bytes.isResident {
-            return { rows, out in
-                try bytes.withUnsafeBytes { raw in
-                    let part = UnsafeRawBufferPointer(rebasing: raw[rows.lowerBound * width..<rows.upperBound * width])
-                    FloatCast.widen(part, dtype, into: out, count: rows.count * columns)
-                }
-            }
-        }
-        guard let source = bytes as? RowSource, source.bytesPerRow == width else { return nil }
-        let make = try source.open()
+        guard bytes.isResident || bytes.rows != nil else { return nil }
+        let reader = try bytes.openRows(of: columns * dtype.byteWidth)
         return { rows, out in
-            try OwnedBytes(byteCount: rows.count * width) { try make(rows, $0) }.withUnsafeBytes { raw in
-                FloatCast.widen(raw, dtype, into: out, count: rows.count * columns)
+            if dtype == .f32, bytes.rows != nil {
+                return try reader.read(rows, into: UnsafeMutableRawBufferPointer(start: out, count: rows.count * columns * 4))
             }
+            try reader.withRows(rows) { FloatCast.widen($0, dtype, into: out, count: rows.count * columns) }
         }
     }
 }
 
-extension EncodedBytes {
-    fileprivate func floatRows(columns: Int) -> FloatRowReader? {
-        guard blocks.isResident else { return nil }
-        let (blocks, codec) = (blocks, codec)
-        let width = columns / codec.elementsPerBlock * codec.bytesPerBlock
+extension QuantizedTensor {
+    /// Rows of codes and of scales are had apart from others where the storage can.
+    fileprivate func floatRows() throws -> FloatRowReader {
+        let (columns, groups, groupSize, scaleType) = (shape.columns, groupsPerRow, groupSize, scales.dtype)
+        let codes = try codes.openRows(of: columns)
+        let scales = try scales.bytes.openRows(of: groups * scaleType.byteWidth)
+        let zeros = try zeroPoints?.openRows(of: groups)
         return { rows, out in
-            try blocks.withUnsafeBytes { raw in
-                guard let base = raw.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
-                codec.decode(base + rows.lowerBound * width, out, rows.count * columns)
+            let count = rows.count * groups
+            try withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { scale in
+                guard let first = scale.baseAddress else { return }
+                try scales.withRows(rows) { FloatCast.widen($0, scaleType, into: first, count: count) }
+                try codes.withRows(rows) { codes in
+                    let kept = QuantizedRows(columns: columns, groupSize: groupSize, groups: groups, scales: first, codes: codes)
+                    guard let zeros else { return kept.dequantize(rows.count, zeros: nil, into: out) }
+                    try zeros.withRows(rows) { kept.dequantize(rows.count, zeros: $0, into: out) }
+                }
             }
         }
     }

@@ -5,15 +5,18 @@ public final class RowSource: ByteSource {
 
     public let rowCount: Int
     public let bytesPerRow: Int
+    /// Whether the rows are encoded from floats, and not stored rows in another order or form.
+    public let isEncoder: Bool
     private let makeMaker: () throws -> Maker
 
     /// Bytes of a run that is made at a time; a row may be larger.
     private static let runBytes = 1 << 18
 
     /// - Parameter open: what making rows takes, done once for many of them; the maker keeps what it needs in memory.
-    public init(rowCount: Int, bytesPerRow: Int, open: @escaping () throws -> Maker) {
+    public init(rowCount: Int, bytesPerRow: Int, isEncoder: Bool = false, open: @escaping () throws -> Maker) {
         self.rowCount = rowCount
         self.bytesPerRow = bytesPerRow
+        self.isEncoder = isEncoder
         makeMaker = open
     }
 
@@ -36,9 +39,4 @@ public final class RowSource: ByteSource {
         }
         return try bytes.withUnsafeBytes(body)
     }
-}
-
-extension ByteSource {
-    /// Whether the bytes are there, so that asking for some of them costs nothing for the others.
-    var isResident: Bool { self is MappedBytes || self is OwnedBytes }
 }

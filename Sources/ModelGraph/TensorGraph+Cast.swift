@@ -121,16 +121,10 @@ extension Tensor {
     }
 
     func cast(to dtype: DType) throws -> Tensor {
-        if case .dense(let dense) = payload, dense.dtype == dtype, dense.codec == nil { return Tensor(name: name, dense: dense, role: role) }
-        let converted = try payload.densified(as: dtype)
-        let (payload, object) = (payload, "tensor '\(name)'")
-        let checked = CheckedBytes(converted.bytes) { raw in
-            let count = DenseTensor.nonFiniteCount(raw, dtype)
-            guard try count == 0 || count <= payload.nonFiniteCount() else {
-                throw GraphError.notComputable(object, "has values that \(dtype.rawValue) cannot hold")
-            }
+        if case .dense(let dense) = payload, dense.dtype == dtype, dense.codec == nil {
+            return Tensor(name: name, dense: dense, role: role)
         }
-        return Tensor(name: name, dense: try DenseTensor(dtype: dtype, shape: shape, bytes: checked), role: role)
+        return Tensor(name: name, dense: try payload.densified(as: dtype, keepingFinite: name), role: role)
     }
 
     func q8_0() throws -> Tensor {
@@ -146,25 +140,5 @@ extension Tensor {
         if case .dense(let dense) = payload, dense.codec == codec { return self }
         let encoded = try DenseTensor(codec, encoding: payload, name: name)
         return Tensor(name: name, shape: shape, dtype: dtype, role: role, payload: .dense(encoded))
-    }
-}
-
-/// Bytes that are looked at each time before they are handed on.
-private final class CheckedBytes: ByteSource {
-    private let source: any ByteSource
-    private let check: (UnsafeRawBufferPointer) throws -> Void
-
-    init(_ source: any ByteSource, check: @escaping (UnsafeRawBufferPointer) throws -> Void) {
-        self.source = source
-        self.check = check
-    }
-
-    var byteCount: Int { source.byteCount }
-
-    func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
-        try source.withUnsafeBytes { raw in
-            try check(raw)
-            return try body(raw)
-        }
     }
 }

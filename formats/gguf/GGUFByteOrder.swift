@@ -13,24 +13,9 @@ enum GGUFByteOrder {
         let (unit, fields) = try layout(tensor, path)
         guard !fields.isEmpty else { return tensor }
         var result = tensor
-        if let rows = tensor.bytes as? RowSource {
-            result.bytes = RowSource(rowCount: rows.rowCount, bytesPerRow: rows.bytesPerRow) {
-                let make = try rows.open()
-                return { run, out in
-                    try make(run, out)
-                    swap(out, unit: unit, fields)
-                }
-            }
-        } else {
-            let bytes = tensor.bytes
-            result.bytes = DeferredBytes(byteCount: bytes.byteCount) {
-                try bytes.withUnsafeBytes { raw in
-                    OwnedBytes(byteCount: raw.count) { out in
-                        out.copyMemory(from: raw)
-                        swap(out, unit: unit, fields)
-                    }
-                }
-            }
+        result.bytes = RowSource(from: tensor.bytes, unitBytes: unit, madeUnitBytes: unit) { raw, out in
+            out.copyMemory(from: raw)
+            swap(out, unit: unit, fields)
         }
         return result
     }

@@ -85,7 +85,7 @@ struct GGUFModel {
         for tensor in tensors where tensor.shape.rank > 1 { bytes[tensor.type.number, default: 0] += tensor.bytes.byteCount }
         let most = bytes.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
         guard let type = tensors.first(where: { $0.type.number == most && $0.shape.rank > 1 })?.type else { return .uint32(0) }
-        let isMade = tensors.contains { $0.type == type && $0.bytes is RowSource }
+        let isMade = tensors.contains { $0.type == type && $0.bytes.rows?.isEncoder == true }
         if case .blocks = type, !isMade, let before { return before }
         return .uint32(type.fileType)
     }

@@ -2,7 +2,7 @@ import Execution
 import FormatKit
 import ModelGraph
 
-/// Writes a layout: encoded tensors a few runs of rows at a time on all threads, others one at a time.
+/// Writes a layout: tensors one after the other, what is to be made a few runs of rows at a time on all threads.
 struct GGUFWriter {
     private let layout: GGUFLayout
     private let context: ExecutionContext

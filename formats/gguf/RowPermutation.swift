@@ -34,23 +34,12 @@ struct RowPermutation: Equatable {
         }
         let sources = sources
         let width = bytes.byteCount / sources.count
-        if let rows = bytes as? RowSource, rows.rowCount == sources.count {
-            return RowSource(rowCount: sources.count, bytesPerRow: width) {
-                let make = try rows.open()
-                return { rows, out in
-                    for (place, row) in rows.enumerated() {
-                        try make(sources[row]..<sources[row] + 1, UnsafeMutableRawBufferPointer(rebasing: out[place * width..<(place + 1) * width]))
-                    }
-                }
-            }
-        }
-        return DeferredBytes(byteCount: bytes.byteCount) {
-            try bytes.withUnsafeBytes { raw in
-                OwnedBytes(byteCount: raw.count) { out in
-                    guard let from = raw.baseAddress, let to = out.baseAddress else { return }
-                    for (row, source) in sources.enumerated() {
-                        (to + row * width).copyMemory(from: from + source * width, byteCount: width)
-                    }
+        return RowSource(rowCount: sources.count, bytesPerRow: width, isEncoder: bytes.rows?.isEncoder ?? false) {
+            let reader = try bytes.openRows(of: width)
+            return { run, out in
+                for (place, row) in run.enumerated() {
+                    let target = UnsafeMutableRawBufferPointer(rebasing: out[place * width..<(place + 1) * width])
+                    try reader.read(sources[row]..<sources[row] + 1, into: target)
                 }
             }
         }

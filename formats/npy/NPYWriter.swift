@@ -32,7 +32,7 @@ struct NPYWriter {
             try context.cancellation.check()
             let file = try open(entry.name)
             try file.write(entry.head)
-            if let data = entry.data { try file.write(data.bytes) }
+            if let data = entry.data { try file.write(data.bytes, context) }
             try file.commit()
             context.progress.advance(by: 1, remark: entry.name)
         }

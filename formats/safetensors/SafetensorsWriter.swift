@@ -2,7 +2,7 @@ import Execution
 import FormatKit
 import ModelGraph
 
-/// Writes a layout, one tensor in memory at a time.
+/// Writes a layout, each tensor a few runs of rows at a time.
 struct SafetensorsWriter {
     private let layout: SafetensorsLayout
     private let context: ExecutionContext
@@ -30,7 +30,7 @@ struct SafetensorsWriter {
         try file.write(shard.header)
         for tensor in shard.tensors {
             try context.cancellation.check()
-            try file.write(tensor.dense.bytes)
+            try file.write(tensor.dense.bytes, context)
             context.progress.advance(by: 1, remark: tensor.name)
         }
         try file.commit()

@@ -18,6 +18,9 @@ void caplet_f8e4m3_from_f32(const float *in, uint8_t *out, size_t count);
 void caplet_f8e5m2_from_f32(const float *in, uint8_t *out, size_t count);
 void caplet_f32_from_f16(const uint16_t *in, float *out, size_t count);
 void caplet_f16_from_f32(const float *in, uint16_t *out, size_t count);
+// 1 when any of the 16- or 32-bit words, at any address, has all bits of an exponent set: NaN or infinite.
+int caplet_has_exponent_16(const void *words, uint16_t exponent, size_t count);
+int caplet_has_exponent_32(const void *words, uint32_t exponent, size_t count);
 
 // --- blocks.c: ggml block codecs. count is a multiple of the block's 32 elements. ---
 // Q8_0: 2 bytes of f16 scale, then 32 int8 codes. Splits blocks into codes and scales, and back.
@@ -80,6 +83,8 @@ void caplet_planes_join(const uint8_t *in, uint8_t *out, size_t count, size_t wi
 
 // --- quantized.c: out[i] = scale * (codes[i] - zero). ---
 void caplet_dequantize_i8(const int8_t *codes, float scale, float *out, size_t count);
+// The same with a scale for each `size` codes; count is a multiple of size.
+void caplet_dequantize_groups(const int8_t *codes, const float *scales, size_t size, float *out, size_t count);
 void caplet_dequantize_u8(const uint8_t *codes, float scale, float zero, float *out, size_t count);
 
 // --- sparse.c: a pattern is one bit an element, least significant bit first, each row padded to whole 64-bit words. ---

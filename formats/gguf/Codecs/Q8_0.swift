@@ -7,31 +7,33 @@ enum Q8_0 {
     private static let batch = 512
 
     static func quantized(_ shape: Shape, blocks: any ByteSource) throws -> QuantizedTensor {
-        let count = shape.elementCount / GGUFTensorType.q8_0Elements
-        let codes = DeferredBytes(byteCount: shape.elementCount) {
-            try OwnedBytes(byteCount: shape.elementCount) { out in try split(blocks, count: count, codes: out, scales: nil) }
+        let elements = GGUFTensorType.q8_0Elements
+        let codes = RowSource(from: blocks, unitBytes: GGUFTensorType.q8_0Bytes, madeUnitBytes: elements) { raw, out in
+            split(raw, codes: out, scales: nil)
         }
-        let scales = DeferredBytes(byteCount: count * 2) {
-            try OwnedBytes(byteCount: count * 2) { out in try split(blocks, count: count, codes: nil, scales: out) }
+        let scales = RowSource(from: blocks, unitBytes: GGUFTensorType.q8_0Bytes, madeUnitBytes: 2) { raw, out in
+            split(raw, codes: nil, scales: out)
         }
         return try QuantizedTensor(
-            shape: shape, bits: 8, groupSize: GGUFTensorType.q8_0Elements, codes: codes,
-            scales: DenseTensor(dtype: .f16, shape: Shape(count: count), bytes: scales), zeroPoints: nil)
+            shape: shape, bits: 8, groupSize: elements, codes: codes,
+            scales: DenseTensor(dtype: .f16, shape: Shape(count: shape.elementCount / elements), bytes: scales), zeroPoints: nil)
     }
 
     /// - Precondition: `tensor.isQ8_0`.
     static func blocks(_ tensor: QuantizedTensor) -> any ByteSource {
         if let rows = tensor.encodedRows { return rows }
-        let elements = tensor.shape.elementCount
-        let byteCount = elements / GGUFTensorType.q8_0Elements * GGUFTensorType.q8_0Bytes
-        return DeferredBytes(byteCount: byteCount) {
-            try OwnedBytes(byteCount: byteCount) { out in
-                try tensor.codes.withUnsafeBytes { codes in
-                    try tensor.scales.bytes.withUnsafeBytes { scales in
+        let columns = tensor.shape.columns
+        let groups = columns / GGUFTensorType.q8_0Elements
+        return RowSource(rowCount: tensor.shape.rows, bytesPerRow: groups * GGUFTensorType.q8_0Bytes) {
+            let codes = try tensor.codes.openRows(of: columns)
+            let scales = try tensor.scales.bytes.openRows(of: groups * 2)
+            return { run, out in
+                try codes.withRows(run) { codes in
+                    try scales.withRows(run) { scales in
                         try withAligned(scales) { scales in
-                            guard let out = out.baseAddress, let codes = codes.baseAddress, elements > 0 else { return }
+                            guard let out = out.baseAddress, let base = codes.baseAddress, !codes.isEmpty else { return }
                             caplet_q8_0_join(
-                                codes.assumingMemoryBound(to: Int8.self), scales, out.assumingMemoryBound(to: UInt8.self), elements)
+                                base.assumingMemoryBound(to: Int8.self), scales, out.assumingMemoryBound(to: UInt8.self), codes.count)
                         }
                     }
                 }
@@ -47,22 +49,20 @@ enum Q8_0 {
     }
 
     private static func split(
-        _ blocks: any ByteSource, count: Int, codes: UnsafeMutableRawBufferPointer?, scales: UnsafeMutableRawBufferPointer?
-    ) throws {
+        _ blocks: UnsafeRawBufferPointer, codes: UnsafeMutableRawBufferPointer?, scales: UnsafeMutableRawBufferPointer?
+    ) {
         let elements = GGUFTensorType.q8_0Elements
-        try blocks.withUnsafeBytes { raw in
-            guard let base = raw.baseAddress else { return }
-            withUnsafeTemporaryAllocation(of: Int8.self, capacity: batch * elements) { spareCodes in
-                withUnsafeTemporaryAllocation(of: UInt16.self, capacity: batch) { spareScales in
-                    guard let spareCodes = spareCodes.baseAddress, let spareScales = spareScales.baseAddress else { return }
-                    for first in stride(from: 0, to: count, by: batch) {
-                        let number = min(batch, count - first)
-                        let codes = codes?.baseAddress?.assumingMemoryBound(to: Int8.self).advanced(by: first * elements)
-                        let scales = scales?.baseAddress?.assumingMemoryBound(to: UInt16.self).advanced(by: first)
-                        caplet_q8_0_split(
-                            base.assumingMemoryBound(to: UInt8.self) + first * GGUFTensorType.q8_0Bytes, codes ?? spareCodes,
-                            scales ?? spareScales, number * elements)
-                    }
+        guard let base = blocks.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+        let count = blocks.count / GGUFTensorType.q8_0Bytes
+        withUnsafeTemporaryAllocation(of: Int8.self, capacity: batch * elements) { spareCodes in
+            withUnsafeTemporaryAllocation(of: UInt16.self, capacity: batch) { spareScales in
+                guard let spareCodes = spareCodes.baseAddress, let spareScales = spareScales.baseAddress else { return }
+                for first in stride(from: 0, to: count, by: batch) {
+                    let number = min(batch, count - first)
+                    let codes = codes?.baseAddress?.assumingMemoryBound(to: Int8.self).advanced(by: first * elements)
+                    let scales = scales?.baseAddress?.assumingMemoryBound(to: UInt16.self).advanced(by: first)
+                    caplet_q8_0_split(
+                        base + first * GGUFTensorType.q8_0Bytes, codes ?? spareCodes, scales ?? spareScales, number * elements)
                 }
             }
         }

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Other converters, each in a process of its own: prints the seconds of its work, fsync of the output included, imports not.
+
+    rivals.py gguf-py MODEL.safetensors OUT.gguf F16|BF16|Q8_0
+    rivals.py gguf-py-back MODEL.gguf OUT.safetensors
+    rivals.py llama-quantize MODEL.gguf OUT.gguf Q8_0|Q4_K THREADS
+"""
+
+import ctypes
+import sys
+import time
+
+import measure
+
+
+def gguf_py(source, target, name):
+    """What convert_hf_to_gguf.py does with each tensor: to float32, quants.quantize, GGUFWriter. Names are left as they are."""
+    import json
+
+    import ml_dtypes
+    import numpy as np
+    from gguf import GGMLQuantizationType, GGUFWriter, quants
+
+    start = time.perf_counter()
+    data = np.memmap(source, np.uint8, "r")
+    length = int(data[:8].view("<u8")[0])
+    header = json.loads(bytes(data[8:8 + length]))
+    header.pop("__metadata__", None)
+    writer = GGUFWriter(target, "llama")
+    for tensor, entry in header.items():
+        begin, end = (8 + length + offset for offset in entry["data_offsets"])
+        values = data[begin:end].view(ml_dtypes.bfloat16).reshape(entry["shape"]).astype(np.float32)
+        kind = GGMLQuantizationType[name] if values.ndim > 1 else GGMLQuantizationType.F32
+        writer.add_tensor(tensor, quants.quantize(values, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return start
+
+
+def gguf_py_back(source, target):
+    """GGUFReader, quants.dequantize, bfloat16 of ml_dtypes, written tensor after tensor."""
+    import json
+
+    import ml_dtypes
+    import numpy as np
+    from gguf import GGUFReader, quants
+
+    start = time.perf_counter()
+    tensors = GGUFReader(source).tensors
+    header, offset = {}, 0
+    for tensor in tensors:
+        end = offset + 2 * int(tensor.n_elements)
+        header[tensor.name] = {"dtype": "BF16", "shape": [int(n) for n in reversed(tensor.shape)], "data_offsets": [offset, end]}
+        offset = end
+    text = json.dumps(header).encode()
+    with open(target, "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for tensor in tensors:
+            values = quants.dequantize(tensor.data, tensor.tensor_type).astype(ml_dtypes.bfloat16)
+            file.write(values.view(np.uint16).tobytes())
+    return start
+
+
+def llama_quantize(source, target, name, threads):
+    """llama.cpp's own, every matrix in the type asked for."""
+    import llama_cpp as llama
+    from gguf import GGMLQuantizationType
+
+    quiet = llama.llama_log_callback(lambda *_: None)  # kept: the library calls it
+    llama.llama_log_set(quiet, ctypes.c_void_p(0))
+    llama.llama_backend_init()
+    parameters = llama.llama_model_quantize_default_params()
+    parameters.ftype, parameters.nthread, parameters.pure = {"Q8_0": 7, "Q4_K": 15}[name], int(threads), True
+    parameters.output_tensor_type = parameters.token_embedding_type = int(GGMLQuantizationType[name])
+    start = time.perf_counter()
+    if llama.llama_model_quantize(source.encode(), target.encode(), ctypes.byref(parameters)) != 0:
+        sys.exit(f"{source}: llama.cpp cannot quantize this model")
+    return start
+
+
+def main():
+    sides = {"gguf-py": gguf_py, "gguf-py-back": gguf_py_back, "llama-quantize": llama_quantize}
+    start = sides[sys.argv[1]](*sys.argv[2:])
+    measure.sync(sys.argv[3])
+    print(time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()
