@@ -56,12 +56,14 @@ let package = Package(
         target("ProbabilisticPruning", ["CKernels", "PassKit"], path: "Plugins/ProbabilisticPruning"),
         target("SafetensorsFormat", ["FormatKit", "StrictJSON"], path: "formats/safetensors", exclude: ["SPEC.md"]),
         target(
-            "CapletFormat", ["CKernels", "CXXHash", "CZstd", "FormatKit", "StrictJSON"], path: "formats/caplet", exclude: ["SPEC.md", "NOTES.md"]),
+            "CapletFormat", ["CKernels", "CXXHash", "CZstd", "FormatKit", "StrictJSON"], path: "formats/caplet",
+            exclude: ["SPEC.md", "NOTES.md"]),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"]),
         target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
         target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
         target(
-            "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "StrictJSON", "Tokenization"], path: "formats/gguf", exclude: ["SPEC.md"]),
+            "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "StrictJSON", "Tokenization"], path: "formats/gguf",
+            exclude: ["SPEC.md"]),
         target("TestSupport", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
         test("GGUFFormatTests", ["Architectures", "GGUFFormat", "SafetensorsFormat", "TestSupport"]),
         test("CommandLineToolTests", ["CommandLineTool", "SafetensorsFormat", "TestSupport"]),

@@ -83,14 +83,15 @@ struct Demo {
         print(line(["model", "parameters", "(linear)", "bytes", "bits/weight", "perplexity", "excess nats", "seconds", "peak memory"]))
         let dense = rows[0].evaluation.mean_nll
         for row in rows {
-            print(line([
-                row.name, "\(row.parameters)", "(\(row.linear))", "\(row.bytes)",
-                String(format: "%.2f", Double(row.bytes) * 8 / Double(weights)),
-                String(format: "%.2f ± %.2f", row.evaluation.perplexity, row.evaluation.perplexity_standard_error),
-                String(format: "%.4f", row.evaluation.mean_nll - dense),
-                row.seconds.map { String(format: "%.1f", $0) } ?? "-",
-                row.peak.map { String(format: "%.0f MB", Double($0) / 1e6) } ?? "-",
-            ]))
+            print(
+                line([
+                    row.name, "\(row.parameters)", "(\(row.linear))", "\(row.bytes)",
+                    String(format: "%.2f", Double(row.bytes) * 8 / Double(weights)),
+                    String(format: "%.2f ± %.2f", row.evaluation.perplexity, row.evaluation.perplexity_standard_error),
+                    String(format: "%.4f", row.evaluation.mean_nll - dense),
+                    row.seconds.map { String(format: "%.1f", $0) } ?? "-",
+                    row.peak.map { String(format: "%.0f MB", Double($0) / 1e6) } ?? "-",
+                ]))
         }
         print("")
     }
@@ -112,7 +113,9 @@ struct Demo {
         var block = 0
         while pass.tensors.contains(where: { $0.name.contains("layers.\(block).") }) {
             let cells = kinds.map { kind -> String in
-                guard let tensor = pass.tensors.first(where: { $0.name.contains("layers.\(block).") && $0.name.contains(kind) }) else { return "-" }
+                guard let tensor = pass.tensors.first(where: { $0.name.contains("layers.\(block).") && $0.name.contains(kind) }) else {
+                    return "-"
+                }
                 return String(format: "%.0f + %.3f", tensor.measurement("rank"), tensor.measurement("density"))
             }
             print(padded("\(block)", 5) + cells.map { padded($0, 13) }.joined())

@@ -45,7 +45,8 @@ public struct MagnitudePass: Pass {
         var matrices = try tensors.map { try $0.finiteMatrix() }
         let magnitudes = matrices.map { $0.elements.map { abs($0) } }
         let kept = Int((keep * Double(magnitudes.reduce(0) { $0 + $1.count })).rounded(.down))
-        let masks = kept == 0
+        let masks =
+            kept == 0
             ? magnitudes.map { [Bool](repeating: false, count: $0.count) }
             : OrderStatistic(largest: kept, of: magnitudes).selection(of: magnitudes)
         return try tensors.indices.map { index in

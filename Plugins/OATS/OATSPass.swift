@@ -13,7 +13,8 @@ public struct OATSPass: Pass {
     public static let summary = "low-rank + sparse by alternating thresholding of the inputs-scaled weights"
     public static let options = [
         PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected tensors' parameters to keep"),
-        PassOption("rank-ratio", .number(0...1, allowsAuto: false), default: "0.25", "share of the kept parameters that the low-rank part takes"),
+        PassOption(
+            "rank-ratio", .number(0...1, allowsAuto: false), default: "0.25", "share of the kept parameters that the low-rank part takes"),
         PassOption("iterations", .integer(1...100_000), default: "80", "steps of alternating thresholding"),
         StoredDType.option,
         TensorSelection.option,

@@ -19,7 +19,8 @@ public struct ProbabilisticPruningPass: Pass {
                 + "or nothing but the weights, without text"),
         PassOption(
             "refit", .choice(["auto", "none", "values", "solve"]), default: "auto",
-            "none: values of the pools; values: S = W − L on the support; solve: support and values against the layer's inputs; auto: none for published, else solve"),
+            "none: values of the pools; values: S = W − L on the support; solve: support and values against the layer's inputs; auto: none for published, else solve"
+        ),
         PassOption(
             "sequential", .flag, default: "false",
             "solve each block against the inputs that the compressed blocks before it really produce"),
@@ -28,8 +29,11 @@ public struct ProbabilisticPruningPass: Pass {
         PassOption("sigma", .number(0.001...4, allowsAuto: false), default: "0.25", "spread of the samples of mode=learned"),
         PassOption("passes", .integer(1...1000), default: "3", "passes over the calibration set of mode=published"),
         PassOption("window", .integer(1...1000), default: "5", "losses in the moving average of mode=published"),
-        PassOption("rate", .number(0...10, allowsAuto: true), default: "auto", "learning rate; auto is 0.02 for mode=learned, 0.05 for published"),
-        PassOption("dtype", .choice(["auto", "f16", "bf16", "f32"]), default: "auto", "how U, V and S are kept; auto is the tensor's own dtype where that has 16 bits, else f16 if its range allows"),
+        PassOption(
+            "rate", .number(0...10, allowsAuto: true), default: "auto", "learning rate; auto is 0.02 for mode=learned, 0.05 for published"),
+        PassOption(
+            "dtype", .choice(["auto", "f16", "bf16", "f32"]), default: "auto",
+            "how U, V and S are kept; auto is the tensor's own dtype where that has 16 bits, else f16 if its range allows"),
         TensorSelection.option,
     ]
 
@@ -117,9 +121,10 @@ public struct ProbabilisticPruningPass: Pass {
             throw PassError(.unsupported, pass: Self.name, "kept \(kept) parameters, the budget is \(budget)")
         }
         if objective != "weights" {
-            let stored = try Dictionary(uniqueKeysWithValues: report.tensors.map { entry in
-                (entry.name, try graph[entry.name]?.payload.densifiedMatrix() ?? Matrix(zeros: 0, 0))
-            })
+            let stored = try Dictionary(
+                uniqueKeysWithValues: report.tensors.map { entry in
+                    (entry.name, try graph[entry.name]?.payload.densifiedMatrix() ?? Matrix(zeros: 0, 0))
+                })
             let losses = try calibration.losses(sequences: Array(0..<calibration.sequenceCount), replacing: stored)
             report.measure("loss.final", losses.reduce(0, +) / Double(losses.count))
         }

@@ -50,7 +50,9 @@ extension PruningRun {
         if pass.mode == "uniform" || pass.objective == "weights" { return nil }
         if pass.objective == "loss" { return try sensitivity.lossRises(calibration, sequences: sequences, context.execution) }
         guard let gradients = calibration.gradients else {
-            throw PassError(.unsupported, pass: ProbabilisticPruningPass.name, "the blocks of this model cannot be run by themselves; use objective=loss")
+            throw PassError(
+                .unsupported, pass: ProbabilisticPruningPass.name,
+                "the blocks of this model cannot be run by themselves; use objective=loss")
         }
         return try sensitivity.blockErrorRises(gradients, sequences: sequences, context.execution)
     }
@@ -113,8 +115,9 @@ extension PruningRun {
         defer { context.execution.progress.end() }
         let positions = Dictionary(uniqueKeysWithValues: layers.enumerated().map { ($1.name, $0) })
         try calibration.forEachBlock { inputs in
-            let work = inputs.flatMap { input in input.group.members.compactMap { positions[$0] }.map { (index: $0, h: input.secondMoment) } }
-                .sorted { ($1.h.rows, $0.index) < ($0.h.rows, $1.index) }
+            let work = inputs.flatMap { input in input.group.members.compactMap { positions[$0] }.map { (index: $0, h: input.secondMoment) }
+            }
+            .sorted { ($1.h.rows, $0.index) < ($0.h.rows, $1.index) }
             let solved = try context.execution.parallelMap(work.count) { slot in
                 let (index, h) = work[slot]
                 let solution = try LayerSolver(secondMoment: h).solve(

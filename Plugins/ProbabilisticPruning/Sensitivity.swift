@@ -51,7 +51,8 @@ struct Sensitivity {
             for (index, layer) in allocation.layers.enumerated() where layer.block == block {
                 try execution.cancellation.check()
                 execution.progress.advance(by: 1, remark: layer.name)
-                rises[index] = try objective.value(sequences: sequences, replacing: [layer.name: prunedHard(layer)], withGradients: false).value
+                rises[index] = try objective.value(sequences: sequences, replacing: [layer.name: prunedHard(layer)], withGradients: false)
+                    .value
             }
             return [:]
         }

@@ -10,7 +10,8 @@ public struct RPCAPass: TensorPass {
     public static let name = "rpca"
     public static let summary = "robust PCA by ADMM: every matrix as low-rank + sparse"
     public static let options = [
-        PassOption("lambda", .number(0...Double.infinity, allowsAuto: true), default: "auto", "weight of the sparse part; auto is 1/√max(m,n)"),
+        PassOption(
+            "lambda", .number(0...Double.infinity, allowsAuto: true), default: "auto", "weight of the sparse part; auto is 1/√max(m,n)"),
         PassOption("mu", .number(0...Double.infinity, allowsAuto: true), default: "auto", "penalty of the constraint; auto is mn/(4‖W‖₁)"),
         PassOption("iterations", .integer(1...100_000), default: "10", "most ADMM steps"),
         PassOption("tolerance", .number(0...1, allowsAuto: false), default: "1e-7", "relative residual to stop at"),
@@ -38,12 +39,15 @@ public struct RPCAPass: TensorPass {
         let result = try algorithm.decompose(w, cancellation: context.execution.cancellation)
         let sparse = try SparseTensor(nonZerosOf: result.sparse, dtype: dtype)
         let payload = Payload.composite([try .lowRank(LowRankTensor(result.lowRank, dtype: dtype)), .sparse(sparse)])
-        return (payload, [
-            Measurement(name: "rank", value: Double(result.lowRank.rank)),
-            Measurement(name: "density", value: payload.density ?? 0),
-            Measurement(name: "residual", value: result.residual),
-            Measurement(name: "objective", value: result.objective),
-            Measurement(name: "steps", value: Double(result.steps)),
-        ])
+        return (
+            payload,
+            [
+                Measurement(name: "rank", value: Double(result.lowRank.rank)),
+                Measurement(name: "density", value: payload.density ?? 0),
+                Measurement(name: "residual", value: result.residual),
+                Measurement(name: "objective", value: result.objective),
+                Measurement(name: "steps", value: Double(result.steps)),
+            ]
+        )
     }
 }

@@ -17,7 +17,8 @@ public struct RefitPass: Pass {
     public static let options = [
         PassOption(
             "objective", .choice(["loss", "block", "weights"]), default: "loss",
-            "loss: the divergence of predictions from the original's; block: each block's outputs; weights: the weights alone, without text"),
+            "loss: the divergence of predictions from the original's; block: each block's outputs; weights: the weights alone, without text"
+        ),
         PassOption("passes", .integer(1...1000), default: "8", "passes over the calibration set"),
         PassOption("batch", .integer(1...4096), default: "4", "calibration sequences a step"),
         PassOption(
@@ -54,7 +55,8 @@ public struct RefitPass: Pass {
                 continue
             }
             guard objective == "weights" || calibrated.contains(tensor.name) else {
-                report.leftAlone.append(LeftAlone(name: tensor.name, reason: "is no linear layer of a block: only objective=weights moves it"))
+                report.leftAlone.append(
+                    LeftAlone(name: tensor.name, reason: "is no linear layer of a block: only objective=weights moves it"))
                 continue
             }
             tensors.append(movable)

@@ -9,13 +9,15 @@ import PassKit
 public struct SparseGPTPass: Pass {
     public static let name = "sparsegpt"
     public static let summary = "prune column by column, each error made good in the columns that follow"
-    public static let options = [
-        PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected tensors' parameters to keep"),
-        PassOption(
-            "pattern", .choice(["none", "2:4", "4:8"]), default: "none", "keep so many of so many consecutive entries of a row; goes with keep=0.5"),
-        PassOption("blocksize", .integer(8...65536), default: "128", "columns whose mask is chosen together"),
-        StoredDType.option,
-    ] + LayerRatios.options + [TensorSelection.option]
+    public static let options =
+        [
+            PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected tensors' parameters to keep"),
+            PassOption(
+                "pattern", .choice(["none", "2:4", "4:8"]), default: "none",
+                "keep so many of so many consecutive entries of a row; goes with keep=0.5"),
+            PassOption("blocksize", .integer(8...65536), default: "128", "columns whose mask is chosen together"),
+            StoredDType.option,
+        ] + LayerRatios.options + [TensorSelection.option]
 
     private let keep: Double
     private let pattern: SparseGPTSolver.Target?

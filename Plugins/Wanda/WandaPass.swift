@@ -11,11 +11,13 @@ import PassKit
 public struct WandaPass: Pass {
     public static let name = "wanda"
     public static let summary = "keep the entries of largest magnitude times input norm"
-    public static let options = [
-        PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected tensors' parameters to keep"),
-        PassOption(
-            "scope", .choice(ComparisonGroup.allCases.map(\.rawValue)), default: "row", "compare the entries of one output row, or of the whole layer"),
-    ] + LayerRatios.options + [TensorSelection.option]
+    public static let options =
+        [
+            PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected tensors' parameters to keep"),
+            PassOption(
+                "scope", .choice(ComparisonGroup.allCases.map(\.rawValue)), default: "row",
+                "compare the entries of one output row, or of the whole layer"),
+        ] + LayerRatios.options + [TensorSelection.option]
 
     private let keep: Double
     private let scope: ComparisonGroup

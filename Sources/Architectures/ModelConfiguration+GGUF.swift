@@ -26,7 +26,8 @@ extension ModelConfiguration {
         headCount = try required("attention.head_count")
         keyValueHeadCount = metadata["\(name).attention.head_count_kv"]?.integer ?? headCount
         contextLength = try required("context_length")
-        headSize = metadata["\(name).attention.key_length"]?.integer
+        headSize =
+            metadata["\(name).attention.key_length"]?.integer
             ?? metadata["\(name).rope.dimension_count"]?.integer ?? (headCount > 0 ? hiddenSize / headCount : 0)
         normEpsilon = ModelConfiguration.shortest(metadata["\(name).attention.layer_norm_rms_epsilon"]) ?? 1e-5
         ropeTheta = ModelConfiguration.shortest(metadata["\(name).rope.freq_base"]) ?? 10000

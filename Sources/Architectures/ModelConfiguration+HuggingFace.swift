@@ -32,7 +32,9 @@ extension ModelConfiguration {
         tokenTypeCount = family.name(of: .tokenTypeEmbedding) == nil ? 0 : try required("type_vocab_size")
         unsupportedFeatures = ModelConfiguration.unsupportedFeatures(in: json, family)
         // A gated perceptron is silu in every family so far; a plain one has the activation that the configuration names.
-        if !design.isGated, let named = json["hidden_act"]?.string.flatMap(BlockDesign.Activation.init(configName:)) { design.activation = named }
+        if !design.isGated, let named = json["hidden_act"]?.string.flatMap(BlockDesign.Activation.init(configName:)) {
+            design.activation = named
+        }
         try checkInvariants()
     }
 
@@ -40,7 +42,9 @@ extension ModelConfiguration {
         var features: [String] = []
         if let name = json["hidden_act"]?.string {
             let activation = BlockDesign.Activation(configName: name)
-            if activation == nil || family.design.isGated && activation != family.design.activation { features.append("hidden_act '\(name)'") }
+            if activation == nil || family.design.isGated && activation != family.design.activation {
+                features.append("hidden_act '\(name)'")
+            }
         }
         if let kind = json["position_embedding_type"]?.string, kind != "absolute" { features.append("position_embedding_type '\(kind)'") }
         if family.design.positions == .learned, json["is_decoder"]?.bool == true { features.append("is_decoder") }

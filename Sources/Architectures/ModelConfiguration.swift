@@ -40,7 +40,9 @@ public struct ModelConfiguration: Equatable, Sendable {
         guard headCount % keyValueHeadCount == 0 else {
             throw ConfigurationError("num_attention_heads \(headCount) is no multiple of num_key_value_heads \(keyValueHeadCount)")
         }
-        guard headSize % 2 == 0 || design.positions != .rotary else { throw ConfigurationError("head_dim \(headSize) is odd; rotary positions need pairs") }
+        guard headSize % 2 == 0 || design.positions != .rotary else {
+            throw ConfigurationError("head_dim \(headSize) is odd; rotary positions need pairs")
+        }
         guard normEpsilon >= 0, normEpsilon < 1 else { throw ConfigurationError("the norm's epsilon is \(normEpsilon)") }
         guard tokenTypeCount >= 0, tokenTypeCount <= ModelConfiguration.maximumDimension else {
             throw ConfigurationError("type_vocab_size is \(tokenTypeCount)")

@@ -12,7 +12,8 @@ extension TensorGraph {
         }
         guard let family = metadata["general.architecture"]?.string.flatMap(ArchitectureFamily.named) else { return nil }
         return try ModelConfiguration(
-            metadata: metadata, vocabularySize: self[family.embedding]?.shape.rows, tiesEmbeddings: family.head.map { !contains($0) } ?? false)
+            metadata: metadata, vocabularySize: self[family.embedding]?.shape.rows,
+            tiesEmbeddings: family.head.map { !contains($0) } ?? false)
     }
 
     /// Fills in roles, ties, blocks and input groups from the configuration; leaves an unknown architecture as it is.

@@ -88,7 +88,8 @@ private struct FP8Scale {
         let shape = weight.shape
         guard let extent = extent(shape), tensor.dtype.isComputable, let size = dtype.byteCount(of: shape.elementCount) else {
             throw FormatError.malformed(
-                path, "tensor '\(tensor.name)'", "\(tensor.dtype.rawValue) \(tensor.shape) are no scales of '\(name)' \(shape)"
+                path, "tensor '\(tensor.name)'",
+                "\(tensor.dtype.rawValue) \(tensor.shape) are no scales of '\(name)' \(shape)"
                     + " in blocks of \(block.rows) × \(block.columns)")
         }
         let payload = tensor.payload

@@ -69,7 +69,8 @@ public final class CalibrationModel: CalibrationProvider {
         let blocks = names.map { structure.block(of: $0) ?? 0 }
         for block in 0..<model.configuration.blockCount {
             for index in names.indices where blocks[index] == block {
-                losses[index] = try self.losses(sequences, continuing: activations, from: block, replacing: [names[index]: try weight(index)])
+                losses[index] = try self.losses(
+                    sequences, continuing: activations, from: block, replacing: [names[index]: try weight(index)])
             }
             try model.forward(&activations, through: try model.block(block), execution)
         }

@@ -73,7 +73,9 @@ public struct GraphDocument {
                 }
             case "tensors":
                 for (name, dtype) in try pairs(value, member) {
-                    guard let dtype = dtype.string.flatMap(DType.init(rawValue:)) else { throw malformed("tensor '\(name)' has no known dtype") }
+                    guard let dtype = dtype.string.flatMap(DType.init(rawValue:)) else {
+                        throw malformed("tensor '\(name)' has no known dtype")
+                    }
                     tensors.append((name, dtype))
                 }
             default: throw malformed("has the unknown member '\(member)'")

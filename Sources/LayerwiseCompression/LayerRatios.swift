@@ -7,8 +7,10 @@ import PassKit
 /// M times the block's mean; the kept share of the block is keep + 2λ·(D_b − min D)/(max D − min D) − its mean over the blocks.
 public struct LayerRatios {
     public static let options = [
-        PassOption("ratios", .choice(["uniform", "owl"]), default: "uniform", "the same sparsity in every block, or less where outliers are"),
-        PassOption("outlier", .number(1...1000, allowsAuto: false), default: "5", "ratios=owl: an outlier's score over the block's mean (M)"),
+        PassOption(
+            "ratios", .choice(["uniform", "owl"]), default: "uniform", "the same sparsity in every block, or less where outliers are"),
+        PassOption(
+            "outlier", .number(1...1000, allowsAuto: false), default: "5", "ratios=owl: an outlier's score over the block's mean (M)"),
         PassOption("lambda", .number(0...0.5, allowsAuto: false), default: "0.08", "ratios=owl: half the spread of the blocks' sparsities"),
     ]
 

@@ -16,7 +16,9 @@ extension Matrix {
     /// - Parameter scores: one an entry, row-major, none negative or NaN.
     public func keepingLargest(_ count: Int, by scores: [Float], within group: ComparisonGroup) -> Matrix {
         precondition(scores.count == elements.count, "\(scores.count) scores for \(elements.count) entries")
-        if group == .layer { return Matrix(rows: rows, columns: columns, elements: Self.largest(count, of: elements[...], by: scores[...])) }
+        if group == .layer {
+            return Matrix(rows: rows, columns: columns, elements: Self.largest(count, of: elements[...], by: scores[...]))
+        }
         let shares = EvenShares(of: count, over: rows)
         var kept: [Float] = []
         kept.reserveCapacity(elements.count)

@@ -6,7 +6,8 @@ public struct CounterGenerator {
     private let key: UInt64
 
     public init(seed: UInt64, stream: UInt64) {
-        key = CounterGenerator.mix(CounterGenerator.mix(seed &+ 0x9E37_79B9_7F4A_7C15) ^ CounterGenerator.mix(stream &+ 0xD1B5_4A32_D192_ED03))
+        key = CounterGenerator.mix(
+            CounterGenerator.mix(seed &+ 0x9E37_79B9_7F4A_7C15) ^ CounterGenerator.mix(stream &+ 0xD1B5_4A32_D192_ED03))
     }
 
     @inline(__always)

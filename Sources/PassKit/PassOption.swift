@@ -28,9 +28,11 @@ public struct PassOption: Sendable {
     public var domain: String {
         switch kind {
         case .integer(let range):
-            return range.upperBound == Int.max ? "an integer from \(range.lowerBound)" : "an integer \(range.lowerBound)…\(range.upperBound)"
+            return range.upperBound == Int.max
+                ? "an integer from \(range.lowerBound)" : "an integer \(range.lowerBound)…\(range.upperBound)"
         case .number(let range, let allowsAuto):
-            let bounds = range.upperBound.isInfinite ? "a number from \(range.lowerBound)" : "a number \(range.lowerBound)…\(range.upperBound)"
+            let bounds =
+                range.upperBound.isInfinite ? "a number from \(range.lowerBound)" : "a number \(range.lowerBound)…\(range.upperBound)"
             return allowsAuto ? "auto or \(bounds)" : bounds
         case .flag: return "true or false"
         case .choice(let words): return "one of " + words.joined(separator: ", ")

@@ -23,7 +23,9 @@ extension WordPieceTokenizer {
     private static func normalizer(_ json: JSONValue?) throws -> BertNormalizer {
         var normalizer = BertNormalizer()
         guard let json else {
-            (normalizer.cleansText, normalizer.separatesIdeographs, normalizer.stripsAccents, normalizer.lowercases) = (false, false, false, false)
+            (normalizer.cleansText, normalizer.separatesIdeographs, normalizer.stripsAccents, normalizer.lowercases) = (
+                false, false, false, false
+            )
             return normalizer
         }
         guard json["type"]?.string == "BertNormalizer" else {
@@ -62,7 +64,8 @@ extension WordPieceTokenizer {
         var lines = text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }.map(String.init)
         if lines.last == "" { lines.removeLast() }
         guard lines.count <= Vocabulary.maximumCount else {
-            throw TokenizationError.malformed(location: "vocab.txt", reason: "it has \(lines.count) pieces, at most \(Vocabulary.maximumCount) are allowed")
+            throw TokenizationError.malformed(
+                location: "vocab.txt", reason: "it has \(lines.count) pieces, at most \(Vocabulary.maximumCount) are allowed")
         }
         var normalizer = BertNormalizer()
         if let configuration {

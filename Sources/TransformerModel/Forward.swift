@@ -34,7 +34,11 @@ extension BlockWeights {
             observer?(input, UnsafeBufferPointer(start: activations, count: tokens * width), width)
         }
         func enter(_ norm: Norm, _ buffer: UnsafeMutablePointer<Float>) {
-            if isBefore { norm.apply(hidden, into: buffer, tokens: tokens) } else { buffer.update(from: hidden, count: tokens * c.hiddenSize) }
+            if isBefore {
+                norm.apply(hidden, into: buffer, tokens: tokens)
+            } else {
+                buffer.update(from: hidden, count: tokens * c.hiddenSize)
+            }
         }
 
         // Attention.

@@ -36,7 +36,8 @@ public struct LinearOperator {
             switch term {
             case .lowRank(let tensor) where tensor.rank * (outputSize + inputSize) < outputSize * inputSize:
                 lowRank.append((try tensor.u.densifiedMatrix(), try tensor.v.densifiedMatrix()))
-            case .sparse(let tensor) where Double(tensor.pattern.nonZeroCount)
+            case .sparse(let tensor)
+            where Double(tensor.pattern.nonZeroCount)
                 < LinearOperator.sparseProductDensity * Double(outputSize * inputSize):
                 try tensor.pattern.checkBits()
                 sparse.append(
@@ -146,7 +147,8 @@ public struct LinearOperator {
 
     /// The sparse product works on token-contiguous activations, so that its inner loop runs over tokens.
     private func add(_ rows: SparseRows, to output: UnsafeMutablePointer<Float>, from input: UnsafePointer<Float>, tokens: Int) {
-        let x = Matrix(rows: tokens, columns: inputSize, elements: Array(UnsafeBufferPointer(start: input, count: tokens * inputSize))).transposed
+        let x = Matrix(rows: tokens, columns: inputSize, elements: Array(UnsafeBufferPointer(start: input, count: tokens * inputSize)))
+            .transposed
         var y = Matrix(zeros: outputSize, tokens)
         y.elements.withUnsafeMutableBufferPointer { y in
             caplet_sparse_product(

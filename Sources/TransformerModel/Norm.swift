@@ -19,7 +19,8 @@ public struct Norm {
 
     /// Adds to inputGradient what outputGradient says of the norm's input.
     func backward(
-        _ input: UnsafePointer<Float>, outputGradient: UnsafePointer<Float>, addingTo inputGradient: UnsafeMutablePointer<Float>, tokens: Int
+        _ input: UnsafePointer<Float>, outputGradient: UnsafePointer<Float>, addingTo inputGradient: UnsafeMutablePointer<Float>,
+        tokens: Int
     ) {
         switch kind {
         case .rootMeanSquare: caplet_rms_norm_backward(input, weight, epsilon, outputGradient, inputGradient, tokens, weight.count)

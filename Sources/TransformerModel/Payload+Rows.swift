@@ -7,7 +7,9 @@ extension Payload {
         if case .dense(let tensor) = self, tensor.dtype.isComputable, tensor.bytes.isAddressable {
             return { row, out in
                 let width = columns * tensor.dtype.byteWidth
-                let bytes = try tensor.bytes.withUnsafeBytes { OwnedBytes(copying: UnsafeRawBufferPointer(rebasing: $0[row * width..<(row + 1) * width])) }
+                let bytes = try tensor.bytes.withUnsafeBytes {
+                    OwnedBytes(copying: UnsafeRawBufferPointer(rebasing: $0[row * width..<(row + 1) * width]))
+                }
                 try DenseTensor(dtype: tensor.dtype, shape: Shape(count: columns), bytes: bytes).readFloats(into: out)
             }
         }

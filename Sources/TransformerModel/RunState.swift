@@ -34,7 +34,8 @@ final class RunState {
         let parts = memory.parts
         (normalised, queries, keys, values) = (parts[0], parts[1], parts[2], parts[3])
         (scores, attended, gate, up) = (parts[4], parts[5], parts[6], parts[7])
-        (middle, perceptronInput, activated, sum) = forGradients ? (parts[8], parts[9], parts[10], parts[11]) : (nil, parts[0], parts[6], nil)
+        (middle, perceptronInput, activated, sum) =
+            forGradients ? (parts[8], parts[9], parts[10], parts[11]) : (nil, parts[0], parts[6], nil)
     }
 }
 

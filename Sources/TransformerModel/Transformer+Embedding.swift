@@ -8,7 +8,9 @@ extension Transformer {
     func addingPositions(_ tokens: Activations) throws -> Activations {
         let width = configuration.hiddenSize
         let longest = tokens.tokenCounts.max() ?? 0
-        guard longest <= configuration.contextLength else { throw ModelError.tooLong(tokens: longest, positions: configuration.contextLength) }
+        guard longest <= configuration.contextLength else {
+            throw ModelError.tooLong(tokens: longest, positions: configuration.contextLength)
+        }
         var added = [Float](repeating: 0, count: longest * width)
         func add(_ module: Module, row: (Int) -> Int) throws {
             let tensor = try source.tensor(module)

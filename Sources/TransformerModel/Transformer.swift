@@ -83,7 +83,8 @@ public final class Transformer {
                     guard token >= 0, Int(token) < c.vocabularySize else {
                         throw ModelError.badToken(token, vocabularySize: c.vocabularySize)
                     }
-                    try table(Int(token), UnsafeMutableBufferPointer(rebasing: rows[position * c.hiddenSize..<(position + 1) * c.hiddenSize]))
+                    try table(
+                        Int(token), UnsafeMutableBufferPointer(rebasing: rows[position * c.hiddenSize..<(position + 1) * c.hiddenSize]))
                 }
             }
             return rows

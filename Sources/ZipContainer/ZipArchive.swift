@@ -93,7 +93,8 @@ public struct ZipArchive {
 
     /// Names are keys here, not paths; what no honest writer makes is refused all the same.
     public static func checkName(_ name: String, _ path: String) throws {
-        let isPlain = !name.isEmpty && !name.hasPrefix("/") && !name.utf8.contains(0)
+        let isPlain =
+            !name.isEmpty && !name.hasPrefix("/") && !name.utf8.contains(0)
             && !name.split(separator: "/", omittingEmptySubsequences: false).contains("..")
         guard isPlain else { throw FormatError.malformed(path, "directory", "has a member with the name '\(name.prefix(80))'") }
     }

@@ -50,7 +50,9 @@ public struct ZipLayout {
         let isWide = member.byteCount >= wideFrom
         var out: [UInt8] = []
         put(0x0403_4B50 as UInt32, &out)
-        putCommon(member, checksum, isWide: isWide, extraBytes: (isWide ? ZipLayout.localWideBytes : 0) + ZipLayout.paddingHeadBytes + member.padding, &out)
+        putCommon(
+            member, checksum, isWide: isWide,
+            extraBytes: (isWide ? ZipLayout.localWideBytes : 0) + ZipLayout.paddingHeadBytes + member.padding, &out)
         out += member.name
         if isWide { putWide([member.byteCount, member.byteCount], &out) }
         put(ZipLayout.paddingTag, &out)

@@ -35,7 +35,8 @@ public final class ZipMemberBytes: ByteSource {
             let whole = try OwnedBytes(byteCount: member.byteCount) { out in
                 let count = ZipInflater.inflate(stored, into: out)
                 guard count == member.byteCount else {
-                    throw FormatError.malformed(path, "member '\(member.name)'", "inflates to other than the \(member.byteCount) bytes it claims")
+                    throw FormatError.malformed(
+                        path, "member '\(member.name)'", "inflates to other than the \(member.byteCount) bytes it claims")
                 }
             }
             return try whole.withUnsafeBytes { all in

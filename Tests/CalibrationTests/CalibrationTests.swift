@@ -58,7 +58,8 @@ final class CalibrationTests: XCTestCase {
             visited.append("\(group.block) \(group.name)")
             guard group.block == 3 else { return }
             let values = try MappedFile(path: folder.path("\(group.name).bin")).withBytes { Array($0.bindMemory(to: Float.self)) }
-            XCTAssertLessThan(moment.relativeFrobeniusError(to: Matrix(rows: moment.rows, columns: moment.columns, elements: values)), 1e-4, group.name)
+            XCTAssertLessThan(
+                moment.relativeFrobeniusError(to: Matrix(rows: moment.rows, columns: moment.columns, elements: values)), 1e-4, group.name)
         }
         XCTAssertEqual(visited.count, 24)
         XCTAssertEqual(visited.prefix(4), ["0 attention-input", "0 attention-output", "0 mlp-input", "0 mlp-output"])

@@ -52,7 +52,8 @@ final class CapletFormatTests: XCTestCase {
         let back = try format.read(folder.path("m.caplet"), ReadContext())
         XCTAssertEqual(back.metadata.keys, graph.metadata.keys)
         for (key, value) in graph.metadata.entries { XCTAssertTrue(same(back.metadata[key], value), key) }
-        XCTAssertEqual(try format.provenance(folder.path("m.caplet")).map { "\($0.key)=\($0.value)" }, ["pipeline=rpca{iterations=10}", "seed=0"])
+        XCTAssertEqual(
+            try format.provenance(folder.path("m.caplet")).map { "\($0.key)=\($0.value)" }, ["pipeline=rpca{iterations=10}", "seed=0"])
     }
 
     private func same(_ a: MetadataValue?, _ b: MetadataValue) -> Bool {

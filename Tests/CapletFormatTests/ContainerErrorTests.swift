@@ -54,7 +54,8 @@ final class ContainerErrorTests: XCTestCase {
         }
         XCTAssertEqual(footer([start, 20, 1 << 27, 0, 0, 0]), "c: footer: declares a manifest of 134217728 bytes; 67108864 are allowed")
         XCTAssertEqual(footer([start, 20, 1 << 21, 0, 0, 0]), "c: footer: declares a manifest of 2097152 bytes from 20")
-        let good = ContainerHeader.bytes + [UInt8](repeating: 0, count: 20)
+        let good =
+            ContainerHeader.bytes + [UInt8](repeating: 0, count: 20)
             + ContainerFooter(manifestOffset: 36, manifestFrame: [UInt8](repeating: 0, count: 20), manifestContentByteCount: 8).bytes
         var damaged = good
         damaged[good.count - 30] ^= 1
@@ -70,7 +71,8 @@ final class ContainerErrorTests: XCTestCase {
         }
         let frame = try [UInt8](repeating: 0x7B, count: 40).withUnsafeBytes { try ZstdFrame.compress($0, .text) }
         XCTAssertEqual(
-            try read(frame, 40, digestOf: [UInt8](repeating: 0, count: frame.count)), "c: manifest: is damaged: its digest is not the footer's")
+            try read(frame, 40, digestOf: [UInt8](repeating: 0, count: frame.count)),
+            "c: manifest: is damaged: its digest is not the footer's")
         XCTAssertEqual(try read([UInt8](repeating: 0, count: 40), 40), "c: manifest: its frame is no zstd frame as the container has them")
         XCTAssertEqual(try read(frame, 41), "c: manifest: its frame declares 40 bytes of content, 41 are listed")
         XCTAssertEqual(try read(frame + [0], 40), "c: manifest: its frame is \(frame.count) bytes long, \(frame.count + 1) are listed")
@@ -85,7 +87,8 @@ final class ContainerErrorTests: XCTestCase {
     private let digest = String(repeating: "0", count: 32)
 
     private func part(
-        _ encoding: String = "\"raw\"", bytes: String = "0", frames: String = "[]", digest: String? = nil, offset: String = "36", more: String = ""
+        _ encoding: String = "\"raw\"", bytes: String = "0", frames: String = "[]", digest: String? = nil, offset: String = "36",
+        more: String = ""
     ) -> String {
         """
         {"encoding":\(encoding),"bytes":\(bytes),"chunk":4096,"offset":\(offset),"frames":\(frames),"digest":"\(digest ?? self.digest)",\
@@ -98,10 +101,11 @@ final class ContainerErrorTests: XCTestCase {
     }
 
     private func parse(_ text: String, tiling: Bool = false, line: UInt = #line) -> String {
-        message({
-            let manifest = try Array(text.utf8).withUnsafeBytes { try Manifest(parsing: $0, path: "c") }
-            if tiling { try manifest.checkTiling(manifestOffset: ContainerHeader.byteCount, path: "c") }
-        }, line: line)
+        message(
+            {
+                let manifest = try Array(text.utf8).withUnsafeBytes { try Manifest(parsing: $0, path: "c") }
+                if tiling { try manifest.checkTiling(manifestOffset: ContainerHeader.byteCount, path: "c") }
+            }, line: line)
     }
 
     private func manifest(
@@ -134,13 +138,19 @@ final class ContainerErrorTests: XCTestCase {
         XCTAssertEqual(parse(manifest(ties: "[[\"a\",\"b\"],[\"a\",\"c\"]]")), "c: ties: has 'a' twice")
         XCTAssertEqual(parse(manifest(metadata: "[[\"k\",{\"bool\":true}],[\"k\",{\"bool\":true}]]")), "c: metadata: has 'k' twice")
         XCTAssertEqual(parse(manifest(metadata: "[[\"k\",1]]")), "c: metadata 'k': has no typed value")
-        func long(_ type: String, _ part: String) -> String { manifest(metadata: "[[\"k\",{\"longArray\":{\"type\":\"\(type)\",\"count\":0,\"part\":\(part)}}]]") }
+        func long(_ type: String, _ part: String) -> String {
+            manifest(metadata: "[[\"k\",{\"longArray\":{\"type\":\"\(type)\",\"count\":0,\"part\":\(part)}}]]")
+        }
         XCTAssertEqual(parse(long("array", part())), "c: metadata 'k': is an array of no known type")
         XCTAssertEqual(parse(long("uint32", part("\"gaps\""))), "c: metadata 'k': has an encoding that uint32 elements cannot have")
-        func file(_ name: String, _ encoding: String = "\"raw\"") -> String { manifest(attachments: "[{\"name\":\"\(name)\",\"part\":\(part(encoding))}]") }
+        func file(_ name: String, _ encoding: String = "\"raw\"") -> String {
+            manifest(attachments: "[{\"name\":\"\(name)\",\"part\":\(part(encoding))}]")
+        }
         XCTAssertEqual(parse(file("../x")), "c: attachments: '../x' is no plain file name")
         XCTAssertEqual(parse(file("x", "\"gaps\"")), "c: attachments: 'x' is not encoded raw")
-        XCTAssertEqual(parse(manifest(attachments: "[{\"name\":\"x\",\"part\":\(part())},{\"name\":\"x\",\"part\":\(part())}]")), "c: attachments: has 'x' twice")
+        XCTAssertEqual(
+            parse(manifest(attachments: "[{\"name\":\"x\",\"part\":\(part())},{\"name\":\"x\",\"part\":\(part())}]")),
+            "c: attachments: has 'x' twice")
     }
 
     func testTensors() {
@@ -159,13 +169,16 @@ final class ContainerErrorTests: XCTestCase {
         XCTAssertEqual(parse(tensor(dense(array(part("{\"planes\":2}"))))), "c: tensor 't': F32 in planes of width 2")
         XCTAssertEqual(parse(tensor(dense(array(part("\"gaps\""))))), "c: tensor 't': an array is encoded as codes or positions")
         XCTAssertEqual(parse(tensor(dense(array(part("\"huffman\""))))), "c: tensor 't': has the encoding 'huffman', which cannot be read")
-        XCTAssertEqual(parse(tensor(dense(array(part("{\"huffman\":1}"))))), "c: tensor 't': has the encoding 'huffman', which cannot be read")
+        XCTAssertEqual(
+            parse(tensor(dense(array(part("{\"huffman\":1}"))))), "c: tensor 't': has the encoding 'huffman', which cannot be read")
         XCTAssertEqual(parse(tensor(dense(array(part("1"))))), "c: tensor 't': has no encoding")
         XCTAssertEqual(parse(tensor(dense(array(part("{\"planes\":3}"))))), "c: tensor 't': has planes of a width that is not 2, 4 or 8")
         XCTAssertEqual(
-            parse(tensor(dense(array(part("{\"packed\":{\"low\":0,\"radix\":17,\"escapes\":false}}"))))), "c: tensor 't': packs codes from 0 in base 17")
+            parse(tensor(dense(array(part("{\"packed\":{\"low\":0,\"radix\":17,\"escapes\":false}}"))))),
+            "c: tensor 't': packs codes from 0 in base 17")
         XCTAssertEqual(
-            parse(tensor(dense(array(part("{\"packed\":{\"low\":0,\"radix\":2,\"escapes\":0}}"))))), "c: tensor 't': 'escapes' is neither true nor false")
+            parse(tensor(dense(array(part("{\"packed\":{\"low\":0,\"radix\":2,\"escapes\":0}}"))))),
+            "c: tensor 't': 'escapes' is neither true nor false")
         XCTAssertEqual(parse(tensor(dense(array(part(frames: "[[1]]"))))), "c: tensor 't': 'frames' has an entry that is no pair of sizes")
         XCTAssertEqual(parse(tensor(dense(array(part(digest: "00"))))), "c: tensor 't': 'digest' is no digest of 32 digits")
         let name = "{\"name\":\"t\",\"shape\":[0],\"dtype\":\"F32\",\"role\":\"unknown\",\"payload\":\(sound)}"
@@ -177,7 +190,9 @@ final class ContainerErrorTests: XCTestCase {
             parse(tensor(dense(array(part, dtype: dtype, shape: shape))), tiling: true)
         }
         func message(_ part: Part, limit: Int = 1000) -> String? { part.defect(limit: limit) }
-        func numbers(_ encoding: PartEncoding = .raw, bytes: Int = 16, chunk: Int = 4096, offset: Int = 36, frames: [(Int, Int)] = [(40, 16)]) -> Part {
+        func numbers(
+            _ encoding: PartEncoding = .raw, bytes: Int = 16, chunk: Int = 4096, offset: Int = 36, frames: [(Int, Int)] = [(40, 16)]
+        ) -> Part {
             let zero = ContentDigest(high: 0, low: 0)
             return Part(
                 encoding: encoding, byteCount: bytes, chunkByteCount: chunk, offset: offset,
@@ -192,10 +207,12 @@ final class ContainerErrorTests: XCTestCase {
         XCTAssertEqual(message(numbers(frames: [(965, 16)])), "frame 0 declares 16 bytes of content in 965, 964 are left")
         XCTAssertEqual(tiled(part(offset: "37")), "c: tensor 't': begins at 37, outside the parts' 36 bytes")
         let manifest = Manifest(tensors: [])
-        XCTAssertEqual(self.message { try manifest.checkTiling(manifestOffset: 40, path: "c") }, "c: manifest: 4 bytes before it belong to no part")
+        XCTAssertEqual(
+            self.message { try manifest.checkTiling(manifestOffset: 40, path: "c") }, "c: manifest: 4 bytes before it belong to no part")
         let two = Manifest(attachments: [.init(name: "a", part: numbers()), .init(name: "b", part: numbers())])
         XCTAssertEqual(
-            self.message { try two.checkTiling(manifestOffset: 116, path: "c") }, "c: attachment 'b': begins at 36; the part before it ends at 76")
+            self.message { try two.checkTiling(manifestOffset: 116, path: "c") },
+            "c: attachment 'b': begins at 36; the part before it ends at 76")
     }
 
     // MARK: - Content
@@ -203,7 +220,8 @@ final class ContainerErrorTests: XCTestCase {
     func testEncodings() {
         func decode(_ coding: any ChunkCoding, _ frame: [UInt8], _ count: Int, line: UInt = #line) -> String {
             var out = [UInt8](repeating: 0, count: count)
-            return message({ try out.withUnsafeMutableBytes { out in try frame.withUnsafeBytes { try coding.decode([$0], into: out) } } }, line: line)
+            return message(
+                { try out.withUnsafeMutableBytes { out in try frame.withUnsafeBytes { try coding.decode([$0], into: out) } } }, line: line)
         }
         XCTAssertTrue(decode(GapCoding(), [16], 2).hasSuffix("has a gap that ends at bit 16 of 16"))
         XCTAssertTrue(decode(GapCoding(), [255], 64).hasSuffix("ends inside a gap"))
@@ -217,7 +235,9 @@ final class ContainerErrorTests: XCTestCase {
 
     func testLongArrays() {
         func values(_ bytes: [UInt8], _ type: MetadataType, _ count: Int, line: UInt = #line) -> String {
-            message({ _ = try bytes.withUnsafeBytes { try LongArrayContent.values($0, type, count: count, path: "c", object: "k") } }, line: line)
+            message(
+                { _ = try bytes.withUnsafeBytes { try LongArrayContent.values($0, type, count: count, path: "c", object: "k") } },
+                line: line)
         }
         XCTAssertEqual(values([1, 2, 3], .uint32, 1), "c: k: 1 elements in 3 bytes")
         XCTAssertEqual(values([1], .uint8, -1), "c: k: -1 elements in 1 bytes")

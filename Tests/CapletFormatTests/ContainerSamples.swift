@@ -24,8 +24,9 @@ enum ContainerSamples {
         let groups = shape.elementCount == 0 ? 0 : shape.rows * QuantizedTensor.groupsPerRow(columns: shape.columns, groupSize: groupSize)
         let scales = try DenseTensor(floats: noise(groups, seed: seed + 1), shape: Shape(count: groups), dtype: .f16)
         let zeros = isSymmetric ? nil : OwnedBytes((0..<groups).map { UInt8($0 % (1 << bits)) })
-        return .quantized(try QuantizedTensor(
-            shape: shape, bits: bits, groupSize: groupSize, codes: OwnedBytes(codes), scales: scales, zeroPoints: zeros))
+        return .quantized(
+            try QuantizedTensor(
+                shape: shape, bits: bits, groupSize: groupSize, codes: OwnedBytes(codes), scales: scales, zeroPoints: zeros))
     }
 
     static func pattern(_ rows: Int, _ columns: Int, every step: Int) throws -> SparsePattern {
@@ -40,15 +41,18 @@ enum ContainerSamples {
     }
 
     static func everyPayload() throws -> TensorGraph {
-        func sparse(_ pattern: SparsePattern, _ values: Payload) throws -> Payload { .sparse(try SparseTensor(pattern: pattern, values: values)) }
+        func sparse(_ pattern: SparsePattern, _ values: Payload) throws -> Payload {
+            .sparse(try SparseTensor(pattern: pattern, values: values))
+        }
         func vector(_ count: Int, _ dtype: DType) throws -> Payload {
             .dense(try DenseTensor(floats: noise(count, seed: 5), shape: Shape(count: count), dtype: dtype))
         }
         let half = try pattern(40, 70, every: 2), rare = try pattern(40, 70, every: 300), words = try pattern(8, 128, every: 9)
         let none = try SparsePattern(rows: 6, columns: 5, nonZeroCount: 0, words: OwnedBytes([UInt8](repeating: 0, count: 48)))
-        let lowRank = try Payload.lowRank(LowRankTensor(
-            u: quantized(Shape(rows: 40, columns: 3), bits: 8, groupSize: 3, seed: 1),
-            v: quantized(Shape(rows: 3, columns: 70), bits: 4, groupSize: 32, isSymmetric: false, seed: 2)))
+        let lowRank = try Payload.lowRank(
+            LowRankTensor(
+                u: quantized(Shape(rows: 40, columns: 3), bits: 8, groupSize: 3, seed: 1),
+                v: quantized(Shape(rows: 3, columns: 70), bits: 4, groupSize: 32, isSymmetric: false, seed: 2)))
         let codes = try quantized(Shape(count: half.nonZeroCount), bits: 3, groupSize: 64, seed: 3)
         let payloads: [(String, Payload)] = try [
             ("dense", dense(40, 70, .bf16, seed: 4)),
@@ -76,15 +80,19 @@ enum ContainerSamples {
 
     /// Everything about a payload as text: shapes, counts, the bytes of each part.
     static func describe(_ payload: Payload) throws -> String {
-        func text(_ source: any ByteSource) throws -> String { try source.withUnsafeBytes { "\($0.count):" + String($0.reduce(UInt64(7)) { ($0 &* 1_099_511_628_211) ^ UInt64($1) }) } }
+        func text(_ source: any ByteSource) throws -> String {
+            try source.withUnsafeBytes { "\($0.count):" + String($0.reduce(UInt64(7)) { ($0 &* 1_099_511_628_211) ^ UInt64($1) }) }
+        }
         switch payload {
         case .dense(let tensor): return "\(tensor.dtype.rawValue)\(tensor.shape)(\(try text(tensor.bytes)))"
         case .lowRank(let tensor): return "lowRank(\(try describe(tensor.u)), \(try describe(tensor.v)))"
         case .sparse(let tensor):
-            return "sparse[\(tensor.pattern.rows), \(tensor.pattern.columns)](\(try text(tensor.pattern.words)), \(try describe(tensor.values)))"
+            return
+                "sparse[\(tensor.pattern.rows), \(tensor.pattern.columns)](\(try text(tensor.pattern.words)), \(try describe(tensor.values)))"
         case .quantized(let tensor):
             let zeros = try tensor.zeroPoints.map(text) ?? "-"
-            return "q\(tensor.bits)/\(tensor.groupSize)\(tensor.shape)(\(try text(tensor.codes)), \(try describe(.dense(tensor.scales))), \(zeros))"
+            return
+                "q\(tensor.bits)/\(tensor.groupSize)\(tensor.shape)(\(try text(tensor.codes)), \(try describe(.dense(tensor.scales))), \(zeros))"
         case .composite(let terms): return "sum(\(try terms.map(describe).joined(separator: ", ")))"
         }
     }

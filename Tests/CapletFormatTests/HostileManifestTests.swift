@@ -122,22 +122,32 @@ final class HostileManifestTests: XCTestCase {
         func empty(_ dtype: String, _ shape: String) -> String { dense(part(bytes: 0, frames: "[]"), shape: shape, dtype: dtype) }
         let huge = 1 << 31
         expect(.unsupported, manifest("{\"kind\":\"lowRank\",\"u\":\(empty("F32", "[\(huge),0]")),\"v\":\(empty("F32", "[0,\(huge)]"))}"))
-        expect(.unsupported, manifest("""
-            {"kind":"sparse","rows":\(Int.max),"columns":0,"nonZeros":0,"positions":\(part(bytes: 0, frames: "[]")),"values":\(empty("F32", "[0]"))}
-            """))
-        expect(.malformed, manifest("""
-            {"kind":"sparse","rows":4,"columns":4,"nonZeros":17,"positions":\(part(bytes: 2, frames: "[]")),"values":\(empty("F32", "[0]"))}
-            """))
-        expect(.malformed, manifest("""
-            {"kind":"quantized","shape":[0],"bits":9,"groupSize":1,"codes":\(part(bytes: 0, frames: "[]")),"scales":{"dtype":"F16",\
-            "shape":[0],"part":\(part(bytes: 0, frames: "[]"))}}
-            """))
+        expect(
+            .unsupported,
+            manifest(
+                """
+                {"kind":"sparse","rows":\(Int.max),"columns":0,"nonZeros":0,"positions":\(part(bytes: 0, frames: "[]")),"values":\(empty("F32", "[0]"))}
+                """))
+        expect(
+            .malformed,
+            manifest(
+                """
+                {"kind":"sparse","rows":4,"columns":4,"nonZeros":17,"positions":\(part(bytes: 2, frames: "[]")),"values":\(empty("F32", "[0]"))}
+                """))
+        expect(
+            .malformed,
+            manifest(
+                """
+                {"kind":"quantized","shape":[0],"bits":9,"groupSize":1,"codes":\(part(bytes: 0, frames: "[]")),"scales":{"dtype":"F16",\
+                "shape":[0],"part":\(part(bytes: 0, frames: "[]"))}}
+                """))
         var deep = empty("F32", "[4]")
         for _ in 0..<20 { deep = "{\"kind\":\"composite\",\"terms\":[\(deep)]}" }
         expect(.unsupported, manifest(deep))
         // 16 MiB of content in 36 bytes, over and over.
         let frames = (0..<1000).map { _ in "[36,16777216]" }.joined(separator: ",")
-        expect(.malformed, manifest(dense(part(bytes: 1000 << 24, chunk: 1 << 24, frames: "[\(frames)]"), shape: "[\(250 << 24)]")),
+        expect(
+            .malformed, manifest(dense(part(bytes: 1000 << 24, chunk: 1 << 24, frames: "[\(frames)]"), shape: "[\(250 << 24)]")),
             parts: [UInt8](repeating: 0, count: 36_000))
     }
 }

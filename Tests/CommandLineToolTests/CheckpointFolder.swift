@@ -40,7 +40,8 @@ final class CheckpointFolder {
     func listing() throws -> [String] {
         try FileManager.default.subpathsOfDirectory(atPath: path).sorted().map { name in
             let attributes = try FileManager.default.attributesOfItem(atPath: path(name))
-            return "\(name) \(attributes[.size] ?? 0) \(attributes[.type] as? String == "NSFileTypeRegular" ? "\(attributes[.modificationDate] ?? 0)" : "")"
+            return
+                "\(name) \(attributes[.size] ?? 0) \(attributes[.type] as? String == "NSFileTypeRegular" ? "\(attributes[.modificationDate] ?? 0)" : "")"
         }
     }
 }

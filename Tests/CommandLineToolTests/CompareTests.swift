@@ -4,7 +4,8 @@ import XCTest
 
 /// `caplet compare` on a small checkpoint: what it finds, what it keeps, and what it does again.
 final class CompareTests: XCTestCase {
-    private static let grid = "caplet compare tiny -o grid --budgets 0.8,0.5 --calibration text.txt --text text.txt --context 32 --calibration-sequences 4 --no-progress"
+    private static let grid =
+        "caplet compare tiny -o grid --budgets 0.8,0.5 --calibration text.txt --text text.txt --context 32 --calibration-sequences 4 --no-progress"
 
     private struct Document: Decodable {
         struct Loss: Decodable {
@@ -63,7 +64,9 @@ final class CompareTests: XCTestCase {
         defer { withExtendedLifetime(folder) {} }
         let result = try CapletProcess.shell("\(CompareTests.grid) --methods magnitude,wanda", in: folder.path)
         XCTAssertEqual(result.status, 0, result.errors)
-        for fragment in ["method", "0.8", "0.5", "magnitude ", "wanda ", " ± "] { XCTAssertTrue(result.output.contains(fragment), result.output) }
+        for fragment in ["method", "0.8", "0.5", "magnitude ", "wanda ", " ± "] {
+            XCTAssertTrue(result.output.contains(fragment), result.output)
+        }
         let found = try document(folder)
         XCTAssertEqual(found.cells.map { "\($0.method) \($0.budget)" }, ["magnitude 0.8", "magnitude 0.5", "wanda 0.8", "wanda 0.5"])
 
@@ -75,7 +78,8 @@ final class CompareTests: XCTestCase {
             let line = "caplet evaluate \(model) --text text.txt --context 32 --json --no-progress"
             return try JSONDecoder().decode(Evaluation.self, from: Data(try CapletProcess.shell(line, in: folder.path).output.utf8))
         }
-        let compress = "caplet compress tiny -o wanda.caplet --pipeline 'wanda{keep=0.5}' --calibration text.txt --context 32 --calibration-sequences 4 --no-progress"
+        let compress =
+            "caplet compress tiny -o wanda.caplet --pipeline 'wanda{keep=0.5}' --calibration text.txt --context 32 --calibration-sequences 4 --no-progress"
         XCTAssertEqual(try CapletProcess.shell(compress, in: folder.path).status, 0)
         let (dense, pruned, cell) = (try evaluation("tiny"), try evaluation("wanda.caplet"), found.cells[3])
         let loss = try XCTUnwrap(cell.losses.first)
@@ -90,7 +94,8 @@ final class CompareTests: XCTestCase {
         XCTAssertEqual(cell.linearParameters, 61440 / 2)
         // Another provenance: the same model to within some text.
         XCTAssertEqual(Double(cell.fileBytes), Double(try folder.bytes("wanda.caplet").count), accuracy: 400)
-        XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path("grid")).sorted(), ["cells", "compare.html", "compare.json"])
+        XCTAssertEqual(
+            try FileManager.default.contentsOfDirectory(atPath: folder.path("grid")).sorted(), ["cells", "compare.html", "compare.json"])
     }
 
     /// Each text has losses, a table and charts of its own; windows limits each.
@@ -100,7 +105,9 @@ final class CompareTests: XCTestCase {
         try CapletProcess.shell("tail -c 3000 text.txt > other.txt", in: folder.path)
         let result = try CapletProcess.shell("\(CompareTests.grid) --text other.txt --windows 3 --methods magnitude", in: folder.path)
         XCTAssertEqual(result.status, 0, result.errors)
-        for title in ["text.txt: dense ", "other.txt: dense ", "93 tokens in 3 sequences"] { XCTAssertTrue(result.output.contains(title), result.output) }
+        for title in ["text.txt: dense ", "other.txt: dense ", "93 tokens in 3 sequences"] {
+            XCTAssertTrue(result.output.contains(title), result.output)
+        }
         let found = try document(folder)
         XCTAssertEqual(found.texts.map(\.name), ["text.txt", "other.txt"])
         XCTAssertEqual(found.texts.map(\.sequences), [3, 3])
@@ -117,7 +124,8 @@ final class CompareTests: XCTestCase {
         let first = try CapletProcess.shell(line, in: folder.path)
         XCTAssertEqual(first.status, 0, first.errors)
         let (json, page, dates) = (try folder.bytes("grid/compare.json"), try folder.bytes("grid/compare.html"), try changeDates(folder))
-        XCTAssertEqual(dates.keys.sorted(), ["dense.json", "magnitude-global-0.5.json", "magnitude-global-0.8.json", "mine-0.5.json", "mine-0.8.json"])
+        XCTAssertEqual(
+            dates.keys.sorted(), ["dense.json", "magnitude-global-0.5.json", "magnitude-global-0.8.json", "mine-0.5.json", "mine-0.8.json"])
 
         try FileManager.default.removeItem(atPath: folder.path("grid/cells/mine-0.5.json"))
         let second = try CapletProcess.shell(line, in: folder.path)
@@ -159,7 +167,9 @@ final class CompareTests: XCTestCase {
         defer { withExtendedLifetime(folder) {} }
         let methods = "--methods magnitude --methods 'slow=rpca{iterations=100000 tolerance=0},magnitude{keep=KEEP}'"
         let running = try CapletProcess.start("exec env --default-signal=INT,TERM \(CompareTests.grid) \(methods)", in: folder.path)
-        for _ in 0..<200 where !FileManager.default.fileExists(atPath: folder.path("grid/cells/magnitude-0.5.json")) { Thread.sleep(forTimeInterval: 0.05) }
+        for _ in 0..<200 where !FileManager.default.fileExists(atPath: folder.path("grid/cells/magnitude-0.5.json")) {
+            Thread.sleep(forTimeInterval: 0.05)
+        }
         Thread.sleep(forTimeInterval: 0.3)
         kill(running.process.processIdentifier, SIGINT)
         let result = try running.wait()

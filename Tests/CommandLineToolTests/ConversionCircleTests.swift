@@ -33,7 +33,8 @@ final class ConversionCircleTests: XCTestCase {
         for file in try TemporaryFolder.files(under: first) where !file.name.hasSuffix(".safetensors") {
             XCTAssertEqual(try TemporaryFolder.bytes(of: "\(second)/\(file.name)"), file.bytes, file.name)
         }
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys
             from safetensors import safe_open
             def raw(folder):
@@ -63,7 +64,8 @@ final class ConversionCircleTests: XCTestCase {
         let example = Repository.path("Examples/wren-7m")
         let end = try goRound(from: example, in: folder.path)
         try expectSame(example, end)
-        let text = try PythonProcess.run("""
+        let text = try PythonProcess.run(
+            """
             import sys, os, numpy as np, torch, sentencepiece
             os.environ['HF_HUB_OFFLINE'] = '1'
             from transformers import LlamaForCausalLM

@@ -37,7 +37,8 @@ final class EncoderCommandTests: XCTestCase {
     }
 
     private func distance(_ model: String, _ folder: TemporaryFolder) throws -> Distance {
-        let result = try CapletProcess.shell("caplet evaluate \(model) --original bert --text unseen.txt --json --no-progress", in: folder.path)
+        let result = try CapletProcess.shell(
+            "caplet evaluate \(model) --original bert --text unseen.txt --json --no-progress", in: folder.path)
         XCTAssertEqual(result.status, 0, result.errors)
         return try JSONDecoder().decode(Distance.self, from: Data(result.output.utf8))
     }
@@ -47,7 +48,8 @@ final class EncoderCommandTests: XCTestCase {
         let folder = try folder()
         defer { withExtendedLifetime(folder) {} }
         let compress = "caplet compress bert -o small.caplet --keep 0.5 --calibration calibration.txt --no-progress"
-        let run = try CapletProcess.shell("\(compress) && caplet convert small.caplet back --to safetensors && caplet verify small.caplet", in: folder.path)
+        let run = try CapletProcess.shell(
+            "\(compress) && caplet convert small.caplet back --to safetensors && caplet verify small.caplet", in: folder.path)
         XCTAssertEqual(run.status, 0, run.errors)
         XCTAssertLessThan(try distance("bert", folder).mean_distance, 1e-6)
         let found = try distance("small.caplet", folder)
@@ -79,7 +81,8 @@ final class EncoderCommandTests: XCTestCase {
     func testComparisonIsByCosine() throws {
         let folder = try folder()
         defer { withExtendedLifetime(folder) {} }
-        let line = "caplet compare bert -o grid --budgets 0.5 --methods magnitude,wanda --calibration calibration.txt --text unseen.txt --no-progress"
+        let line =
+            "caplet compare bert -o grid --budgets 0.5 --methods magnitude,wanda --calibration calibration.txt --text unseen.txt --no-progress"
         let result = try CapletProcess.shell(line, in: folder.path)
         XCTAssertEqual(result.status, 0, result.errors)
         XCTAssertTrue(result.output.contains("1 − cosine a sentence"), result.output)

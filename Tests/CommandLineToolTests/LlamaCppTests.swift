@@ -20,15 +20,18 @@ final class LlamaCppTests: XCTestCase {
 
     private func expectSameLoss(_ file: String, accuracy: Double, in folder: TemporaryFolder) throws {
         let example = Repository.path("Examples/wren-7m")
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, numpy as np, sentencepiece
             ids = sentencepiece.SentencePieceProcessor(model_file=sys.argv[1]).encode(open(sys.argv[2]).read()[:40000])
             np.save(sys.argv[3], np.array(ids[:6 * 256], dtype=np.int32).reshape(6, 256))
             """, ["\(example)/tokenizer.model", Repository.path("Examples/text/speeches-evaluation.txt"), folder.path("ids.npy")])
         let script = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
-        let text = try PythonProcess.run(script, [
-            Repository.path("Tests/Environment/llama_perplexity.py"), folder.path(file), "--tokens", folder.path("ids.npy"),
-        ])
+        let text = try PythonProcess.run(
+            script,
+            [
+                Repository.path("Tests/Environment/llama_perplexity.py"), folder.path(file), "--tokens", folder.path("ids.npy"),
+            ])
         let theirs = try JSONDecoder().decode(Result.self, from: Data(text.utf8)).mean_nll
         let ours = try MeanLoss.of(file, tokens: "ids.npy", in: folder.path)
         XCTAssertEqual(ours, theirs, accuracy: accuracy * theirs, file)
@@ -46,7 +49,8 @@ final class LlamaCppTests: XCTestCase {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
         try convertExample(["--dtype", "f16"], to: "f16.gguf", in: folder)
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, ctypes, llama_cpp as llama
             for file_type in map(int, sys.argv[2:]):
                 p = llama.llama_model_quantize_default_params(); p.ftype = file_type; p.nthread = 2
@@ -56,7 +60,8 @@ final class LlamaCppTests: XCTestCase {
             try expectSameLoss("\(fileType).gguf", accuracy: 0.01, in: folder)
             let copy = try CapletProcess.run(["convert", "\(fileType).gguf", "-o", "copy.gguf", "--force", "--strict"], in: folder.path)
             XCTAssertEqual(copy.status, 0, copy.errors)
-            try PythonProcess.run("""
+            try PythonProcess.run(
+                """
                 import sys, numpy as np
                 from gguf import GGUFReader
                 a, b = map(GGUFReader, sys.argv[1:3])
@@ -77,7 +82,8 @@ final class LlamaCppTests: XCTestCase {
         defer { withExtendedLifetime(folder) {} }
         XCTAssertEqual(try CapletProcess.run(["convert", "tiny", "-o", "q.gguf", "--dtype", type.lowercased()], in: folder.path).status, 0)
         XCTAssertEqual(try CapletProcess.run(["convert", "tiny", "-o", "f.gguf", "--dtype", "f32"], in: folder.path).status, 0)
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, numpy as np
             from gguf import GGUFReader, GGMLQuantizationType, quants
             T = GGMLQuantizationType[sys.argv[3]]

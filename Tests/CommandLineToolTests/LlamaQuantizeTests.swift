@@ -61,10 +61,12 @@ final class LlamaQuantizeTests: XCTestCase {
                 ["convert", Repository.path("Examples/wren-7m"), "-o", "\(type).gguf", "--dtype", type, "--strict"], in: folder.path)
             XCTAssertEqual(result.status, 0, result.errors)
         }
-        try PythonProcess.run(LlamaQuantizeTests.compare, [
-            folder.path, Repository.path("Tests/Environment/llama_perplexity.py"),
-            Repository.path("Examples/text/speeches-evaluation.txt"),
-        ])
+        try PythonProcess.run(
+            LlamaQuantizeTests.compare,
+            [
+                folder.path, Repository.path("Tests/Environment/llama_perplexity.py"),
+                Repository.path("Examples/text/speeches-evaluation.txt"),
+            ])
     }
 
     /// llama.cpp loads a model in parts by its first one, and sees the same model.
@@ -78,10 +80,12 @@ final class LlamaQuantizeTests: XCTestCase {
         }
         let script = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
         let losses = try ["whole.gguf", "parts-00001-of-00005.gguf"].map { name in
-            try PythonProcess.run(script, [
-                Repository.path("Tests/Environment/llama_perplexity.py"), folder.path(name),
-                Repository.path("Examples/text/speeches-evaluation.txt"), "--chunks", "2",
-            ])
+            try PythonProcess.run(
+                script,
+                [
+                    Repository.path("Tests/Environment/llama_perplexity.py"), folder.path(name),
+                    Repository.path("Examples/text/speeches-evaluation.txt"), "--chunks", "2",
+                ])
         }
         XCTAssertEqual(losses[0], losses[1])
     }

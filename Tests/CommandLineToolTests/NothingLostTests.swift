@@ -94,9 +94,12 @@ final class NothingLostTests: XCTestCase {
             try expectFailure("caplet compress tiny -o \(output) \(NothingLostTests.magnitude)", 65, saying: name, in: folder)
             try expectFailure("caplet compress tiny -o \(output) --calibration text.txt --no-progress", 65, saying: name, in: folder)
         }
-        for dtype in ["q8_0", "q4_1"] { try expectFailure("caplet convert tiny -o out.gguf --dtype \(dtype)", 65, saying: name, in: folder) }
+        for dtype in ["q8_0", "q4_1"] {
+            try expectFailure("caplet convert tiny -o out.gguf --dtype \(dtype)", 65, saying: name, in: folder)
+        }
         try expectFailure("caplet verify tiny", 1, saying: name, in: folder)
-        XCTAssertEqual(try CapletProcess.run(["convert", "tiny", "-o", "out.gguf"], in: folder.path).status, 0, "converting computes nothing")
+        XCTAssertEqual(
+            try CapletProcess.run(["convert", "tiny", "-o", "out.gguf"], in: folder.path).status, 0, "converting computes nothing")
         XCTAssertEqual(try CapletProcess.run(["diff", "tiny", "out.gguf"], in: folder.path).status, 0, "and the NaN arrives")
     }
 
@@ -108,7 +111,9 @@ final class NothingLostTests: XCTestCase {
             try graph.setPayload(.dense(.init(floats: floats, shape: tensor.shape, dtype: .bf16)), of: name)
         }
         defer { withExtendedLifetime(folder) {} }
-        for dtype in ["f16", "q8_0", "q4_0", "q5_1"] { try expectFailure("caplet convert tiny -o out.gguf --dtype \(dtype)", 69, saying: name, in: folder) }
+        for dtype in ["f16", "q8_0", "q4_0", "q5_1"] {
+            try expectFailure("caplet convert tiny -o out.gguf --dtype \(dtype)", 69, saying: name, in: folder)
+        }
     }
 
     /// Every byte of a container counts.
@@ -157,7 +162,8 @@ final class NothingLostTests: XCTestCase {
         try expectFailure("caplet convert tiny/model.safetensors -o tiny/model.safetensors", 64, saying: "input", in: folder)
         try expectFailure("caplet convert tiny/model.safetensors -o tiny/model.safetensors --force", 64, saying: "input", in: folder)
         try expectFailure("caplet convert tiny -o tiny --to safetensors --force", 64, saying: "input", in: folder)
-        try expectFailure("caplet compress tiny -o tiny --to safetensors --force \(NothingLostTests.magnitude)", 64, saying: "input", in: folder)
+        try expectFailure(
+            "caplet compress tiny -o tiny --to safetensors --force \(NothingLostTests.magnitude)", 64, saying: "input", in: folder)
         for output in NothingLostTests.outputs {
             try folder.write("precious", as: output)
             try expectFailure("caplet convert tiny -o \(output)", 64, saying: output, "--force", in: folder)
@@ -171,7 +177,9 @@ final class NothingLostTests: XCTestCase {
     func testStrict() throws {
         let folder = try CheckpointFolder()
         defer { withExtendedLifetime(folder) {} }
-        try expectFailure("caplet convert tiny -o out.safetensors --strict 2>&1 | sed -n '$p' >&2; exit ${PIPESTATUS[0]}", 2, saying: "--strict", in: folder)
+        try expectFailure(
+            "caplet convert tiny -o out.safetensors --strict 2>&1 | sed -n '$p' >&2; exit ${PIPESTATUS[0]}", 2, saying: "--strict",
+            in: folder)
     }
 
     // MARK: - Writing
@@ -182,7 +190,8 @@ final class NothingLostTests: XCTestCase {
         for parent in ["none", "/proc", "text.txt"] {
             for output in NothingLostTests.outputs {
                 try expectFailure("caplet convert tiny -o \(parent)/\(output)", 74, saying: parent, in: folder)
-                try expectFailure("caplet compress tiny -o \(parent)/\(output) \(NothingLostTests.magnitude)", 74, saying: parent, in: folder)
+                try expectFailure(
+                    "caplet compress tiny -o \(parent)/\(output) \(NothingLostTests.magnitude)", 74, saying: parent, in: folder)
             }
         }
     }

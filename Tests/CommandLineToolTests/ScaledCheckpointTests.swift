@@ -13,7 +13,8 @@ final class ScaledCheckpointTests: XCTestCase {
     /// Weights of torch's own quantisation, with scales a block, a row and a tensor, in two dtypes.
     func testScalesAreAppliedAsTorchAppliesThem() throws {
         let folder = try TemporaryFolder()
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, os, json, torch
             from safetensors.torch import save_file
             torch.manual_seed(0); os.makedirs(sys.argv[1] + '/fp8')
@@ -30,7 +31,8 @@ final class ScaledCheckpointTests: XCTestCase {
         _ = try run(["convert", "fp8", "-o", "f32", "--to", "safetensors", "--dequantize-fp8", "--dtype", "f32"], folder)
         let warned = try run(["convert", "fp8", "-o", "raw", "--to", "safetensors", "--dtype", "bf16"], folder)
         XCTAssertTrue(warned.errors.contains("--dtype converts 6 8-bit weights without their scales"), warned.errors)
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, torch
             from safetensors.torch import load_file
             source = load_file(sys.argv[1] + '/fp8/model.safetensors')
@@ -56,7 +58,8 @@ final class ScaledCheckpointTests: XCTestCase {
 
     func testScalesThatDoNotFit() throws {
         let folder = try TemporaryFolder()
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, os, torch
             from safetensors.torch import save_file
             w = torch.ones(4, 6).to(torch.float8_e4m3fn)
@@ -67,7 +70,9 @@ final class ScaledCheckpointTests: XCTestCase {
             save_file({'big': torch.full((2,), 1000.)}, sys.argv[1] + '/big.safetensors')
             """, [folder.path])
         let shape = try run(["convert", "shape.safetensors", "-o", "out.safetensors", "--dequantize-fp8"], folder, status: 65)
-        XCTAssertTrue(shape.errors.contains("shape.safetensors: tensor 'w_scale': F32 [3] are no scales of 'w' [4, 6] in blocks of 128 × 128"), shape.errors)
+        XCTAssertTrue(
+            shape.errors.contains("shape.safetensors: tensor 'w_scale': F32 [3] are no scales of 'w' [4, 6] in blocks of 128 × 128"),
+            shape.errors)
         let size = try run(["convert", "size", "-o", "out.safetensors", "--dequantize-fp8"], folder, status: 65)
         XCTAssertTrue(size.errors.contains("quantization_config.weight_block_size: is no pair of sizes"), size.errors)
         let none = try run(["convert", "none.safetensors", "-o", "out.safetensors", "--dequantize-fp8"], folder)
@@ -80,7 +85,8 @@ final class ScaledCheckpointTests: XCTestCase {
     /// A tied model that torch saved, as safetensors: one of the two names is written, and transformers computes the same.
     func testATiedPyTorchModelBecomesSafetensors() throws {
         let folder = try TemporaryFolder()
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, os, torch
             from transformers import LlamaConfig, LlamaForCausalLM
             torch.manual_seed(0); out = sys.argv[1] + '/bin'; os.makedirs(out)
@@ -92,7 +98,8 @@ final class ScaledCheckpointTests: XCTestCase {
         _ = try run(["convert", "bin", "-o", "out", "--to", "safetensors"], folder)
         _ = try run(["diff", "bin", "out"], folder)
         _ = try run(["convert", "bin", "-o", "out.gguf"], folder)
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, torch, safetensors
             from transformers import LlamaForCausalLM
             names = set(safetensors.safe_open(sys.argv[1] + '/out/model.safetensors', 'pt').keys())
@@ -116,7 +123,8 @@ final class ScaledCheckpointTests: XCTestCase {
     func testAQuantizedCheckpointIsNotRun() throws {
         let folder = try CheckpointFolder { graph in
             let config = try XCTUnwrap(graph.attachment("config.json"))
-            let text = Array(#"{"quantization_config": {"quant_method": "fp8"},"#.utf8) + config.bytes.drop { $0 != UInt8(ascii: "{") }.dropFirst()
+            let text =
+                Array(#"{"quantization_config": {"quant_method": "fp8"},"#.utf8) + config.bytes.drop { $0 != UInt8(ascii: "{") }.dropFirst()
             graph.attach(Attachment(name: "config.json", bytes: text))
         }
         let result = try CapletProcess.run(["evaluate", "tiny", "--text", "text.txt", "--context", "16"], in: folder.path)

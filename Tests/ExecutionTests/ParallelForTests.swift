@@ -27,6 +27,8 @@ final class ParallelForTests: XCTestCase {
     func testCancellationEndsTheWork() {
         let cancellation = Cancellation()
         let execution = ExecutionContext(threads: 2, cancellation: cancellation)
-        XCTAssertThrowsError(try execution.parallelFor(100_000) { if $0 == 10 { cancellation.request() } }) { XCTAssertTrue($0 is Cancelled) }
+        XCTAssertThrowsError(try execution.parallelFor(100_000) { if $0 == 10 { cancellation.request() } }) {
+            XCTAssertTrue($0 is Cancelled)
+        }
     }
 }

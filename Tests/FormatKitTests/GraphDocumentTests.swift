@@ -4,7 +4,9 @@ import TestSupport
 import XCTest
 
 final class GraphDocumentTests: XCTestCase {
-    private func parse(_ text: String) throws -> GraphDocument { try GraphDocument(parsing: Array(text.utf8), path: "t", object: "caplet.json") }
+    private func parse(_ text: String) throws -> GraphDocument {
+        try GraphDocument(parsing: Array(text.utf8), path: "t", object: "caplet.json")
+    }
 
     func testRoundTrip() throws {
         var document = GraphDocument()

@@ -79,12 +79,15 @@ final class BlockTypeTests: XCTestCase {
         let graph = try format.read(folder.path("m.gguf"), ReadContext())
         let plan = try SafetensorsFormat().write(graph, to: folder.path("m.safetensors"), WriteOptions(), ExecutionContext())
         XCTAssertEqual(plan.tensors.map(\.storage), BlockTypeTests.types.map { _ in "F32" })
-        XCTAssertTrue(plan.warnings.contains { $0.contains("Q4_K") && $0.contains("\(BlockTypeTests.types.count) are written as dense") }, "\(plan.warnings)")
+        XCTAssertTrue(
+            plan.warnings.contains { $0.contains("Q4_K") && $0.contains("\(BlockTypeTests.types.count) are written as dense") },
+            "\(plan.warnings)")
         for tensor in try SafetensorsFormat().read(folder.path("m.safetensors"), ReadContext()).tensors {
             guard case .dense(let dense) = tensor.payload else { return XCTFail(tensor.name) }
             XCTAssertNil(dense.codec)
             expectSameBits(
-                try dense.bytes.withUnsafeBytes { Array($0) }, try TemporaryFolder.bytes(of: folder.path("\(tensor.name).f32")), tensor.name)
+                try dense.bytes.withUnsafeBytes { Array($0) }, try TemporaryFolder.bytes(of: folder.path("\(tensor.name).f32")), tensor.name
+            )
         }
         let cast = try graph.cast(to: .plain(.f32)).graph
         XCTAssertEqual(try format.plan(cast, WriteOptions()).tensors.map(\.storage), BlockTypeTests.types.map { _ in "F32" })
@@ -93,7 +96,8 @@ final class BlockTypeTests: XCTestCase {
     /// Normal values of several magnitudes, rows of zeros, ties and one value alone.
     func testEncodesAsGGUFPython() throws {
         let folder = try TemporaryFolder()
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, numpy as np
             from gguf import GGMLQuantizationType as T, quants
             np.seterr(all='ignore')
@@ -126,7 +130,9 @@ final class BlockTypeTests: XCTestCase {
                 XCTAssertThrowsError(try tensor.floats(), "\(codec.name) \(value)") { XCTAssertTrue("\($0)".contains("t.weight"), "\($0)") }
             }
         }
-        XCTAssertThrowsError(try DenseTensor(.q4_0, shape: Shape(rows: 2, columns: 16), blocks: OwnedBytes([UInt8](repeating: 0, count: 18))))
-        XCTAssertThrowsError(try DenseTensor(.q4_0, shape: Shape(rows: 2, columns: 32), blocks: OwnedBytes([UInt8](repeating: 0, count: 35))))
+        XCTAssertThrowsError(
+            try DenseTensor(.q4_0, shape: Shape(rows: 2, columns: 16), blocks: OwnedBytes([UInt8](repeating: 0, count: 18))))
+        XCTAssertThrowsError(
+            try DenseTensor(.q4_0, shape: Shape(rows: 2, columns: 32), blocks: OwnedBytes([UInt8](repeating: 0, count: 35))))
     }
 }

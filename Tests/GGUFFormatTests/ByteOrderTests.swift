@@ -83,7 +83,8 @@ final class ByteOrderTests: XCTestCase {
         let little = try format.read(folder.path("little.gguf"), ReadContext())
         try format.write(little, to: folder.path("ours.gguf"), options, ExecutionContext())
         XCTAssertTrue(try TemporaryFolder.bytes(of: folder.path("ours.gguf")) == TemporaryFolder.bytes(of: folder.path("big.gguf")))
-        let text = try PythonProcess.run("""
+        let text = try PythonProcess.run(
+            """
             import sys
             from gguf import GGUFReader, GGUFEndian
             r = GGUFReader(sys.argv[1])
@@ -108,7 +109,8 @@ final class ByteOrderTests: XCTestCase {
             XCTAssertEqual(
                 try contents(format.read(folder.path("big.gguf"), ReadContext())),
                 try contents(format.read(folder.path("little.gguf"), ReadContext())), name)
-            XCTAssertNotEqual(try TemporaryFolder.bytes(of: folder.path("big.gguf")), try TemporaryFolder.bytes(of: folder.path("little.gguf")))
+            XCTAssertNotEqual(
+                try TemporaryFolder.bytes(of: folder.path("big.gguf")), try TemporaryFolder.bytes(of: folder.path("little.gguf")))
         }
     }
 

@@ -33,7 +33,8 @@ final class GGUFFormatTests: XCTestCase {
     /// Q8_0 keeps its blocks, and densifies to what gguf-py makes of them.
     func testQ8_0() throws {
         let folder = try TemporaryFolder()
-        let values = try PythonProcess.run("""
+        let values = try PythonProcess.run(
+            """
             import sys, numpy as np, gguf
             a = np.random.default_rng(1).normal(size=(6, 640)).astype(np.float32)
             q = gguf.quants.quantize(a, gguf.GGMLQuantizationType.Q8_0)
@@ -56,11 +57,13 @@ final class GGUFFormatTests: XCTestCase {
     /// gguf-py reads every type of metadata and every dtype that we write, and we what it writes, alignment included.
     func testExchangeWithGGUFPython() throws {
         let folder = try TemporaryFolder()
-        var graph = try SampleGraph.graph([DType.f32, .f16, .f64, .i8, .i16, .i32, .i64].map { try SampleGraph.tensor("t.\($0.rawValue)", $0, [3, 5]) })
+        var graph = try SampleGraph.graph(
+            [DType.f32, .f16, .f64, .i8, .i16, .i32, .i64].map { try SampleGraph.tensor("t.\($0.rawValue)", $0, [3, 5]) })
         graph.metadata = SampleGraph.metadata
         graph.metadata["general.alignment"] = .uint32(128)
         try format.write(graph, to: folder.path("ours.gguf"), WriteOptions(), ExecutionContext())
-        let text = try PythonProcess.run("""
+        let text = try PythonProcess.run(
+            """
             import sys, numpy as np
             from gguf import GGUFReader, GGUFWriter
             r = GGUFReader(sys.argv[1] + '/ours.gguf')
@@ -88,7 +91,8 @@ final class GGUFFormatTests: XCTestCase {
     func testRowPermutationIsNumPys() throws {
         for (heads, rows) in [(1, 2), (4, 32), (8, 256), (3, 12)] {
             let permutation = try XCTUnwrap(RowPermutation(interleavingHalvesOf: heads, rows: rows))
-            let text = try PythonProcess.run("""
+            let text = try PythonProcess.run(
+                """
                 import sys, numpy as np
                 h, n = int(sys.argv[1]), int(sys.argv[2]); w = np.arange(n * 3).reshape(n, 3)
                 print((w.reshape(h, 2, n // h // 2, 3).swapaxes(1, 2).reshape(w.shape)[:, 0] // 3).tolist())

@@ -76,7 +76,9 @@ final class LlamaModelTests: XCTestCase {
         return graph
     }
 
-    private func bytes(_ tensor: Tensor?) throws -> [UInt8]? { try tensor?.payload.densified(as: tensor?.dtype ?? .f32).bytes.withUnsafeBytes { Array($0) } }
+    private func bytes(_ tensor: Tensor?) throws -> [UInt8]? {
+        try tensor?.payload.densified(as: tensor?.dtype ?? .f32).bytes.withUnsafeBytes { Array($0) }
+    }
 
     func testLlamaCppGivesTheSameLogits() throws {
         let folder = try TemporaryFolder()
@@ -109,7 +111,8 @@ final class LlamaModelTests: XCTestCase {
         XCTAssertEqual(
             try TemporaryFolder.bytes(of: folder.path("m.gguf")).count, try TemporaryFolder.bytes(of: folder.path("again.gguf")).count)
         try SafetensorsFormat().write(back, to: folder.path("back"), WriteOptions(), ExecutionContext())
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, torch
             from transformers import LlamaForCausalLM
             a, b = (LlamaForCausalLM.from_pretrained(p).state_dict() for p in sys.argv[1:3])
@@ -121,7 +124,8 @@ final class LlamaModelTests: XCTestCase {
     func testFileAsTheConverterWritesIt() throws {
         let folder = try TemporaryFolder()
         _ = try convert("f32", to: folder.path("m.gguf"))
-        let text = try PythonProcess.run("""
+        let text = try PythonProcess.run(
+            """
             import sys, numpy as np
             from gguf import GGUFReader
             from safetensors.numpy import load_file
@@ -136,7 +140,9 @@ final class LlamaModelTests: XCTestCase {
                       'general.file_type', 'general.quantization_version', 'tokenizer.ggml.model', 'tokenizer.ggml.add_bos_token'):
                 print(k, r.fields[k].contents())
             """, [model("f32"), folder.path("m.gguf")])
-        XCTAssertEqual(text, """
+        XCTAssertEqual(
+            text,
+            """
             general.architecture llama
             llama.block_count 2
             llama.attention.head_count_kv 2
@@ -169,10 +175,15 @@ final class LlamaModelTests: XCTestCase {
 
     func testConfigurationsThatGGUFWouldMisrepresent() throws {
         var graph = try SampleGraph.graph([SampleGraph.tensor("model.norm.weight", .f32, [4])])
-        let base = #""model_type":"llama","vocab_size":8,"hidden_size":4,"intermediate_size":4,"num_hidden_layers":1,"num_attention_heads":1"#
+        let base =
+            #""model_type":"llama","vocab_size":8,"hidden_size":4,"intermediate_size":4,"num_hidden_layers":1,"num_attention_heads":1"#
         for (extra, isError) in [("", false), (#","rope_scaling":{"type":"linear","factor":2}"#, true), (#","hidden_act":"gelu""#, true)] {
             graph.attach(Attachment(name: "config.json", bytes: Array("{\(base)\(extra)}".utf8)))
-            if isError { XCTAssertThrowsError(try format.plan(graph, WriteOptions())) } else { XCTAssertNoThrow(try format.plan(graph, WriteOptions())) }
+            if isError {
+                XCTAssertThrowsError(try format.plan(graph, WriteOptions()))
+            } else {
+                XCTAssertNoThrow(try format.plan(graph, WriteOptions()))
+            }
         }
         graph.attach(Attachment(name: "config.json", bytes: Array(#"{"model_type":"llama"}"#.utf8)))
         XCTAssertThrowsError(try format.plan(graph, WriteOptions())) { XCTAssertEqual(($0 as? FormatError)?.kind, .unsupported) }
@@ -181,7 +192,8 @@ final class LlamaModelTests: XCTestCase {
     /// Query weights of another number of rows than the heads have.
     func testQueryWeightsThatAreNoHeads() throws {
         var graph = try SampleGraph.graph([SampleGraph.tensor("model.layers.0.self_attn.q_proj.weight", .f32, [6, 4])])
-        let config = #"{"model_type":"llama","vocab_size":8,"hidden_size":4,"intermediate_size":4,"num_hidden_layers":1,"num_attention_heads":1}"#
+        let config =
+            #"{"model_type":"llama","vocab_size":8,"hidden_size":4,"intermediate_size":4,"num_hidden_layers":1,"num_attention_heads":1}"#
         graph.attach(Attachment(name: "config.json", bytes: Array(config.utf8)))
         XCTAssertThrowsError(try format.plan(graph, WriteOptions())) { XCTAssertTrue($0 is FormatError, "\($0)") }
     }
@@ -196,7 +208,8 @@ final class LlamaModelTests: XCTestCase {
             shape: Shape(rows: rows, columns: columns), bits: 8, groupSize: 32, codes: codes, scales: scales, zeroPoints: nil)
         let name = "model.layers.0.self_attn.q_proj.weight"
         var graph = try SampleGraph.graph([Tensor(name: name, shape: quantized.shape, dtype: .bf16, payload: .quantized(quantized))])
-        let config = #"{"model_type":"llama","vocab_size":8,"hidden_size":64,"intermediate_size":4,"num_hidden_layers":1,"num_attention_heads":2,"head_dim":4}"#
+        let config =
+            #"{"model_type":"llama","vocab_size":8,"hidden_size":64,"intermediate_size":4,"num_hidden_layers":1,"num_attention_heads":2,"head_dim":4}"#
         graph.attach(Attachment(name: "config.json", bytes: Array(config.utf8)))
         let folder = try TemporaryFolder()
         let plan = try format.write(graph, to: folder.path("q.gguf"), WriteOptions(), ExecutionContext())
@@ -204,7 +217,8 @@ final class LlamaModelTests: XCTestCase {
         let back = try format.read(folder.path("q.gguf"), ReadContext())
         XCTAssertEqual(back[name]?.dtype, .bf16)
         XCTAssertEqual(try back[name]?.payload.densifiedFloats(), try graph[name]?.payload.densifiedFloats())
-        let rowsInFile = try PythonProcess.run("""
+        let rowsInFile = try PythonProcess.run(
+            """
             import sys
             from gguf import GGUFReader, quants
             t = GGUFReader(sys.argv[1]).tensors[0]

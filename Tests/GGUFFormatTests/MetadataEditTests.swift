@@ -20,10 +20,12 @@ final class MetadataEditTests: XCTestCase {
     func testValuesOfEveryType() throws {
         var graph = try SampleGraph.graph([SampleGraph.tensor("t", .f32, [2, 2])])
         graph.metadata = SampleGraph.metadata
-        let kept = try edited(graph, [
-            "a.u8=7", "a.i8=-7", "a.u16=8", "a.i16=-8", "a.u32=9", "a.i32=-9", "a.u64=10", "a.i64=-10", "a.f32=0.1", "a.f64=0.1",
-            "a.bool=false", "a.string=x=y", "a.strings=[\"p\"]", "a.floats=[1, 2.5]", "a.empty=[4]",
-        ])
+        let kept = try edited(
+            graph,
+            [
+                "a.u8=7", "a.i8=-7", "a.u16=8", "a.i16=-8", "a.u32=9", "a.i32=-9", "a.u64=10", "a.i64=-10", "a.f32=0.1", "a.f64=0.1",
+                "a.bool=false", "a.string=x=y", "a.strings=[\"p\"]", "a.floats=[1, 2.5]", "a.empty=[4]",
+            ])
         var expected = Metadata()
         expected["a.u8"] = .uint8(7)
         expected["a.i8"] = .int8(-7)
@@ -69,8 +71,10 @@ final class MetadataEditTests: XCTestCase {
     func testKeysOfAModel() throws {
         let graph = try TinyLlama.graph()
         for text in [
-            "general.architecture=qwen2", "general.architecture=", "llama.block_count=3", "llama.attention.head_count_kv=4", "llama.vocab_size=",
-            "llama.rope.dimension_count=8", "llama.context_length=", "llama.context_length=0", "tokenizer.ggml.tokens=[\"a\"]", "tokenizer.ggml.scores=",
+            "general.architecture=qwen2", "general.architecture=", "llama.block_count=3", "llama.attention.head_count_kv=4",
+            "llama.vocab_size=",
+            "llama.rope.dimension_count=8", "llama.context_length=", "llama.context_length=0", "tokenizer.ggml.tokens=[\"a\"]",
+            "tokenizer.ggml.scores=",
         ] {
             XCTAssertThrowsError(try edited(graph, [text]), text) { XCTAssertEqual(($0 as? FormatError)?.kind, .refused, "\($0)") }
         }
@@ -100,7 +104,8 @@ final class MetadataEditTests: XCTestCase {
             try SafetensorsFormat().write(graph, to: folder.path("m.safetensors"), options, ExecutionContext())
         }
         try write(["author=me", "note:str=", "format=mlx", "gone=1", "gone="])
-        let text = try PythonProcess.run("""
+        let text = try PythonProcess.run(
+            """
             import sys
             from safetensors import safe_open
             with safe_open(sys.argv[1], 'np') as f: print(sorted(f.metadata().items()))

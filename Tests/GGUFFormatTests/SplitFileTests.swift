@@ -51,7 +51,8 @@ final class SplitFileTests: XCTestCase {
     func testGGUFPythonReadsParts() throws {
         let folder = try TemporaryFolder()
         try write(graph(), folder.path("m.gguf"))
-        let text = try PythonProcess.run("""
+        let text = try PythonProcess.run(
+            """
             import sys
             from gguf import GGUFReader
             for path in sys.argv[1:]:
@@ -65,7 +66,8 @@ final class SplitFileTests: XCTestCase {
     /// Parts that gguf-py splits are read as one.
     func testPartsOfGGUFPython() throws {
         let folder = try TemporaryFolder()
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, numpy as np
             from gguf import GGUFWriter
             w = GGUFWriter(sys.argv[1] + '/p.gguf', 'none', split_max_tensors=2)

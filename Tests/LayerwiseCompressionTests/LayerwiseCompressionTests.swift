@@ -37,7 +37,8 @@ final class LayerwiseCompressionTests: XCTestCase {
             return matrix
         }
         let pipeline = "wanda{ratios=owl keep=0.4 lambda=0.1 outlier=7}"
-        let report = try XCTUnwrap(PassConformance([WandaPass.self], pipeline: pipeline, needsCalibration: true).apply(to: graph).reports.first)
+        let report = try XCTUnwrap(
+            PassConformance([WandaPass.self], pipeline: pipeline, needsCalibration: true).apply(to: graph).reports.first)
         for entry in report.tensors {
             let expected = entry.name.contains("layers.1") ? 0.5 : 0.3
             XCTAssertEqual(try XCTUnwrap(entry.measurement("density")), expected, accuracy: 0.002, entry.name)

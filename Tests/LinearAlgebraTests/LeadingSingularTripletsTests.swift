@@ -10,7 +10,9 @@ final class LeadingSingularTripletsTests: XCTestCase {
             for rank in [1, 7, 100] {
                 let leading = try a.leadingSingularTriplets(rank)
                 XCTAssertEqual(leading.rank, min(rank, 40, rows, columns))
-                for (ours, exact) in zip(leading.singularValues, full.singularValues) { XCTAssertEqual(ours, exact, accuracy: 1e-4 * full.singularValues[0]) }
+                for (ours, exact) in zip(leading.singularValues, full.singularValues) {
+                    XCTAssertEqual(ours, exact, accuracy: 1e-4 * full.singularValues[0])
+                }
                 // The best approximation of that rank leaves exactly the energy of the other singular values.
                 let rest = full.singularValues.dropFirst(rank).reduce(0.0) { $0 + Double($1) * Double($1) }
                 XCTAssertEqual((a - leading.product).squaredFrobeniusNorm, rest, accuracy: 1e-4 * a.squaredFrobeniusNorm)

@@ -83,7 +83,9 @@ final class FloatCastTests: XCTestCase {
             let codes = try DenseTensor(dtype: dtype, shape: Shape(count: 256), bytes: OwnedBytes((0...255).map { UInt8($0) }))
             let wide = try codes.floats().flatMap { value in withUnsafeBytes(of: value.bitPattern) { Array($0) } }
             XCTAssertEqual(wide, Array(expected.prefix(1024)), name)
-            let narrow = try DenseTensor(floats: floats, shape: Shape(count: floats.count), dtype: dtype).bytes.withUnsafeBytes { Array($0) }
+            let narrow = try DenseTensor(floats: floats, shape: Shape(count: floats.count), dtype: dtype).bytes.withUnsafeBytes {
+                Array($0)
+            }
             let differing = zip(narrow, expected.dropFirst(1024)).enumerated().filter { $1.0 != $1.1 }
             XCTAssertEqual(differing.count, 0, "\(name): \(differing.prefix(3).map { (floats[$0.offset], $0.element) })")
         }

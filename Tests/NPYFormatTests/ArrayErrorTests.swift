@@ -36,7 +36,9 @@ final class ArrayErrorTests: XCTestCase {
     }
 
     func testLiterals() {
-        func literal(descr: String = "'<f4'", order: String = "False", shape: String = "(1,)", end: String = "", line: UInt = #line) -> String {
+        func literal(descr: String = "'<f4'", order: String = "False", shape: String = "(1,)", end: String = "", line: UInt = #line)
+            -> String
+        {
             header("{'descr': \(descr), 'fortran_order': \(order), 'shape': \(shape), }\(end)", line: line)
         }
         XCTAssertEqual(literal(descr: "[('a', '<f4')]"), "a: has a structured dtype, which cannot be carried")
@@ -65,21 +67,26 @@ final class ArrayErrorTests: XCTestCase {
         XCTAssertEqual(message { _ = try NPYFormat().read(path, ReadContext()) }, "\(path): F32 [2] needs 8 bytes, the file has 4")
         try folder.write(Array(#"{"version":1,"tensors":[["z","F32"]]}"#.utf8), as: "caplet.json")
         XCTAssertEqual(
-            message { _ = try NPYFormat().read(folder.path, ReadContext()) }, "\(folder.path): tensor 'z': is listed in caplet.json and has no file")
+            message { _ = try NPYFormat().read(folder.path, ReadContext()) },
+            "\(folder.path): tensor 'z': is listed in caplet.json and has no file")
         try folder.write(Array(#"{"version":1,"tensors":[["a","F16"]]}"#.utf8), as: "caplet.json")
         try folder.write(array + [0, 0, 0, 0], as: "a.npy")
         XCTAssertEqual(
-            message { _ = try NPYFormat().read(folder.path, ReadContext()) }, "\(folder.path): tensor 'a': is F16 by caplet.json and F32 by its array")
+            message { _ = try NPYFormat().read(folder.path, ReadContext()) },
+            "\(folder.path): tensor 'a': is F16 by caplet.json and F32 by its array")
         let two = try SampleGraph.graph([SampleGraph.tensor("a", .f32, [1]), SampleGraph.tensor("b", .f32, [1])])
         var options = WriteOptions()
         options.outputPath = "x.npy"
-        XCTAssertEqual(message { _ = try NPYFormat().plan(two, options) }, "x.npy: an .npy file holds one tensor, the model has 2; write an .npz")
+        XCTAssertEqual(
+            message { _ = try NPYFormat().plan(two, options) }, "x.npy: an .npy file holds one tensor, the model has 2; write an .npz")
         options.outputPath = "x.npz"
         let parent = try SampleGraph.graph([SampleGraph.tensor("../a", .f32, [1])])
-        XCTAssertEqual(message { _ = try NPYFormat().plan(parent, options) }, "x.npz: tensor '../a': has a name that no archive member can have")
+        XCTAssertEqual(
+            message { _ = try NPYFormat().plan(parent, options) }, "x.npz: tensor '../a': has a name that no archive member can have")
         options.outputPath = "x"
         let long = try SampleGraph.graph([SampleGraph.tensor(String(repeating: "n", count: 300), .f32, [1])])
-        XCTAssertTrue(message { _ = try NPYFormat().plan(long, options) }.hasSuffix("has a name that is too long for a file; write an .npz"))
+        XCTAssertTrue(
+            message { _ = try NPYFormat().plan(long, options) }.hasSuffix("has a name that is too long for a file; write an .npz"))
     }
 
     // MARK: - Archives
@@ -113,7 +120,8 @@ final class ArrayErrorTests: XCTestCase {
         XCTAssertEqual(zip(patched(good, [(end + 4, [1])])), "z: end of directory: says that the archive is on several disks")
         XCTAssertEqual(zip(patched(good, [(end + 8, [1])])), "z: end of directory: says that the archive is on several disks")
         XCTAssertEqual(
-            zip(patched(good, [(end + 16, [1])])), "z: end of directory: puts the directory at \(start & ~255 | 1) with 94 bytes; it should end at \(end)")
+            zip(patched(good, [(end + 16, [1])])),
+            "z: end of directory: puts the directory at \(start & ~255 | 1) with 94 bytes; it should end at \(end)")
         XCTAssertEqual(zip(patched(good, [(end + 8, [9, 0, 9, 0])])), "z: end of directory: claims 9 members in a directory of 94 bytes")
         XCTAssertEqual(zip(patched(good, [(end + 8, [1, 0, 1, 0])])), "z: directory: has 47 bytes too many")
         XCTAssertEqual(zip(patched(good, [(second, [0])])), "z: directory: has no entry at offset \(second)")
@@ -122,9 +130,11 @@ final class ArrayErrorTests: XCTestCase {
         XCTAssertEqual(zip(patched(good, [(start + 46, [0xFF])])), "z: directory, a member's name: is not valid UTF-8")
         XCTAssertEqual(zip(patched(good, [(start + 8, [1])])), "z: member 'a': is encrypted")
         XCTAssertEqual(zip(patched(good, [(start + 34, [1])])), "z: member 'a': is on another disk")
-        XCTAssertEqual(zip(patched(good, [(start + 10, [14])])), "z: member 'a': is compressed by method 14; stored and deflated can be read")
+        XCTAssertEqual(
+            zip(patched(good, [(start + 10, [14])])), "z: member 'a': is compressed by method 14; stored and deflated can be read")
         XCTAssertEqual(zip(patched(good, [(start + 24, [5])])), "z: member 'a': claims 5 bytes from 4 stored ones")
-        XCTAssertEqual(zip(patched(good, [(start + 10, [8]), (start + 24, [0xFF, 0xFF])])), "z: member 'a': claims 65535 bytes from 4 stored ones")
+        XCTAssertEqual(
+            zip(patched(good, [(start + 10, [8]), (start + 24, [0xFF, 0xFF])])), "z: member 'a': claims 65535 bytes from 4 stored ones")
         XCTAssertEqual(zip(patched(good, [(start + 42, [0, 0, 0, 1])])), "z: member 'a': begins beyond the directory")
         XCTAssertEqual(zip(patched(good, [(start + 42, [4])])), "z: member 'a': has no header at offset 4")
         XCTAssertEqual(zip(patched(good, [(30, [0x62])])), "z: member 'a': has another name in its own header")
@@ -135,7 +145,9 @@ final class ArrayErrorTests: XCTestCase {
         let (good, _) = archive(wideFrom: 1)
         XCTAssertNoThrow(try good.withUnsafeBytes { try ZipArchive($0, path: "z") })
         let (locator, record) = (good.count - 42, good.count - 98)
-        XCTAssertEqual(zip(patched(good, [(locator + 8, [UInt8](repeating: 0xFF, count: 8))])), "z: end of directory: 18446744073709551615 does not fit in 63 bits")
+        XCTAssertEqual(
+            zip(patched(good, [(locator + 8, [UInt8](repeating: 0xFF, count: 8))])),
+            "z: end of directory: 18446744073709551615 does not fit in 63 bits")
         XCTAssertEqual(zip(patched(good, [(record, [0])])), "z: end of directory: points to no zip64 record")
         XCTAssertEqual(
             zip(patched(good, [(good.count - 14, [3, 0, 3, 0])])), "z: end of directory: says 3, and its zip64 record 2")
@@ -157,6 +169,7 @@ final class ArrayErrorTests: XCTestCase {
         let zip = ZipLayout([("a.npy", array.count)])
         let checksum = array.withUnsafeBytes { ZipChecksum.of($0) }
         let path = try folder.write(zip.localHeader(0, checksum: checksum) + array + zip.directory(checksums: [checksum]), as: "short.npz")
-        XCTAssertEqual(message { _ = try NPYFormat().read(path, ReadContext()) }, "\(path): member 'a.npy': F32 [2] needs 8 bytes, the member has 4")
+        XCTAssertEqual(
+            message { _ = try NPYFormat().read(path, ReadContext()) }, "\(path): member 'a.npy': F32 [2] needs 8 bytes, the member has 4")
     }
 }

@@ -38,20 +38,22 @@ final class NPYFormatTests: XCTestCase {
     /// Both ways through np.savez, stored and deflated, both byte orders, both element orders, every header version.
     func testReadsWhatNumPyWrites() throws {
         let folder = try TemporaryFolder()
-        let lines = try PythonProcess.run(NPYFormatTests.numpyArrays + """
+        let lines = try PythonProcess.run(
+            NPYFormatTests.numpyArrays + """
 
-            out = dict(arrays)
-            for name in list(arrays):
-                a = arrays[name]
-                if name != 'BF16': out[name + '/big'] = a.astype(a.dtype.newbyteorder('>'))
-                out[name + '/fortran'] = np.asfortranarray(a)
-            out['scalar'] = np.float32(2.5); out['empty'] = np.zeros((0, 3), np.int16)
-            np.savez(sys.argv[1] + '/stored.npz', **out); np.savez_compressed(sys.argv[1] + '/deflated.npz', **out)
-            for name, a in out.items():
-                print(name + '|' + str(list(a.shape)) + '|' + np.ascontiguousarray(a).astype(a.dtype.newbyteorder('<')).tobytes().hex())
-            for v in (1, 2, 3):
-                with open(f'{sys.argv[1]}/v{v}.npy', 'wb') as f: np.lib.format.write_array(f, np.arange(5), version=(v, 0))
-            """, [folder.path]).split(separator: "\n").map(String.init)
+                out = dict(arrays)
+                for name in list(arrays):
+                    a = arrays[name]
+                    if name != 'BF16': out[name + '/big'] = a.astype(a.dtype.newbyteorder('>'))
+                    out[name + '/fortran'] = np.asfortranarray(a)
+                out['scalar'] = np.float32(2.5); out['empty'] = np.zeros((0, 3), np.int16)
+                np.savez(sys.argv[1] + '/stored.npz', **out); np.savez_compressed(sys.argv[1] + '/deflated.npz', **out)
+                for name, a in out.items():
+                    print(name + '|' + str(list(a.shape)) + '|' + np.ascontiguousarray(a).astype(a.dtype.newbyteorder('<')).tobytes().hex())
+                for v in (1, 2, 3):
+                    with open(f'{sys.argv[1]}/v{v}.npy', 'wb') as f: np.lib.format.write_array(f, np.arange(5), version=(v, 0))
+                """, [folder.path]
+        ).split(separator: "\n").map(String.init)
         for name in ["stored.npz", "deflated.npz"] {
             let graph = try format.read(folder.path(name), ReadContext())
             let ours = try graph.tensors.map { try "\($0.name)|\($0.shape)|\(hex($0))" }
@@ -70,14 +72,16 @@ final class NPYFormatTests: XCTestCase {
     /// np.load gives the same bits, and np.save of the same arrays the same .npy files.
     func testNumPyReadsWhatWeWrite() throws {
         let folder = try TemporaryFolder()
-        var graph = try SampleGraph.graph(dtypes.filter { $0.rawValue.first != "F" || $0.byteWidth > 1 }.map {
-            try SampleGraph.tensor("t/\($0.rawValue)", $0, [3, 5])
-        } + [SampleGraph.tensor("scalar", .f32, []), SampleGraph.tensor("vector", .f32, [7])])
+        var graph = try SampleGraph.graph(
+            dtypes.filter { $0.rawValue.first != "F" || $0.byteWidth > 1 }.map {
+                try SampleGraph.tensor("t/\($0.rawValue)", $0, [3, 5])
+            } + [SampleGraph.tensor("scalar", .f32, []), SampleGraph.tensor("vector", .f32, [7])])
         graph.metadata["general.name"] = .string("x")
         graph.attachments = SampleGraph.attachments
         try format.write(graph, to: folder.path("m.npz"), WriteOptions(), ExecutionContext())
         try format.write(graph, to: folder.path("m"), WriteOptions(), ExecutionContext())
-        let lines = try PythonProcess.run("""
+        let lines = try PythonProcess.run(
+            """
             import sys, io, os, zipfile, ml_dtypes, numpy as np
             z = np.load(sys.argv[1] + '/m.npz'); zipped = zipfile.ZipFile(sys.argv[1] + '/m.npz')
             assert zipped.testzip() is None and isinstance(z['config.json'], bytes)
@@ -88,7 +92,8 @@ final class NPYFormatTests: XCTestCase {
                 assert b.getvalue() == zipped.read(name + '.npy'), name
                 assert b.getvalue() == open(sys.argv[1] + '/m/' + name.replace('/', '%2F') + '.npy', 'rb').read(), name
                 print(name + '|' + str(list(a.shape)) + '|' + a.tobytes().hex())
-            """, [folder.path]).split(separator: "\n").map(String.init)
+            """, [folder.path]
+        ).split(separator: "\n").map(String.init)
         XCTAssertEqual(lines, try graph.tensors.map { try "\($0.name)|\($0.shape)|\(hex($0))" })
     }
 

@@ -28,7 +28,8 @@ final class ZipTests: XCTestCase {
         for (member, expected) in zip2(archive.members, members) {
             XCTAssertEqual(try ZipMemberBytes(file, member, skipping: 0, path: path).withUnsafeBytes { Array($0) }, expected.1)
         }
-        let text = try PythonProcess.run("""
+        let text = try PythonProcess.run(
+            """
             import sys, zipfile
             z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None
             print([(i.filename, i.file_size) for i in z.infolist()])
@@ -41,7 +42,8 @@ final class ZipTests: XCTestCase {
     /// Archives that zipfile can be made to write and that no reader should believe.
     func testHostileArchives() throws {
         let folder = try TemporaryFolder()
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, struct, zipfile, io, warnings, numpy as np
             warnings.simplefilter('ignore')
             out = sys.argv[1] + '/'

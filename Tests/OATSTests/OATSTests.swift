@@ -53,7 +53,8 @@ final class OATSTests: XCTestCase {
         for keep in [0.0, 0.05, 0.4, 1] {
             let run = PassConformance(passes, pipeline: "oats{keep=\(keep) iterations=5}", needsCalibration: true)
             let report = try XCTUnwrap(run.apply(to: SampleModel.graph()).reports.first)
-            XCTAssertEqual(report.measurement("parameters.kept") ?? -1, report.measurement("budget") ?? 0, accuracy: Double(report.tensors.count))
+            XCTAssertEqual(
+                report.measurement("parameters.kept") ?? -1, report.measurement("budget") ?? 0, accuracy: Double(report.tensors.count))
         }
     }
 }

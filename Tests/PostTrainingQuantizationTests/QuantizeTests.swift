@@ -16,7 +16,8 @@ final class QuantizeTests: XCTestCase {
     func testErrorFallsWithBitsAndGroups() throws {
         let graph = try SampleModel.graph()
         func error(_ options: String) throws -> Double {
-            try PassConformance([QuantizePass.self], pipeline: "quantize{target=dense \(options)}").apply(to: graph).reports[0].relativeError
+            try PassConformance([QuantizePass.self], pipeline: "quantize{target=dense \(options)}").apply(to: graph).reports[0]
+                .relativeError
         }
         for symmetric in ["true", "false"] {
             var last = Double.infinity
@@ -40,7 +41,8 @@ final class QuantizeTests: XCTestCase {
         let path = folder.path("w.bin")
         try Data(matrix.elements.withUnsafeBytes { Array($0) }).write(to: URL(fileURLWithPath: path))
         for bits in [2, 3, 4, 8] {
-            let report = try PassConformance([QuantizePass.self], pipeline: "quantize{target=dense bits=\(bits) group=20}").apply(to: graph).reports[0]
+            let report = try PassConformance([QuantizePass.self], pipeline: "quantize{target=dense bits=\(bits) group=20}").apply(to: graph)
+                .reports[0]
             let ours = try XCTUnwrap(report.tensors.first { $0.name == "model.layers.0.mlp.down_proj.weight" }).relativeError
             let output = try PythonProcess.run(
                 """

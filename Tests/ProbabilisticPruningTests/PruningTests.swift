@@ -9,7 +9,9 @@ import XCTest
 final class PruningTests: XCTestCase {
     private let passes: [any Pass.Type] = [RPCAPass.self, ProbabilisticPruningPass.self]
 
-    private func apply(_ pipeline: String, to graph: TensorGraph? = nil, seed: UInt64 = 0) throws -> (graph: TensorGraph, report: PassReport) {
+    private func apply(_ pipeline: String, to graph: TensorGraph? = nil, seed: UInt64 = 0) throws -> (
+        graph: TensorGraph, report: PassReport
+    ) {
         let graph = try graph ?? SampleModel.graph()
         let result = try PassConformance(passes, pipeline: pipeline, needsCalibration: true).apply(to: graph, seed: seed)
         return (result.graph, try XCTUnwrap(result.reports.last))
@@ -97,11 +99,15 @@ final class PruningTests: XCTestCase {
     }
 
     func testRequestsThatCannotBeMet() throws {
-        XCTAssertThrowsError(try apply("prune-probabilistic{mode=published}")) { XCTAssertTrue("\($0)".contains("put rpca before it"), "\($0)") }
+        XCTAssertThrowsError(try apply("prune-probabilistic{mode=published}")) {
+            XCTAssertTrue("\($0)".contains("put rpca before it"), "\($0)")
+        }
         XCTAssertThrowsError(try apply("prune-probabilistic{keep=0}"))
         let without = PassConformance(passes, pipeline: "prune-probabilistic")
         XCTAssertThrowsError(try without.apply(to: SampleModel.graph())) { XCTAssertTrue("\($0)".contains("--calibration"), "\($0)") }
-        XCTAssertThrowsError(try apply("prune-probabilistic{layers=embedding}")) { XCTAssertTrue("\($0)".contains("inside blocks"), "\($0)") }
+        XCTAssertThrowsError(try apply("prune-probabilistic{layers=embedding}")) {
+            XCTAssertTrue("\($0)".contains("inside blocks"), "\($0)")
+        }
         XCTAssertThrowsError(try apply("prune-probabilistic{keep=0.0000001}")) { XCTAssertTrue("\($0)".contains("no parameter"), "\($0)") }
     }
 

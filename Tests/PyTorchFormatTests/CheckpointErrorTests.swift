@@ -41,7 +41,8 @@ final class CheckpointErrorTests: XCTestCase {
     func testStorages() {
         let huge: [UInt8] = [0x8A, 8, 0, 0, 0, 0, 0, 0, 0, 0x40]
         XCTAssertTrue(error(pickle(storage(huge))).hasSuffix("a storage of 4611686018427387904 elements"))
-        XCTAssertTrue(error(pickle(storage([0x8A, 9] + [UInt8](repeating: 1, count: 9)))).hasSuffix("a persistent id that names no storage"))
+        XCTAssertTrue(
+            error(pickle(storage([0x8A, 9] + [UInt8](repeating: 1, count: 9)))).hasSuffix("a persistent id that names no storage"))
         XCTAssertTrue(error(pickle(storage([0x8A, 1, 0xFF]))).hasSuffix("a persistent id that names no storage"))
         let view: [UInt8] = [0x28, 0x4B, 1, 0x74]
         XCTAssertTrue(error(pickle(storage([0x4B, 4], view))).hasSuffix("a storage that is a view of another"))

@@ -35,9 +35,13 @@ final class HostilePickleTests: XCTestCase {
         XCTAssertEqual(
             error(ascii("cos\nsystem\n(S'id'\ntR.")),
             "byte 2: global 'os.system' is none of those that tensors need; nothing was executed")
-        for name in ["builtins\neval", "torch.storage\n_load_from_bytes", "torch\nload", "torch\nComplexFloatStorage", "torch\nQInt8Storage", "numpy.core.multiarray\n_reconstruct"] {
+        for name in [
+            "builtins\neval", "torch.storage\n_load_from_bytes", "torch\nload", "torch\nComplexFloatStorage", "torch\nQInt8Storage",
+            "numpy.core.multiarray\n_reconstruct",
+        ] {
             let dotted = name.replacingOccurrences(of: "\n", with: ".")
-            XCTAssertEqual(error(ascii("c\(name)\n.")), "byte 2: global '\(dotted)' is none of those that tensors need; nothing was executed")
+            XCTAssertEqual(
+                error(ascii("c\(name)\n.")), "byte 2: global '\(dotted)' is none of those that tensors need; nothing was executed")
         }
         XCTAssertEqual(
             error([0x80, 4] + text("posix") + text("system") + [0x93, 0x2E]),
@@ -84,7 +88,8 @@ final class HostilePickleTests: XCTestCase {
         func repeated(_ opcode: Character, _ count: Int) -> [UInt8] { ascii(String(repeating: opcode, count: count)) }
         XCTAssertEqual(error(repeated("N", (1 << 20) + 1)), "byte 1048578: over 1048576 values on the stack")
         XCTAssertEqual(error(repeated("(", (1 << 20) + 1)), "byte 1048578: over 1048576 marks")
-        XCTAssertEqual(error([0x80, 4, 0x4E] + [UInt8](repeating: 0x94, count: (1 << 20) + 1)), "byte 1048579: remembers over 1048576 values")
+        XCTAssertEqual(
+            error([0x80, 4, 0x4E] + [UInt8](repeating: 0x94, count: (1 << 20) + 1)), "byte 1048579: remembers over 1048576 values")
         let pairs = Array(String(repeating: ")0", count: (1 << 22) + 1).utf8)
         XCTAssertEqual(error([0x80, 2] + pairs), "byte 8388610: over 4194304 elements")
         let frames = [UInt8](repeating: 0x4E, count: 1) + (0..<(16 << 20)).flatMap { _ in [0x30, 0x4E] as [UInt8] }.prefix(16 << 20)
@@ -95,11 +100,14 @@ final class HostilePickleTests: XCTestCase {
 
     /// `_rebuild_tensor_v2` of a storage with 4 floats.
     private func tensor(
-        offset: String = "K\u{0}", sizes: String = "K\u{2}K\u{2}", strides: String = "K\u{2}K\u{1}", storage: String = "torch\nFloatStorage",
+        offset: String = "K\u{0}", sizes: String = "K\u{2}K\u{2}", strides: String = "K\u{2}K\u{1}",
+        storage: String = "torch\nFloatStorage",
         count: String = "K\u{4}", rest: String = "\u{89}N"
     ) -> [UInt8] {
         var out = ascii("ctorch._utils\n_rebuild_tensor_v2\n((X")
-        out += [7, 0, 0, 0] + Array("storagec\(storage)\nX".utf8) + [1, 0, 0, 0] + Array("0X".utf8) + [3, 0, 0, 0] + Array("cpu\(count)tQ".utf8)
+        out +=
+            [7, 0, 0, 0] + Array("storagec\(storage)\nX".utf8) + [1, 0, 0, 0] + Array("0X".utf8) + [3, 0, 0, 0]
+            + Array("cpu\(count)tQ".utf8)
         out += Array("\(offset)(\(sizes)t(\(strides)t".utf8)
         out += rest.unicodeScalars.map { UInt8($0.value) } + Array("tR.".utf8)
         return out
@@ -136,7 +144,8 @@ final class HostilePickleTests: XCTestCase {
     /// Python's own pickler makes what hostile checkpoints would be; what they ask for does not happen.
     func testHostileFiles() throws {
         let folder = try TemporaryFolder()
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, os, io, zipfile, struct, pickle, warnings, torch
             warnings.simplefilter('ignore')
             out = sys.argv[1] + '/'
@@ -179,15 +188,20 @@ final class HostilePickleTests: XCTestCase {
             """, [folder.path])
         let expected = [
             "evil.pt": "system' is none of those that tensors need; nothing was executed", "evil-legacy.pt": "nothing was executed",
-            "complex.pt": "global 'torch.ComplexFloatStorage' is none", "fnuz.pt": "a tensor of dtype torch.float8_e4m3fnuz, which cannot be carried",
-            "quantized.pt": "global 'torch._utils._rebuild_qtensor' is none", "sparse.pt": "global 'torch._utils._rebuild_sparse_tensor' is none",
+            "complex.pt": "global 'torch.ComplexFloatStorage' is none",
+            "fnuz.pt": "a tensor of dtype torch.float8_e4m3fnuz, which cannot be carried",
+            "quantized.pt": "global 'torch._utils._rebuild_qtensor' is none",
+            "sparse.pt": "global 'torch._utils._rebuild_sparse_tensor' is none",
             "number.pt": "holds no tensors", "twice.pt": "tensor 'x.a': is there twice", "deep.pt": "is nested deeper than 32",
             "short.pt": "needs a storage of 16 bytes; '0' has 7", "lost.pt": "lies in storage '0', which the archive does not have",
-            "deflated.pt": "is compressed; torch.save stores", "big.pt": "byteorder: is 'big'; little can be read", "script.pt": "TorchScript",
-            "nopickle.pt": "has 0 members NAME/data.pkl", "two.pt": "has 2 members NAME/data.pkl", "trailing.pt": "has 1 bytes after the pickle",
+            "deflated.pt": "is compressed; torch.save stores", "big.pt": "byteorder: is 'big'; little can be read",
+            "script.pt": "TorchScript",
+            "nopickle.pt": "has 0 members NAME/data.pkl", "two.pt": "has 2 members NAME/data.pkl",
+            "trailing.pt": "has 1 bytes after the pickle",
             "parent.pt": "has a member with the name 'good/data/../0'", "member-twice.pt": "is in the directory twice",
             "order.pt": "is 60 bytes long; 16 are allowed",
-            "legacy-short.pt": "storage", "legacy-long.pt": "has 1 bytes after its last storage", "legacy-version.pt": "is of another version than 1001",
+            "legacy-short.pt": "storage", "legacy-long.pt": "has 1 bytes after its last storage",
+            "legacy-version.pt": "is of another version than 1001",
             "legacy-big.pt": "has big-endian storages", "legacy-count.pt": "is too large", "text.pt": "begins neither as a zip archive nor",
         ]
         let format = PyTorchFormat()
@@ -197,7 +211,8 @@ final class HostilePickleTests: XCTestCase {
             }
         }
         for name in ["good.pt", "again.pt"] {
-            XCTAssertEqual(try format.read(folder.path(name), ReadContext()).tensors.map { try $0.payload.densifiedFloats() }, [[1, 1, 1, 1]])
+            XCTAssertEqual(
+                try format.read(folder.path(name), ReadContext()).tensors.map { try $0.payload.densifiedFloats() }, [[1, 1, 1, 1]])
         }
         // What is met again is walked once, so cycles and nested repetitions end.
         XCTAssertEqual(try format.read(folder.path("cycle.pt"), ReadContext()).tensors.map(\.name), ["a"])
@@ -208,7 +223,8 @@ final class HostilePickleTests: XCTestCase {
     /// Every byte changed and every length cut: a typed error or a graph whose tensors can be read.
     func testDamage() throws {
         let folder = try TemporaryFolder()
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, torch
             w = torch.nn.Parameter(torch.randn(3, 4))
             for name, new in (('m.pt', True), ('l.pt', False)):

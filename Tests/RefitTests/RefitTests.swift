@@ -25,7 +25,8 @@ final class RefitTests: XCTestCase {
 
     func testConformance() throws {
         for pipeline in [
-            "magnitude,refit{passes=2}", "rpca{iterations=10},refit{objective=block passes=1 batch=3}", "magnitude,refit{objective=weights}",
+            "magnitude,refit{passes=2}", "rpca{iterations=10},refit{objective=block passes=1 batch=3}",
+            "magnitude,refit{objective=weights}",
         ] {
             try PassConformance(passes, pipeline: pipeline, needsCalibration: true).run()
         }
@@ -95,7 +96,9 @@ final class RefitTests: XCTestCase {
             .apply(to: SampleModel.graph())
         let pruned = try apply("magnitude").graph
         XCTAssertEqual(reports[1].measurement("divergence.heldBack.before"), reports[1].measurement("divergence.heldBack.after"))
-        for (a, b) in zip(graph.tensors, pruned.tensors) { XCTAssertEqual(try a.payload.densifiedFloats(), try b.payload.densifiedFloats()) }
+        for (a, b) in zip(graph.tensors, pruned.tensors) {
+            XCTAssertEqual(try a.payload.densifiedFloats(), try b.payload.densifiedFloats())
+        }
     }
 
     /// Where steps of the usual size do harm, at the least loss that there is, smaller ones are taken, and nothing gets worse.
@@ -113,7 +116,9 @@ final class RefitTests: XCTestCase {
         func error(_ pipeline: String) throws -> Double {
             let original = try SampleModel.graph()
             return try apply(pipeline).graph.tensors.filter { $0.role == .linear }.reduce(0) { sum, tensor in
-                sum + (try tensor.payload.densifiedMatrix() - XCTUnwrap(original[tensor.name]).payload.densifiedMatrix()).squaredFrobeniusNorm
+                sum
+                    + (try tensor.payload.densifiedMatrix() - XCTUnwrap(original[tensor.name]).payload.densifiedMatrix())
+                    .squaredFrobeniusNorm
             }
         }
         XCTAssertLessThan(try error("rpca{iterations=3},refit{objective=weights}"), try 0.5 * error("rpca{iterations=3}"))
@@ -131,6 +136,7 @@ final class RefitTests: XCTestCase {
         let manager = try PassManager(try Pipeline(parsing: "magnitude,refit"), catalog: PassCatalog(passes))
         XCTAssertThrowsError(try manager.checkCalibration(isGiven: false)) { XCTAssertTrue("\($0)".contains("--calibration"), "\($0)") }
         XCTAssertNoThrow(
-            try PassManager(try Pipeline(parsing: "magnitude,refit{objective=weights}"), catalog: PassCatalog(passes)).checkCalibration(isGiven: false))
+            try PassManager(try Pipeline(parsing: "magnitude,refit{objective=weights}"), catalog: PassCatalog(passes)).checkCalibration(
+                isGiven: false))
     }
 }

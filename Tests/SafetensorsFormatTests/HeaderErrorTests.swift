@@ -44,7 +44,8 @@ final class HeaderErrorTests: XCTestCase {
         XCTAssertEqual(entry(#"{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1]}"#), "m: tensor 'a': has no shape of at most 8 dimensions")
         for shape in ["[-1]", "[\"1\"]", "[1.5]", "[4294967296,4294967296]"] {
             XCTAssertEqual(
-                entry(#"{"dtype":"F32","shape":"# + shape + "}"), "m: tensor 'a': has a shape with a dimension that is no count, or too many elements")
+                entry(#"{"dtype":"F32","shape":"# + shape + "}"),
+                "m: tensor 'a': has a shape with a dimension that is no count, or too many elements")
         }
         for offsets in ["", ",\"data_offsets\":[0]", ",\"data_offsets\":[4,0]", ",\"data_offsets\":[-4,0]", ",\"data_offsets\":[0,1e99]"] {
             XCTAssertEqual(entry(#"{"dtype":"F32","shape":[1]"# + offsets + "}"), "m: tensor 'a': has no data_offsets [begin, end]")
@@ -55,7 +56,8 @@ final class HeaderErrorTests: XCTestCase {
             entry(#"{"dtype":"F32","shape":[4611686018427387904],"data_offsets":[0,4]}"#),
             "m: tensor 'a': F32 [4611686018427387904] needs no possible number of bytes, data_offsets give 4")
         XCTAssertEqual(
-            entry(#"{"dtype":"F32","shape":[1],"data_offsets":[4,8]}"#), "m: tensor 'a': begins at 4 and leaves a hole before it, which ends at 0")
+            entry(#"{"dtype":"F32","shape":[1],"data_offsets":[4,8]}"#),
+            "m: tensor 'a': begins at 4 and leaves a hole before it, which ends at 0")
         XCTAssertEqual(
             error(#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}"#),
             "m: tensor 'b': begins at 2 and overlaps the tensor before it, which ends at 4")
@@ -71,7 +73,8 @@ final class HeaderErrorTests: XCTestCase {
         XCTAssertEqual(index("["), "i: index: is not valid JSON at byte 1: the document ends where a value is expected")
         XCTAssertEqual(index(#"{"weight_map":[]}"#), "i: weight_map: is no object")
         for name in ["1", "\"../m.safetensors\"", "\"m.bin\"", "\"a/m.safetensors\""] {
-            XCTAssertEqual(index("{\"weight_map\":{\"a\":\(name)}}"), "i: weight_map: tensor 'a' is in no plain .safetensors file of the folder")
+            XCTAssertEqual(
+                index("{\"weight_map\":{\"a\":\(name)}}"), "i: weight_map: tensor 'a' is in no plain .safetensors file of the folder")
         }
         let twice = #"{"weight_map":{"\u00e9":"m.safetensors","e\u0301":"m.safetensors"}}"#
         XCTAssertTrue(index(twice).hasSuffix("is there twice, in two spellings"), index(twice))
@@ -85,7 +88,9 @@ final class HeaderErrorTests: XCTestCase {
         try folder.write(file, as: "y.safetensors")
         let format = SafetensorsFormat()
         func expect(_ words: String, line: UInt = #line) {
-            XCTAssertThrowsError(try format.read(folder.path, ReadContext()), line: line) { XCTAssertTrue("\($0)".hasSuffix(words), "\($0)", line: line) }
+            XCTAssertThrowsError(try format.read(folder.path, ReadContext()), line: line) {
+                XCTAssertTrue("\($0)".hasSuffix(words), "\($0)", line: line)
+            }
         }
         expect("has neither model.safetensors nor model.safetensors.index.json")
         func index(_ text: String) throws { try folder.write(Array("{\"weight_map\":{\(text)}}".utf8), as: "model.safetensors.index.json") }

@@ -41,7 +41,8 @@ final class SafetensorsFormatTests: XCTestCase {
     func testReadsWhatPythonWrites() throws {
         let folder = try TemporaryFolder()
         let path = folder.path("p.safetensors")
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, numpy as np
             from safetensors.numpy import save_file
             save_file({'b': np.arange(6, dtype=np.int16).reshape(2, 3), 'a': np.float32([1.5]), 'e': np.zeros((0, 3), np.float64)},
@@ -58,16 +59,19 @@ final class SafetensorsFormatTests: XCTestCase {
     func testElementsBelowAByte() throws {
         let folder = try TemporaryFolder()
         let tensors = try [
-            SampleGraph.tensor("four", .f4, [3, 4]), SampleGraph.tensor("six", .f6E2M3, [2, 4], seed: 2), SampleGraph.tensor("other", .f6E3M2, [8], seed: 3),
+            SampleGraph.tensor("four", .f4, [3, 4]), SampleGraph.tensor("six", .f6E2M3, [2, 4], seed: 2),
+            SampleGraph.tensor("other", .f6E3M2, [8], seed: 3),
             SampleGraph.tensor("scales", .f8E8M0, [3], seed: 4), SampleGraph.tensor("complex", .c64, [2], seed: 5),
         ]
         XCTAssertEqual(tensors.map(\.payload.byteCount), [6, 6, 6, 3, 16])
         try format.write(SampleGraph.graph(tensors), to: folder.path("m.safetensors"), WriteOptions(), ExecutionContext())
         let back = try format.read(folder.path("m.safetensors"), ReadContext())
         try format.write(back, to: folder.path("again.safetensors"), WriteOptions(), ExecutionContext())
-        XCTAssertEqual(try TemporaryFolder.bytes(of: folder.path("m.safetensors")), try TemporaryFolder.bytes(of: folder.path("again.safetensors")))
+        XCTAssertEqual(
+            try TemporaryFolder.bytes(of: folder.path("m.safetensors")), try TemporaryFolder.bytes(of: folder.path("again.safetensors")))
         XCTAssertEqual(back.tensors.map(\.dtype), tensors.map(\.dtype))
-        try PythonProcess.run("""
+        try PythonProcess.run(
+            """
             import sys, safetensors
             for name in ('m', 'again'):
                 data = open(f'{sys.argv[1]}/{name}.safetensors', 'rb').read()
@@ -88,10 +92,12 @@ final class SafetensorsFormatTests: XCTestCase {
         var options = WriteOptions()
         options.maximumShardBytes = 90
         let plan = try format.write(SampleGraph.graph(tensors), to: folder.path("m"), options, ExecutionContext())
-        XCTAssertEqual(plan.files.map(\.name), [
-            "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors",
-            "model.safetensors.index.json",
-        ])
+        XCTAssertEqual(
+            plan.files.map(\.name),
+            [
+                "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors",
+                "model.safetensors.index.json",
+            ])
         XCTAssertEqual(try format.read(folder.path("m"), ReadContext()).tensors.map(\.name), tensors.map(\.name))
         let index = try JSONValue(
             parsing: TemporaryFolder.bytes(of: folder.path("m/model.safetensors.index.json")), path: "", object: "")

@@ -64,7 +64,8 @@ final class SparseGPTTests: XCTestCase {
         for keep in [0.0, 0.1, 0.37, 1] {
             let run = PassConformance(passes, pipeline: "sparsegpt{keep=\(keep)}", needsCalibration: true)
             let report = try XCTUnwrap(run.apply(to: SampleModel.graph()).reports.first)
-            XCTAssertEqual(report.measurement("parameters.kept") ?? -1, report.measurement("budget") ?? 0, accuracy: Double(report.tensors.count))
+            XCTAssertEqual(
+                report.measurement("parameters.kept") ?? -1, report.measurement("budget") ?? 0, accuracy: Double(report.tensors.count))
         }
         for options in ["pattern=2:4 keep=0.4", "pattern=2:4 ratios=owl", "pattern=4:8 blocksize=12"] {
             let run = PassConformance(passes, pipeline: "sparsegpt{\(options)}", needsCalibration: true)

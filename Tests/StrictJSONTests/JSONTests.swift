@@ -6,9 +6,12 @@ final class JSONTests: XCTestCase {
 
     func testValues() throws {
         let text = #" { "a" : [1, -2.5e1, true, false, null, "x\n\u00e9\ud83d\ude42/\/"], "b": {}, "": [] } "#
-        XCTAssertEqual(try parse(text), .object([
-            "a": .array([.integer(1), .number(-25), .bool(true), .bool(false), .null, .string("x\né🙂//")]), "b": .object([:]), "": .array([]),
-        ]))
+        XCTAssertEqual(
+            try parse(text),
+            .object([
+                "a": .array([.integer(1), .number(-25), .bool(true), .bool(false), .null, .string("x\né🙂//")]), "b": .object([:]),
+                "": .array([]),
+            ]))
         XCTAssertEqual(try parse("18446744073709551615").number, 0x1p64)
         XCTAssertNil(try parse("18446744073709551615").integer)
         XCTAssertEqual(try parse("-9223372036854775808").integer, .min)
@@ -16,8 +19,10 @@ final class JSONTests: XCTestCase {
 
     func testWhatIsNoJSON() throws {
         let texts = [
-            "", " ", "{", "}", "[1,]", "{\"a\":1,}", "{\"a\"}", "{a:1}", "[1 2]", "01", "1.", ".5", "+1", "1e", "--1", "nul", "truex", "[1]x",
-            "\"a", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\u{1}\"", "'a'", "NaN", "1e999", "{\"a\":1,\"a\":2}",
+            "", " ", "{", "}", "[1,]", "{\"a\":1,}", "{\"a\"}", "{a:1}", "[1 2]", "01", "1.", ".5", "+1", "1e", "--1", "nul", "truex",
+            "[1]x",
+            "\"a", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"\u{1}\"", "'a'", "NaN", "1e999",
+            "{\"a\":1,\"a\":2}",
             "{\"a\":1,\"\\u0061\":2}", "[1]//", String(repeating: "[", count: 65) + String(repeating: "]", count: 65),
         ]
         for text in texts {
@@ -89,7 +94,10 @@ final class JSONTests: XCTestCase {
         XCTAssertEqual(try edited { try JSONText.removing("c", from: $0) }, "{\n  \"a\": 1,\n  \"b\": {\"a\": [2]}\n}\n")
         XCTAssertEqual(try JSONText.removing("a", from: Array("{ \"a\" : 1 }".utf8)), Array("{  }".utf8))
         XCTAssertEqual(try JSONText.removing("z", from: text), text)
-        XCTAssertEqual(try edited { try JSONText.replacing("b", with: "null", in: $0) }, "{\n  \"a\": 1,\n  \"b\": null,\n  \"c\": \"x\"\n}\n")
-        XCTAssertThrowsError(try JSONText.removing("a", from: Array("[1]".utf8))) { XCTAssertEqual("\($0)", "byte 0: an object is expected") }
+        XCTAssertEqual(
+            try edited { try JSONText.replacing("b", with: "null", in: $0) }, "{\n  \"a\": 1,\n  \"b\": null,\n  \"c\": \"x\"\n}\n")
+        XCTAssertThrowsError(try JSONText.removing("a", from: Array("[1]".utf8))) {
+            XCTAssertEqual("\($0)", "byte 0: an object is expected")
+        }
     }
 }

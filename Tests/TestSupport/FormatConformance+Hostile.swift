@@ -46,7 +46,8 @@ extension FormatConformance {
         cancelled.request()
         XCTAssertThrowsError(
             try format.write(graph, to: folder.path(outputName), WriteOptions(), ExecutionContext(cancellation: cancelled)),
-            "\(label): a cancelled write") { XCTAssertTrue($0 is Cancelled, "\(label): \($0)") }
+            "\(label): a cancelled write"
+        ) { XCTAssertTrue($0 is Cancelled, "\(label): \($0)") }
         XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path), [], "\(label): a failed write left something")
     }
 

@@ -55,14 +55,16 @@ public struct FormatConformance {
 
     func checkRoundTrips() throws {
         for (index, dtype) in dtypes.enumerated() {
-            try expectRoundTrip([
-                SampleGraph.tensor("first.weight", dtype, [5, 7], seed: UInt64(index)),
-                SampleGraph.tensor("second.weight", dtype, [64, 96], seed: UInt64(index + 50)),
-            ], "dtype \(dtype.rawValue)")
+            try expectRoundTrip(
+                [
+                    SampleGraph.tensor("first.weight", dtype, [5, 7], seed: UInt64(index)),
+                    SampleGraph.tensor("second.weight", dtype, [64, 96], seed: UInt64(index + 50)),
+                ], "dtype \(dtype.rawValue)")
         }
-        try expectRoundTrip(dtypes.enumerated().map { index, dtype in
-            try SampleGraph.tensor("all.\(dtype.rawValue)", dtype, [3, index + 1], seed: UInt64(index))
-        }, "all dtypes in one file")
+        try expectRoundTrip(
+            dtypes.enumerated().map { index, dtype in
+                try SampleGraph.tensor("all.\(dtype.rawValue)", dtype, [3, index + 1], seed: UInt64(index))
+            }, "all dtypes in one file")
     }
 
     func checkShapes() throws {

@@ -88,8 +88,10 @@ public final class QuadraticCalibration: CalibrationProvider {
             var gradients: [String: Matrix] = [:]
             for group in calibration.groups where withGradients {
                 for name in group.members {
-                    guard let new = replaced[name], let old = calibration.weights[name], let all = calibration.inputs[group.members[0]] else { continue }
-                    let scale = 2 * (calibration.importance[name] ?? 1) / Double(QuadraticCalibration.tokens * old.elements.count * losses.count)
+                    guard let new = replaced[name], let old = calibration.weights[name], let all = calibration.inputs[group.members[0]]
+                    else { continue }
+                    let scale =
+                        2 * (calibration.importance[name] ?? 1) / Double(QuadraticCalibration.tokens * old.elements.count * losses.count)
                     var sum = Matrix(zeros: old.rows, old.columns)
                     for sequence in sequences {
                         let x = all[sequence]

@@ -13,7 +13,9 @@ public enum SampleGraph {
 
     public static func tensor(_ name: String, _ dtype: DType, _ dimensions: [Int], seed: UInt64 = 1) throws -> Tensor {
         guard let shape = Shape(dimensions) else { throw GraphError.inconsistent(name, "no shape \(dimensions)") }
-        guard let size = dtype.byteCount(of: shape.elementCount) else { throw GraphError.inconsistent(name, "no whole bytes in \(dimensions)") }
+        guard let size = dtype.byteCount(of: shape.elementCount) else {
+            throw GraphError.inconsistent(name, "no whole bytes in \(dimensions)")
+        }
         var bytes = bytes(size, seed: seed)
         if dtype == .bool { bytes = bytes.map { $0 & 1 } }
         return Tensor(name: name, dense: try DenseTensor(dtype: dtype, shape: shape, bytes: OwnedBytes(bytes)))

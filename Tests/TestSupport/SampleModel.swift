@@ -14,7 +14,9 @@ public enum SampleModel {
         var seed: UInt64 = 100
         func add(_ name: String, _ rows: Int, _ columns: Int, _ role: TensorRole) throws {
             seed += 1
-            let matrix = role == .linear ? weight?(name, rows, columns) ?? heavyTailed(rows, columns, seed: seed) : heavyTailed(rows, columns, seed: seed)
+            let matrix =
+                role == .linear
+                ? weight?(name, rows, columns) ?? heavyTailed(rows, columns, seed: seed) : heavyTailed(rows, columns, seed: seed)
             try graph.append(Tensor(name: name, dense: DenseTensor(matrix, dtype: dtype), role: role))
         }
         try add("model.embed_tokens.weight", 64, hidden, .embedding)

@@ -46,7 +46,9 @@ public enum TinyLlama {
         try add("model.norm.weight", hiddenSize)
         try add("lm_head.weight", vocabularySize, hiddenSize)
         graph.attach(Attachment(name: "config.json", bytes: Array(config.utf8)))
-        graph.attach(Attachment(name: "tokenizer.model", bytes: try TemporaryFolder.bytes(of: Repository.path("Tests/Fixtures/tokenizers/tiny.model"))))
+        graph.attach(
+            Attachment(
+                name: "tokenizer.model", bytes: try TemporaryFolder.bytes(of: Repository.path("Tests/Fixtures/tokenizers/tiny.model"))))
         return graph
     }
 }

@@ -55,7 +55,9 @@ final class EncoderTests: XCTestCase {
             XCTAssertThrowsError(try model.finalHidden([[Int32](repeating: 1, count: 41)], ExecutionContext(threads: 1))) {
                 XCTAssertTrue("\($0)".contains("41 tokens"), "\($0)")
             }
-            XCTAssertThrowsError(try model.tokenLosses(sequences, ExecutionContext(threads: 1))) { XCTAssertTrue("\($0)".contains("head"), "\($0)") }
+            XCTAssertThrowsError(try model.tokenLosses(sequences, ExecutionContext(threads: 1))) {
+                XCTAssertTrue("\($0)".contains("head"), "\($0)")
+            }
         }
     }
 
@@ -107,8 +109,10 @@ final class EncoderTests: XCTestCase {
     /// Token ids of texts with accents, ideographs, signs, control characters, long words and unknown letters, capitals kept or not.
     func testWordPieceIsThatOfTransformers() throws {
         let texts = [
-            "Hello, world! Unbelievable café naïve résumé.", "state-of-the-art $5.00 (e.g.) don't…", "日本語 and 漢字混じり text", "Ünïcödé ÀÉÎ ǅ ﬁ İstanbul",
-            "tab\there\nnewline\u{00A0}nbsp\u{200B}zero\u{FEFF}bom\u{0000}null", String(repeating: "a", count: 101), String(repeating: "b", count: 100),
+            "Hello, world! Unbelievable café naïve résumé.", "state-of-the-art $5.00 (e.g.) don't…", "日本語 and 漢字混じり text",
+            "Ünïcödé ÀÉÎ ǅ ﬁ İstanbul",
+            "tab\there\nnewline\u{00A0}nbsp\u{200B}zero\u{FEFF}bom\u{0000}null", String(repeating: "a", count: 101),
+            String(repeating: "b", count: 100),
             "snow☃man 🙂 emoji — dash «quotes» ¿qué?", "", "   ", "e\u{0301}clair A\u{030A}ngstrom", "ﷺ ﾊﾝｶｸ ½ ²",
         ]
         let folder = try TemporaryFolder()
@@ -142,16 +146,22 @@ final class EncoderTests: XCTestCase {
     private func JSONText(_ texts: [String]) throws -> String { String(decoding: try JSONEncoder().encode(texts), as: UTF8.self) }
 
     func testMalformedWordPieceIsRefused() throws {
-        XCTAssertThrowsError(try WordPieceTokenizer(pieces: ["[UNK]", "[CLS]", "[SEP]", "a", "a"])) { XCTAssertTrue("\($0)".contains("there already"), "\($0)") }
+        XCTAssertThrowsError(try WordPieceTokenizer(pieces: ["[UNK]", "[CLS]", "[SEP]", "a", "a"])) {
+            XCTAssertTrue("\($0)".contains("there already"), "\($0)")
+        }
         XCTAssertThrowsError(try WordPieceTokenizer(pieces: ["[CLS]", "[SEP]"])) { XCTAssertTrue("\($0)".contains("[UNK]"), "\($0)") }
         for (json, words) in [
             (#"{"model":{"type":"BPE","vocab":{}}}"#, "BPE"), (#"{"model":{"type":"WordPiece"}}"#, "vocab"),
             (#"{"model":{"type":"WordPiece","vocab":{"[UNK]":0}},"normalizer":{"type":"NFKC"}}"#, "NFKC"),
             (#"{"model":{"type":"WordPiece","vocab":{"[UNK]":0}},"pre_tokenizer":{"type":"Metaspace"}}"#, "Metaspace"),
         ] {
-            XCTAssertThrowsError(try WordPieceTokenizer(tokenizerJSON: Array(json.utf8)), json) { XCTAssertTrue("\($0)".contains(words), "\($0)") }
+            XCTAssertThrowsError(try WordPieceTokenizer(tokenizerJSON: Array(json.utf8)), json) {
+                XCTAssertTrue("\($0)".contains(words), "\($0)")
+            }
         }
-        XCTAssertThrowsError(try WordPieceTokenizer(vocabularyText: [0xFF, 0x0A], configuration: nil)) { XCTAssertTrue("\($0)".contains("UTF-8"), "\($0)") }
+        XCTAssertThrowsError(try WordPieceTokenizer(vocabularyText: [0xFF, 0x0A], configuration: nil)) {
+            XCTAssertTrue("\($0)".contains("UTF-8"), "\($0)")
+        }
     }
 
     /// Lines of text, cut off with the closing token in place.

@@ -17,7 +17,8 @@ final class GradientTests: XCTestCase {
     }
 
     private func linearWeights(_ graph: TensorGraph) throws -> [String: Matrix] {
-        try Dictionary(uniqueKeysWithValues: graph.tensors.filter { $0.role == .linear }.map { ($0.name, try $0.payload.densifiedMatrix()) })
+        try Dictionary(
+            uniqueKeysWithValues: graph.tensors.filter { $0.role == .linear }.map { ($0.name, try $0.payload.densifiedMatrix()) })
     }
 
     /// The divergence of one small random model from another and all its gradients, against torch's automatic differentiation.
@@ -67,9 +68,11 @@ final class GradientTests: XCTestCase {
         // Of some weights alone: the same for those, whatever the threads.
         let some = weights.filter { $0.key.contains("layers.1") || $0.key.contains("down") }
         let part = try reference.divergence(
-            sequences, from: try reference.finalHidden(sequences, execution), replacing: some, withGradients: true, ExecutionContext(threads: 3))
+            sequences, from: try reference.finalHidden(sequences, execution), replacing: some, withGradients: true,
+            ExecutionContext(threads: 3))
         let alone = try reference.divergence(
-            sequences, from: try reference.finalHidden(sequences, execution), replacing: some, withGradients: true, ExecutionContext(threads: 1))
+            sequences, from: try reference.finalHidden(sequences, execution), replacing: some, withGradients: true,
+            ExecutionContext(threads: 1))
         XCTAssertEqual(Set(part.weights.keys), Set(some.keys))
         for (name, gradient) in part.weights { XCTAssertEqual(gradient.elements, alone.weights[name]?.elements, name) }
     }

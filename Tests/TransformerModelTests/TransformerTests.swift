@@ -78,7 +78,8 @@ final class TransformerTests: XCTestCase {
         var dense = composite
         for tensor in composite.tensors where tensor.role == .linear && tensor.name.contains("layers.1") {
             let matrix = try tensor.payload.densifiedMatrix()
-            let lowRank = try LowRankTensor(matrix.singularValueThresholded(by: matrix.singularValueDecomposition().singularValues[8]), dtype: .f16)
+            let lowRank = try LowRankTensor(
+                matrix.singularValueThresholded(by: matrix.singularValueDecomposition().singularValues[8]), dtype: .f16)
             var entries = matrix
             // Sparse enough for the sparse product in some layers, not in others.
             let share = tensor.name.contains("q_proj") ? 40 : 3

@@ -11,7 +11,9 @@ public struct CapletFormat: ProvenanceFormat, WritableFormat {
     public var fileExtensions: [String] { ["caplet"] }
     public var layout: FormatLayout { .file }
 
-    public func recognises(_ probe: FileProbe) -> Bool { !probe.isFolder && (ContainerHeader.begins(probe.head) || probe.fileExtension == "caplet") }
+    public func recognises(_ probe: FileProbe) -> Bool {
+        !probe.isFolder && (ContainerHeader.begins(probe.head) || probe.fileExtension == "caplet")
+    }
 
     /// Reads header, footer and manifest, attachments and long metadata; tensors are decompressed when asked for, and checked
     /// against checksum and digest each time.

@@ -95,7 +95,8 @@ private struct PartVerifier {
         }
         guard stored == part.storedDigest else {
             throw FormatError.malformed(
-                path, object, "frames from offset \(part.offset) have the digest \(stored.hexadecimal), the manifest "
+                path, object,
+                "frames from offset \(part.offset) have the digest \(stored.hexadecimal), the manifest "
                     + "\(part.storedDigest.hexadecimal); their content is intact")
         }
         if let defect = try content.withUnsafeBytes({ rules[object]?.defect($0) }) { throw FormatError.malformed(path, object, defect) }

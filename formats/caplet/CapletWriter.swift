@@ -46,8 +46,10 @@ struct CapletWriter {
         for tensor in graph.tensors {
             try storing(tensor)
             do {
-                manifest.tensors.append(Manifest.Entry(
-                    name: tensor.name, shape: tensor.shape, dtype: tensor.dtype, role: tensor.role, payload: try sink.store(tensor.payload)))
+                manifest.tensors.append(
+                    Manifest.Entry(
+                        name: tensor.name, shape: tensor.shape, dtype: tensor.dtype, role: tensor.role,
+                        payload: try sink.store(tensor.payload)))
             } catch GraphError.inconsistent(let object, let reason) {
                 throw GraphError.inconsistent("tensor '\(tensor.name)'", "\(object): \(reason)")
             }
@@ -105,7 +107,8 @@ struct CapletWriter {
         let text = Array(manifest.text.utf8)
         let frame = try text.withUnsafeBytes { try ZstdFrame.compress($0, .text) }
         guard text.count <= ContainerFooter.maximumManifestByteCount, ContainerFooter.allows(text.count, from: frame.count) else {
-            throw FormatError.unsupported(path, "manifest", "needs \(text.count) bytes of JSON; \(ContainerFooter.maximumManifestByteCount) are allowed")
+            throw FormatError.unsupported(
+                path, "manifest", "needs \(text.count) bytes of JSON; \(ContainerFooter.maximumManifestByteCount) are allowed")
         }
         let footer = ContainerFooter(manifestOffset: file.byteCount, manifestFrame: frame, manifestContentByteCount: text.count)
         try file.write(frame)

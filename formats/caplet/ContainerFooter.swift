@@ -52,7 +52,8 @@ struct ContainerFooter {
         }
         let version = UInt16(content[48]) | UInt16(content[49]) << 8
         guard version == ContainerHeader.version else {
-            throw FormatError.unsupported(path, "footer", "version \(version) of the container; \(ContainerHeader.version) is what can be read")
+            throw FormatError.unsupported(
+                path, "footer", "version \(version) of the container; \(ContainerHeader.version) is what can be read")
         }
         guard word(5) == 0 else { throw malformed("reserved bytes are not zero") }
         guard let offset = Int(exactly: word(0)), let stored = Int(exactly: word(1)), let size = Int(exactly: word(2)),

@@ -33,7 +33,9 @@ extension Manifest {
         }
         _ = try ManifestNode(json, ["longArray"], path: path, object: object)
         let node = try ManifestNode(long, ["type", "count", "part"], path: path, object: object)
-        guard let type = MetadataText.type(try node.string("type")), type != .array else { throw node.unsupported("is an array of no known type") }
+        guard let type = MetadataText.type(try node.string("type")), type != .array else {
+            throw node.unsupported("is an array of no known type")
+        }
         let part = try Part(node.members["part"], path: path, object: object)
         guard part.encoding == .raw || part.encoding == LongArrayContent.encoding(type) else {
             throw node.malformed("has an encoding that \(MetadataText.name(type)) elements cannot have")

@@ -15,9 +15,13 @@ extension Manifest {
             ("provenance", pairs(provenance.map { ($0.key, $0.value) })),
             ("metadata", JSONText.array(metadata.map { JSONText.array([JSONText.quoted($0.key), Manifest.text($0.value)]) })),
             ("ties", pairs(ties.map { ($0.name, $0.target) })),
-            ("attachments", JSONText.array(attachments.map {
-                JSONText.object([("name", JSONText.quoted($0.name)), ("part", $0.part.text)])
-            })),
+            (
+                "attachments",
+                JSONText.array(
+                    attachments.map {
+                        JSONText.object([("name", JSONText.quoted($0.name)), ("part", $0.part.text)])
+                    })
+            ),
             ("tensors", JSONText.array(tensors.map(Manifest.text))),
         ]) + "\n"
     }
@@ -34,9 +38,12 @@ extension Manifest {
         case .inline(let value): return MetadataText.text(value)
         case .part(let array):
             return JSONText.object([
-                ("longArray", JSONText.object([
-                    ("type", JSONText.quoted(MetadataText.name(array.type))), ("count", String(array.count)), ("part", array.part.text),
-                ])),
+                (
+                    "longArray",
+                    JSONText.object([
+                        ("type", JSONText.quoted(MetadataText.name(array.type))), ("count", String(array.count)), ("part", array.part.text),
+                    ])
+                )
             ])
         }
     }
@@ -94,9 +101,14 @@ extension PartEncoding {
         case .planes(let width): return JSONText.object([("planes", String(width))])
         case .floatPlanes(let width): return JSONText.object([("floatPlanes", String(width))])
         case .packed(let codes):
-            return JSONText.object([("packed", JSONText.object([
-                ("low", String(codes.low)), ("radix", String(codes.radix)), ("escapes", codes.escapes ? "true" : "false"),
-            ]))])
+            return JSONText.object([
+                (
+                    "packed",
+                    JSONText.object([
+                        ("low", String(codes.low)), ("radix", String(codes.radix)), ("escapes", codes.escapes ? "true" : "false"),
+                    ])
+                )
+            ])
         }
     }
 }

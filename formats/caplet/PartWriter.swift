@@ -40,7 +40,8 @@ final class PartWriter: PartSink {
             guard Double(pattern.nonZeroCount) < elements * PartWriter.maximumGapDensity else { return try write(bitmap, .raw) }
             func size(_ encoding: PartEncoding) throws -> Int {
                 let chunks = Part.chunkCount(bitmap.count, chunk: PartWriter.chunkByteCount)
-                return try context.parallelMap(chunks) { try frames(bitmap, $0, encoding, .numbers).reduce(0) { $0 + $1.bytes.count } }.reduce(0, +)
+                return try context.parallelMap(chunks) { try frames(bitmap, $0, encoding, .numbers).reduce(0) { $0 + $1.bytes.count } }
+                    .reduce(0, +)
             }
             return try write(bitmap, size(.gaps) < size(.raw) ? .gaps : .raw)
         }

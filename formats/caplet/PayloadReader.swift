@@ -31,16 +31,18 @@ struct PayloadReader {
             return .lowRank(try LowRankTensor(u: factors.0, v: factors.1))
         case .sparse(let rows, let columns, let nonZeroCount, let positions, let values):
             try checkSize([rows, columns], object)
-            let words = try self.words(positions, rows: rows, columns: columns, nonZeroCount: nonZeroCount, StoredPayload.place(object, "positions"))
+            let words = try self.words(
+                positions, rows: rows, columns: columns, nonZeroCount: nonZeroCount, StoredPayload.place(object, "positions"))
             let pattern = try SparsePattern(rows: rows, columns: columns, nonZeroCount: nonZeroCount, words: words)
             return .sparse(try SparseTensor(pattern: pattern, values: try payload(values, StoredPayload.place(object, "values"))))
         case .quantized(let shape, let bits, let groupSize, let codes, let scales, let zeroPoints):
             try checkSize(shape.dimensions, object)
             for part in [codes, zeroPoints].compactMap({ $0 }) { try checkCodes(part.encoding, object) }
-            return .quantized(try QuantizedTensor(
-                shape: shape, bits: bits, groupSize: groupSize, codes: decoder.source(codes, StoredPayload.place(object, "codes")),
-                scales: try dense(scales, StoredPayload.place(object, "scales")),
-                zeroPoints: zeroPoints.map { decoder.source($0, StoredPayload.place(object, "zeroPoints")) }))
+            return .quantized(
+                try QuantizedTensor(
+                    shape: shape, bits: bits, groupSize: groupSize, codes: decoder.source(codes, StoredPayload.place(object, "codes")),
+                    scales: try dense(scales, StoredPayload.place(object, "scales")),
+                    zeroPoints: zeroPoints.map { decoder.source($0, StoredPayload.place(object, "zeroPoints")) }))
         case .composite(let terms):
             return .composite(try terms.enumerated().map { try payload($1, StoredPayload.place(object, "terms[\($0)]")) })
         }
@@ -51,7 +53,9 @@ struct PayloadReader {
     }
 
     private func words(_ part: Part, rows: Int, columns: Int, nonZeroCount: Int, _ object: String) throws -> any ByteSource {
-        guard part.encoding == .raw || part.encoding == .gaps else { throw FormatError.malformed(path, object, "have no encoding of positions") }
+        guard part.encoding == .raw || part.encoding == .gaps else {
+            throw FormatError.malformed(path, object, "have no encoding of positions")
+        }
         guard part.byteCount == Bitmap.byteCount(rows: rows, columns: columns) else {
             throw FormatError.malformed(path, object, "[\(rows), \(columns)] does not need \(part.byteCount) bytes")
         }

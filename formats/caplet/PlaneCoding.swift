@@ -44,7 +44,8 @@ struct PlaneCoding: ChunkCoding {
     }
 
     @inline(__always)
-    private func rotate<Word: FixedWidthInteger & UnsignedInteger>(_ bytes: UnsafeMutableRawBufferPointer, _ type: Word.Type, _ left: Bool) {
+    private func rotate<Word: FixedWidthInteger & UnsignedInteger>(_ bytes: UnsafeMutableRawBufferPointer, _ type: Word.Type, _ left: Bool)
+    {
         guard let base = bytes.baseAddress else { return }
         let shift = left ? Word(1) : Word(truncatingIfNeeded: Word.bitWidth - 1)
         let back = left ? Word(truncatingIfNeeded: Word.bitWidth - 1) : Word(1)

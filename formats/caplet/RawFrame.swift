@@ -19,7 +19,8 @@ enum RawFrame {
         precondition(content.count <= 255, "a raw frame of \(content.count) bytes")
         let block = UInt32(content.count) << 3 | 1
         let checksum = content.withUnsafeBytes { UInt32(truncatingIfNeeded: XXH64($0.baseAddress, $0.count, 0)) }
-        return FrameHeader.magic + [FrameHeader.wideDescriptor] + littleEndian(UInt64(content.count)) + littleEndian(block).prefix(3) + content
+        return FrameHeader.magic + [FrameHeader.wideDescriptor] + littleEndian(UInt64(content.count)) + littleEndian(block).prefix(3)
+            + content
             + littleEndian(checksum)
     }
 

@@ -32,7 +32,8 @@ extension StoredPayload {
                 value, ["kind", "shape", "bits", "groupSize", "codes", "scales", "zeroPoints"], path: path, object: object)
             self = .quantized(
                 shape: try node.shape("shape"), bits: try node.count("bits"), groupSize: try node.count("groupSize"),
-                codes: try part(node, "codes"), scales: try Array(node.members["scales"], path: path, object: StoredPayload.place(object, "scales")),
+                codes: try part(node, "codes"),
+                scales: try Array(node.members["scales"], path: path, object: StoredPayload.place(object, "scales")),
                 zeroPoints: node.members["zeroPoints"] == nil ? nil : try part(node, "zeroPoints"))
         case "composite"?:
             let node = try ManifestNode(value, ["kind", "terms"], path: path, object: object)
@@ -55,7 +56,9 @@ extension StoredPayload.Array {
         switch part.encoding {
         case .raw: break
         case .planes(let width), .floatPlanes(let width):
-            guard dtype.hasWholeBytes, width == dtype.byteWidth else { throw node.malformed("\(dtype.rawValue) in planes of width \(width)") }
+            guard dtype.hasWholeBytes, width == dtype.byteWidth else {
+                throw node.malformed("\(dtype.rawValue) in planes of width \(width)")
+            }
         case .packed, .gaps: throw node.malformed("an array is encoded as codes or positions")
         }
     }

@@ -54,9 +54,10 @@ enum ZstdFrame {
         if settings.forcesLiteralCompression { parameters.append((literalCompressionMode, literalsByHuffman)) }
         for (parameter, value) in parameters { try check(ZSTD_CCtx_setParameter(context, parameter, value)) }
         let bound = ZSTD_compressBound(content.count)
-        return FrameHeader.widened(try [UInt8](unsafeUninitializedCapacity: bound) { buffer, initialized in
-            initialized = try check(ZSTD_compress2(context, buffer.baseAddress, bound, content.baseAddress, content.count))
-        })
+        return FrameHeader.widened(
+            try [UInt8](unsafeUninitializedCapacity: bound) { buffer, initialized in
+                initialized = try check(ZSTD_compress2(context, buffer.baseAddress, bound, content.baseAddress, content.count))
+            })
     }
 
     /// Most bytes that a frame of `count` content bytes takes.

@@ -60,7 +60,8 @@ struct GGUFHeader {
                 throw FormatError.malformed(path, "tensor '\(entry.name)'", "is there twice")
             }
             guard entry.offset == next else {
-                throw FormatError.malformed(path, "tensor '\(entry.name)'", "begins at \(entry.offset) of the data; \(next) is where the one before it ends")
+                throw FormatError.malformed(
+                    path, "tensor '\(entry.name)'", "begins at \(entry.offset) of the data; \(next) is where the one before it ends")
             }
             guard let end = GGUFHeader.padded(next, entry.byteCount, alignment) else {
                 throw FormatError.malformed(path, "tensor '\(entry.name)'", "ends beyond 2⁶³ bytes")
@@ -112,7 +113,8 @@ struct GGUFHeader {
         let type = try GGUFTensorType(number: reader.integer(UInt32.self, object), path: path, object: object)
         let offset = try reader.count(object)
         guard let shape = Shape(dimensions.reversed()), let byteCount = type.byteCount(shape) else {
-            throw FormatError.malformed(path, object, "has too many elements, or rows that are no whole blocks, in \(dimensions) of \(type.name)")
+            throw FormatError.malformed(
+                path, object, "has too many elements, or rows that are no whole blocks, in \(dimensions) of \(type.name)")
         }
         return Entry(name: name, type: type, shape: shape, offset: offset, byteCount: byteCount)
     }

@@ -30,7 +30,9 @@ struct GGUFModel {
         }
         naming = configuration.flatMap(GGUFNaming.init)
         if naming == nil, !isFromGGUF {
-            warnings.append("the model's architecture is not known, or not how llama.cpp names it: tensors keep their names, and llama.cpp will not load the file")
+            warnings.append(
+                "the model's architecture is not known, or not how llama.cpp names it: tensors keep their names, and llama.cpp will not load the file"
+            )
         }
         let known = naming.flatMap { naming in naming.family.head.map { Tie(name: $0, target: naming.family.embedding) } }
         for tie in graph.ties where tie != known { warnings.append("gguf cannot tie '\(tie.name)' to '\(tie.target)'; the tie is lost") }

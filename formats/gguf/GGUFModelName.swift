@@ -17,14 +17,18 @@ enum GGUFModelName {
     private static func titled(_ word: String) -> String {
         let isLower = word.contains { $0.isLowercase } && !word.contains { $0.isUppercase }
         let afterV = word.hasPrefix("v") ? word.dropFirst() : ""
-        let isVersion = !afterV.isEmpty && afterV.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { part in
-            !part.isEmpty && part.allSatisfy { $0.isASCII && $0.isNumber }
-        }
+        let isVersion =
+            !afterV.isEmpty
+            && afterV.split(separator: ".", omittingEmptySubsequences: false).allSatisfy { part in
+                !part.isEmpty && part.allSatisfy { $0.isASCII && $0.isNumber }
+            }
         guard isLower, !isVersion, !(word.first?.isNumber ?? false) else { return word }
         var follows = false
-        return String(word.map { character in
-            defer { follows = character.isLetter }
-            return follows ? character : Character(String(character).uppercased().count == 1 ? String(character).uppercased() : String(character))
-        })
+        return String(
+            word.map { character in
+                defer { follows = character.isLetter }
+                return follows
+                    ? character : Character(String(character).uppercased().count == 1 ? String(character).uppercased() : String(character))
+            })
     }
 }

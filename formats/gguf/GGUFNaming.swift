@@ -47,7 +47,8 @@ struct GGUFNaming {
             let permutation = RowPermutation(interleavingHalvesOf: heads, rows: tensor.shape.rows)
         else {
             throw FormatError.malformed(
-                path, "tensor '\(tensor.name)'", "has shape \(tensor.shape); \(heads) heads of \(configuration.headSize) rows were expected")
+                path, "tensor '\(tensor.name)'", "has shape \(tensor.shape); \(heads) heads of \(configuration.headSize) rows were expected"
+            )
         }
         return permutation
     }

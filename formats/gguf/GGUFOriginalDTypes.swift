@@ -39,7 +39,8 @@ struct GGUFOriginalDTypes {
             return Tensor(name: stored.name, shape: stored.shape, dtype: stored.type.dtype, payload: payload)
         }
         guard dtype.isComputable, stored.type.dtype.isComputable else {
-            throw FormatError.malformed(path, "key '\(GGUFOriginalDTypes.key)'", "makes \(dtype.rawValue) of \(stored.type.name) tensor '\(stored.name)'")
+            throw FormatError.malformed(
+                path, "key '\(GGUFOriginalDTypes.key)'", "makes \(dtype.rawValue) of \(stored.type.name) tensor '\(stored.name)'")
         }
         if case .dense(let dense) = payload, dense.codec == nil { return Tensor(name: stored.name, dense: try dense.cast(to: dtype)) }
         return Tensor(name: stored.name, shape: stored.shape, dtype: dtype, payload: payload)

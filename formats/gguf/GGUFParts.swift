@@ -28,7 +28,8 @@ struct GGUFParts {
         }
         guard let name = GGUFPartName(path: path), name.number == number + 1, name.count == count else {
             let name = GGUFPartName(prefix: "NAME", number: number + 1, count: count).path
-            throw FormatError.malformed(path, "", "is part \(number + 1) of \(count) by its keys; the others are found when its name is \(name)")
+            throw FormatError.malformed(
+                path, "", "is part \(number + 1) of \(count) by its keys; the others are found when its name is \(name)")
         }
         var parts: [Part] = []
         for index in 0..<count {
@@ -101,7 +102,9 @@ struct GGUFParts {
             let own = part.header.metadata.entries.filter { key, value in
                 !GGUFParts.keys.contains(key) && key != GGUFHeader.alignmentKey && metadata[key] != value
             }
-            if let first = own.first { context.warn("\(part.path): \(own.count) keys that the first part does not have are ignored, '\(first.key)' the first") }
+            if let first = own.first {
+                context.warn("\(part.path): \(own.count) keys that the first part does not have are ignored, '\(first.key)' the first")
+            }
         }
         return metadata
     }

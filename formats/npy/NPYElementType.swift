@@ -20,7 +20,8 @@ struct NPYElementType: Equatable {
         let order = descr.first ?? "|"
         let kind = "<>|=".contains(order) ? String(descr.dropFirst()) : descr
         guard let dtype = NPYElementType.kinds.first(where: { $0.kind == kind })?.dtype else {
-            let what = kind.hasPrefix("O") ? "Python objects, which are never loaded" : "dtype '\(descr.prefix(40))', which cannot be carried"
+            let what =
+                kind.hasPrefix("O") ? "Python objects, which are never loaded" : "dtype '\(descr.prefix(40))', which cannot be carried"
             throw FormatError.unsupported(path, object, "has \(what)")
         }
         self.dtype = dtype

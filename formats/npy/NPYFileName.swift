@@ -9,7 +9,8 @@ enum NPYFileName {
         if name.isEmpty { return "%" + ending }
         var out: [UInt8] = []
         for (index, byte) in name.utf8.enumerated() {
-            let isEscaped = byte < 0x20 || byte == 0x7F || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "%")
+            let isEscaped =
+                byte < 0x20 || byte == 0x7F || byte == UInt8(ascii: "/") || byte == UInt8(ascii: "%")
                 || (index == 0 && byte == UInt8(ascii: "."))
             if isEscaped {
                 let digits = String(byte, radix: 16, uppercase: true)

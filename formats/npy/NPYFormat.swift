@@ -14,7 +14,8 @@ public struct NPYFormat: WritableFormat {
 
     public func recognises(_ probe: FileProbe) -> Bool {
         if probe.isFolder {
-            return probe.entries.contains { $0.hasSuffix(".npy") || $0 == GraphDocument.fileName } && !probe.entries.contains { $0.hasSuffix(".safetensors") }
+            return probe.entries.contains { $0.hasSuffix(".npy") || $0 == GraphDocument.fileName }
+                && !probe.entries.contains { $0.hasSuffix(".safetensors") }
         }
         if probe.begins(with: NPYHeader.magic) || ["npy", "npz"].contains(probe.fileExtension) { return true }
         return ZipArchive.firstName(probe.head)?.hasSuffix(".npy") == true

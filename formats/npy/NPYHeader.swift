@@ -136,7 +136,9 @@ struct NPYLiteral {
 
     /// A string in either kind of quotes, without escapes.
     private mutating func string() throws -> String {
-        guard let quote = peek, quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"") else { throw malformed("no string where one belongs") }
+        guard let quote = peek, quote == UInt8(ascii: "'") || quote == UInt8(ascii: "\"") else {
+            throw malformed("no string where one belongs")
+        }
         let start = index + 1
         guard let end = text[start...].firstIndex(of: quote) else { throw malformed("a string without an end") }
         guard !text[start..<end].contains(UInt8(ascii: "\\")) else { throw malformed("an escape") }
@@ -161,7 +163,9 @@ struct NPYLiteral {
             skipSpace()
             let start = index
             while index < text.count, text[index] >= UInt8(ascii: "0"), text[index] <= UInt8(ascii: "9") { index += 1 }
-            guard let value = Int(String(decoding: text[start..<index], as: UTF8.self)) else { throw malformed("a dimension that is no count") }
+            guard let value = Int(String(decoding: text[start..<index], as: UTF8.self)) else {
+                throw malformed("a dimension that is no count")
+            }
             values.append(value)
             if !take(",") {
                 try expect(")")

@@ -108,7 +108,8 @@ struct NPYLayout {
     ) -> WritePlan {
         var plan = WritePlan()
         let fileName = path.split(separator: "/").last.map(String.init) ?? path
-        plan.files = container == .archive
+        plan.files =
+            container == .archive
             ? [(fileName, ZipLayout(entries.map { ($0.name, $0.byteCount) }).byteCount)] : entries.map { ($0.name, $0.byteCount) }
         plan.tensors = zip(graph.tensors, entries).map { tensor, entry in
             (tensor.name, entry.data?.dtype.rawValue ?? "", entry.data?.byteCount ?? 0)

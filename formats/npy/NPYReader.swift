@@ -70,7 +70,8 @@ struct NPYReader {
 
     private func parseDocument(_ byteCount: Int, _ bytes: () throws -> [UInt8]) throws -> GraphDocument {
         guard byteCount <= ModelFolder.maximumAttachmentBytes else {
-            throw FormatError.malformed(path, GraphDocument.fileName, "is \(byteCount) bytes long; \(ModelFolder.maximumAttachmentBytes) are allowed")
+            throw FormatError.malformed(
+                path, GraphDocument.fileName, "is \(byteCount) bytes long; \(ModelFolder.maximumAttachmentBytes) are allowed")
         }
         return try GraphDocument(parsing: bytes(), path: path, object: GraphDocument.fileName)
     }
@@ -96,7 +97,8 @@ struct NPYReader {
             header.byteCount + header.dataBytes == file.byteCount
         else {
             let found = file.byteCount - header.byteCount
-            throw FormatError.malformed(path, "", "\(header.element.dtype.rawValue) \(header.shape) needs \(header.dataBytes) bytes, the file has \(found)")
+            throw FormatError.malformed(
+                path, "", "\(header.element.dtype.rawValue) \(header.shape) needs \(header.dataBytes) bytes, the file has \(found)")
         }
         try append(header, data, named: name, dtype: dtype, to: &graph)
     }
@@ -112,7 +114,8 @@ struct NPYReader {
         }
         guard member.byteCount - header.byteCount == header.dataBytes else {
             let found = member.byteCount - header.byteCount
-            throw FormatError.malformed(path, object, "\(header.element.dtype.rawValue) \(header.shape) needs \(header.dataBytes) bytes, the member has \(found)")
+            throw FormatError.malformed(
+                path, object, "\(header.element.dtype.rawValue) \(header.shape) needs \(header.dataBytes) bytes, the member has \(found)")
         }
         let data = ZipMemberBytes(file, member, skipping: header.byteCount, path: path)
         try append(header, data, named: name, dtype: dtype, to: &graph)
@@ -124,7 +127,8 @@ struct NPYReader {
         var dtype = header.element.dtype
         if let listed, listed != dtype {
             guard header.element.isAmbiguous, listed.bitWidth == 8 else {
-                throw FormatError.malformed(path, "tensor '\(name)'", "is \(listed.rawValue) by \(GraphDocument.fileName) and \(dtype.rawValue) by its array")
+                throw FormatError.malformed(
+                    path, "tensor '\(name)'", "is \(listed.rawValue) by \(GraphDocument.fileName) and \(dtype.rawValue) by its array")
             }
             dtype = listed
         }

@@ -155,7 +155,8 @@ struct SafetensorsLayout {
         var text = Array(JSONText.object(members).utf8)
         text += [UInt8](repeating: UInt8(ascii: " "), count: (8 - text.count % 8) % 8)
         guard text.count <= SafetensorsHeader.maximumByteCount else {
-            throw FormatError.unsupported(path, "header", "needs \(text.count) bytes; safetensors allows \(SafetensorsHeader.maximumByteCount)")
+            throw FormatError.unsupported(
+                path, "header", "needs \(text.count) bytes; safetensors allows \(SafetensorsHeader.maximumByteCount)")
         }
         let length = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) }
         return Shard(name: name, header: length + text, tensors: tensors, dataBytes: offset)

@@ -50,7 +50,8 @@ struct CellIdentity: Codable, Equatable {
         let pairs: [(String, String, String)] = [
             ("version", inputs.caplet, other.inputs.caplet), ("model", inputs.model, other.inputs.model),
             ("configuration", inputs.configuration, other.inputs.configuration),
-            ("calibration text", inputs.calibration ?? "none", other.inputs.calibration ?? "none"), ("texts", inputs.textList, other.inputs.textList),
+            ("calibration text", inputs.calibration ?? "none", other.inputs.calibration ?? "none"),
+            ("texts", inputs.textList, other.inputs.textList),
             ("context", "\(inputs.context)", "\(other.inputs.context)"), ("seed", "\(inputs.seed)", "\(other.inputs.seed)"),
             ("pipeline", pipeline, other.pipeline),
             ("calibration sequences", inputs.calibrationTokens ?? "none", other.inputs.calibrationTokens ?? "none"),

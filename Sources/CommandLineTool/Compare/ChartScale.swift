@@ -22,7 +22,9 @@ struct ChartScale {
         }
         isLogarithmic = false
         if includesZero { (low, high) = (min(low, 0), max(high, 0)) }
-        if high - low <= 1e-12 * max(abs(low), abs(high), 1e-300) { (low, high) = (low - max(abs(low) * 0.1, 1e-6), high + max(abs(high) * 0.1, 1e-6)) }
+        if high - low <= 1e-12 * max(abs(low), abs(high), 1e-300) {
+            (low, high) = (low - max(abs(low) * 0.1, 1e-6), high + max(abs(high) * 0.1, 1e-6))
+        }
         let step = isWhole ? max(ChartScale.step(high - low), 1) : ChartScale.step(high - low)
         let (first, last) = ((low / step).rounded(.down), (high / step).rounded(.up))
         range = first * step...last * step

@@ -7,7 +7,9 @@ struct ComparisonCharts {
     /// Loss against parameters and against bytes, a line a method.
     var loss: [LineChart] {
         [
-            chart("Excess loss against parameters, \(comparison.textName)", "parameters kept in linear layers, millions") { Double($0.linearParameters) / 1e6 },
+            chart("Excess loss against parameters, \(comparison.textName)", "parameters kept in linear layers, millions") {
+                Double($0.linearParameters) / 1e6
+            },
             chart("Excess loss against bytes, \(comparison.textName)", "size as .caplet, MB") { Double($0.fileBytes) / 1e6 },
         ]
     }
@@ -19,13 +21,15 @@ struct ComparisonCharts {
                 points: comparison.cells(of: method).map { cell in
                     LineChart.Point(
                         x: x(cell), y: comparison.loss(cell).excess, error: comparison.loss(cell).excessStandardError,
-                        remark: "\(method) \(cell.identity.budget): \(CellText.excess(comparison.loss(cell))) \(comparison.measure.rawValue), \(NumberText.grouped(cell.linearParameters)) parameters, "
+                        remark:
+                            "\(method) \(cell.identity.budget): \(CellText.excess(comparison.loss(cell))) \(comparison.measure.rawValue), \(NumberText.grouped(cell.linearParameters)) parameters, "
                             + NumberText.bytes(cell.fileBytes))
                 },
                 stands: method == ComparisonMethod.own)
         }
         return LineChart(
-            title: title, xLabel: xLabel, yLabel: "excess loss, \(comparison.measure.rawValue)", series: series, yIncludesZero: true, yMayBeLogarithmic: true)
+            title: title, xLabel: xLabel, yLabel: "excess loss, \(comparison.measure.rawValue)", series: series, yIncludesZero: true,
+            yMayBeLogarithmic: true)
     }
 
     /// Rank, density and sensitivity of Caplet's own cells, block by block, a line a kind of layer; then the dense model's spectra.
@@ -47,15 +51,18 @@ struct ComparisonCharts {
             let series = all.filter { $0.block == block }.map { spectrum in
                 let (count, largest) = (spectrum.singularValues.count, Double(spectrum.singularValues.first ?? 0))
                 let shown = stride(from: 0, to: count, by: max(count / 64, 1))
-                return LineChart.Series(name: spectrum.kind, points: shown.compactMap { index in
-                    let value = Double(spectrum.singularValues[index])
-                    guard largest > 0, value > 0 else { return nil }
-                    let remark = "\(spectrum.name): singular value \(index + 1) of \(count) is \(NumberText.decimal(value, places: 4))"
-                    return LineChart.Point(x: Double(index) / Double(count), y: value / largest, remark: remark)
-                })
+                return LineChart.Series(
+                    name: spectrum.kind,
+                    points: shown.compactMap { index in
+                        let value = Double(spectrum.singularValues[index])
+                        guard largest > 0, value > 0 else { return nil }
+                        let remark = "\(spectrum.name): singular value \(index + 1) of \(count) is \(NumberText.decimal(value, places: 4))"
+                        return LineChart.Point(x: Double(index) / Double(count), y: value / largest, remark: remark)
+                    })
             }
             return LineChart(
-                title: "Singular values of block \(block), dense model", xLabel: "number, share of all", yLabel: "over the largest", series: series,
+                title: "Singular values of block \(block), dense model", xLabel: "number, share of all", yLabel: "over the largest",
+                series: series,
                 yMayBeLogarithmic: true, leastHeight: 300)
         }
     }
@@ -66,14 +73,17 @@ struct ComparisonCharts {
         var kinds: [String] = []
         for layer in cell.layers where layer.block != nil && !kinds.contains(layer.kind) { kinds.append(layer.kind) }
         let series = kinds.map { kind in
-            LineChart.Series(name: kind, points: cell.layers.filter { $0.kind == kind }.compactMap { layer in
-                guard let block = layer.block, let value = y(layer) else { return nil }
-                let remark = "\(layer.name): rank \(layer.rank), density \(NumberText.decimal(layer.density, places: 4))"
-                return LineChart.Point(x: Double(block), y: value, remark: remark)
-            })
+            LineChart.Series(
+                name: kind,
+                points: cell.layers.filter { $0.kind == kind }.compactMap { layer in
+                    guard let block = layer.block, let value = y(layer) else { return nil }
+                    let remark = "\(layer.name): rank \(layer.rank), density \(NumberText.decimal(layer.density, places: 4))"
+                    return LineChart.Point(x: Double(block), y: value, remark: remark)
+                })
         }
         return LineChart(
-            title: "\(title) of the layers, \(ComparisonMethod.own) at \(cell.identity.budget)", xLabel: "block", yLabel: yLabel, series: series,
+            title: "\(title) of the layers, \(ComparisonMethod.own) at \(cell.identity.budget)", xLabel: "block", yLabel: yLabel,
+            series: series,
             yIncludesZero: true, xIsWhole: true, leastHeight: 300)
     }
 }

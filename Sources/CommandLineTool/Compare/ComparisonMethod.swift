@@ -28,7 +28,9 @@ struct ComparisonMethod: Equatable {
     ///
     /// - Throws: `CommandError` with the method's name for text that is no pipeline.
     func pipeline(keep: Double) throws -> Pipeline {
-        try explaining { try Pipeline(parsing: template.split(separator: "KEEP", omittingEmptySubsequences: false).joined(separator: "\(keep)")) }
+        try explaining {
+            try Pipeline(parsing: template.split(separator: "KEEP", omittingEmptySubsequences: false).joined(separator: "\(keep)"))
+        }
     }
 
     /// The passes of that pipeline.
@@ -82,7 +84,10 @@ extension ComparisonMethod {
     }
 
     private static func custom(_ name: String, _ template: String) throws -> ComparisonMethod {
-        let isPlain = name.utf8.allSatisfy { ("a"..."z").contains(Character(Unicode.Scalar($0))) || ("0"..."9").contains(Character(Unicode.Scalar($0))) || $0 == UInt8(ascii: "-") }
+        let isPlain = name.utf8.allSatisfy {
+            ("a"..."z").contains(Character(Unicode.Scalar($0))) || ("0"..."9").contains(Character(Unicode.Scalar($0)))
+                || $0 == UInt8(ascii: "-")
+        }
         guard !name.isEmpty, name.utf8.count <= 64, isPlain else {
             throw CommandError(.usage, "--methods: '\(name)' is no name; small letters, digits and '-' are")
         }

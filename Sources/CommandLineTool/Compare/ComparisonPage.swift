@@ -7,7 +7,8 @@ struct ComparisonPage {
     var text: String {
         let dense = comparison.dense
         let charts = ComparisonCharts(comparison).layers.map(figure)
-        let facts = "Dense model: \(NumberText.grouped(dense.parameters)) parameters, \(NumberText.grouped(dense.linearParameters)) of them in linear layers; "
+        let facts =
+            "Dense model: \(NumberText.grouped(dense.parameters)) parameters, \(NumberText.grouped(dense.linearParameters)) of them in linear layers; "
             + "\(NumberText.bytes(dense.fileBytes)) as .caplet. Errors are standard errors of the differences to the dense model, sequence by sequence."
         return """
             <!DOCTYPE html>
@@ -29,7 +30,8 @@ struct ComparisonPage {
     /// What one text shows: the table, and loss against parameters and bytes.
     private func section(_ comparison: MethodComparison) -> String {
         let dense = comparison.loss(comparison.dense)
-        let facts = "\(CellText.number(dense.meanLoss, dense.standardError)) \(comparison.measure.rawValue) for the dense model, over "
+        let facts =
+            "\(CellText.number(dense.meanLoss, dense.standardError)) \(comparison.measure.rawValue) for the dense model, over "
             + "\(NumberText.grouped(dense.tokens)) tokens in \(dense.sequenceLosses.count) sequences."
         return """
             <h2>\(SVGElement.escaped(comparison.textName))</h2>
@@ -53,7 +55,12 @@ struct ComparisonPage {
     /// Excess, parameters and bytes of every cell.
     private func table(_ comparison: MethodComparison) -> SVGElement {
         var table = SVGElement("table")
-        table.append(SVGElement("caption", text: "Excess over the dense model, \(comparison.measure.rawValue), by the share of the linear layers' parameters that is kept; below it the size as .caplet"))
+        table.append(
+            SVGElement(
+                "caption",
+                text:
+                    "Excess over the dense model, \(comparison.measure.rawValue), by the share of the linear layers' parameters that is kept; below it the size as .caplet"
+            ))
         var head = SVGElement("tr").holding(SVGElement("th", text: "method"))
         for budget in comparison.budgets { head.append(SVGElement("th", text: "\(budget)")) }
         table.append(head)
@@ -74,6 +81,7 @@ struct ComparisonPage {
     private var origin: String {
         let inputs = comparison.inputs
         let calibration = inputs.calibration.map { ", calibration \($0)" } ?? ""
-        return "caplet \(inputs.caplet), seed \(inputs.seed), context \(inputs.context); digests: model \(inputs.model)\(calibration), texts \(inputs.textList)"
+        return
+            "caplet \(inputs.caplet), seed \(inputs.seed), context \(inputs.context); digests: model \(inputs.model)\(calibration), texts \(inputs.textList)"
     }
 }

@@ -23,7 +23,8 @@ final class ComparisonRun {
     private var reference: Transformer?
 
     init(
-        _ graph: TensorGraph, texts: [TokenSequences], calibration: TokenSequences?, _ inputs: ComparisonInputs, _ store: CellStore, _ session: Session
+        _ graph: TensorGraph, texts: [TokenSequences], calibration: TokenSequences?, _ inputs: ComparisonInputs, _ store: CellStore,
+        _ session: Session
     ) {
         self.graph = graph
         self.texts = texts
@@ -46,7 +47,9 @@ final class ComparisonRun {
     func run(_ entries: [Entry]) throws -> MethodComparison {
         let denseIdentity = CellIdentity(inputs: inputs, method: ComparisonMethod.dense, pipeline: "", budget: 1)
         let storedDense = try store.read(denseIdentity)
-        let identities = entries.map { CellIdentity(inputs: inputs, method: $0.method.name, pipeline: $0.pipeline.description, budget: $0.budget) }
+        let identities = entries.map {
+            CellIdentity(inputs: inputs, method: $0.method.name, pipeline: $0.pipeline.description, budget: $0.budget)
+        }
         let stored = try identities.map { try store.read($0) }
         let folders = try store.make()
         // Only empty folders go: what stopped before its first cell leaves nothing behind.
@@ -76,7 +79,8 @@ final class ComparisonRun {
                 missing.append(MethodComparison.Missing(method: entry.method.name, budget: entry.budget, reason: "\(error)"))
             }
         }
-        return MethodComparison(inputs: inputs, dense: dense, cells: cells, missing: missing, budgets: Set(entries.map(\.budget)).sorted(by: >),
+        return MethodComparison(
+            inputs: inputs, dense: dense, cells: cells, missing: missing, budgets: Set(entries.map(\.budget)).sorted(by: >),
             measure: try graph.isEncoder() ? .cosineDistance : .loss)
     }
 
@@ -88,10 +92,14 @@ final class ComparisonRun {
     }
 
     private func compressed(_ entry: Entry, _ execution: ExecutionContext) throws -> (TensorGraph, [PassReport]) {
-        if calibration == nil, let tokens = calibrationTokens { calibration = try CalibrationModel(graph, tokens: tokens, session.execution) }
+        if calibration == nil, let tokens = calibrationTokens {
+            calibration = try CalibrationModel(graph, tokens: tokens, session.execution)
+        }
         var result = graph
         let reports = try entry.manager.run(
-            &result, PassContext(execution: execution, seed: inputs.seed, original: graph, calibration: calibration, note: session.diagnostics.detail))
+            &result,
+            PassContext(
+                execution: execution, seed: inputs.seed, original: graph, calibration: calibration, note: session.diagnostics.detail))
         return (result, reports)
     }
 

@@ -23,7 +23,8 @@ struct ComparisonTable {
 
     private func lines(_ comparison: MethodComparison) -> [String] {
         let dense = comparison.loss(comparison.dense)
-        let title = "\(comparison.textName): dense \(CellText.number(dense.meanLoss, dense.standardError)) \(comparison.measure.rawValue), "
+        let title =
+            "\(comparison.textName): dense \(CellText.number(dense.meanLoss, dense.standardError)) \(comparison.measure.rawValue), "
             + "\(NumberText.grouped(dense.tokens)) tokens in \(dense.sequenceLosses.count) sequences"
         let rivalries = comparison.rivalries
         return [title, ""] + table(comparison).lines + (rivalries.isEmpty ? [] : [""]) + rivalries.map(line)
@@ -40,7 +41,8 @@ struct ComparisonTable {
 
     /// "caplet at 0.5: 0.61 × the excess of sparsegpt, difference −0.0512 ± 0.0031".
     private func line(_ rivalry: MethodComparison.Rivalry) -> String {
-        let ratio = rivalry.ratio.map { "\(NumberText.decimal($0, places: 3)) × the excess of \(rivalry.rival), the best other" }
+        let ratio =
+            rivalry.ratio.map { "\(NumberText.decimal($0, places: 3)) × the excess of \(rivalry.rival), the best other" }
             ?? "the best other is \(rivalry.rival)"
         return "\(ComparisonMethod.own) at \(rivalry.budget): \(ratio); difference "
             + "\(CellText.number(rivalry.difference, rivalry.differenceStandardError)) \(comparison.measure.rawValue)"

@@ -30,7 +30,9 @@ struct LineChart {
     private var height: Double { max(leastHeight, LineChart.margin.top + 20 + Double(series.count) * LineChart.legendRow) }
 
     /// Distinct on light and on dark paper; after the last the first comes again with another dash.
-    private static let colors = ["#2f7ed8", "#e07b00", "#2ca05a", "#d6455d", "#9467bd", "#9c6f44", "#d462a8", "#7f8c8d", "#a3a52a", "#17a2b8"]
+    private static let colors = [
+        "#2f7ed8", "#e07b00", "#2ca05a", "#d6455d", "#9467bd", "#9c6f44", "#d462a8", "#7f8c8d", "#a3a52a", "#17a2b8",
+    ]
     private static let dashes = ["none", "7 3", "2 3", "9 3 2 3"]
     private static let legendRow = 19.0
     private static let legendLetters = 18
@@ -39,10 +41,12 @@ struct LineChart {
     var svg: SVGElement {
         let x = ChartScale(series.flatMap { $0.points.map(\.x) }, isWhole: xIsWhole)
         let y = yScale
-        var chart = SVGElement("svg", [
-            "viewBox": "0 0 \(SVGElement.pixels(width)) \(SVGElement.pixels(height))", "role": "img", "aria-label": title,
-            "xmlns": "http://www.w3.org/2000/svg",
-        ])
+        var chart = SVGElement(
+            "svg",
+            [
+                "viewBox": "0 0 \(SVGElement.pixels(width)) \(SVGElement.pixels(height))", "role": "img", "aria-label": title,
+                "xmlns": "http://www.w3.org/2000/svg",
+            ])
         chart.append(SVGElement("text", ["x": SVGElement.pixels(LineChart.margin.left), "y": "18", "class": "title"], text: title))
         drawAxes(x, y, in: &chart)
         for (index, one) in series.enumerated() { draw(one, index, x, y, in: &chart) }
@@ -79,8 +83,13 @@ struct LineChart {
         chart.append(.label(xLabel, at: ((LineChart.margin.left + right) / 2, height - 12)))
         let middle = (LineChart.margin.top + bottom) / 2
         let name = yLabel + (y.isLogarithmic ? ", logarithmic" : "")
-        chart.append(SVGElement(
-            "text", ["x": "16", "y": SVGElement.pixels(middle), "text-anchor": "middle", "transform": "rotate(-90 16 \(SVGElement.pixels(middle)))"], text: name))
+        chart.append(
+            SVGElement(
+                "text",
+                [
+                    "x": "16", "y": SVGElement.pixels(middle), "text-anchor": "middle",
+                    "transform": "rotate(-90 16 \(SVGElement.pixels(middle)))",
+                ], text: name))
     }
 
     private func draw(_ one: Series, _ index: Int, _ x: ChartScale, _ y: ChartScale, in chart: inout SVGElement) {
@@ -92,20 +101,26 @@ struct LineChart {
         }
         let path = placed.map { "\(SVGElement.pixels($0.x)),\(SVGElement.pixels($0.y))" }.joined(separator: " ")
         let thickness = one.stands ? "3.5" : "1.6"
-        chart.append(SVGElement("polyline", ["points": path, "fill": "none", "stroke": color, "stroke-width": thickness, "stroke-dasharray": dash]))
+        chart.append(
+            SVGElement("polyline", ["points": path, "fill": "none", "stroke": color, "stroke-width": thickness, "stroke-dasharray": dash]))
         for (px, py, point) in placed {
             if let error = point.error, error > 0, let high = y.position(point.y + error) {
                 let low = y.position(point.y - error) ?? 0
                 chart.append(.line(from: (px, pixelY(low)), to: (px, pixelY(high)), class: "error", color: color))
             }
-            let dot = SVGElement("circle", ["cx": SVGElement.pixels(px), "cy": SVGElement.pixels(py), "r": one.stands ? "4.5" : "3", "fill": color])
+            let dot = SVGElement(
+                "circle", ["cx": SVGElement.pixels(px), "cy": SVGElement.pixels(py), "r": one.stands ? "4.5" : "3", "fill": color])
             chart.append(dot.holding(SVGElement("title", text: point.remark)))
         }
         let row = LineChart.margin.top + 10 + Double(index) * LineChart.legendRow
-        chart.append(SVGElement("line", [
-            "x1": SVGElement.pixels(right + 14), "y1": SVGElement.pixels(row), "x2": SVGElement.pixels(right + 38), "y2": SVGElement.pixels(row),
-            "stroke": color, "stroke-width": thickness, "stroke-dasharray": dash,
-        ]))
+        chart.append(
+            SVGElement(
+                "line",
+                [
+                    "x1": SVGElement.pixels(right + 14), "y1": SVGElement.pixels(row), "x2": SVGElement.pixels(right + 38),
+                    "y2": SVGElement.pixels(row),
+                    "stroke": color, "stroke-width": thickness, "stroke-dasharray": dash,
+                ]))
         let name = one.name.count <= LineChart.legendLetters ? one.name : one.name.prefix(LineChart.legendLetters - 1) + "…"
         chart.append(.label(name, at: (right + 45, row + 4), anchor: "start"))
     }

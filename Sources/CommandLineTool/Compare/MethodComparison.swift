@@ -72,7 +72,9 @@ struct MethodComparison {
     var rivalries: [Rivalry] {
         budgets.compactMap { budget in
             let others = methods.filter { $0 != ComparisonMethod.own }.compactMap { self[$0, budget] }.filter { !loss($0).excess.isNaN }
-            guard let own = self[ComparisonMethod.own, budget], let best = others.min(by: { loss($0).excess < loss($1).excess }) else { return nil }
+            guard let own = self[ComparisonMethod.own, budget], let best = others.min(by: { loss($0).excess < loss($1).excess }) else {
+                return nil
+            }
             let (ours, theirs) = (loss(own), loss(best))
             let difference = ours.difference(from: theirs)
             return Rivalry(

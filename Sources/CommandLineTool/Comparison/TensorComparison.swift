@@ -61,7 +61,10 @@ struct TensorComparison {
 
     private static func haveSameBytes(_ a: Payload, _ b: Payload) throws -> Bool {
         guard case .dense(let a) = a, case .dense(let b) = b, a.dtype == b.dtype else { return false }
-        return try a.bytes.withUnsafeBytes { a in try b.bytes.withUnsafeBytes { b in a.count == b.count && (a.count == 0 || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0) } }
+        return try a.bytes.withUnsafeBytes { a in
+            try b.bytes.withUnsafeBytes { b in a.count == b.count && (a.count == 0 || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0)
+            }
+        }
     }
 }
 

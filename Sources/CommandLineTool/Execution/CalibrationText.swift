@@ -18,7 +18,9 @@ enum CalibrationText {
         guard let text = file.withBytes({ String(validating: $0, as: UTF8.self) }) else {
             throw CommandError(.malformedInput, "\(path): is not UTF-8 text")
         }
-        guard text.contains(where: { !$0.isWhitespace }) else { throw CommandError(.malformedInput, "\(path): \(CalibrationError.emptyText)") }
+        guard text.contains(where: { !$0.isWhitespace }) else {
+            throw CommandError(.malformedInput, "\(path): \(CalibrationError.emptyText)")
+        }
         let needed = CommandError(.unsupported, "the model has no tokenizer.model, tokenizer.json or vocab.txt; --tokens takes token ids")
         if try graph.isEncoder() {
             guard let tokenizer = try graph.wordPieceTokenizer() else { throw needed }

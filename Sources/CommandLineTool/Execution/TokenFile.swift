@@ -23,7 +23,8 @@ enum TokenFile {
                 case .i64: value = raw.loadUnaligned(fromByteOffset: index * 8, as: Int64.self)
                 case .u16: value = Int64(raw.loadUnaligned(fromByteOffset: index * 2, as: UInt16.self))
                 default:
-                    throw CommandError(.unsupported, "\(path): token ids of dtype \(ids.dtype.rawValue); int32, int64, uint32, uint16 are read")
+                    throw CommandError(
+                        .unsupported, "\(path): token ids of dtype \(ids.dtype.rawValue); int32, int64, uint32, uint16 are read")
                 }
                 guard let id = Int32(exactly: value), id >= 0 else {
                     throw CommandError(.malformedInput, "\(path): element \(index) is \(value), no token id")

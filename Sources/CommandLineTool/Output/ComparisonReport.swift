@@ -34,7 +34,9 @@ struct ComparisonReport {
         for name in comparison.onlyInSecond { session.print("only in the second: tensor '\(name)'") }
         for name in comparison.differentFiles { session.print("other bytes: file '\(name)'") }
         if !comparison.filesInFirst.isEmpty { session.print("files only in the first: \(comparison.filesInFirst.joined(separator: ", "))") }
-        if !comparison.filesInSecond.isEmpty { session.print("files only in the second: \(comparison.filesInSecond.joined(separator: ", "))") }
+        if !comparison.filesInSecond.isEmpty {
+            session.print("files only in the second: \(comparison.filesInSecond.joined(separator: ", "))")
+        }
         session.print(summary(differing.count))
     }
 

@@ -51,7 +51,8 @@ struct CompressionSummary: Encodable {
             return
         }
         for pass in passes { printPass(pass, session) }
-        session.print("wrote \(output): \(NumberText.grouped(outputBytes)) bytes, \(NumberText.decimal(bitsPerWeight, places: 2)) bits a weight")
+        session.print(
+            "wrote \(output): \(NumberText.grouped(outputBytes)) bytes, \(NumberText.decimal(bitsPerWeight, places: 2)) bits a weight")
         session.print(
             "parameters \(NumberText.grouped(parametersBefore)) → \(NumberText.grouped(parametersAfter)), "
                 + "in linear layers \(NumberText.grouped(linearParametersBefore)) → \(NumberText.grouped(linearParametersAfter))")

@@ -89,7 +89,11 @@ struct CompareCommand: ParsableCommand {
             let document = try JSONOutput.line(MethodComparisonDocument(comparison))
             try store.write(document, as: "compare.json")
             try store.write(ComparisonPage(comparison).text, as: "compare.html")
-            if session.options.json { session.print(document) } else { ComparisonTable(comparison: comparison).lines.forEach(session.print) }
+            if session.options.json {
+                session.print(document)
+            } else {
+                ComparisonTable(comparison: comparison).lines.forEach(session.print)
+            }
             return .done
         }
     }
@@ -109,7 +113,8 @@ struct CompareCommand: ParsableCommand {
     private func comparisonRun(_ graph: TensorGraph, _ store: CellStore, _ session: Session) throws -> ComparisonRun {
         guard let configuration = try graph.configuration() else { throw ModelError.unknownArchitecture("unknown") }
         let length = context ?? min(configuration.contextLength, 2048)
-        let scored = try tokens.map { try TokenFile.read($0, session) }
+        let scored =
+            try tokens.map { try TokenFile.read($0, session) }
             + text.map { path in
                 let sequences = try CalibrationText.sequences(of: path, graph, windowLength: length)
                 return windows.map(sequences.evenlySpaced) ?? sequences

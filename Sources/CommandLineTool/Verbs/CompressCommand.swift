@@ -165,7 +165,8 @@ struct CompressCommand: ParsableCommand {
         let linear = graph.tensors.filter { $0.role == .linear }.reduce(0) { $0 + $1.payload.parameterCount }
         session.print("pipeline    \(pipeline)")
         session.print("parameters  \(NumberText.grouped(graph.parameterCount)), \(NumberText.grouped(linear)) of them in linear layers")
-        session.print("output      \(output) as \(target.format.name), at most \(NumberText.grouped(plan.byteCount)) bytes before compression")
+        session.print(
+            "output      \(output) as \(target.format.name), at most \(NumberText.grouped(plan.byteCount)) bytes before compression")
         return .done
     }
 }

@@ -116,7 +116,8 @@ struct ConvertCommand: ParsableCommand {
         }
         if let first = weights.first, dtype != nil {
             session.diagnostics.warning(
-                "--dtype converts \(weights.count) 8-bit weights without their scales, '\(first.weight)' the first; --dequantize-fp8 applies them")
+                "--dtype converts \(weights.count) 8-bit weights without their scales, '\(first.weight)' the first; --dequantize-fp8 applies them"
+            )
         }
         return graph
     }
@@ -134,7 +135,8 @@ struct ConvertCommand: ParsableCommand {
         if let first = lost.first?.0 {
             let made: String
             if case .plain = storage { made = "plain arrays" } else { made = "\(storage.displayName) blocks" }
-            session.diagnostics.warning("--dtype makes \(made) of \(lost.count) tensors, the \(first.structureName) '\(first.name)' the first")
+            session.diagnostics.warning(
+                "--dtype makes \(made) of \(lost.count) tensors, the \(first.structureName) '\(first.name)' the first")
         }
         return result
     }
@@ -149,9 +151,11 @@ struct ConvertCommand: ParsableCommand {
     private func report(_ plan: WritePlan, _ seconds: Double, _ target: OutputTarget, _ session: Session) throws {
         let rate = Double(plan.byteCount) / 1e6 / max(seconds, 1e-9)
         if session.options.json {
-            session.print(try JSONOutput.line(ConversionResult(
-                output: destination, format: target.format.name, tensors: plan.tensors.count, files: plan.files.count,
-                bytes: plan.byteCount, seconds: seconds, megabytesPerSecond: rate)))
+            session.print(
+                try JSONOutput.line(
+                    ConversionResult(
+                        output: destination, format: target.format.name, tensors: plan.tensors.count, files: plan.files.count,
+                        bytes: plan.byteCount, seconds: seconds, megabytesPerSecond: rate)))
             return
         }
         // A model in parts has no file of the name that was asked for.

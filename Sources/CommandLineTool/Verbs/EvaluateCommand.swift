@@ -69,7 +69,8 @@ struct EvaluateCommand: ParsableCommand {
 
     private func compareEmbeddings(_ model: Transformer, _ sequences: TokenSequences, _ session: Session) throws {
         guard let original else {
-            throw CommandError(.usage, "the model is an encoder, which predicts nothing; give the model to compare embeddings with as --original MODEL")
+            throw CommandError(
+                .usage, "the model is an encoder, which predicts nothing; give the model to compare embeddings with as --original MODEL")
         }
         let reference = try session.naming(original) { try Transformer(try session.open(original, from: nil).graph) }
         let distances = try session.naming(self.model) {
@@ -77,13 +78,17 @@ struct EvaluateCommand: ParsableCommand {
         }
         let summary = Perplexity(sequenceLosses: distances.map { (sum: $0, count: 1) })
         if session.options.json {
-            session.print(try JSONOutput.line(EmbeddingResult(
-                mean_distance: summary.meanLoss, mean_distance_standard_error: summary.standardError, sentences: distances.count,
-                largest_distance: distances.max() ?? 0)))
+            session.print(
+                try JSONOutput.line(
+                    EmbeddingResult(
+                        mean_distance: summary.meanLoss, mean_distance_standard_error: summary.standardError, sentences: distances.count,
+                        largest_distance: distances.max() ?? 0)))
             return
         }
         let error = summary.standardError.map { " ± \(NumberText.decimal($0, places: 4))" } ?? ""
-        session.print("distance   \(NumberText.decimal(summary.meanLoss, places: 6))\(error)  (one less the cosine of embeddings to those of \(original))")
+        session.print(
+            "distance   \(NumberText.decimal(summary.meanLoss, places: 6))\(error)  (one less the cosine of embeddings to those of \(original))"
+        )
         session.print("largest    \(NumberText.decimal(distances.max() ?? 0, places: 6))")
         session.print("sentences  \(NumberText.grouped(distances.count))")
     }
@@ -102,10 +107,12 @@ struct EvaluateCommand: ParsableCommand {
 
     private func report(_ perplexity: Perplexity, _ sequences: TokenSequences, _ seconds: Double, _ session: Session) throws {
         if session.options.json {
-            session.print(try JSONOutput.line(EvaluationResult(
-                mean_nll: perplexity.meanLoss, mean_nll_standard_error: perplexity.standardError, perplexity: perplexity.value,
-                perplexity_standard_error: perplexity.valueStandardError, tokens: perplexity.tokenCount,
-                sequences: sequences.sequences.count, kind: kind, seconds: seconds, peak_memory_bytes: PeakMemory.bytes)))
+            session.print(
+                try JSONOutput.line(
+                    EvaluationResult(
+                        mean_nll: perplexity.meanLoss, mean_nll_standard_error: perplexity.standardError, perplexity: perplexity.value,
+                        perplexity_standard_error: perplexity.valueStandardError, tokens: perplexity.tokenCount,
+                        sequences: sequences.sequences.count, kind: kind, seconds: seconds, peak_memory_bytes: PeakMemory.bytes)))
             return
         }
         let error = perplexity.valueStandardError.map { " ± \(NumberText.decimal($0, places: 3))" } ?? ""
@@ -113,7 +120,9 @@ struct EvaluateCommand: ParsableCommand {
         let nllError = perplexity.standardError.map { " ± \(NumberText.decimal($0, places: 4))" } ?? ""
         session.print("mean NLL    \(NumberText.decimal(perplexity.meanLoss, places: 6))\(nllError) nats a token")
         session.print("tokens      \(NumberText.grouped(perplexity.tokenCount)) scored in \(sequences.sequences.count) sequences")
-        session.print("time        \(NumberText.decimal(seconds, places: 2)) s, \(NumberText.grouped(Int(Double(perplexity.tokenCount) / max(seconds, 1e-9)))) tokens/s")
+        session.print(
+            "time        \(NumberText.decimal(seconds, places: 2)) s, \(NumberText.grouped(Int(Double(perplexity.tokenCount) / max(seconds, 1e-9)))) tokens/s"
+        )
     }
 }
 
