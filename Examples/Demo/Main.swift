@@ -107,7 +107,7 @@ struct Demo {
     /// Rank and density of every linear layer: a row a block, a column a layer.
     private func printLayers(_ pass: Compression.Pass) {
         let kinds = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-        print("\nRank + density of each layer, as \(pass.pass) chose them:\n")
+        print("\nRank + density of each layer:\n")
         func padded(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(width - text.count, 0)) + text }
         print(padded("block", 5) + kinds.map { padded($0, 13) }.joined())
         var block = 0

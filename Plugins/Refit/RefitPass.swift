@@ -79,7 +79,10 @@ public struct RefitPass: Pass {
         for tensor in tensors {
             guard let before = graph[tensor.name] else { continue }
             let payload = try tensor.payload(like: before.payload)
-            report.tensors.append(try TensorReport(comparing: before, with: payload, []))
+            let figures = [
+                Measurement(name: "rank", value: Double(payload.rank)), Measurement(name: "density", value: payload.density ?? 0),
+            ]
+            report.tensors.append(try TensorReport(comparing: before, with: payload, figures))
             try graph.setPayload(payload, of: tensor.name)
         }
         return report
