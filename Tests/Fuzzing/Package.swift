@@ -31,7 +31,8 @@ let package = Package(
         target("LinearAlgebra", ["COpenBLAS", "CKernels"], path: "Sources/LinearAlgebra"),
         target("ModelGraph", ["CKernels", "LinearAlgebra"], path: "Sources/ModelGraph"),
         target("StrictJSON", [], path: "Sources/StrictJSON"),
-        target("FormatKit", ["CXXHash", "Execution", "ModelGraph", "StrictJSON"], path: "Sources/FormatKit"),
+        .systemLibrary(name: "CWriteback", path: "Sources/CWriteback"),
+        target("FormatKit", ["CWriteback", "CXXHash", "Execution", "ModelGraph", "StrictJSON"], path: "Sources/FormatKit"),
         target("Architectures", ["FormatKit", "ModelGraph", "StrictJSON"], path: "Sources/Architectures"),
         target("PassKit", ["Execution", "LinearAlgebra", "ModelGraph"], path: "Sources/PassKit"),
         target("Tokenization", ["StrictJSON"], path: "Sources/Tokenization"),
@@ -42,11 +43,12 @@ let package = Package(
             exclude: ["SPEC.md", "NOTES.md"]),
         target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
         target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
-        target("GGUFFormat", ["Architectures", "CKernels", "FormatKit", "Tokenization"], path: "formats/gguf", exclude: ["SPEC.md"]),
+        target("GGUFFormat", ["Architectures", "CKernels", "FormatKit", "StrictJSON", "Tokenization"], path: "formats/gguf", exclude: ["SPEC.md"]),
         target(
             "FuzzTargets",
             [
-                "Architectures", "CLibFuzzer", "CapletFormat", "Execution", "FormatKit", "GGUFFormat", "ModelGraph", "NPYFormat", "PassKit", "PyTorchFormat", "SafetensorsFormat",
+                "Architectures", "CLibFuzzer", "CapletFormat", "Execution", "FormatKit", "GGUFFormat", "ModelGraph", "NPYFormat", "PassKit",
+                "PyTorchFormat", "SafetensorsFormat",
                 "StrictJSON", "Tokenization", "ZipContainer",
             ], path: "FuzzTargets"),
         .executableTarget(

@@ -13,9 +13,10 @@ struct Main {
         // libFuzzer parses what is left.
         var count = CommandLine.argc - 1
         var arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>? = CommandLine.unsafeArgv + 1
-        exit(LLVMFuzzerRunDriver(&count, &arguments) { data, size in
-            FuzzTarget.run(UnsafeRawBufferPointer(start: data, count: size))
-            return 0
-        })
+        exit(
+            LLVMFuzzerRunDriver(&count, &arguments) { data, size in
+                FuzzTarget.run(UnsafeRawBufferPointer(start: data, count: size))
+                return 0
+            })
     }
 }

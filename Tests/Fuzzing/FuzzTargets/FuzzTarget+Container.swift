@@ -7,21 +7,27 @@ import ModelGraph
 extension FuzzTarget {
     /// What lies behind the digests of a `.caplet`: a container is sealed around each input.
     static let containerTargets: [(name: String, body: Body)] = [
-        ("caplet-manifest", { bytes in
-            let manifest = try Manifest(parsing: bytes, path: "m.caplet")
-            try manifest.checkTiling(manifestOffset: ContainerHeader.byteCount, path: "m.caplet")
-        }),
-        ("caplet-sealed", { bytes in
-            // Two bytes say where the manifest ends and the parts' frames begin.
-            guard bytes.count >= 2 else { return }
-            let split = min(2 + Int(bytes[0]) | Int(bytes[1]) << 8, bytes.count)
-            let parts = Array(bytes[split...])
-            let frame = try ZstdFrame.compress(UnsafeRawBufferPointer(rebasing: bytes[2..<split]), .numbers)
-            let footer = ContainerFooter(
-                manifestOffset: ContainerHeader.byteCount + parts.count, manifestFrame: frame, manifestContentByteCount: split - 2)
-            let sealed = ContainerHeader.bytes + parts + frame + footer.bytes
-            try sealed.withUnsafeBytes { try readAll($0, CapletFormat()) }
-        }),
+        (
+            "caplet-manifest",
+            { bytes in
+                let manifest = try Manifest(parsing: bytes, path: "m.caplet")
+                try manifest.checkTiling(manifestOffset: ContainerHeader.byteCount, path: "m.caplet")
+            }
+        ),
+        (
+            "caplet-sealed",
+            { bytes in
+                // Two bytes say where the manifest ends and the parts' frames begin.
+                guard bytes.count >= 2 else { return }
+                let split = min(2 + Int(bytes[0]) | Int(bytes[1]) << 8, bytes.count)
+                let parts = Array(bytes[split...])
+                let frame = try ZstdFrame.compress(UnsafeRawBufferPointer(rebasing: bytes[2..<split]), .numbers)
+                let footer = ContainerFooter(
+                    manifestOffset: ContainerHeader.byteCount + parts.count, manifestFrame: frame, manifestContentByteCount: split - 2)
+                let sealed = ContainerHeader.bytes + parts + frame + footer.bytes
+                try sealed.withUnsafeBytes { try readAll($0, CapletFormat()) }
+            }
+        ),
         ("caplet-coding", decode),
     ]
 

@@ -16,10 +16,13 @@ extension FuzzTarget {
         ("gguf", { try readAll($0, GGUFFormat()) }),
         ("npy", { try readAll($0, NPYFormat()) }),
         ("pytorch", { try readAll($0, PyTorchFormat()) }),
-        ("caplet", { bytes in
-            try readAll(bytes, CapletFormat())
-            _ = try CapletFormat.verify(MemoryFile.path, ExecutionContext(threads: 1)) as CapletVerification
-        }),
+        (
+            "caplet",
+            { bytes in
+                try readAll(bytes, CapletFormat())
+                _ = try CapletFormat.verify(MemoryFile.path, ExecutionContext(threads: 1)) as CapletVerification
+            }
+        ),
     ]
 
     /// Bytes of tensors that are looked at; larger ones are only opened.

@@ -14,11 +14,14 @@ extension FuzzTarget {
         ("gguf-header", { _ = try GGUFHeader($0, path: "m.gguf") }),
         ("npy-header", { _ = try NPYHeader($0, path: "m.npy", object: "") }),
         ("zip", { _ = try ZipArchive($0, path: "m.zip") }),
-        ("pickle", { bytes in
-            var machine = PickleMachine(ByteReader(bytes, path: "m.bin"), object: "data.pkl")
-            let root = try machine.run()
-            _ = try CheckpointContents(PickleOnly(root: root, heap: machine.heap), path: "m.bin", fileName: "m.bin")
-        }),
+        (
+            "pickle",
+            { bytes in
+                var machine = PickleMachine(ByteReader(bytes, path: "m.bin"), object: "data.pkl")
+                let root = try machine.run()
+                _ = try CheckpointContents(PickleOnly(root: root, heap: machine.heap), path: "m.bin", fileName: "m.bin")
+            }
+        ),
     ]
 }
 

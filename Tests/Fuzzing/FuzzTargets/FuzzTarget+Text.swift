@@ -14,11 +14,14 @@ extension FuzzTarget {
 
     /// Parsers of text.
     static let textTargets: [(name: String, body: Body)] = [
-        ("json", { bytes in
-            let text = try JSONValue(strict: bytes, allowsByteOrderMark: true).serialized()
-            let again = try JSONValue(strict: text).serialized()
-            guard text == again else { fatalError("JSON that is written does not read back") }
-        }),
+        (
+            "json",
+            { bytes in
+                let text = try JSONValue(strict: bytes, allowsByteOrderMark: true).serialized()
+                let again = try JSONValue(strict: text).serialized()
+                guard text == again else { fatalError("JSON that is written does not read back") }
+            }
+        ),
         ("graph-document", { _ = try GraphDocument(parsing: $0, path: "caplet.json", object: "document").text }),
         ("shard-index", { _ = try ShardIndex(parsing: $0, path: "index.json", ending: ".safetensors") }),
         ("config-json", { _ = try ModelConfiguration(configJSON: Array($0), path: "config.json") }),
@@ -26,11 +29,14 @@ extension FuzzTarget {
         ("tokenizer-model", { try useTokenizer(Vocabulary(sentencePieceModel: Array($0))) }),
         ("wordpiece-json", { useWordPiece(try WordPieceTokenizer(tokenizerJSON: Array($0))) }),
         ("wordpiece-text", { useWordPiece(try WordPieceTokenizer(vocabularyText: Array($0), configuration: nil)) }),
-        ("pipeline", { bytes in
-            let pipeline = try Pipeline(parsing: String(decoding: bytes, as: UTF8.self))
-            let text = pipeline.description
-            guard try Pipeline(parsing: text).description == text else { fatalError("a pipeline that is printed does not read back") }
-        }),
+        (
+            "pipeline",
+            { bytes in
+                let pipeline = try Pipeline(parsing: String(decoding: bytes, as: UTF8.self))
+                let text = pipeline.description
+                guard try Pipeline(parsing: text).description == text else { fatalError("a pipeline that is printed does not read back") }
+            }
+        ),
     ]
 
     private static func useWordPiece(_ tokenizer: WordPieceTokenizer) { _ = tokenizer.encode("Hello,  wörld\n[SEP] 12 日本") }
