@@ -24,7 +24,7 @@ struct GradientRefit {
         /// On what is held back: at the start, then after each pass.
         var heldBack: [Double] = []
         var rate: Double
-        /// Sequences that the objective was asked for, without and with gradients.
+        /// Sequences that the objective was asked for, without and with gradients; rates that were tried and given up are not in it.
         var sequences = (forward: 0, gradients: 0)
 
         /// Forward passes over `count` sequences: with gradients a sequence is run forward twice and back once, which is as much again.

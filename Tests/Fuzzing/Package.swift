@@ -43,7 +43,9 @@ let package = Package(
             exclude: ["SPEC.md", "NOTES.md"]),
         target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
         target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
-        target("GGUFFormat", ["Architectures", "CKernels", "FormatKit", "StrictJSON", "Tokenization"], path: "formats/gguf", exclude: ["SPEC.md"]),
+        target(
+            "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "StrictJSON", "Tokenization"], path: "formats/gguf",
+            exclude: ["SPEC.md"]),
         target(
             "FuzzTargets",
             [
