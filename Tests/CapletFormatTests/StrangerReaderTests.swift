@@ -98,7 +98,8 @@ final class StrangerReaderTests: XCTestCase {
             groups = -(-columns // p['groupSize'])
             index = (np.arange(codes.size) // columns) * groups + (np.arange(codes.size) % columns) // p['groupSize']
             if zeros: codes = codes - np.frombuffer(content(zeros), np.uint8)[index]
-            return (codes * array(p['scales'])[index]).reshape(p['shape'])
+            out = (codes * array(p['scales'])[index]).reshape(p['shape'])
+            return out * array(p['columnScales']) if 'columnScales' in p else out
 
         for t in m['tensors']:
             v = values(t['payload']); assert list(v.shape) == t['shape']
