@@ -36,7 +36,6 @@ extension CodedMatrix {
                 }
             }
         }
-        // As BF16 holds them.
-        return made.map { Float(bitPattern: ($0.bitPattern + 0x8000) & 0xFFFF_0000) }
+        return made.map(CodedMatrix.bfloat16)
     }
 }

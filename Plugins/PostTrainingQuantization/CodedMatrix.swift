@@ -44,7 +44,7 @@ struct CodedMatrix {
     func rounded(step: Double, lengths: [Float]?, lambda: Float, _ cancellation: Cancellation) throws -> Rounded {
         let (m, n) = (values.rows, values.columns)
         let groups = QuantizedTensor.groupsPerRow(columns: n, groupSize: groupSize)
-        let scales = zip(rowScales, leastScales).map { CodedMatrix.storable(max(Float(step) * $0, $1)) }
+        let scales = zip(rowScales, leastScales).map { CodedMatrix.bfloat16(max(Float(step) * $0, $1)) }
         let columns = columnScales.map { $0.map(CodedMatrix.storable) }
         var w = values
         var codes = [Int8](repeating: 0, count: m * n)
@@ -83,6 +83,11 @@ struct CodedMatrix {
         }
         return Rounded(
             codes: codes, scales: unbiased(scales, columns, codes), columnScales: columns, histogram: CodeHistogram(codes))
+    }
+
+    /// The nearest float that BF16 holds, never 0.
+    static func bfloat16(_ scale: Float) -> Float {
+        max(Float(bitPattern: (scale.bitPattern + 0x8000) & 0xFFFF_0000), Float.leastNormalMagnitude)
     }
 
     /// The nearest float with three bits of mantissa, which BF16 holds: a step an eighth wider or narrower loses next to nothing.

@@ -1,10 +1,11 @@
 import LinearAlgebra
 import ModelGraph
 import PassKit
-import ProbabilisticPruning
 import RPCA
 import TestSupport
 import XCTest
+
+@testable import ProbabilisticPruning
 
 final class PruningTests: XCTestCase {
     private let passes: [any Pass.Type] = [RPCAPass.self, ProbabilisticPruningPass.self]
