@@ -4,7 +4,8 @@ import ModelGraph
 /// Writes a folder of files under a temporary name, and gives it its own name when all files are complete.
 public final class AtomicFolderWriter {
     public let path: String
-    private let temporaryPath: String
+    /// Where the contents are until `commit`.
+    public let temporaryPath: String
     private let replaces: Bool
     private var committed = false
     private var names: [String] = []

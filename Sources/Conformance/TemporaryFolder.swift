@@ -1,4 +1,6 @@
-import Foundation
+import FormatKit
+import FoundationEssentials
+import Glibc
 
 /// A folder of a test's own, removed with the value.
 public final class TemporaryFolder {
@@ -24,15 +26,23 @@ public final class TemporaryFolder {
     public func files() throws -> [(name: String, bytes: [UInt8])] { try TemporaryFolder.files(under: path) }
 
     public static func files(under path: String) throws -> [(name: String, bytes: [UInt8])] {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { return [] }
-        if !isFolder.boolValue { return [("", try bytes(of: path))] }
-        let names = try FileManager.default.subpathsOfDirectory(atPath: path).sorted()
-        return try names.compactMap { name in
-            var isFolder: ObjCBool = false
-            _ = FileManager.default.fileExists(atPath: "\(path)/\(name)", isDirectory: &isFolder)
-            return isFolder.boolValue ? nil : (name, try bytes(of: "\(path)/\(name)"))
+        guard let isFolder = isFolder(path) else { return [] }
+        guard isFolder else { return [("", try bytes(of: path))] }
+        return try files(in: path, prefix: "").sorted { $0.name < $1.name }
+    }
+
+    private static func files(in folder: String, prefix: String) throws -> [(name: String, bytes: [UInt8])] {
+        try FolderListing.names(in: folder).flatMap { name in
+            let path = "\(folder)/\(name)"
+            return isFolder(path) == true ? try files(in: path, prefix: "\(prefix)\(name)/") : [(prefix + name, try bytes(of: path))]
         }
+    }
+
+    /// Nil when nothing is there.
+    private static func isFolder(_ path: String) -> Bool? {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return nil }
+        return status.st_mode & S_IFMT == S_IFDIR
     }
 
     public static func bytes(of path: String) throws -> [UInt8] { [UInt8](try Data(contentsOf: URL(fileURLWithPath: path))) }
