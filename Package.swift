@@ -45,7 +45,8 @@ let package = Package(
         target("Architectures", ["FormatKit", "ModelGraph", "StrictJSON"]),
         target("PassKit", ["Execution", "LinearAlgebra", "ModelGraph"]),
         target("TransformerModel", ["Architectures", "CKernels", "Execution", "LinearAlgebra", "ModelGraph", "Tokenization"]),
-        target("Calibration", ["PassKit", "TransformerModel"]),
+        target("Calibration", ["PassKit", "StrictJSON", "Tokenization", "TransformerModel"]),
+        target("LowRankAdapters", ["FormatKit", "LinearAlgebra", "ModelGraph", "SafetensorsFormat", "StrictJSON"]),
         target("LayerwiseCompression", ["LinearAlgebra", "ModelGraph", "PassKit"]),
         target("OATS", ["LayerwiseCompression"], path: "Plugins/OATS"),
         target("SparseGPT", ["LayerwiseCompression"], path: "Plugins/SparseGPT"),
@@ -68,7 +69,8 @@ let package = Package(
             exclude: ["SPEC.md"]),
         target("PluginLoading", ["CCapletPlugin", "Execution", "FormatKit", "LayerwiseCompression", "ModelGraph", "PassKit"]),
         target("Conformance", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"]),
-        target("TestSupport", ["Conformance", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
+        target(
+            "TestSupport", ["Conformance", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
         test("GGUFFormatTests", ["Architectures", "GGUFFormat", "SafetensorsFormat", "TestSupport"]),
         test("CommandLineToolTests", ["CommandLineTool", "SafetensorsFormat", "TestSupport"]),
         test("FormatKitTests", ["FormatKit", "TestSupport"]),
@@ -89,7 +91,8 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "BuiltIns", "Calibration", "Conformance", "StrictJSON", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "BuiltIns", "Calibration", "Conformance", "GGUFFormat", "LowRankAdapters", "StrictJSON",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: [.swiftLanguageMode(.v5)]),

@@ -78,9 +78,9 @@ public enum FileName {
     }
 }
 
-/// Removal of a folder and all in it, links not followed.
-enum FolderRemoval {
-    static func remove(_ path: String) {
+/// Removal of a file, or of a folder and all in it, links not followed.
+public enum FolderRemoval {
+    public static func remove(_ path: String) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         if status.st_mode & S_IFMT == S_IFDIR {

@@ -43,6 +43,9 @@ struct OutputTarget {
         unlink(trial)
     }
 
+    /// Whether the output is a folder that Hugging Face's tools load.
+    var writesModelFolder: Bool { format.name == "safetensors" && !path.hasSuffix(".safetensors") }
+
     func plan(_ graph: TensorGraph) throws -> WritePlan { try format.plan(graph, options) }
 
     /// Says what cannot be carried, then writes.

@@ -104,7 +104,8 @@ struct CompressCommand: ParsableCommand {
             let start = DispatchTime.now().uptimeNanoseconds
             let reports = try session.naming(model) { try manager.run(&graph, context) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-            let plan = try target.write(graph, provenance: try provenance(pipeline, input, original, session), session)
+            let made = try provenance(pipeline, input, original, session) + losses(reports)
+            let plan = try target.write(graph, provenance: made, session)
             let summary = CompressionSummary(
                 output: output, pipeline: pipeline.description, seed: seed, original: input, compressed: graph,
                 outputBytes: plan.byteCount, seconds: seconds, passes: reports)
@@ -158,6 +159,15 @@ struct CompressCommand: ParsableCommand {
             if let context { entries.append((key: "context", value: "\(context)")) }
         }
         return entries
+    }
+
+    /// Mean losses on the calibration text before and after, in nats a token, as far as passes measured them.
+    private func losses(_ reports: [PassReport]) -> [(key: String, value: String)] {
+        let before = reports.compactMap { $0.measurement("loss.dense") }.first
+        let after = reports.compactMap { $0.measurement("loss.final") }.last
+        return [("loss.dense", before), ("loss.final", after)].compactMap { key, value in
+            value.map { (key, NumberText.decimal($0, places: 6)) }
+        }
     }
 
     private func plan(_ graph: TensorGraph, _ pipeline: Pipeline, _ target: OutputTarget, _ session: Session) throws -> ExitStatus {
