@@ -118,8 +118,8 @@ extension FormatConformance {
         try format.write(graph, to: root, WriteOptions(), ExecutionContext())
         for (name, bytes) in try TemporaryFolder.files(under: root) {
             let path = name.isEmpty ? root : "\(root)/\(name)"
-            try body((root, name.isEmpty ? outputName : name), bytes) { try Data($0).write(to: URL(fileURLWithPath: path)) }
-            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            try body((root, name.isEmpty ? outputName : name), bytes) { try TemporaryFolder.put($0, at: path) }
+            try TemporaryFolder.put(bytes, at: path)
         }
     }
 

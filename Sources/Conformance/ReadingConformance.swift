@@ -1,6 +1,5 @@
 import Execution
 import FormatKit
-import FoundationEssentials
 import ModelGraph
 
 /// What every format must do with a file that it reads: recognise it, read all of it, the same each time, and refuse damage.
@@ -56,7 +55,7 @@ public struct ReadingConformance {
         let folder = try TemporaryFolder()
         let path = try folder.write(bytes, as: sample.split(separator: "/").last.map(String.init) ?? "sample")
         try body(bytes, FormatConformance.positions(in: bytes.count)) { changed in
-            do { try Data(changed).write(to: URL(fileURLWithPath: path)) } catch { return .failed(error) }
+            do { try TemporaryFolder.put(changed, at: path) } catch { return .failed(error) }
             let outcome = FormatConformance.readEverything(format, at: path)
             if case .failed(let error) = outcome { log.fail("\(error)") }
             return outcome

@@ -31,7 +31,11 @@ public final class PluginLibrary {
         }
         guard access(path, R_OK) == 0 else { throw PluginError(.cannotOpen, plugin: given, String(cString: strerror(errno))) }
         guard let handle = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
-            throw PluginError(.malformed, plugin: given, "cannot be loaded: \(PluginText.shown(dlerror()))")
+            let reason = PluginText.shown(dlerror())
+            let prefix = path + ": "
+            throw PluginError(
+                .malformed, plugin: given, "cannot be loaded: \(reason.hasPrefix(prefix) ? String(reason.dropFirst(prefix.count)) : reason)"
+            )
         }
         guard let symbol = dlsym(handle, Self.entryName) else {
             throw PluginError(.malformed, plugin: given, "is no plugin: it has no function \(Self.entryName)")

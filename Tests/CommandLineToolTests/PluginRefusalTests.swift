@@ -9,7 +9,7 @@ final class PluginRefusalTests: XCTestCase {
         let plugin = try FaultyPlugin.make(fault, in: folder.path)
         let result = try CapletProcess.run(arguments + ["--plugin", plugin], in: folder.path)
         XCTAssertEqual(result.status, status, "\(fault ?? "none"): \(result.errors)", line: line)
-        XCTAssertTrue(result.errors.contains(text), "\(fault ?? "none"): \(result.errors)", line: line)
+        XCTAssertTrue(text.isEmpty || result.errors.contains(text), "\(fault ?? "none"): \(result.errors)", line: line)
         if status != 0 { XCTAssertEqual(result.errors.split(separator: "\n").count, 1, result.errors, line: line) }
     }
 

@@ -17,6 +17,10 @@
 /// - A function that fails returns a status other than CAPLET_OK, and before that says why through `host->fail`.
 /// - Nothing may be thrown, jumped or unwound out of a plugin's function.
 /// - Members that a plugin does not use are zero: `static const caplet_format f = {.struct_size = sizeof f, .name = "x", …};`
+///
+/// What is called when: `caplet_plugin_open` once. To read: `recognises` (unless --from names the format), `read`, then `model->read` for
+/// tensors that have no `data`, at last `model->destroy`. To write: `check`, perhaps several times, and `write` once. For each time that
+/// a pipeline names a pass: `create`, `transform` for each matrix, `destroy`. At the end `plugin->destroy`.
 #ifndef CAPLET_PLUGIN_H
 #define CAPLET_PLUGIN_H
 
@@ -260,7 +264,8 @@ typedef struct caplet_layer {
     /// The weights, [rows, columns] row-major; finite.
     const float *weight;
     /// The inputs' second moment XᵀX / N over the N activations of the calibration text, [columns, columns], symmetric and finite;
-    /// its diagonal holds the mean squares of the inputs. NULL without calibration text, and for tensors that no block has.
+    /// its diagonal holds the mean squares of the inputs. NULL without calibration text, and when tensors outside blocks are among
+    /// those selected.
     const float *second_moment;
     /// Of every random choice: with equal seeds and layers results are equal.
     uint64_t seed;
