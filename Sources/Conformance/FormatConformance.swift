@@ -36,8 +36,9 @@ public struct FormatConformance {
         self.dtypes = dtypes
     }
 
-    /// Runs every check.
-    public func checks() -> [ConformanceCheck] {
+    /// Runs every check, or the one of that name.
+    public func checks(only name: String? = nil) -> [ConformanceCheck] {
+        log.only = name
         log.check("name and summary", checkDescription)
         log.check("values of every dtype come back", checkRoundTrips)
         log.check("shapes come back", checkShapes)

@@ -135,6 +135,7 @@ final class AdapterTests: XCTestCase {
             (["small.caplet", "-o", "x", "--to", "safetensors", "--as", "lora", "--adapter-dtype", "q8_0"], 64, "f32, f16 or bf16"),
             ([Repository.path("Examples/wren-7m"), "-o", "x.gguf", "--as", "lora"], 69, "no tensor has low-rank terms"),
             (["small.caplet", "-o", "x.gguf", "--adapter", "y.gguf"], 64, "--adapter goes with --as lora"),
+            (["small.caplet", "-o", "x.gguf", "--as", "lora", "--adapter", "x.gguf"], 64, "is where the base is to be"),
         ]
         for (arguments, status, text) in cases {
             let result = try CapletProcess.run(["convert"] + arguments, in: folder.path)

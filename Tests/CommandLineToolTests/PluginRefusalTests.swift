@@ -104,4 +104,26 @@ final class PluginRefusalTests: XCTestCase {
         XCTAssertEqual(result.status, 130, result.errors)
         XCTAssertThrowsError(try folder.bytes("out.caplet"))
     }
+
+    /// What a pass says of how far it is stands in the progress line, beside what Caplet knows.
+    func testProgressOfAPass() throws {
+        let folder = try CheckpointFolder()
+        try FaultyPlugin.make("SLOW", in: folder.path)
+        let line = "timeout -s INT 2 caplet compress tiny -o out.caplet --pipeline faulty --plugin ./faulty.so"
+        let result = try CapletProcess.shell("script -qfc '\(line)' typescript </dev/null >/dev/null", in: folder.path)
+        XCTAssertEqual(result.status, 0, result.errors)
+        let shown = String(decoding: try folder.bytes("typescript"), as: UTF8.self)
+        XCTAssertTrue(shown.contains("faulty 0/14 layers, model.layers.0."), shown)
+        XCTAssertTrue(shown.contains(" % thinking"), shown)
+    }
+
+    /// The header by itself, in both languages that include it, without a warning.
+    func testTheHeaderByItself() throws {
+        let header = Repository.path("Sources/CCapletPlugin/include/caplet_plugin.h")
+        for (compiler, language) in [("cc -std=c11", "c"), ("c++ -std=c++11", "c++")] {
+            let result = try CapletProcess.shell(
+                "\(compiler) -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x \(language) - <<< '#include \"\(header)\"'", in: "/tmp")
+            XCTAssertEqual(result.status, 0, result.errors)
+        }
+    }
 }

@@ -58,6 +58,7 @@ struct AdapterConversion {
         for entry in split.leftAlone {
             session.diagnostics.warning("the low-rank terms of '\(entry.name)' stay in the base: it \(entry.reason)")
         }
+        guard path != target.path else { throw CommandError(.usage, "--adapter \(path): is where the base is to be") }
         var check = try OutputTarget(path, formatName: target.format.name, force: target.options.force, session)
         check.options.outputPath = path
         try check.check(against: original)

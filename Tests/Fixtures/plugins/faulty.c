@@ -119,9 +119,11 @@ static caplet_status transform(void *instance, const caplet_host *host, const ca
     free(copy);
     return CAPLET_MALFORMED;
 #elif defined FAULT_SLOW
-    host->progress(host, 1, 4, "thinking");
     if (layer->block == 0 && strstr(layer->name, "q_proj")) write(2, "slow\n", 5);
-    while (!host->is_cancelled(host)) usleep(10000);
+    for (uint64_t step = 0; !host->is_cancelled(host); step++) {
+        host->progress(host, step % 4, 4, "thinking");
+        usleep(10000);
+    }
     free(copy);
     return CAPLET_CANCELLED;
 #else
