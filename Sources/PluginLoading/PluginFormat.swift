@@ -72,7 +72,7 @@ class PluginFormat: Format {
         let status = call.run { function(library.plugin, $0, path, &model) }
         try call.check(status, reading: path, plugin: library.label)
         guard let model else { throw PluginError(.malformed, plugin: library.label, object: path, "was read, and no model came of it") }
-        var graph = try PluginModel(model, path: path, library).graph(warn: context.warn)
+        var graph = try PluginModel(model, path: path, library).graph()
         let places = [path] + (probe.isFolder ? probe.entries.map { "\(path)/\($0)" } : [])
         graph.sources = places.compactMap { FileIdentity(path: $0) }
         return graph

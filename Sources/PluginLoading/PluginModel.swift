@@ -33,7 +33,7 @@ final class PluginModel {
     /// The model as a graph; tensors' bytes stay with the plugin.
     ///
     /// - Throws: `FormatError.malformed` naming the first tensor, key or file that breaks a rule of the interface.
-    func graph(warn: (String) -> Void) throws -> TensorGraph {
+    func graph() throws -> TensorGraph {
         let contents = model.pointee
         var graph = TensorGraph()
         guard contents.tensor_count <= PluginModel.maximumTensors else {
