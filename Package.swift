@@ -60,7 +60,7 @@ let package = Package(
         target("SafetensorsFormat", ["FormatKit", "StrictJSON"], path: "formats/safetensors", exclude: ["SPEC.md"]),
         target(
             "CapletFormat", ["CKernels", "CXXHash", "CZstd", "FormatKit", "StrictJSON"], path: "formats/caplet",
-            exclude: ["SPEC.md", "NOTES.md"]),
+            exclude: ["SPEC.md", "NOTES.md", "reference"]),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"]),
         target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
         target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
@@ -108,7 +108,7 @@ let package = Package(
         test("SparseGPTTests", ["SparseGPT", "TestSupport"]),
         test("TruncatedSVDTests", ["TestSupport", "TruncatedSVD"]),
         test("WandaTests", ["TestSupport", "Wanda"]),
-        test("PostTrainingQuantizationTests", ["PostTrainingQuantization", "RPCA", "TestSupport"]),
+        test("PostTrainingQuantizationTests", ["CapletFormat", "PostTrainingQuantization", "RPCA", "TestSupport"]),
         test("ProbabilisticPruningTests", ["ProbabilisticPruning", "RPCA", "TestSupport"]),
         test("TransformerModelTests", ["Calibration", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization"]),
         test("CalibrationTests", ["Calibration", "SafetensorsFormat", "TestSupport"]),

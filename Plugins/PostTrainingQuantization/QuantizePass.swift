@@ -1,50 +1,79 @@
 import ModelGraph
 import PassKit
 
-/// Post-training quantisation by rounding to nearest: of the factors U and V, and on request of sparse values and dense tensors.
-public struct QuantizePass: TensorPass {
+/// Post-training quantisation of factors U and V, of sparse values and of dense tensors: to codes of one width, rounded to nearest, or
+/// to codes for an entropy coder, of any number of bits on the average.
+///
+/// Entropy coding costs a gradient pass over the calibration set for objective=loss (one forward, one forward and back), then about
+/// m·n² + n³ operations a matrix [m, n] and round, with some six rounds to meet a rate; the second moments of all layers' inputs, n²
+/// floats each, are in memory.
+public struct QuantizePass: Pass {
     public static let name = "quantize"
-    public static let summary = "integer codes with a scale a group, for U, V, sparse values and dense tensors"
+    public static let summary = "integer codes with scales, for U, V, sparse values and dense tensors"
     public static let options = [
-        PassOption("bits", .integer(2...8), default: "8", "bits a code"),
-        PassOption("group", .integer(1...1_048_576), default: "64", "elements of a row that share a scale"),
-        PassOption("symmetric", .flag, default: "true", "levels around zero; false gives each group a zero point"),
+        PassOption(
+            "bits", .number(0.1...8, allowsAuto: false), default: "8",
+            "bits a code; with coding=entropy bits a value on the average, scales and all, at most 6.5"),
+        PassOption(
+            "size", .integer(0...Int.max), default: "0",
+            "instead of bits: the largest size in bytes of the whole file, which ends within 0.5 % of it"),
+        PassOption(
+            "coding", .choice(["auto", "fixed", "entropy"]), default: "auto",
+            "fixed: codes of one width; entropy: codes that few bits are enough for; auto: fixed for a whole number of bits"),
+        PassOption("group", .integer(1...1_048_576), default: "64", "elements of a row that share a scale with coding=fixed"),
+        PassOption(
+            "symmetric", .flag, default: "true", "levels around zero with coding=fixed; false gives each group a zero point"),
+        PassOption(
+            "objective", .choice(["loss", "inputs", "weights"]), default: "loss",
+            "what errors cost with coding=entropy: the divergence of predictions, the layers' outputs, or without text the weights"),
+        PassOption(
+            "lambda", .number(0...1, allowsAuto: false), default: "0.05", "squared steps that a bit is worth with coding=entropy"),
         PassOption("target", .set(["uv", "s", "dense"]), default: "uv", "the parts to quantise: factors, sparse values, dense tensors"),
         TensorSelection.option,
     ]
 
-    public let selection: TensorSelection
-    private let quantizer: UniformQuantizer
-    private let target: Set<String>
+    /// Codes are bytes: above this rate too many values would not fit.
+    private static let greatestRate = 6.5
+
+    let objective: String
+    let lambda: Double
+    let target: Set<String>
+    let bits: Double
+    /// Bytes of the whole file; nil where the rate is given in bits.
+    let size: Int?
+    /// Nil for entropy coding.
+    let fixed: FixedWidthQuantization?
+    let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
         selection = TensorSelection(options)
-        quantizer = UniformQuantizer(
-            bits: options.integer("bits"), groupSize: options.integer("group"), isSymmetric: options.flag("symmetric"))
         target = options.words("target")
-    }
-
-    public func transform(_ tensor: Tensor, _ context: PassContext) throws -> (payload: Payload, measurements: [Measurement]) {
-        let payload = try quantized(tensor.payload, tensor.name)
-        let bits = payload.parameterCount == 0 ? 0 : Double(payload.byteCount) * 8 / Double(payload.parameterCount)
-        return (payload, [Measurement(name: "bitsPerParameter", value: bits)])
-    }
-
-    private func quantized(_ payload: Payload, _ name: String) throws -> Payload {
-        switch payload {
-        case .dense where target.contains("dense"): return try codes(for: payload, name)
-        case .lowRank(let tensor) where target.contains("uv"):
-            return .lowRank(try LowRankTensor(u: try codes(for: tensor.u, name), v: try codes(for: tensor.v, name)))
-        case .sparse(let tensor) where target.contains("s"):
-            return .sparse(try SparseTensor(pattern: tensor.pattern, values: try codes(for: tensor.values, name)))
-        case .composite(let terms): return .composite(try terms.map { try quantized($0, name) })
-        default: return payload
+        objective = options.word("objective")
+        lambda = options.number("lambda")
+        bits = options.number("bits")
+        size = options.integer("size") == 0 ? nil : options.integer("size")
+        let isWhole = bits == bits.rounded() && bits >= 2
+        let coding = options.word("coding")
+        guard coding == "fixed" || coding == "auto" && isWhole && size == nil else {
+            fixed = nil
+            guard size != nil || bits <= QuantizePass.greatestRate else {
+                throw PassError(
+                    .usage, pass: Self.name, "entropy coding takes at most bits=\(QuantizePass.greatestRate); coding=fixed takes whole bits to 8")
+            }
+            return
         }
+        guard isWhole, size == nil else {
+            throw PassError(.usage, pass: Self.name, "coding=fixed takes a whole number of bits from 2 to 8, and no size")
+        }
+        let quantizer = UniformQuantizer(
+            bits: Int(bits), groupSize: options.integer("group"), isSymmetric: options.flag("symmetric"))
+        fixed = FixedWidthQuantization(quantizer: quantizer, target: target, selection: selection)
     }
 
-    private func codes(for part: Payload, _ name: String) throws -> Payload {
-        let values = try part.densifiedFloats()
-        guard values.allSatisfy(\.isFinite) else { throw GraphError.notFinite("tensor '\(name)'") }
-        return .quantized(try quantizer.quantize(values, shape: part.shape, name: name))
+    public var needsCalibration: Bool { fixed == nil && objective != "weights" }
+
+    public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
+        if let fixed { return try fixed.run(&graph, context) }
+        return try EntropyCodedQuantization(pass: self).run(&graph, context)
     }
 }

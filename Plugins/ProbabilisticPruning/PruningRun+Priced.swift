@@ -17,8 +17,13 @@ extension PruningRun {
         let rises = try self.rises(sensitivity, sequences: Array(learning.prefix(2 * pass.batch)))
         let measured = rises.map(sensitivity.logWeights) ?? uniform
         guard pass.objective == "loss" else { return try solve(layers, allocation.counts(logWeights: measured), rises) }
+        func lossesOf(_ logWeights: [Double], _ sequences: [Int]) throws -> [Double] {
+            let weights = try allocation.weights(allocation.counts(logWeights: logWeights), context.execution)
+            return try calibration.losses(sequences: sequences, replacing: weights)
+        }
         func lossOf(_ logWeights: [Double], _ sequences: [Int]) throws -> Double {
-            try loss(try allocation.weights(allocation.counts(logWeights: logWeights), context.execution), sequences)
+            let losses = try lossesOf(logWeights, sequences)
+            return losses.reduce(0, +) / Double(losses.count)
         }
         report.measure("loss.dense", try loss([:]))
         report.measure("loss.magnitude", try magnitudeLoss())
@@ -32,11 +37,13 @@ extension PruningRun {
                 from: measured, calibration, sequences: learning, seed: context.seed, context.execution)
             report.curves.append(Curve(name: "loss of each step", values: outcome.losses))
             report.measure("loss.learned", try lossOf(outcome.logWeights, allSequences))
-            let before = try lossOf(measured, heldBack)
-            let after = try lossOf(outcome.logWeights, heldBack)
-            report.measure("heldBack.scores", before)
-            report.measure("heldBack.learned", after)
-            if after <= before {
+            let before = try lossesOf(measured, heldBack)
+            let after = try lossesOf(outcome.logWeights, heldBack)
+            report.measure("heldBack.scores", before.reduce(0, +) / Double(before.count))
+            report.measure("heldBack.learned", after.reduce(0, +) / Double(after.count))
+            let gain = PairedGain(before: before, after: after)
+            gain.measure("gain.policyGradient", in: &report)
+            if gain.mean >= 0 {
                 chosen = outcome.logWeights
             } else {
                 report.notes.append("what was learned is worse than the scores alone on the held-back sequences and was not used")

@@ -15,8 +15,11 @@ extension PruningRun {
         let learned = choice.select(outcome.learned)
         report.measure("loss.dense", try loss([:]))
         report.measure("loss.magnitude", try magnitudeLoss())
-        report.measure("loss.scores", try loss(try policy.weights(initial, context.execution)))
-        report.measure("loss.published", try loss(try policy.weights(learned, context.execution)))
+        let before = try calibration.losses(sequences: allSequences, replacing: try policy.weights(initial, context.execution))
+        let after = try calibration.losses(sequences: allSequences, replacing: try policy.weights(learned, context.execution))
+        report.measure("loss.scores", before.reduce(0, +) / Double(before.count))
+        report.measure("loss.published", after.reduce(0, +) / Double(after.count))
+        PairedGain(before: before, after: after).measure("gain.policyGradient", in: &report)
         report.measure("pool.parameters", Double(pools.reduce(0) { $0 + $1.values.count + $1.lowRank.rank * $1.rankOneCost }))
         let changed = zip(initial.entries, learned.entries).reduce(0) { sum, pair in sum + zip(pair.0, pair.1).count { $0 != $1 } }
         report.measure("entries.changedByLearning", Double(changed))

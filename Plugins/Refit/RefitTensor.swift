@@ -113,21 +113,3 @@ extension Payload {
         return .dense(try DenseTensor(floats: floats, shape: dense.shape, dtype: dense.dtype))
     }
 }
-
-extension SparsePattern {
-    /// Where the bits are set in the row-major matrix, rising.
-    fileprivate func positions() throws -> [UInt32] {
-        try checkBits()
-        var found: [UInt32] = []
-        found.reserveCapacity(nonZeroCount)
-        for (index, word) in try readWords().enumerated() {
-            let start = index / wordsPerRow * columns + index % wordsPerRow * 64
-            var rest = word
-            while rest != 0 {
-                found.append(UInt32(start + rest.trailingZeroBitCount))
-                rest &= rest - 1
-            }
-        }
-        return found
-    }
-}

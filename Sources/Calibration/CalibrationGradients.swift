@@ -18,6 +18,17 @@ final class CalibrationGradients: GradientProvider {
         return Divergence(calibration: calibration, reference: reference)
     }
 
+    func curvatures(seed: UInt64) throws -> [String: WeightCurvature]? {
+        guard calibration.model.isCausal else { return nil }
+        let collector = CurvatureCollector(calibration.model, seed: seed, calibration.execution)
+        let sequences = calibration.tokens.sequences
+        for start in stride(from: 0, to: sequences.count, by: CalibrationModel.wave) {
+            try calibration.execution.cancellation.check()
+            try collector.add(Array(sequences[start..<min(start + CalibrationModel.wave, sequences.count)]))
+        }
+        return collector.curvatures.mapValues { WeightCurvature(inputs: $0.inputs, rows: $0.rows) }
+    }
+
     func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> [String: Matrix]) throws {
         let (model, execution) = (calibration.model, calibration.execution)
         var original = try model.embed(calibration.tokens.sequences)

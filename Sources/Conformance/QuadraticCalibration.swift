@@ -72,6 +72,19 @@ public final class QuadraticCalibration: CalibrationProvider {
 
         func divergence() -> any RefitObjective { Objective(calibration) }
 
+        /// Exact: the loss is quadratic in each row by itself.
+        func curvatures(seed: UInt64) throws -> [String: WeightCurvature]? {
+            var found: [String: WeightCurvature] = [:]
+            try calibration.forEachSecondMoment { group, h in
+                for name in group.members {
+                    guard let weight = calibration.weights[name] else { continue }
+                    let price = 2 * (calibration.importance[name] ?? 1) / Double(weight.elements.count)
+                    found[name] = WeightCurvature(inputs: h, rows: [Double](repeating: price, count: weight.rows))
+                }
+            }
+            return found
+        }
+
         func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> [String: Matrix]) throws {
             for block in Set(calibration.groups.map(\.block)).sorted() { _ = try refit(block, Objective(calibration)) }
         }

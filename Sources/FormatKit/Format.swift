@@ -48,6 +48,12 @@ public protocol WritableFormat: Format {
     func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan
 }
 
+/// A format that compresses, so that only writing tells the size.
+public protocol MeasurableFormat: WritableFormat {
+    /// Bytes of what `write` would put at `path`: made there under a temporary name, and removed.
+    func byteCount(_ graph: TensorGraph, at path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> Int
+}
+
 extension WritableFormat {
     public var splitsOutput: Bool { false }
     public var writesBigEndian: Bool { false }

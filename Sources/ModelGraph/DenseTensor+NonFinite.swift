@@ -49,7 +49,7 @@ extension Payload {
         case .dense(let tensor): return try tensor.nonFiniteCount()
         case .lowRank(let tensor): return try tensor.u.nonFiniteCount() + tensor.v.nonFiniteCount()
         case .sparse(let tensor): return try tensor.values.nonFiniteCount()
-        case .quantized(let tensor): return try tensor.scales.nonFiniteCount()
+        case .quantized(let tensor): return try tensor.scales.nonFiniteCount() + (tensor.columnScales?.nonFiniteCount() ?? 0)
         case .composite(let terms): return try terms.reduce(0) { try $0 + $1.nonFiniteCount() }
         }
     }

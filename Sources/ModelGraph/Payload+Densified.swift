@@ -88,13 +88,15 @@ extension QuantizedTensor {
     func densifiedFloats() throws -> [Float] {
         let scales = try self.scales.floats()
         let zeros = try zeroPoints.map { try $0.withUnsafeBytes { Array($0) } }
+        let columnScales = try self.columnScales?.floats()
         let count = shape.elementCount
         return try codes.withUnsafeBytes { codes in
             [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
                 scales.withUnsafeBufferPointer { scales in
                     guard count > 0, let out = buffer.baseAddress, let first = scales.baseAddress else { return }
                     let rows = QuantizedRows(
-                        columns: shape.columns, groupSize: groupSize, groups: groupsPerRow, scales: first, codes: codes)
+                        columns: shape.columns, groupSize: groupSize, groups: groupsPerRow, scales: first, codes: codes,
+                        columnScales: columnScales)
                     guard let zeros else { return rows.dequantize(shape.rows, zeros: nil, into: out) }
                     zeros.withUnsafeBytes { rows.dequantize(shape.rows, zeros: $0, into: out) }
                 }

@@ -41,13 +41,15 @@ extension QuantizedTensor {
         let codes = try codes.openRows(of: columns)
         let scales = try scales.bytes.openRows(of: groups * scaleType.byteWidth)
         let zeros = try zeroPoints?.openRows(of: groups)
+        let columnScales = try self.columnScales?.floats()
         return { rows, out in
             let count = rows.count * groups
             try withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { scale in
                 guard let first = scale.baseAddress else { return }
                 try scales.withRows(rows) { FloatCast.widen($0, scaleType, into: first, count: count) }
                 try codes.withRows(rows) { codes in
-                    let kept = QuantizedRows(columns: columns, groupSize: groupSize, groups: groups, scales: first, codes: codes)
+                    let kept = QuantizedRows(
+                        columns: columns, groupSize: groupSize, groups: groups, scales: first, codes: codes, columnScales: columnScales)
                     guard let zeros else { return kept.dequantize(rows.count, zeros: nil, into: out) }
                     try zeros.withRows(rows) { kept.dequantize(rows.count, zeros: $0, into: out) }
                 }

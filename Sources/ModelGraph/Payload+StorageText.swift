@@ -14,7 +14,8 @@ extension Payload {
         case .sparse(let tensor): return "sparse \(tensor.values.text(dense))"
         case .quantized(let tensor):
             if tensor.isQ8_0 { return "Q8_0" }
-            return "\(tensor.isSymmetric ? "int" : "uint")\(tensor.bits)/\(tensor.groupSize) \(tensor.scales.dtype.rawValue)"
+            let columns = tensor.columnScales == nil ? "" : " by columns"
+            return "\(tensor.isSymmetric ? "int" : "uint")\(tensor.bits)/\(tensor.groupSize) \(tensor.scales.dtype.rawValue)\(columns)"
         case .composite(let terms): return terms.map { $0.text(dense) }.joined(separator: " + ")
         }
     }
@@ -28,6 +29,7 @@ extension Payload {
             case .lowRank(let tensor): add(tensor.u); add(tensor.v)
             case .sparse(let tensor): add(tensor.values)
             case .quantized(let tensor): types += ["\(tensor.isSymmetric ? "I" : "U")\(tensor.bits)", tensor.scales.dtype.rawValue]
+                if let scales = tensor.columnScales { types.append(scales.dtype.rawValue) }
             case .composite(let terms): terms.forEach(add)
             }
         }

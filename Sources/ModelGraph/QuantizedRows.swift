@@ -10,11 +10,23 @@ struct QuantizedRows {
     let scales: UnsafePointer<Float>
     /// [rows × columns]
     let codes: UnsafeRawBufferPointer
+    /// [columns], or nothing.
+    var columnScales: [Float]?
 
     /// Writes `rows` rows of floats.
     ///
     /// - Parameter zeros: zero points, [rows × groups]; nil for symmetric codes.
     func dequantize(_ rows: Int, zeros: UnsafeRawBufferPointer?, into out: UnsafeMutablePointer<Float>) {
+        scaleRows(rows, zeros: zeros, into: out)
+        columnScales?.withUnsafeBufferPointer { scales in
+            for row in 0..<rows {
+                let values = out + row * columns
+                for column in 0..<columns { values[column] *= scales[column] }
+            }
+        }
+    }
+
+    private func scaleRows(_ rows: Int, zeros: UnsafeRawBufferPointer?, into out: UnsafeMutablePointer<Float>) {
         guard let base = codes.baseAddress else { return }
         if zeros == nil, columns % groupSize == 0 {
             return caplet_dequantize_groups(base.assumingMemoryBound(to: Int8.self), scales, groupSize, out, rows * columns)

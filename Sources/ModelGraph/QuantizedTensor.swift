@@ -1,5 +1,5 @@
-/// A tensor as integer codes: value = scale · (code − zeroPoint), one scale and zero point for each run of `groupSize`
-/// elements of a row; the last group of a row may be shorter.
+/// A tensor as integer codes: value = scale · columnScale · (code − zeroPoint), one scale and zero point for each run of `groupSize`
+/// elements of a row, of which the last may be shorter, and where there are any a scale for each column.
 public struct QuantizedTensor {
     public let shape: Shape
     /// Bits a code, 2 … 8.
@@ -12,9 +12,12 @@ public struct QuantizedTensor {
     public let scales: DenseTensor
     /// One byte a group, 0 … 2^b−1; nil when symmetric, where the zero point is 0.
     public let zeroPoints: (any ByteSource)?
+    /// One more scale for each column, [columns], F16, BF16 or F32; nil where columns do not differ.
+    public let columnScales: DenseTensor?
 
     public init(
-        shape: Shape, bits: Int, groupSize: Int, codes: any ByteSource, scales: DenseTensor, zeroPoints: (any ByteSource)?
+        shape: Shape, bits: Int, groupSize: Int, codes: any ByteSource, scales: DenseTensor, zeroPoints: (any ByteSource)?,
+        columnScales: DenseTensor? = nil
     ) throws {
         self.shape = shape
         self.bits = bits
@@ -22,6 +25,7 @@ public struct QuantizedTensor {
         self.codes = codes
         self.scales = scales
         self.zeroPoints = zeroPoints
+        self.columnScales = columnScales
         try checkInvariants()
     }
 
@@ -36,12 +40,12 @@ public struct QuantizedTensor {
     public var byteCount: Int {
         let packed = (shape.elementCount * bits + 7) / 8
         let zeros = zeroPoints.map { ($0.byteCount * bits + 7) / 8 } ?? 0
-        return packed + scales.byteCount + zeros
+        return packed + scales.byteCount + zeros + (columnScales?.byteCount ?? 0)
     }
 
     /// Whether the layout is GGUF's Q8_0: 8 symmetric bits in groups of 32 that fill each row, F16 scales.
     public var isQ8_0: Bool {
-        bits == 8 && groupSize == 32 && isSymmetric && scales.dtype == .f16 && shape.columns % 32 == 0
+        bits == 8 && groupSize == 32 && isSymmetric && columnScales == nil && scales.dtype == .f16 && shape.columns % 32 == 0
     }
 
     public func checkInvariants() throws {
@@ -57,6 +61,11 @@ public struct QuantizedTensor {
         }
         guard zeroPoints == nil || zeroPoints?.byteCount == groups else {
             throw GraphError.inconsistent("quantized", "\(zeroPoints?.byteCount ?? 0) zero points for \(groups) groups")
+        }
+        guard let columnScales else { return }
+        guard columnScales.shape.elementCount == shape.columns, columnScales.dtype.isComputable, columnScales.dtype != .f64 else {
+            throw GraphError.inconsistent(
+                "quantized", "\(columnScales.dtype.rawValue) scales \(columnScales.shape) for \(shape.columns) columns")
         }
     }
 }

@@ -11,17 +11,20 @@ public struct PassContext {
     public let original: TensorGraph
     /// The calibration set and the model that runs it; nil when no calibration text was given.
     public let calibration: (any CalibrationProvider)?
+    /// Bytes of the file that a graph would be written as; nil where that cannot be told before the end.
+    public let outputByteCount: ((TensorGraph) throws -> Int)?
     /// Called with lines worth showing while the pass runs.
     public let note: (String) -> Void
 
     public init(
         execution: ExecutionContext, seed: UInt64, original: TensorGraph, calibration: (any CalibrationProvider)? = nil,
-        note: @escaping (String) -> Void = { _ in }
+        outputByteCount: ((TensorGraph) throws -> Int)? = nil, note: @escaping (String) -> Void = { _ in }
     ) {
         self.execution = execution
         self.seed = seed
         self.original = original
         self.calibration = calibration
+        self.outputByteCount = outputByteCount
         self.note = note
     }
 

@@ -11,14 +11,26 @@ public protocol TensorPass: Pass {
 
 extension TensorPass {
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
-        var report = PassReport(pass: Self.name)
-        let (selected, leftAlone) = try selection.split(graph, pass: Self.name)
+        try selection.replaceEach(of: &graph, pass: Self.name, context) { try transform($0, context) }
+    }
+}
+
+extension TensorSelection {
+    /// Gives each selected tensor a new payload, made by itself and side by side with others.
+    ///
+    /// - Parameter transform: the new payload of a tensor, and figures for the report.
+    public func replaceEach(
+        of graph: inout TensorGraph, pass: String, _ context: PassContext,
+        _ transform: (Tensor) throws -> (payload: Payload, measurements: [Measurement])
+    ) throws -> PassReport {
+        var report = PassReport(pass: pass)
+        let (selected, leftAlone) = try split(graph, pass: pass)
         report.leftAlone = leftAlone
-        context.execution.progress.begin(Self.name, total: selected.count, unit: "tensors")
+        context.execution.progress.begin(pass, total: selected.count, unit: "tensors")
         defer { context.execution.progress.end() }
         let results = try context.execution.parallelMap(selected.count) { index in
             let tensor = selected[index]
-            let (payload, measurements) = try transform(tensor, context)
+            let (payload, measurements) = try transform(tensor)
             let entry = try TensorReport(comparing: tensor, with: payload, measurements)
             context.execution.progress.advance(by: 1, remark: tensor.name)
             return (payload, entry)

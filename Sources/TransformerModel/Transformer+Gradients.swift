@@ -135,6 +135,18 @@ extension Transformer {
         _ gradients: inout [[Float]], through weights: BlockWeights, _ index: Int, _ inputs: Activations,
         _ replacements: [String: Matrix], _ execution: ExecutionContext
     ) throws -> [String: Matrix] {
+        let states = try backwardStates(&gradients, through: weights, inputs, execution)
+        let names = BlockLayer.allCases.compactMap { layer in name(of: layer, block: index).map { (layer, $0) } }
+            .filter { replacements[$0.1] != nil }
+        return try weightGradients(names, weights, states, execution)
+    }
+
+    /// Takes the gradients with respect to a block's output back to its input, for each sequence.
+    ///
+    /// - Returns: for each sequence what its linear layers read, and the gradients of what they wrote.
+    func backwardStates(
+        _ gradients: inout [[Float]], through weights: BlockWeights, _ inputs: Activations, _ execution: ExecutionContext
+    ) throws -> [GradientState] {
         let c = configuration
         let rotary = self.rotary(positions: inputs.tokenCounts.max() ?? 0)
         var states: [GradientState] = []
@@ -154,9 +166,7 @@ extension Transformer {
                 return state
             }
         }
-        let names = BlockLayer.allCases.compactMap { layer in name(of: layer, block: index).map { (layer, $0) } }
-            .filter { replacements[$0.1] != nil }
-        return try weightGradients(names, weights, states, execution)
+        return states
     }
 
     /// Gᵀ X of each layer, summed over the sequences; rows are shared out so that all threads have work.

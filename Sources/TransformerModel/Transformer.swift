@@ -69,6 +69,9 @@ public final class Transformer {
     /// The name of a linear layer's weight; nil where the family has no such layer.
     func name(of layer: BlockLayer, block: Int) -> String? { source.name(layer, block: block) }
 
+    /// The tensor that holds a module's weight, which for a tied head is the embedding; nil where the family has no such module.
+    func tensorName(_ module: Module) throws -> String? { try source.name(module) == nil ? nil : source.tensor(module).name }
+
     /// Looks up the embeddings of token sequences; those of positions and of the first token type are added where the family has them.
     ///
     /// - Throws: `ModelError.badToken` for a token outside the vocabulary, `.tooLong` where there are no positions for a sequence.

@@ -15,7 +15,9 @@ enum ContainerSamples {
         .dense(try DenseTensor(floats: noise(rows * columns, seed: seed), shape: Shape(rows: rows, columns: columns), dtype: dtype))
     }
 
-    static func quantized(_ shape: Shape, bits: Int, groupSize: Int, isSymmetric: Bool = true, seed: UInt64) throws -> Payload {
+    static func quantized(
+        _ shape: Shape, bits: Int, groupSize: Int, isSymmetric: Bool = true, hasColumnScales: Bool = false, seed: UInt64
+    ) throws -> Payload {
         let half = Float(1 << (bits - 1))
         let codes = noise(shape.elementCount, seed: seed, scale: half / 2).map { value -> UInt8 in
             let code = Int(max(-half, min(half - 1, value.rounded())))
@@ -24,9 +26,13 @@ enum ContainerSamples {
         let groups = shape.elementCount == 0 ? 0 : shape.rows * QuantizedTensor.groupsPerRow(columns: shape.columns, groupSize: groupSize)
         let scales = try DenseTensor(floats: noise(groups, seed: seed + 1), shape: Shape(count: groups), dtype: .f16)
         let zeros = isSymmetric ? nil : OwnedBytes((0..<groups).map { UInt8($0 % (1 << bits)) })
+        let columns =
+            hasColumnScales
+            ? try DenseTensor(floats: noise(shape.columns, seed: seed + 2), shape: Shape(count: shape.columns), dtype: .bf16) : nil
         return .quantized(
             try QuantizedTensor(
-                shape: shape, bits: bits, groupSize: groupSize, codes: OwnedBytes(codes), scales: scales, zeroPoints: zeros))
+                shape: shape, bits: bits, groupSize: groupSize, codes: OwnedBytes(codes), scales: scales, zeroPoints: zeros,
+                columnScales: columns))
     }
 
     static func pattern(_ rows: Int, _ columns: Int, every step: Int) throws -> SparsePattern {
@@ -66,6 +72,7 @@ enum ContainerSamples {
             ("int8", quantized(Shape(rows: 16, columns: 100), bits: 8, groupSize: 32, seed: 6)),
             ("int2", quantized(Shape(rows: 16, columns: 100), bits: 2, groupSize: 100, seed: 7)),
             ("uint5", quantized(Shape(rows: 16, columns: 100), bits: 5, groupSize: 7, isSymmetric: false, seed: 8)),
+            ("int4.columns", quantized(Shape(rows: 16, columns: 100), bits: 4, groupSize: 100, hasColumnScales: true, seed: 10)),
             ("quantized.empty", quantized(Shape(rows: 0, columns: 8), bits: 4, groupSize: 4, seed: 9)),
         ]
         var graph = TensorGraph()
@@ -91,8 +98,9 @@ enum ContainerSamples {
                 "sparse[\(tensor.pattern.rows), \(tensor.pattern.columns)](\(try text(tensor.pattern.words)), \(try describe(tensor.values)))"
         case .quantized(let tensor):
             let zeros = try tensor.zeroPoints.map(text) ?? "-"
+            let columns = try tensor.columnScales.map { try describe(.dense($0)) } ?? "-"
             return
-                "q\(tensor.bits)/\(tensor.groupSize)\(tensor.shape)(\(try text(tensor.codes)), \(try describe(.dense(tensor.scales))), \(zeros))"
+                "q\(tensor.bits)/\(tensor.groupSize)\(tensor.shape)(\(try text(tensor.codes)), \(try describe(.dense(tensor.scales))), \(zeros), \(columns))"
         case .composite(let terms): return "sum(\(try terms.map(describe).joined(separator: ", ")))"
         }
     }

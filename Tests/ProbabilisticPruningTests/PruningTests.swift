@@ -1,10 +1,11 @@
 import LinearAlgebra
 import ModelGraph
 import PassKit
-import ProbabilisticPruning
 import RPCA
 import TestSupport
 import XCTest
+
+@testable import ProbabilisticPruning
 
 final class PruningTests: XCTestCase {
     private let passes: [any Pass.Type] = [RPCAPass.self, ProbabilisticPruningPass.self]
@@ -52,6 +53,20 @@ final class PruningTests: XCTestCase {
         }
         let published = try apply("rpca,prune-probabilistic{mode=published}").report
         for name in ["loss.scores", "loss.published", "loss.magnitude", "loss.final"] { XCTAssertNotNil(published.measurement(name), name) }
+        func figure(_ name: String) throws -> Double { try XCTUnwrap(published.measurement(name), name) }
+        let gain = try figure("gain.policyGradient")
+        XCTAssertEqual(gain, try figure("loss.scores") - figure("loss.published"), accuracy: 1e-9)
+        XCTAssertLessThan(try figure("gain.policyGradient.low"), gain)
+        XCTAssertGreaterThan(try figure("gain.policyGradient.high"), gain)
+    }
+
+    /// Falls of 1, 2 and 3 nats: mean 2, standard deviation 1, 1.96 / √3 to either side.
+    func testConfidenceIntervalOfAGain() throws {
+        var report = PassReport(pass: "p")
+        PairedGain(before: [2, 4, 6], after: [1, 2, 3]).measure("gain", in: &report)
+        XCTAssertEqual(try XCTUnwrap(report.measurement("gain")), 2, accuracy: 1e-12)
+        XCTAssertEqual(try XCTUnwrap(report.measurement("gain.low")), 2 - 1.96 / 3.0.squareRoot(), accuracy: 1e-12)
+        XCTAssertEqual(try XCTUnwrap(report.measurement("gain.high")), 2 + 1.96 / 3.0.squareRoot(), accuracy: 1e-12)
     }
 
     /// A layer whose output errors cost a hundred times more gets more of the budget, in scores alone and after learning.

@@ -26,13 +26,24 @@ public struct ReferenceLayer {
         secondMoment = try XCTUnwrap(moment)
     }
 
+    /// What a pass made of the layer.
+    public struct Outcome {
+        public let payload: Payload
+        /// Of the layer, and of the whole pass.
+        public let report: TensorReport
+        public let pass: PassReport
+        public let matrix: Matrix
+    }
+
     /// The layer after a pipeline of one pass, and its report.
-    public func apply(_ pass: any Pass.Type, _ pipeline: String) throws -> (matrix: Matrix, report: TensorReport) {
+    public func apply(_ pass: any Pass.Type, _ pipeline: String) throws -> Outcome {
         var result = graph
         let context = PassContext(execution: .init(threads: 2), seed: 0, original: graph, calibration: calibration)
         let reports = try PassManager(try Pipeline(parsing: pipeline), catalog: PassCatalog([pass])).run(&result, context)
-        let matrix = try XCTUnwrap(result[name]).payload.densifiedMatrix()
-        return (matrix, try XCTUnwrap(reports.first?.tensors.first))
+        let payload = try XCTUnwrap(result[name]).payload
+        let report = try XCTUnwrap(reports.first)
+        return Outcome(
+            payload: payload, report: try XCTUnwrap(report.tensors.first), pass: report, matrix: try payload.densifiedMatrix())
     }
 
     /// What `script` leaves in `result`, [m, n], from `w` [m, n] and `h` [n, n], NumPy arrays in double precision; `np` is NumPy.

@@ -3,7 +3,7 @@ import FormatKit
 import ModelGraph
 
 /// The composite container: a model in one zstd stream, each part in the encoding that suits it. See SPEC.md.
-public struct CapletFormat: ProvenanceFormat, WritableFormat {
+public struct CapletFormat: ProvenanceFormat, MeasurableFormat {
     public init() {}
 
     public var name: String { "caplet" }
@@ -34,6 +34,10 @@ public struct CapletFormat: ProvenanceFormat, WritableFormat {
     public func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan {
         try OutputCheck.run(path, graph)
         return try CapletWriter(graph, options, path: path).write(to: path, fileName: CapletFormat.fileName(path), context)
+    }
+
+    public func byteCount(_ graph: TensorGraph, at path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> Int {
+        try CapletWriter(graph, options, path: path).byteCount(at: path, context)
     }
 
     /// What made the file: the key-value pairs that its writer was given, in order.

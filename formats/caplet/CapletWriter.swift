@@ -80,13 +80,7 @@ struct CapletWriter {
         let file = try AtomicFileWriter(path: path, force: options.force)
         context.progress.begin("writing", total: contentByteCount, unit: "bytes")
         defer { context.progress.end() }
-        let sink = PartWriter(file, context)
-        try file.write(ContainerHeader.bytes)
-        let manifest = try manifest(sink) { tensor in
-            try context.cancellation.check()
-            sink.remark = tensor.name
-        }
-        try finish(manifest, file, path)
+        let manifest = try store(in: file, context)
         var plan = WritePlan()
         plan.warnings = warnings
         plan.files = [(fileName, file.byteCount)]
@@ -95,6 +89,25 @@ struct CapletWriter {
         }
         try file.commit()
         return plan
+    }
+
+    /// The size of the file that `write` would make: it is made, and thrown away.
+    func byteCount(at path: String, _ context: ExecutionContext) throws -> Int {
+        let file = try AtomicFileWriter(path: path, force: options.force)
+        _ = try store(in: file, ExecutionContext(threads: context.threads, cancellation: context.cancellation))
+        return file.byteCount
+    }
+
+    /// Everything from header to footer.
+    private func store(in file: AtomicFileWriter, _ context: ExecutionContext) throws -> Manifest {
+        let sink = PartWriter(file, context)
+        try file.write(ContainerHeader.bytes)
+        let manifest = try manifest(sink) { tensor in
+            try context.cancellation.check()
+            sink.remark = tensor.name
+        }
+        try finish(manifest, file, file.path)
+        return manifest
     }
 
     /// Blocks of other formats are the one structure that the container does not have.

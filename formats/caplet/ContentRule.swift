@@ -14,7 +14,7 @@ enum ContentRule {
         case .sparse(let rows, let columns, let nonZeroCount, _, let values):
             add(inside("positions"), .positions(bits: rows * columns, nonZeroCount: nonZeroCount))
             each(values, inside("values"), add)
-        case .quantized(_, let bits, _, _, _, let zeroPoints):
+        case .quantized(_, let bits, _, _, _, let zeroPoints, _):
             add(inside("codes"), .codes(CodeRange(bits: bits, isSymmetric: zeroPoints == nil)))
             if zeroPoints != nil { add(inside("zeroPoints"), .codes(CodeRange(bits: bits, isSymmetric: false))) }
         case .composite(let terms):

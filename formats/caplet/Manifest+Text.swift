@@ -63,12 +63,13 @@ extension StoredPayload {
                 ("kind", "\"sparse\""), ("rows", String(rows)), ("columns", String(columns)), ("nonZeros", String(nonZeroCount)),
                 ("positions", positions.text), ("values", values.text),
             ])
-        case .quantized(let shape, let bits, let groupSize, let codes, let scales, let zeroPoints):
+        case .quantized(let shape, let bits, let groupSize, let codes, let scales, let zeroPoints, let columnScales):
             var members = [
                 ("kind", "\"quantized\""), ("shape", shape.text), ("bits", String(bits)), ("groupSize", String(groupSize)),
                 ("codes", codes.text), ("scales", scales.text),
             ]
             if let zeroPoints { members.append(("zeroPoints", zeroPoints.text)) }
+            if let columnScales { members.append(("columnScales", columnScales.text)) }
             return JSONText.object(members.map { (key: $0.0, text: $0.1) })
         case .composite(let terms):
             return JSONText.object([("kind", "\"composite\""), ("terms", JSONText.array(terms.map(\.text)))])

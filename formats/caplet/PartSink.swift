@@ -27,7 +27,8 @@ extension PartSink {
             let scales = try store(tensor.scales)
             let zeroPoints = try tensor.zeroPoints.map { try self.codes($0, bits: tensor.bits, isSymmetric: false) }
             return .quantized(
-                shape: tensor.shape, bits: tensor.bits, groupSize: tensor.groupSize, codes: codes, scales: scales, zeroPoints: zeroPoints)
+                shape: tensor.shape, bits: tensor.bits, groupSize: tensor.groupSize, codes: codes, scales: scales, zeroPoints: zeroPoints,
+                columnScales: try tensor.columnScales.map { try store($0) })
         case .composite(let terms): return .composite(try terms.map { try store($0) })
         }
     }

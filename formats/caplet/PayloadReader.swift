@@ -35,14 +35,15 @@ struct PayloadReader {
                 positions, rows: rows, columns: columns, nonZeroCount: nonZeroCount, StoredPayload.place(object, "positions"))
             let pattern = try SparsePattern(rows: rows, columns: columns, nonZeroCount: nonZeroCount, words: words)
             return .sparse(try SparseTensor(pattern: pattern, values: try payload(values, StoredPayload.place(object, "values"))))
-        case .quantized(let shape, let bits, let groupSize, let codes, let scales, let zeroPoints):
+        case .quantized(let shape, let bits, let groupSize, let codes, let scales, let zeroPoints, let columnScales):
             try checkSize(shape.dimensions, object)
             for part in [codes, zeroPoints].compactMap({ $0 }) { try checkCodes(part.encoding, object) }
             return .quantized(
                 try QuantizedTensor(
                     shape: shape, bits: bits, groupSize: groupSize, codes: decoder.source(codes, StoredPayload.place(object, "codes")),
                     scales: try dense(scales, StoredPayload.place(object, "scales")),
-                    zeroPoints: zeroPoints.map { decoder.source($0, StoredPayload.place(object, "zeroPoints")) }))
+                    zeroPoints: zeroPoints.map { decoder.source($0, StoredPayload.place(object, "zeroPoints")) },
+                    columnScales: try columnScales.map { try dense($0, StoredPayload.place(object, "columnScales")) }))
         case .composite(let terms):
             return .composite(try terms.enumerated().map { try payload($1, StoredPayload.place(object, "terms[\($0)]")) })
         }

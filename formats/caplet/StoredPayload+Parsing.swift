@@ -14,6 +14,9 @@ extension StoredPayload {
         func part(_ node: ManifestNode, _ key: String) throws -> Part {
             try Part(node.members[key], path: path, object: StoredPayload.place(object, key))
         }
+        func array(_ node: ManifestNode, _ key: String) throws -> Array {
+            try Array(node.members[key], path: path, object: StoredPayload.place(object, key))
+        }
         switch value?["kind"]?.string {
         case "dense"?:
             let node = try ManifestNode(value, ["kind", "array"], path: path, object: object)
@@ -29,12 +32,12 @@ extension StoredPayload {
                 positions: try part(node, "positions"), values: try payload(node.members["values"], "values"))
         case "quantized"?:
             let node = try ManifestNode(
-                value, ["kind", "shape", "bits", "groupSize", "codes", "scales", "zeroPoints"], path: path, object: object)
+                value, ["kind", "shape", "bits", "groupSize", "codes", "scales", "zeroPoints", "columnScales"], path: path, object: object)
             self = .quantized(
                 shape: try node.shape("shape"), bits: try node.count("bits"), groupSize: try node.count("groupSize"),
                 codes: try part(node, "codes"),
-                scales: try Array(node.members["scales"], path: path, object: StoredPayload.place(object, "scales")),
-                zeroPoints: node.members["zeroPoints"] == nil ? nil : try part(node, "zeroPoints"))
+                scales: try array(node, "scales"), zeroPoints: node.members["zeroPoints"] == nil ? nil : try part(node, "zeroPoints"),
+                columnScales: node.members["columnScales"] == nil ? nil : try array(node, "columnScales"))
         case "composite"?:
             let node = try ManifestNode(value, ["kind", "terms"], path: path, object: object)
             self = .composite(try node.array("terms").enumerated().map { try payload($1, "terms[\($0)]") })

@@ -13,7 +13,7 @@ indirect enum StoredPayload {
     case lowRank(u: StoredPayload, v: StoredPayload)
     /// The content of `positions` is a bitmap: bit r·columns + c, lowest bit of a byte first, zero bits up to a whole byte.
     case sparse(rows: Int, columns: Int, nonZeroCount: Int, positions: Part, values: StoredPayload)
-    case quantized(shape: Shape, bits: Int, groupSize: Int, codes: Part, scales: Array, zeroPoints: Part?)
+    case quantized(shape: Shape, bits: Int, groupSize: Int, codes: Part, scales: Array, zeroPoints: Part?, columnScales: Array?)
     case composite([StoredPayload])
 
     /// Most elements of a tensor that is not plain dense: a few bytes of file may stand for all of them.
@@ -28,9 +28,10 @@ indirect enum StoredPayload {
         case .dense(let array): return [(object, array.part)]
         case .lowRank(let u, let v): return u.parts(inside("u")) + v.parts(inside("v"))
         case .sparse(_, _, _, let positions, let values): return [(inside("positions"), positions)] + values.parts(inside("values"))
-        case .quantized(_, _, _, let codes, let scales, let zeroPoints):
+        case .quantized(_, _, _, let codes, let scales, let zeroPoints, let columnScales):
             let zeros = zeroPoints.map { [(object: inside("zeroPoints"), part: $0)] } ?? []
-            return [(inside("codes"), codes), (inside("scales"), scales.part)] + zeros
+            let columns = columnScales.map { [(object: inside("columnScales"), part: $0.part)] } ?? []
+            return [(inside("codes"), codes), (inside("scales"), scales.part)] + zeros + columns
         case .composite(let terms): return terms.enumerated().flatMap { $1.parts(inside("terms[\($0)]")) }
         }
     }
@@ -47,7 +48,8 @@ extension Payload {
         case .lowRank(let tensor): return tensor.u.contentByteCount + tensor.v.contentByteCount
         case .sparse(let tensor): return tensor.pattern.byteCount + tensor.values.contentByteCount
         case .quantized(let tensor):
-            return tensor.codes.byteCount + tensor.scales.byteCount + (tensor.zeroPoints?.byteCount ?? 0)
+            let others = (tensor.zeroPoints?.byteCount ?? 0) + (tensor.columnScales?.byteCount ?? 0)
+            return tensor.codes.byteCount + tensor.scales.byteCount + others
         case .composite(let terms): return terms.reduce(0) { $0 + $1.contentByteCount }
         }
     }

@@ -121,6 +121,15 @@ double caplet_sum_squares(const float *in, size_t count);
 int caplet_has_nonfinite(const float *in, size_t count);
 
 
+// --- feedback.c: rounding to codes that are going to be entropy coded. ---
+// Rounds values[j] to steps[j] * codes[j], code by code: to the nearest of -127 ... 127, or to the next one towards zero where the
+// squared error it adds, in steps, is below lambda times the bits that it saves; lengths[code + 128] are bits a code. With an upper
+// triangular factor [width, width], rows stride apart, errors[j] becomes the error over factor[j][j], and the values after j lose
+// errors[j] * factor[j][k]; without one, errors is not used.
+void caplet_quantize_feedback(
+    float *values, const float *steps, size_t width, const float *factor, size_t stride, const float *lengths, float lambda,
+    int8_t *codes, float *errors);
+
 // --- gradients.c: the steps of elementwise.c, backwards. A gradient is of the loss, with respect to what its name says. ---
 // in_gradient += the gradient of the root mean square norm's input; weight as in caplet_rms_norm.
 void caplet_rms_norm_backward(const float *in, const float *weight, float epsilon, const float *out_gradient, float *in_gradient,

@@ -48,6 +48,14 @@ struct OutputTarget {
 
     func plan(_ graph: TensorGraph) throws -> WritePlan { try format.plan(graph, options) }
 
+    /// Bytes of the file that `write` would make.
+    func byteCount(_ graph: TensorGraph, provenance: [(key: String, value: String)], _ session: Session) throws -> Int {
+        var options = self.options
+        options.provenance = provenance
+        if let format = format as? any MeasurableFormat { return try format.byteCount(graph, at: path, options, session.execution) }
+        return try format.plan(graph, options).byteCount
+    }
+
     /// Says what cannot be carried, then writes.
     func write(_ graph: TensorGraph, provenance: [(key: String, value: String)], _ session: Session) throws -> WritePlan {
         var options = self.options

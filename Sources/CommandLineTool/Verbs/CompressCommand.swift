@@ -32,6 +32,12 @@ struct CompressCommand: ParsableCommand {
     @Option(help: "Share of the linear layers' parameters that the default pipeline keeps.")
     var keep: Double?
 
+    @Option(help: "The largest size of the output, such as 3MB: everything is quantised to as many bits as fit, within 0.5 %.")
+    var size: ByteLimit?
+
+    @Option(help: "The same, as bits of the whole file for each parameter of the model.")
+    var bitsPerWeight: Double?
+
     @Option(help: "UTF-8 text to calibrate on.")
     var calibration: String?
 
@@ -74,17 +80,23 @@ struct CompressCommand: ParsableCommand {
             throw ValidationError("--keep belongs to the default pipeline; give keep= in the pipeline's text")
         }
         if let keep, !(keep > 0 && keep <= 1) { throw ValidationError("--keep takes a number above 0, at most 1") }
+        if [keep != nil, size != nil, bitsPerWeight != nil, pipeline != nil || pipelineFile != nil].count(where: { $0 }) > 1 {
+            throw ValidationError("--keep, --size, --bits-per-weight and a pipeline exclude each other")
+        }
+        if let bitsPerWeight, !(bitsPerWeight > 0 && bitsPerWeight <= 64) {
+            throw ValidationError("--bits-per-weight takes a number above 0, at most 64")
+        }
         if calibrationSequences < 1 { throw ValidationError("--calibration-sequences takes 1 or more") }
         if let context, context < 2 { throw ValidationError("--context takes 2 or more") }
     }
 
     func run() throws {
         try Session.run(common) { session in
-            let pipeline = try self.parsedPipeline()
-            let manager = try PassManager(pipeline, catalog: session.registry.passes)
             var target = try OutputTarget(output, formatName: to, force: force, session)
             target.options.modelName = ModelPath.folderName(model)
             let (input, _) = try session.open(model, from: from)
+            let pipeline = try self.parsedPipeline(input)
+            let manager = try PassManager(pipeline, catalog: session.registry.passes)
             try target.check(against: input)
             let original = try self.original.map { try session.open($0, from: nil).graph } ?? input
             if let path = self.original {
@@ -97,15 +109,16 @@ struct CompressCommand: ParsableCommand {
             // Opened before the work, so that a report that cannot be written is known before and not after it.
             let reportFile = try report.map { try AtomicFileWriter(path: $0, force: force) }
             let calibration = try session.naming(self.original ?? model) { try self.calibrationModel(original, session) }
+            let provenance = try self.provenance(pipeline, input, original, session)
             var graph = input
             let context = PassContext(
                 execution: session.execution, seed: seed, original: original, calibration: calibration,
+                outputByteCount: { try target.byteCount($0, provenance: provenance + CompressCommand.roomForLosses, session) },
                 note: { session.diagnostics.note($0) })
             let start = DispatchTime.now().uptimeNanoseconds
             let reports = try session.naming(model) { try manager.run(&graph, context) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-            let made = try provenance(pipeline, input, original, session) + losses(reports)
-            let plan = try target.write(graph, provenance: made, session)
+            let plan = try target.write(graph, provenance: provenance + losses(reports), session)
             let summary = CompressionSummary(
                 output: output, pipeline: pipeline.description, seed: seed, original: input, compressed: graph,
                 outputBytes: plan.byteCount, seconds: seconds, passes: reports)
@@ -128,10 +141,14 @@ struct CompressCommand: ParsableCommand {
         }
     }
 
-    private func parsedPipeline() throws -> Pipeline {
+    private func parsedPipeline(_ graph: TensorGraph) throws -> Pipeline {
         if let pipelineFile {
             let text = try MappedFile(path: pipelineFile).withBytes { String(decoding: $0, as: UTF8.self) }
             return try Pipeline(parsing: text)
+        }
+        if let size { return try Pipeline(parsing: DefaultPipeline.text(size: size.bytes)) }
+        if let bitsPerWeight {
+            return try Pipeline(parsing: DefaultPipeline.text(size: Int(bitsPerWeight * Double(graph.parameterCount) / 8)))
         }
         return try Pipeline(parsing: pipeline ?? DefaultPipeline.text(keep: keep ?? 0.5))
     }
@@ -160,6 +177,9 @@ struct CompressCommand: ParsableCommand {
         }
         return entries
     }
+
+    /// As long as the losses that the output will hold, for its size before they are known.
+    private static let roomForLosses = [(key: "loss.dense", value: "3.718294"), (key: "loss.final", value: "3.905167")]
 
     /// Mean losses on the calibration text before and after, in nats a token, as far as passes measured them.
     private func losses(_ reports: [PassReport]) -> [(key: String, value: String)] {

@@ -1,0 +1,71 @@
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+/// The parts of a payload that a target names, in a fixed order: each as a matrix with what its errors cost.
+struct CodedParts {
+    /// Some of "uv", "s", "dense".
+    let target: Set<String>
+    let name: String
+    /// Neighbouring values of S that share a scale.
+    private static let sparseGroupSize = 128
+
+    /// - Parameters:
+    ///   - curvature: of the whole tensor [m, n].
+    ///   - visit: is given each part and the matrix that it is rounded as.
+    /// - Throws: `GraphError.notFinite`; `LinearAlgebraError`.
+    func walk(_ payload: Payload, _ curvature: WeightCurvature, _ visit: (Payload, CodedMatrix) throws -> Void) throws {
+        switch payload {
+        case .dense where target.contains("dense"):
+            try visit(payload, try CodedMatrix(try matrix(payload), curvature: curvature))
+        case .lowRank(let factors) where target.contains("uv") && factors.rank > 0:
+            let (u, v) = (try matrix(factors.u), try matrix(factors.v))
+            let inner = v.times(curvature.inputs).times(v, otherAs: .transposed)
+            try visit(factors.u, try CodedMatrix(u, curvature: WeightCurvature(inputs: inner, rows: curvature.rows)))
+            let rows = (0..<u.columns).map { k in
+                (0..<u.rows).reduce(0.0) { $0 + curvature.rows[$1] * Double(u[$1, k]) * Double(u[$1, k]) }
+            }
+            try visit(factors.v, try CodedMatrix(v, curvature: WeightCurvature(inputs: curvature.inputs, rows: rows)))
+        case .sparse(let sparse) where target.contains("s") && sparse.pattern.nonZeroCount > 0:
+            let places = try sparse.pattern.positions().map(Int.init)
+            let importance = { (_: Int, slot: Int) -> Double in
+                let (row, column) = (places[slot] / sparse.pattern.columns, places[slot] % sparse.pattern.columns)
+                return curvature.rows[row] * Double(curvature.inputs[column, column])
+            }
+            let values = try finite(sparse.values)
+            try visit(
+                sparse.values,
+                CodedMatrix(
+                    Matrix(rows: 1, columns: values.count, elements: values), importance: importance,
+                    groupSize: CodedParts.sparseGroupSize))
+        case .composite(let terms):
+            for term in terms { try walk(term, curvature, visit) }
+        default: return
+        }
+    }
+
+    /// The payload with each visited part replaced, in the order of `walk`.
+    func rebuild(_ payload: Payload, _ next: () throws -> QuantizedTensor) throws -> Payload {
+        switch payload {
+        case .dense where target.contains("dense"): return .quantized(try next())
+        case .lowRank(let factors) where target.contains("uv") && factors.rank > 0:
+            let u = try next()
+            return .lowRank(try LowRankTensor(u: .quantized(u), v: .quantized(try next())))
+        case .sparse(let sparse) where target.contains("s") && sparse.pattern.nonZeroCount > 0:
+            return .sparse(try SparseTensor(pattern: sparse.pattern, values: .quantized(try next())))
+        case .composite(let terms): return .composite(try terms.map { try rebuild($0, next) })
+        default: return payload
+        }
+    }
+
+    private func matrix(_ payload: Payload) throws -> Matrix {
+        let shape = payload.shape
+        return Matrix(rows: shape.rows, columns: shape.columns, elements: try finite(payload))
+    }
+
+    private func finite(_ payload: Payload) throws -> [Float] {
+        let values = try payload.densifiedFloats()
+        guard values.allSatisfy(\.isFinite) else { throw GraphError.notFinite("tensor '\(name)'") }
+        return values
+    }
+}

@@ -1,0 +1,39 @@
+import Glibc
+
+/// Looks for the step at which a rate that falls with the step meets a target.
+struct RateSearch {
+    /// The rate may end this share below the target, never above it.
+    let slack: Double
+    static let limit = 24
+
+    /// - Parameters:
+    ///   - start: a step to begin with, above 0.
+    ///   - rate: called with one step after another.
+    /// - Returns: the first step whose rate is in the slack; where none is, the one below the target that came nearest; nil where every
+    ///   one was above it.
+    func find(target: Double, start: Double, rate: (Double) throws -> Double) rethrows -> (step: Double, rate: Double)? {
+        // Aims inside the slack, and within the nearest steps known on either side once there are both.
+        let aim = target * (1 - slack / 2)
+        var (below, above): ((x: Double, rate: Double)?, (x: Double, rate: Double)?) = (nil, nil)
+        var x = log2(start)
+        for _ in 0..<RateSearch.limit {
+            let found = try rate(exp2(x))
+            if found <= target {
+                if below.map({ found >= $0.rate }) ?? true { below = (x, found) }
+                if found >= target * (1 - slack) { return (exp2(x), found) }
+            } else if above.map({ found < $0.rate }) ?? true {
+                above = (x, found)
+            }
+            if let below, let above {
+                if abs(above.x - below.x) < 1e-6 { break }
+                let share = (above.rate - aim) / (above.rate - below.rate)
+                x = above.x + (below.x - above.x) * min(max(share, 0.05), 0.95)
+            } else {
+                // A step twice as wide saves a bit a value where rates are high, and less where they are low.
+                let ratio = found / max(aim, .leastNormalMagnitude)
+                x += ratio > 1 ? max(0.02, min(2, 2 * log2(ratio))) : min(-0.02, max(-2, 2 * log2(ratio)))
+            }
+        }
+        return below.map { (exp2($0.x), $0.rate) }
+    }
+}
