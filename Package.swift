@@ -23,6 +23,7 @@ let package = Package(
     products: [
         .executable(name: "caplet", targets: ["CommandLineTool"]),
         .executable(name: "caplet-demo", targets: ["Demo"]),
+        .library(name: "CCapletPlugin", targets: ["CCapletPlugin"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -35,6 +36,7 @@ let package = Package(
         systemLibrary("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
         .systemLibrary(name: "CWriteback"),
         .target(name: "CKernels"),
+        .target(name: "CCapletPlugin"),
         target("Execution", []),
         target("LinearAlgebra", ["COpenBLAS", "CKernels"]),
         target("ModelGraph", ["CKernels", "LinearAlgebra"]),
@@ -43,7 +45,8 @@ let package = Package(
         target("Architectures", ["FormatKit", "ModelGraph", "StrictJSON"]),
         target("PassKit", ["Execution", "LinearAlgebra", "ModelGraph"]),
         target("TransformerModel", ["Architectures", "CKernels", "Execution", "LinearAlgebra", "ModelGraph", "Tokenization"]),
-        target("Calibration", ["PassKit", "TransformerModel"]),
+        target("Calibration", ["PassKit", "StrictJSON", "Tokenization", "TransformerModel"]),
+        target("LowRankAdapters", ["FormatKit", "LinearAlgebra", "ModelGraph", "SafetensorsFormat", "StrictJSON"]),
         target("LayerwiseCompression", ["LinearAlgebra", "ModelGraph", "PassKit"]),
         target("OATS", ["LayerwiseCompression"], path: "Plugins/OATS"),
         target("SparseGPT", ["LayerwiseCompression"], path: "Plugins/SparseGPT"),
@@ -62,9 +65,12 @@ let package = Package(
         target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
         target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
         target(
-            "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "StrictJSON", "Tokenization"], path: "formats/gguf",
+            "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "LinearAlgebra", "StrictJSON", "Tokenization"], path: "formats/gguf",
             exclude: ["SPEC.md"]),
-        target("TestSupport", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
+        target("PluginLoading", ["CCapletPlugin", "Execution", "FormatKit", "LayerwiseCompression", "ModelGraph", "PassKit"]),
+        target("Conformance", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"]),
+        target(
+            "TestSupport", ["Conformance", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
         test("GGUFFormatTests", ["Architectures", "GGUFFormat", "SafetensorsFormat", "TestSupport"]),
         test("CommandLineToolTests", ["CommandLineTool", "SafetensorsFormat", "TestSupport"]),
         test("FormatKitTests", ["FormatKit", "TestSupport"]),
@@ -76,7 +82,7 @@ let package = Package(
         target(
             "BuiltIns",
             [
-                "FormatKit", "PassKit",
+                "FormatKit", "PassKit", "PluginLoading",
                 "CapletFormat", "SafetensorsFormat", "GGUFFormat", "NPYFormat", "PyTorchFormat",
                 "RPCA", "ProbabilisticPruning", "Refit", "MagnitudePruning", "Wanda", "SparseGPT", "TruncatedSVD", "OATS",
                 "PostTrainingQuantization",
@@ -85,7 +91,8 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "BuiltIns", "Calibration", "StrictJSON", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "BuiltIns", "Calibration", "Conformance", "GGUFFormat", "LowRankAdapters", "StrictJSON",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: [.swiftLanguageMode(.v5)]),

@@ -6,6 +6,7 @@ import FormatKit
 import LinearAlgebra
 import ModelGraph
 import PassKit
+import PluginLoading
 import Tokenization
 import TransformerModel
 
@@ -42,6 +43,14 @@ enum ExitStatus: Int32 {
         case let error as PassError: self = error.kind == .usage ? .usage : .unsupported
         case let error as RegistryError:
             if case .noOutputFormat = error { self = .usage } else { self = .unsupported }
+        case let error as PluginError:
+            switch error.kind {
+            case .cannotOpen: self = .cannotOpen
+            case .malformed: self = .malformedInput
+            case .unsupported: self = .unsupported
+            case .usage: self = .usage
+            case .failed: self = .internalError
+            }
         case let error as ModelError:
             switch error {
             case .missingTensor, .wrongShape, .badToken, .tooLong: self = .malformedInput

@@ -20,7 +20,7 @@ struct Caplet: ParsableCommand {
         version: Version.text,
         subcommands: [
             ConvertCommand.self, CompressCommand.self, EvaluateCommand.self, CompareCommand.self, InspectCommand.self,
-            DiffCommand.self, VerifyCommand.self, FormatsCommand.self, PassesCommand.self,
+            DiffCommand.self, VerifyCommand.self, FormatsCommand.self, PassesCommand.self, PluginCheckCommand.self,
         ])
 
     static func main() {

@@ -5,6 +5,7 @@ import Execution
 import FormatKit
 import Glibc
 import ModelGraph
+import PluginLoading
 import Tokenization
 import TransformerModel
 
@@ -28,6 +29,12 @@ struct CommonOptions: ParsableArguments {
     @Flag(help: "Do not show progress.")
     var noProgress = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Load formats and passes from this shared library; may be repeated. So are all *.so in the folders of CAPLET_PLUGIN_PATH.",
+            valueName: "file"))
+    var plugin: [String] = []
+
     func validate() throws {
         guard threads >= 0, threads <= 1024 else { throw ValidationError("--threads takes 0 … 1024") }
     }
@@ -35,7 +42,9 @@ struct CommonOptions: ParsableArguments {
 
 /// What one run of a verb works with.
 final class Session {
-    let registry = Registry.builtIn
+    private(set) var registry = Registry.builtIn
+    /// What was loaded beside what is built in.
+    private(set) var plugins: [PluginLibrary] = []
     let options: CommonOptions
     let diagnostics: Diagnostics
     let execution: ExecutionContext
@@ -60,6 +69,7 @@ final class Session {
         let session = Session(options)
         var status: ExitStatus
         do {
+            try session.loadPlugins()
             status = try body(session)
             if status == .done, options.strict, session.diagnostics.warningCount > 0 { status = .warnings }
         } catch let error as ExitCode {
@@ -74,6 +84,11 @@ final class Session {
             status = .writeFailed
         }
         throw ExitCode(status.rawValue)
+    }
+
+    private func loadPlugins() throws {
+        let searched = try PluginSearch.files(getenv(PluginSearch.variable).map { String(cString: $0) })
+        plugins = try registry.addPlugins(searched + options.plugin)
     }
 
     /// Reads a model in whatever format it is, and fills in what its architecture says.

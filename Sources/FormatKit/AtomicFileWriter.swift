@@ -6,7 +6,8 @@ import Synchronization
 /// Writes a file under a temporary name beside its own, and gives it that name only when all of it is on disk.
 public final class AtomicFileWriter {
     public let path: String
-    private let temporaryPath: String
+    /// Where the contents are until `commit`.
+    public let temporaryPath: String
     private var descriptor: Int32
     private var buffer: [UInt8] = []
     private var committed = false

@@ -4,7 +4,8 @@ import ModelGraph
 /// Writes a folder of files under a temporary name, and gives it its own name when all files are complete.
 public final class AtomicFolderWriter {
     public let path: String
-    private let temporaryPath: String
+    /// Where the contents are until `commit`.
+    public let temporaryPath: String
     private let replaces: Bool
     private var committed = false
     private var names: [String] = []
@@ -77,9 +78,9 @@ public enum FileName {
     }
 }
 
-/// Removal of a folder and all in it, links not followed.
-enum FolderRemoval {
-    static func remove(_ path: String) {
+/// Removal of a file, or of a folder and all in it, links not followed.
+public enum FolderRemoval {
+    public static func remove(_ path: String) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         if status.st_mode & S_IFMT == S_IFDIR {

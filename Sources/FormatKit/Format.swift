@@ -11,6 +11,8 @@ public protocol Format {
     var fileExtensions: [String] { get }
     /// Whether a model of this format is a folder, or may be.
     var layout: FormatLayout { get }
+    /// The file that the format was loaded from; nil for one that is built in.
+    var origin: String? { get }
 
     /// Whether what is at the probe's path looks like this format. Reads no more than the probe holds.
     func recognises(_ probe: FileProbe) -> Bool
@@ -19,6 +21,10 @@ public protocol Format {
     ///
     /// - Throws: `FormatError`; `FileAccessError`.
     func read(_ path: String, _ context: ReadContext) throws -> TensorGraph
+}
+
+extension Format {
+    public var origin: String? { nil }
 }
 
 /// A format that graphs can be written as, too.

@@ -25,7 +25,7 @@ public struct CalibratedLayer {
     public func requireInputNorms() throws -> [Float] { try requireSecondMoment().diagonalRoots }
 
     /// Figures of what became of the layer: rank, density where there are entries, and where inputs are known the output error.
-    func measurements(of payload: Payload) throws -> [Measurement] {
+    public func measurements(of payload: Payload) throws -> [Measurement] {
         var figures = [Measurement(name: "rank", value: Double(payload.rank))]
         if let density = payload.density { figures.append(Measurement(name: "density", value: density)) }
         if let secondMoment {

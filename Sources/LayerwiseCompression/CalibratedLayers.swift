@@ -78,23 +78,15 @@ public struct CalibratedLayers {
         return results.compactMap { $0 }
     }
 
-    /// Replaces every layer in `graph` by what `compress` makes of it.
-    ///
-    /// The report has rank, density and output error of each tensor, the parameters kept, and with calibration text the loss of the
-    /// original model ("loss.dense") and of the result ("loss.final").
+    /// Replaces every layer in `graph` by what `compress` makes of it, within a budget; the report has that and the parameters kept,
+    /// beside rank, density and output error of each tensor.
     ///
     /// - Parameter keep: share of the layers' parameters that may be kept, all together, rounded down.
     /// - Throws: `PassError` when more was kept than that, and what `compress` throws.
     public func replace(in graph: inout TensorGraph, keep: Double, _ compress: (CalibratedLayer) throws -> Payload) throws -> PassReport {
-        var report = PassReport(pass: pass)
-        report.leftAlone = leftAlone
-        let results = try map(pass) { layer in
+        var report = try replace(in: &graph) { layer in
             let payload = try compress(layer)
-            return (payload, try TensorReport(comparing: layer.tensor, with: payload, layer.measurements(of: payload)))
-        }
-        for (payload, entry) in results {
-            try graph.setPayload(payload, of: entry.name)
-            report.tensors.append(entry)
+            return (payload, try layer.measurements(of: payload))
         }
         let total = tensors.reduce(0) { $0 + $1.shape.elementCount }
         let budget = Int((keep * Double(total)).rounded(.down))
@@ -102,10 +94,28 @@ public struct CalibratedLayers {
         guard kept <= budget else {
             throw PassError(.unsupported, pass: pass, "kept \(kept) parameters, the budget is \(budget)")
         }
-        try measureLosses(results.map(\.0), &report)
         report.measure("budget", Double(budget))
         report.measure("parameters.kept", Double(kept))
         report.measure("parameters.of", Double(total))
+        return report
+    }
+
+    /// Replaces every layer in `graph` by what `compress` makes of it, with figures for the report; that has, with calibration text,
+    /// the loss of the original model ("loss.dense") and of the result ("loss.final").
+    public func replace(
+        in graph: inout TensorGraph, _ compress: (CalibratedLayer) throws -> (payload: Payload, measurements: [Measurement])
+    ) throws -> PassReport {
+        var report = PassReport(pass: pass)
+        report.leftAlone = leftAlone
+        let results = try map(pass) { layer in
+            let (payload, measurements) = try compress(layer)
+            return (payload, try TensorReport(comparing: layer.tensor, with: payload, measurements))
+        }
+        for (payload, entry) in results {
+            try graph.setPayload(payload, of: entry.name)
+            report.tensors.append(entry)
+        }
+        try measureLosses(results.map(\.0), &report)
         return report
     }
 

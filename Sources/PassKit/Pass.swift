@@ -1,18 +1,8 @@
 import Execution
 import ModelGraph
 
-/// A step that changes a graph: a name, options declared once, and a report of what it did.
-public protocol Pass {
-    /// The name in pipeline text, such as "rpca".
-    static var name: String { get }
-    /// One line on what it does.
-    static var summary: String { get }
-    /// The options it takes, in the order of the help.
-    static var options: [PassOption] { get }
-
-    /// - Throws: `PassError` for values that exclude each other; single values are checked already.
-    init(_ options: PassOptions) throws
-
+/// A step that changes a graph, with its options set.
+public protocol PreparedPass {
     /// Whether the pass cannot do without calibration text: a pipeline is then refused before its first pass runs.
     var needsCalibration: Bool { get }
 
@@ -22,8 +12,21 @@ public protocol Pass {
     func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport
 }
 
-extension Pass {
+extension PreparedPass {
     public var needsCalibration: Bool { false }
+}
+
+/// A pass that is a type of its own: a name, options declared once, and a report of what it did.
+public protocol Pass: PreparedPass {
+    /// The name in pipeline text, such as "rpca".
+    static var name: String { get }
+    /// One line on what it does.
+    static var summary: String { get }
+    /// The options it takes, in the order of the help.
+    static var options: [PassOption] { get }
+
+    /// - Throws: `PassError` for values that exclude each other; single values are checked already.
+    init(_ options: PassOptions) throws
 }
 
 /// Why a pass cannot do what it was asked.

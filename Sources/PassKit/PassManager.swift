@@ -4,7 +4,7 @@ import ModelGraph
 /// Runs the passes of a pipeline over a graph, one after the other, and keeps their reports.
 public struct PassManager {
     private let pipeline: Pipeline
-    private let passes: [any Pass]
+    private let passes: [any PreparedPass]
 
     /// - Throws: `PipelineError`, `PassError` when the pipeline names something that is not there.
     public init(_ pipeline: Pipeline, catalog: PassCatalog) throws {
@@ -12,10 +12,13 @@ public struct PassManager {
         passes = try catalog.resolve(pipeline)
     }
 
+    /// Whether some pass cannot do without calibration text.
+    public var needsCalibration: Bool { passes.contains(where: \.needsCalibration) }
+
     /// - Throws: `PassError` when a pass needs calibration and there is none.
     public func checkCalibration(isGiven: Bool) throws {
-        for pass in passes where pass.needsCalibration && !isGiven {
-            throw PassError(.usage, pass: type(of: pass).name, "needs calibration text; give it with --calibration FILE")
+        for (pass, invocation) in zip(passes, pipeline.invocations) where pass.needsCalibration && !isGiven {
+            throw PassError(.usage, pass: invocation.name, "needs calibration text; give it with --calibration FILE")
         }
     }
 

@@ -41,7 +41,7 @@ public struct PassOption: Sendable {
     }
 
     /// Whether `text` is a value of this option.
-    func accepts(_ text: String) -> Bool {
+    public func accepts(_ text: String) -> Bool {
         switch kind {
         case .integer(let range): return Int(text).map(range.contains) ?? false
         case .number(let range, let allowsAuto):

@@ -52,6 +52,7 @@ struct CapletProcess {
             var environment = ProcessInfo.processInfo.environment
             environment["PATH"] = try CapletProcess.productsFolder + ":" + (environment["PATH"] ?? "/usr/bin:/bin")
             environment["COLUMNS"] = "80"
+            environment["CAPLET_PLUGIN_PATH"] = nil
             environment["LC_ALL"] = "C.UTF-8"
             process.environment = environment
             process.standardInput = FileHandle.nullDevice

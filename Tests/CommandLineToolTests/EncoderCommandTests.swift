@@ -78,6 +78,33 @@ final class EncoderCommandTests: XCTestCase {
         XCTAssertLessThan(found.mean_distance, try distance("magnitude.caplet", folder).mean_distance)
     }
 
+    /// A base and an adapter for PEFT give the hidden states of the model made dense.
+    func testAdapterOfAnEncoder() throws {
+        let folder = try folder()
+        defer { withExtendedLifetime(folder) {} }
+        let run = try CapletProcess.shell(
+            """
+            caplet compress bert -o small.caplet --pipeline 'oats{keep=0.6 rank-ratio=0.3 dtype=f32}' --calibration calibration.txt \
+            && caplet convert small.caplet dense --to safetensors \
+            && caplet convert small.caplet base --to safetensors --as lora --adapter-dtype f32
+            """, in: folder.path)
+        XCTAssertEqual(run.status, 0, run.errors)
+        try PythonProcess.run(
+            """
+            import os, sys, torch
+            from peft import PeftModel
+            from transformers import BertModel
+            os.chdir(sys.argv[1])
+            load = lambda n: BertModel.from_pretrained(n, dtype=torch.float32).eval()
+            ids = torch.tensor([[2, 5, 9, 12, 7, 3], [2, 6, 6, 15, 4, 3]])
+            with torch.no_grad():
+                dense, base = (load(n)(ids).last_hidden_state for n in ('dense', 'base'))
+                both = PeftModel.from_pretrained(load('base'), 'base-lora').eval()(ids).last_hidden_state
+            assert (both - dense).abs().max() < 1e-4, (both - dense).abs().max()
+            assert (base - dense).abs().max() > 0.05, (base - dense).abs().max()
+            """, [folder.path])
+    }
+
     func testComparisonIsByCosine() throws {
         let folder = try folder()
         defer { withExtendedLifetime(folder) {} }

@@ -44,7 +44,7 @@ let package = Package(
         target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
         target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
         target(
-            "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "StrictJSON", "Tokenization"], path: "formats/gguf",
+            "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "LinearAlgebra", "StrictJSON", "Tokenization"], path: "formats/gguf",
             exclude: ["SPEC.md"]),
         target(
             "FuzzTargets",

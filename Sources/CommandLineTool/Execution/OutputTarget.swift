@@ -43,6 +43,9 @@ struct OutputTarget {
         unlink(trial)
     }
 
+    /// Whether the output is a folder that Hugging Face's tools load.
+    var writesModelFolder: Bool { format.name == "safetensors" && !path.hasSuffix(".safetensors") }
+
     func plan(_ graph: TensorGraph) throws -> WritePlan { try format.plan(graph, options) }
 
     /// Bytes of the file that `write` would make.
@@ -57,8 +60,11 @@ struct OutputTarget {
     func write(_ graph: TensorGraph, provenance: [(key: String, value: String)], _ session: Session) throws -> WritePlan {
         var options = self.options
         options.provenance = provenance
-        for warning in try format.plan(graph, options).warnings { session.diagnostics.warning(warning) }
+        let expected = try format.plan(graph, options).warnings
+        for warning in expected { session.diagnostics.warning(warning) }
         try session.checkStrict()
-        return try format.write(graph, to: path, options, session.execution)
+        let written = try format.write(graph, to: path, options, session.execution)
+        for warning in written.warnings where !expected.contains(warning) { session.diagnostics.warning(warning) }
+        return written
     }
 }

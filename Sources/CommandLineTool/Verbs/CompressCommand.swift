@@ -119,12 +119,12 @@ struct CompressCommand: ParsableCommand {
             var graph = input
             let context = PassContext(
                 execution: session.execution, seed: seed, original: original, calibration: calibration,
-                outputByteCount: { try target.byteCount($0, provenance: provenance, session) },
+                outputByteCount: { try target.byteCount($0, provenance: provenance + CompressCommand.roomForLosses, session) },
                 note: { session.diagnostics.note($0) })
             let start = DispatchTime.now().uptimeNanoseconds
             let reports = try session.naming(model) { try manager.run(&graph, context) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-            let plan = try target.write(graph, provenance: provenance, session)
+            let plan = try target.write(graph, provenance: provenance + losses(reports), session)
             let summary = CompressionSummary(
                 output: output, pipeline: pipeline.description, seed: seed, original: input, compressed: graph,
                 outputBytes: plan.byteCount, seconds: seconds, passes: reports)
@@ -183,6 +183,18 @@ struct CompressCommand: ParsableCommand {
             if let context { entries.append((key: "context", value: "\(context)")) }
         }
         return entries
+    }
+
+    /// As long as the losses that the output will hold, for its size before they are known.
+    private static let roomForLosses = [(key: "loss.dense", value: "3.718294"), (key: "loss.final", value: "3.905167")]
+
+    /// Mean losses on the calibration text before and after, in nats a token, as far as passes measured them.
+    private func losses(_ reports: [PassReport]) -> [(key: String, value: String)] {
+        let before = reports.compactMap { $0.measurement("loss.dense") }.first
+        let after = reports.compactMap { $0.measurement("loss.final") }.last
+        return [("loss.dense", before), ("loss.final", after)].compactMap { key, value in
+            value.map { (key, NumberText.decimal($0, places: 6)) }
+        }
     }
 
     private func plan(_ graph: TensorGraph, _ pipeline: Pipeline, _ target: OutputTarget, _ session: Session) throws -> ExitStatus {

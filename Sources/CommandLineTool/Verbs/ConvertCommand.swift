@@ -19,6 +19,9 @@ struct ConvertCommand: ParsableCommand {
             u32 i32 u64 i64 f32 f64 bool str, or an array such as u32[] with a JSON value), KEY= removes the key. In GGUF these are the \
             file's keys, in safetensors the strings of __metadata__.
 
+            --as lora writes low-rank terms as a LoRA adapter beside a base with the rest: OUTPUT.gguf and OUTPUT-lora.gguf for llama.cpp, \
+            or the folders OUTPUT and OUTPUT-lora for transformers and PEFT. --dtype is then the base's.
+
             caplet convert model-folder -o model.gguf
             caplet convert model.gguf -o model-folder --to safetensors
             """)
@@ -40,6 +43,16 @@ struct ConvertCommand: ParsableCommand {
 
     @Option(help: "Store float tensors as this: \(FloatStorage.names.joined(separator: ", ")).")
     var dtype: String?
+
+    @Option(
+        name: .customLong("as"), help: "What low-rank terms become: part of the model, or a LoRA adapter beside it (gguf, safetensors).")
+    var representation: Representation = .model
+
+    @Option(help: "Where to write the adapter; the default is the output's name with -lora.")
+    var adapter: String?
+
+    @Option(help: "How the adapter is stored: f32, f16, bf16, or q8_0 for GGUF.")
+    var adapterDtype = "f16"
 
     @Flag(help: "Multiply 8-bit float weights by their scales (weight_scale_inv, weight_scale) and store them as BF16, or as --dtype says.")
     var dequantizeFp8 = false
@@ -74,6 +87,11 @@ struct ConvertCommand: ParsableCommand {
         if let dtype, FloatStorage(name: dtype) == nil {
             throw ValidationError("--dtype takes one of \(FloatStorage.names.joined(separator: ", ")), not '\(dtype)'")
         }
+        guard ["f32", "f16", "bf16", "q8_0"].contains(adapterDtype.lowercased()) else {
+            throw ValidationError("--adapter-dtype takes one of f32, f16, bf16, q8_0, not '\(adapterDtype)'")
+        }
+        if adapter != nil, representation != .lora { throw ValidationError("--adapter goes with --as lora") }
+        if dryRun, representation == .lora { throw ValidationError("--dry-run and --as lora exclude each other") }
     }
 
     func run() throws {
@@ -81,14 +99,38 @@ struct ConvertCommand: ParsableCommand {
             let target = try target(session)
             let (original, source) = try session.open(model, from: from)
             try target.check(against: original)
-            let graph = try cast(scaled(original, session), session)
-            if dryRun { return try show(target.plan(graph), original, target, session) }
             let provenance = try (source as? any ProvenanceFormat)?.provenance(model) ?? []
+            let card = ModelCard(provenance: provenance, facts: facts(original))
+            let split = try adapterConversion(original, target, session)
+            var graph = try cast(scaled(split?.split.base ?? original, session), session)
+            if target.writesModelFolder, !provenance.isEmpty {
+                let old = graph.attachment(ModelCard.fileName)?.bytes
+                graph.attach(Attachment(name: ModelCard.fileName, bytes: card.appended(to: old)))
+            }
+            if dryRun { return try show(target.plan(graph), original, target, session) }
             let start = DispatchTime.now().uptimeNanoseconds
-            let plan = try target.write(graph, provenance: provenance, session)
-            try report(plan, Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9, target, session)
+            let write = { try target.write(graph, provenance: provenance, session) }
+            let written = try split?.write(card: card, session, writeBase: write)
+            let plan = try written?.base ?? write()
+            let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+            try ConversionReport(output: destination, target: target, plan: plan, seconds: seconds, adapter: written?.adapter).print(
+                session)
             return .done
         }
+    }
+
+    private func adapterConversion(_ graph: TensorGraph, _ target: OutputTarget, _ session: Session) throws -> AdapterConversion? {
+        guard representation == .lora, let storage = FloatStorage(name: adapterDtype) else { return nil }
+        let path = adapter ?? AdapterConversion.defaultPath(beside: destination)
+        return try AdapterConversion(graph, target, path: path, storage: storage, session)
+    }
+
+    /// What a model card says beside how the model was made.
+    private func facts(_ graph: TensorGraph) -> [(key: String, value: String)] {
+        let kept = graph.parameterCount
+        let all = graph.tensors.reduce(0) { $0 + $1.shape.elementCount }
+        let form = representation == .lora ? "sparse base and LoRA adapter" : "dense"
+        return [("parameters kept", "\(NumberText.grouped(kept)) of \(NumberText.grouped(all))"), ("written as", form)]
     }
 
     private func target(_ session: Session) throws -> OutputTarget {
@@ -147,34 +189,4 @@ struct ConvertCommand: ParsableCommand {
         if session.options.json { session.print(try JSONOutput.line(summary)) } else { summary.print(session) }
         return .done
     }
-
-    private func report(_ plan: WritePlan, _ seconds: Double, _ target: OutputTarget, _ session: Session) throws {
-        let rate = Double(plan.byteCount) / 1e6 / max(seconds, 1e-9)
-        if session.options.json {
-            session.print(
-                try JSONOutput.line(
-                    ConversionResult(
-                        output: destination, format: target.format.name, tensors: plan.tensors.count, files: plan.files.count,
-                        bytes: plan.byteCount, seconds: seconds, megabytesPerSecond: rate)))
-            return
-        }
-        // A model in parts has no file of the name that was asked for.
-        let parts = plan.files.filter { $0.name.hasSuffix(".gguf") }
-        let isSplit = target.format.layout == .file && parts.count > 1
-        let written = isSplit ? "\(parts[0].name) and \(parts.count - 1) more" : destination
-        session.print(
-            "wrote \(written) as \(target.format.name): \(plan.tensors.count) tensors, \(NumberText.grouped(plan.byteCount)) bytes in "
-                + "\(NumberText.decimal(seconds, places: 2)) s, \(NumberText.decimal(rate, places: 0)) MB/s")
-    }
-}
-
-/// The keys of `convert --json`.
-private struct ConversionResult: Encodable {
-    let output: String
-    let format: String
-    let tensors: Int
-    let files: Int
-    let bytes: Int
-    let seconds: Double
-    let megabytesPerSecond: Double
 }

@@ -14,11 +14,11 @@ struct FormatsCommand: ParsableCommand {
                 session.print(try JSONOutput.line(formats))
                 return .done
             }
-            var table = TextTable(header: ["format", "does", "path", "summary"], rightAligned: [])
+            var table = TextTable(header: ["format", "does", "path", "from", "summary"], rightAligned: [])
             for format in formats {
                 let endings = format.extensions.map { ".\($0)" }.joined(separator: " ")
                 let path = [endings, format.folder ? "folder" : ""].filter { !$0.isEmpty }.joined(separator: ", ")
-                table.add([format.name, format.writes ? "reads, writes" : "reads", path, format.summary])
+                table.add([format.name, format.writes ? "reads, writes" : "reads", path, format.origin ?? "built in", format.summary])
             }
             table.lines.forEach(session.print)
             return .done
@@ -35,12 +35,15 @@ private struct FormatEntry: Encodable {
     let folder: Bool
     let reads = true
     let writes: Bool
+    /// The plugin that it was loaded from; absent when it is built in.
+    let origin: String?
 
     init(_ format: any FormatKit.Format) {
         name = format.name
         summary = format.summary
         writes = format is any WritableFormat
         extensions = format.fileExtensions
+        origin = format.origin
         folder = format.layout != .file
     }
 }

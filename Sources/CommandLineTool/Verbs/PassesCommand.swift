@@ -33,15 +33,15 @@ struct PassesCommand: ParsableCommand {
     }
 
     private func list(_ passes: [PassEntry], _ session: Session) {
-        var table = TextTable(header: ["pass", "summary"], rightAligned: [])
-        for pass in passes { table.add([pass.name, pass.summary]) }
+        var table = TextTable(header: ["pass", "from", "summary"], rightAligned: [])
+        for pass in passes { table.add([pass.name, pass.origin ?? "built in", pass.summary]) }
         table.lines.forEach(session.print)
         session.print("")
         session.print("caplet passes NAME lists the options of one.")
     }
 
     private func describe(_ pass: PassEntry, _ session: Session) {
-        session.print("\(pass.name): \(pass.summary)")
+        session.print("\(pass.name): \(pass.summary)" + (pass.origin.map { " (from \($0))" } ?? ""))
         session.print("")
         var table = TextTable(header: ["option", "default", "takes", "summary"], rightAligned: [])
         for option in pass.options { table.add([option.name, option.default, option.domain, option.summary]) }
@@ -62,8 +62,12 @@ private struct PassEntry: Encodable {
     let summary: String
     let options: [Option]
 
-    init(_ pass: any Pass.Type) {
+    /// The plugin that it was loaded from; absent when it is built in.
+    let origin: String?
+
+    init(_ pass: PassDeclaration) {
         name = pass.name
+        origin = pass.origin
         summary = pass.summary
         options = pass.options.map { Option(name: $0.name, default: $0.defaultText, domain: $0.domain, summary: $0.summary) }
     }

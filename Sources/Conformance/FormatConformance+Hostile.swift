@@ -1,8 +1,7 @@
 import Execution
 import FormatKit
-import Foundation
+import FoundationEssentials
 import ModelGraph
-import XCTest
 
 /// Outputs that must not be touched, writes that fail, files that lie.
 extension FormatConformance {
@@ -19,9 +18,9 @@ extension FormatConformance {
         force.force = true
         let input = try format.read(path, ReadContext())
         expectError(.refused, "writing onto the input") { try format.write(input, to: path, force, ExecutionContext()) }
-        XCTAssertEqual(try folder.files().map(\.bytes), before.map(\.bytes), "\(label): a refused write changed something")
+        log.expectEqual(try folder.files().map(\.bytes), before.map(\.bytes), "\(label): a refused write changed something")
         try format.write(graph, to: path, force, ExecutionContext())
-        XCTAssertEqual(try folder.files().map(\.bytes), before.map(\.bytes), "\(label): overwriting with force")
+        log.expectEqual(try folder.files().map(\.bytes), before.map(\.bytes), "\(label): overwriting with force")
     }
 
     /// Nothing may be left of a write that failed, whatever it failed of.
@@ -41,14 +40,14 @@ extension FormatConformance {
         let bytes = DeferredBytes(byteCount: 20) { throw Broken() }
         let dense = try DenseTensor(dtype: .f32, shape: Shape(count: 5), bytes: bytes)
         if dtypes.contains(.f32) { try broken.append(Tensor(name: "broken.weight", dense: dense)) }
-        XCTAssertThrowsError(try writeIfBroken(broken, folder), "\(label): a tensor that cannot be read")
+        log.expectError("\(label): a tensor that cannot be read", { try writeIfBroken(broken, folder) })
         let cancelled = Cancellation()
         cancelled.request()
-        XCTAssertThrowsError(
-            try format.write(graph, to: folder.path(outputName), WriteOptions(), ExecutionContext(cancellation: cancelled)),
-            "\(label): a cancelled write"
-        ) { XCTAssertTrue($0 is Cancelled, "\(label): \($0)") }
-        XCTAssertEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path), [], "\(label): a failed write left something")
+        log.expectError(
+            "\(label): a cancelled write",
+            { try format.write(graph, to: folder.path(outputName), WriteOptions(), ExecutionContext(cancellation: cancelled)) },
+            { log.expect($0 is Cancelled, "\(label): \($0)") })
+        log.expectEqual(try FileManager.default.contentsOfDirectory(atPath: folder.path), [], "\(label): a failed write left something")
     }
 
     private func writeIfBroken(_ graph: TensorGraph, _ folder: TemporaryFolder) throws {
@@ -62,9 +61,9 @@ extension FormatConformance {
         try eachWeightFile { name, bytes, rewrite in
             for length in FormatConformance.positions(in: bytes.count) {
                 try rewrite(Array(bytes[..<length]))
-                let outcome = readEverything(at: name.root)
-                if case .accepted = outcome { XCTFail("\(label): \(name.file) cut to \(length) of \(bytes.count) bytes was accepted") }
-                if case .failed(let error) = outcome { XCTFail("\(label): \(name.file) cut to \(length) bytes: \(error)") }
+                let outcome = FormatConformance.readEverything(format, at: name.root)
+                if case .accepted = outcome { log.fail("\(label): \(name.file) cut to \(length) of \(bytes.count) bytes was accepted") }
+                if case .failed(let error) = outcome { log.fail("\(label): \(name.file) cut to \(length) bytes: \(error)") }
             }
         }
     }
@@ -77,20 +76,20 @@ extension FormatConformance {
                     var changed = bytes
                     changed[position] ^= change
                     try rewrite(changed)
-                    if case .failed(let error) = readEverything(at: name.root) {
-                        XCTFail("\(label): \(name.file) with byte \(position) changed by \(change): \(error)")
+                    if case .failed(let error) = FormatConformance.readEverything(format, at: name.root) {
+                        log.fail("\(label): \(name.file) with byte \(position) changed by \(change): \(error)")
                     }
                 }
             }
         }
     }
 
-    private enum Outcome {
+    enum Outcome {
         case accepted, refused
         case failed(any Error)
     }
 
-    private func readEverything(at path: String) -> Outcome {
+    static func readEverything(_ format: any Format, at path: String) -> Outcome {
         do {
             let graph = try format.read(path, ReadContext())
             for tensor in graph.tensors {
@@ -119,13 +118,18 @@ extension FormatConformance {
         try format.write(graph, to: root, WriteOptions(), ExecutionContext())
         for (name, bytes) in try TemporaryFolder.files(under: root) {
             let path = name.isEmpty ? root : "\(root)/\(name)"
-            try body((root, name.isEmpty ? outputName : name), bytes) { try Data($0).write(to: URL(fileURLWithPath: path)) }
-            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            try body((root, name.isEmpty ? outputName : name), bytes) { try TemporaryFolder.put($0, at: path) }
+            try TemporaryFolder.put(bytes, at: path)
         }
     }
 
     /// All positions of a small file; of a large one the first and last 700, and every 97th between.
-    private static func positions(in count: Int) -> [Int] {
+    static func positions(in count: Int) -> [Int] {
         (0..<count).filter { $0 < 700 || $0 >= count - 700 || $0 % 97 == 0 }
+    }
+
+    /// Sixty-four bits that differ for bytes that differ, for messages: FNV-1a.
+    static func digest(_ bytes: [UInt8]) -> UInt64 {
+        bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 }

@@ -1,0 +1,2 @@
+// The header is all there is: plugins implement what it declares.
+#include "caplet_plugin.h"

@@ -1,0 +1,86 @@
+import CCapletPlugin
+import Execution
+import FormatKit
+import Glibc
+import ModelGraph
+
+/// A format of a plugin that can be written, too.
+final class WritablePluginFormat: PluginFormat, WritableFormat {
+    func plan(_ graph: TensorGraph, _ options: WriteOptions) throws -> WritePlan {
+        try plan(ExportedModel(graph, path: options.outputPath ?? "", ExecutionContext(threads: 1)), graph, options)
+    }
+
+    private func plan(_ model: ExportedModel, _ graph: TensorGraph, _ options: WriteOptions) throws -> WritePlan {
+        var plan = WritePlan()
+        plan.isExact = false
+        plan.tensors = model.tensors.map { ($0.name, $0.dense.dtype.rawValue, $0.dense.byteCount) }
+        let fileName = options.outputPath?.split(separator: "/").last.map(String.init) ?? name
+        plan.files = [(fileName, plan.tensors.reduce(0) { $0 + $1.bytes })]
+        for tie in graph.ties { plan.warnings.append("\(name) cannot tie '\(tie.name)' to '\(tie.target)'; the tie is lost") }
+        if let warning = graph.structureWarning(formatName: name) { plan.warnings.append(warning) }
+        if let check = format.pointee.check {
+            let call = PluginCall(model.execution) { plan.warnings.append($0) }
+            let status = model.with { exported in call.run { check(library.plugin, $0, exported) } }
+            try model.rethrow()
+            try call.check(status, reading: options.outputPath ?? name, plugin: library.label)
+        }
+        return plan
+    }
+
+    /// Has the plugin write to a temporary place, which gets the path's name when all went well.
+    @discardableResult
+    func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan {
+        var options = options
+        options.outputPath = path
+        try context.cancellation.check()
+        try OutputCheck.run(path, graph)
+        let model = try ExportedModel(graph, path: path, context)
+        var plan = try plan(model, graph, options)
+        let planned = plan.warnings
+        if isFolder(path) {
+            let folder = try AtomicFolderWriter(path: path, force: options.force)
+            try write(model, to: folder.temporaryPath, as: path, &plan)
+            plan.files = try files(in: folder.temporaryPath)
+            try folder.commit()
+        } else {
+            let file = try AtomicFileWriter(path: path, force: options.force)
+            try write(model, to: file.temporaryPath, as: path, &plan)
+            plan.files = [(plan.files[0].name, try byteCount(file.temporaryPath, path))]
+            try file.commit()
+        }
+        plan.warnings = planned + plan.warnings.dropFirst(planned.count).filter { !planned.contains($0) }
+        return plan
+    }
+
+    private func write(_ model: ExportedModel, to place: String, as path: String, _ plan: inout WritePlan) throws {
+        guard let function = format.pointee.write else { return }
+        var warnings: [String] = []
+        let call = PluginCall(model.execution, stage: "writing") { warnings.append($0) }
+        let status = model.with { exported in call.run { function(library.plugin, $0, exported, place) } }
+        // What stopped a tensor's bytes is the reason, whatever the plugin made of it.
+        try model.rethrow()
+        try call.check(status, reading: path, plugin: library.label)
+        try model.execution.cancellation.check()
+        plan.warnings += warnings
+    }
+
+    private func isFolder(_ path: String) -> Bool {
+        switch layout {
+        case .file: return false
+        case .folder: return true
+        case .fileOrFolder: return !fileExtensions.contains { path.lowercased().hasSuffix("." + $0) }
+        }
+    }
+
+    private func byteCount(_ place: String, _ path: String) throws -> Int {
+        var status = stat()
+        guard stat(place, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw PluginError(.malformed, plugin: library.label, object: path, "was written, and no file is there")
+        }
+        return Int(status.st_size)
+    }
+
+    private func files(in folder: String) throws -> [(name: String, bytes: Int)] {
+        try FolderListing.names(in: folder).map { ($0, try byteCount("\(folder)/\($0)", $0)) }
+    }
+}

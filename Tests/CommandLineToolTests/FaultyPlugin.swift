@@ -1,0 +1,22 @@
+import Foundation
+import TestSupport
+
+/// Tests/Fixtures/plugins/faulty.c, compiled with one of its faults, or none.
+enum FaultyPlugin {
+    struct Failure: Error, CustomStringConvertible { let description: String }
+
+    /// Makes `name` in `folder` and returns its path.
+    @discardableResult
+    static func make(_ fault: String?, as name: String = "faulty.so", in folder: String) throws -> String {
+        let path = "\(folder)/\(name)"
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        process.arguments =
+            ["cc", "-std=gnu11", "-Wall", "-shared", "-fPIC", "-I", Repository.path("Sources/CCapletPlugin/include"), "-o", path]
+            + (fault.map { ["-D", "FAULT_\($0)"] } ?? []) + [Repository.path("Tests/Fixtures/plugins/faulty.c")]
+        try process.run()
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw Failure(description: "cc cannot compile fault \(fault ?? "none")") }
+        return path
+    }
+}
