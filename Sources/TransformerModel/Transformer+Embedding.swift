@@ -4,7 +4,7 @@ import LinearAlgebra
 import ModelGraph
 
 extension Transformer {
-    /// norm(tokens + positions + the first token type), as BERT begins.
+    /// tokens + positions + the first token type, and the norm of that, as far as the family has them.
     func addingPositions(_ tokens: Activations) throws -> Activations {
         let width = configuration.hiddenSize
         let longest = tokens.tokenCounts.max() ?? 0
@@ -22,7 +22,7 @@ extension Transformer {
                 for i in 0..<width { added[position * width + i] += values[i] }
             }
         }
-        try add(.positionEmbedding) { $0 }
+        try add(.positionEmbedding) { $0 + configuration.design.firstPosition }
         if source.name(.tokenTypeEmbedding) != nil { try add(.tokenTypeEmbedding) { _ in 0 } }
         let norm = source.name(.embeddingNorm) == nil ? nil : try source.norm(.embeddingNorm)
         var result = tokens

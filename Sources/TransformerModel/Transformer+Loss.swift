@@ -28,7 +28,7 @@ extension Transformer {
     }
 
     /// Logits are made for some positions at a time: of a large vocabulary those of all would be the largest buffer.
-    private func tokenLosses(_ hidden: [Float], _ tokens: [Int32], _ head: LinearOperator) -> [Double] {
+    private func tokenLosses(_ hidden: [Float], _ tokens: [Int32], _ head: OutputHead) -> [Double] {
         let (width, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
         let chunk = max(1, min(256, (1 << 22) / vocabulary))
         var losses: [Double] = []

@@ -52,9 +52,8 @@ enum GGUFAttachments {
         if configuration.unsupportedFeatures.isEmpty {
             let bos = metadata["tokenizer.ggml.bos_token_id"]?.integer, eos = metadata["tokenizer.ggml.eos_token_id"]?.integer
             let name = [DType.bf16: "bfloat16", .f16: "float16", .f64: "float64"][dtype] ?? "float32"
-            if let bytes = try? configuration.configJSON(dtype: name, bosTokenID: bos, eosTokenID: eos) {
-                made.append(Attachment(name: "config.json", bytes: bytes))
-            }
+            let bytes = configuration.configJSON(dtype: name, bosTokenID: bos, eosTokenID: eos)
+            made.append(Attachment(name: "config.json", bytes: bytes))
         } else {
             warn("no config.json can be made: it would have to say \(configuration.unsupportedFeatures.joined(separator: ", "))")
         }
