@@ -75,10 +75,15 @@ func add(_ bias: [Float], to rows: UnsafeMutablePointer<Float>, rows count: Int)
 }
 
 extension WeightSource {
+    /// Whether the model has an output head: encoders may go without.
+    var hasHead: Bool {
+        guard let name = name(.head), let rule = family.rule(of: .head) else { return false }
+        return !rule.isOptional || graph[name] != nil
+    }
+
     /// The output head; nil for an encoder without.
     func outputHead() throws -> OutputHead? {
-        guard let name = name(.head), let rule = family.rule(of: .head) else { return nil }
-        if rule.isOptional, graph[name] == nil { return nil }
+        guard hasHead, let name = name(.head) else { return nil }
         let c = configuration
         return OutputHead(
             norm: self.name(.finalNorm) == nil ? nil : try norm(.finalNorm), transform: try headTransform(),

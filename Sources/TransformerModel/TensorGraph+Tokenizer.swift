@@ -3,14 +3,14 @@ import ModelGraph
 import Tokenization
 
 extension TensorGraph {
-    /// Whether the model is a known encoder: one that embeds text, and cuts it into WordPiece.
+    /// Whether the model is a known encoder: one that embeds sentences.
     public func isEncoder() throws -> Bool { try configuration()?.design.isCausal == false }
 
     /// The tokenizer that travels with an encoder: tokenizer.json, otherwise vocab.txt.
     ///
     /// - Returns: nil when the model has neither.
     /// - Throws: `TokenizationError` when the file is malformed or of a kind that is not supported.
-    public func wordPieceTokenizer() throws -> WordPieceTokenizer? {
+    public func sentenceTokenizer() throws -> (any SentenceTokenizer)? {
         if let json = attachment("tokenizer.json") { return try WordPieceTokenizer(tokenizerJSON: json.bytes) }
         return try attachment("vocab.txt").map {
             try WordPieceTokenizer(vocabularyText: $0.bytes, configuration: attachment("tokenizer_config.json")?.bytes)

@@ -142,7 +142,7 @@ public final class Transformer {
     public func logits(_ hidden: [Float], tokens: Int, head: OutputHead) -> [Float] { head.logits(hidden, tokens: tokens) }
 
     /// Whether there is an output head; encoders may go without.
-    public var hasHead: Bool { residentHead != nil || (try? source.outputHead()) ?? nil != nil }
+    public var hasHead: Bool { source.hasHead }
 
     /// The output head: a weight of its own, or the embedding that it is tied to.
     ///

@@ -62,7 +62,9 @@ struct GGUFModel {
             metadata[GGUFModel.fileTypeKey] = GGUFModel.fileType(tensors, before: nil)
             metadata["general.quantization_version"] = .uint32(2)
             do {
-                if let vocabulary = try GGUFVocabulary.vocabulary(of: graph) {
+                if !naming.configuration.design.isCausal {
+                    for (key, value) in try GGUFWordPiece.metadata(of: graph, naming.configuration) { metadata[key] = value }
+                } else if let vocabulary = try GGUFVocabulary.vocabulary(of: graph) {
                     let rows = naming.configuration.vocabularySize
                     for (key, value) in try GGUFVocabulary.metadata(vocabulary, rows: rows) { metadata[key] = value }
                 }

@@ -59,7 +59,8 @@ struct GGUFReader {
         let divisors = try stored.first { $0.name == GGUFNaming.ropeDivisorsName }.map { try $0.payload().densifiedFloats() }
         do {
             // What the checkpoint's own file says comes first: families that llama.cpp does not tell apart differ in it.
-            let named = (try? graph.configuration()).flatMap { $0 }.flatMap { $0.family?.ggufName == architecture ? $0 : nil }
+            let kept = graph.attachment("config.json") == nil ? nil : (try? graph.configuration()) ?? nil
+            let named = kept.flatMap { $0.family?.ggufName == architecture ? $0 : nil }
             let configuration = try named ?? ModelConfiguration(
                 metadata: graph.metadata, vocabularySize: find(.tokenEmbedding)?.shape.rows,
                 tiesEmbeddings: family.head != nil && find(.head) == nil, ropeDivisors: divisors)
@@ -71,7 +72,7 @@ struct GGUFReader {
     }
 
     private func attachMadeFiles(_ naming: GGUFNaming, to graph: inout TensorGraph) {
-        let hasTokenizer = graph.attachment("tokenizer.model") != nil || graph.attachment("tokenizer.json") != nil
+        let hasTokenizer = ["tokenizer.model", "tokenizer.json", "vocab.txt"].contains { graph.attachment($0) != nil }
         if hasTokenizer && graph.attachment("config.json") != nil { return }
         let dtype = graph[naming.prefix + naming.family.embedding]?.dtype ?? .f32
         let made = GGUFAttachments.made(graph.metadata, naming.configuration, dtype: dtype) { context.warn("\(path): \($0)") }

@@ -2,7 +2,7 @@ import StrictJSON
 
 extension ModelConfiguration {
     /// A config.json that transformers loads, for a model that came without one.
-    public func configJSON(dtype: String, bosTokenID: Int?, eosTokenID: Int?) -> [UInt8] {
+    public func configJSON(dtype: String, bosTokenID: Int?, eosTokenID: Int?, padTokenID: Int?) -> [UInt8] {
         guard let family else { return [] }
         let keys = family.keys
         func id(_ value: Int?) -> JSONValue { value.map(JSONValue.integer) ?? .null }
@@ -13,11 +13,12 @@ extension ModelConfiguration {
             (keys.headCount, .integer(headCount)), (keys.contextLength, .integer(contextLength)),
             (keys.normEpsilon, .number(normEpsilon)), (keys.activation[0], .string(design.activation.configName)),
             ("tie_word_embeddings", .bool(tiesEmbeddings)), ("bos_token_id", id(bosTokenID)), ("eos_token_id", id(eosTokenID)),
+            ("pad_token_id", id(padTokenID)),
             ("torch_dtype", .string(dtype)),
         ]
         if design.positions == .rotary { members += rotaryMembers }
         if tokenTypeCount > 0 { members.append(("type_vocab_size", .integer(tokenTypeCount))) }
-        if keys.attentionScalar != nil { members.append(("query_pre_attn_scalar", .number(attentionScalar))) }
+        if keys.attentionScalar != nil { members.append(("query_pre_attn_scalar", Int(exactly: attentionScalar).map(JSONValue.integer) ?? .number(attentionScalar))) }
         if keys.attentionSoftCap != nil {
             members.append(("attn_logit_softcapping", attentionSoftCap.map(JSONValue.number) ?? .null))
             members.append(("final_logit_softcapping", logitSoftCap.map(JSONValue.number) ?? .null))

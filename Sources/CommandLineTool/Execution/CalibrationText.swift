@@ -23,7 +23,7 @@ enum CalibrationText {
         }
         let needed = CommandError(.unsupported, "the model has no tokenizer.model, tokenizer.json or vocab.txt; --tokens takes token ids")
         if try graph.isEncoder() {
-            guard let tokenizer = try graph.wordPieceTokenizer() else { throw needed }
+            guard let tokenizer = try graph.sentenceTokenizer() else { throw needed }
             return TokenSequences(sentences: text, tokenizer, longest: windowLength)
         }
         guard let tokenizer = try graph.tokenizer() else { throw needed }

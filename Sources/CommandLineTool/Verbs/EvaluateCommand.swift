@@ -14,8 +14,9 @@ struct EvaluateCommand: ParsableCommand {
             --text: the whole text is tokenised once, cut into windows of --context tokens without overlap, and every token but the \
             first of each window is scored. --tokens: each row of the array is scored by itself.
 
-            An encoder predicts nothing: with --original MODEL each line of --text is embedded by both, and the distance is one less \
-            the cosine of the two embeddings, means over the tokens of the last hidden states.
+            An encoder takes each line of --text as a sentence. With --original MODEL both embed it, and the distance is one less the cosine \
+            of the two embeddings, means over the tokens of the last hidden states. Without, an encoder that has its head for filling in \
+            tokens is scored on every token once, with that and every seventh token from it masked.
             """)
 
     @Argument(help: "The model: a file or a folder of any format.")
@@ -55,22 +56,37 @@ struct EvaluateCommand: ParsableCommand {
             var sequences = try self.sequences(session, graph, model)
             if let windows { sequences = TokenSequences(Array(sequences.sequences.prefix(windows))) }
             let start = DispatchTime.now().uptimeNanoseconds
-            guard model.isCausal else {
+            guard model.isCausal || original == nil && model.hasHead else {
                 try compareEmbeddings(model, sequences, session)
                 return .done
             }
             if original != nil { throw CommandError(.usage, "--original goes with encoders; this model predicts the next token") }
-            let perplexity = try session.naming(self.model) { try Perplexity(of: model, over: sequences, session.execution) }
+            let perplexity = try session.naming(self.model) {
+                model.isCausal
+                    ? try Perplexity(of: model, over: sequences, session.execution)
+                    : try maskedTokenPerplexity(model, graph, sequences, session)
+            }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-            try report(perplexity, sequences, seconds, session)
+            try report(perplexity, sequences, kind(isCausal: model.isCausal), seconds, session)
             return .done
         }
+    }
+
+    private func maskedTokenPerplexity(
+        _ model: Transformer, _ graph: TensorGraph, _ sequences: TokenSequences, _ session: Session
+    ) throws -> Perplexity {
+        guard let tokenizer = try graph.sentenceTokenizer(), let mask = tokenizer.maskID else {
+            throw CommandError(.unsupported, "\(self.model): its tokenizer has no token that masks others")
+        }
+        let loss = MaskedTokenLoss(mask: mask, special: Set([tokenizer.firstID, tokenizer.lastID].compactMap { $0 }))
+        return Perplexity(sequenceLosses: try loss.sequenceLosses(of: model, over: sequences, session.execution))
     }
 
     private func compareEmbeddings(_ model: Transformer, _ sequences: TokenSequences, _ session: Session) throws {
         guard let original else {
             throw CommandError(
-                .usage, "the model is an encoder, which predicts nothing; give the model to compare embeddings with as --original MODEL")
+                .usage,
+                "the model is an encoder without a head, which predicts nothing; give the model to compare embeddings with as --original MODEL")
         }
         let reference = try session.naming(original) { try Transformer(try session.open(original, from: nil).graph) }
         let distances = try session.naming(self.model) {
@@ -99,13 +115,16 @@ struct EvaluateCommand: ParsableCommand {
         return try CalibrationText.sequences(of: text ?? "", graph, windowLength: length)
     }
 
-    private var kind: String {
-        tokens != nil
+    private func kind(isCausal: Bool) -> String {
+        guard isCausal else { return "masked-token, every token filled in once with every seventh masked" }
+        return tokens != nil
             ? "token-level, rows of \(tokens ?? "") scored by themselves"
             : "token-level, windows without overlap, all tokens but the first of each scored"
     }
 
-    private func report(_ perplexity: Perplexity, _ sequences: TokenSequences, _ seconds: Double, _ session: Session) throws {
+    private func report(
+        _ perplexity: Perplexity, _ sequences: TokenSequences, _ kind: String, _ seconds: Double, _ session: Session
+    ) throws {
         if session.options.json {
             session.print(
                 try JSONOutput.line(
