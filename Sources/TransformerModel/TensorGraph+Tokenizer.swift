@@ -6,12 +6,18 @@ extension TensorGraph {
     /// Whether the model is a known encoder: one that embeds sentences.
     public func isEncoder() throws -> Bool { try configuration()?.design.isCausal == false }
 
-    /// The tokenizer that travels with an encoder: tokenizer.json, otherwise vocab.txt.
+    /// The tokenizer that travels with an encoder: tokenizer.json, otherwise DeBERTa's spm.model or BERT's vocab.txt.
     ///
-    /// - Returns: nil when the model has neither.
+    /// - Returns: nil when the model has none of them.
     /// - Throws: `TokenizationError` when the file is malformed or of a kind that is not supported.
     public func sentenceTokenizer() throws -> (any SentenceTokenizer)? {
-        if let json = attachment("tokenizer.json") { return try WordPieceTokenizer(tokenizerJSON: json.bytes) }
+        if let json = attachment("tokenizer.json") {
+            if UnigramTokenizer.isModel(ofTokenizerJSON: json.bytes) { return try UnigramTokenizer(tokenizerJSON: json.bytes) }
+            return try WordPieceTokenizer(tokenizerJSON: json.bytes)
+        }
+        if let model = attachment("spm.model") {
+            return try UnigramTokenizer(sentencePieceModel: model.bytes, around: ("[CLS]", "[SEP]"), added: ["[MASK]"])
+        }
         return try attachment("vocab.txt").map {
             try WordPieceTokenizer(vocabularyText: $0.bytes, configuration: attachment("tokenizer_config.json")?.bytes)
         }
