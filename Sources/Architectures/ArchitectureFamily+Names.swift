@@ -2,7 +2,7 @@ import ModelGraph
 
 extension ArchitectureFamily {
     /// Every family that is known. Of those that share a name in GGUF the first is what a file of that name is taken for.
-    public static let all: [ArchitectureFamily] = [.llama, .mistral, .qwen2, .qwen3, .gemma2, .phi3, .gpt2, .opt, .bert]
+    public static let all: [ArchitectureFamily] = [.llama, .mistral, .qwen2, .qwen3, .gemma2, .phi3, .gpt2, .opt, .bert, .deberta]
 
     public static func named(_ name: String) -> ArchitectureFamily? { all.first { $0.name == name } }
 

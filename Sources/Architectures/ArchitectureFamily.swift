@@ -18,6 +18,8 @@ public struct ArchitectureFamily: Sendable {
     var keys = ConfigurationKeys()
     /// Settings of config.json that change what the model computes, each with the one value that is implemented.
     var fixedSettings: [String: Bool] = [:]
+    /// What some of these are where config.json does not say, if that is not what is implemented.
+    var silentSettings: [String: Bool] = [:]
     /// Names without prefix of tensors that old checkpoints carry and that follow from the configuration, with `{}` for the block.
     var derivedTensors: [String] = []
     /// Whether llama.cpp keeps positions from looking back further than the sliding window.

@@ -44,6 +44,8 @@ public struct BlockDesign: Equatable, Sendable {
         case rotary
         /// A table that is added to the token embeddings.
         case learned
+        /// Products of queries and keys with embeddings of distances, added to the scores.
+        case relative
     }
 
     public var norm: Norm
@@ -78,7 +80,7 @@ public struct BlockDesign: Equatable, Sendable {
 
 /// The part that a tensor plays when the model runs.
 public enum Module: String, CaseIterable, Sendable {
-    case tokenEmbedding, positionEmbedding, tokenTypeEmbedding, embeddingNorm, finalNorm, head
+    case tokenEmbedding, positionEmbedding, tokenTypeEmbedding, relativeEmbedding, relativeNorm, embeddingNorm, finalNorm, head
     /// Between the last block and the head of an encoder that fills in tokens, and what is added to its logits.
     case headTransform, headNorm, headBias
     case attentionNorm, query, key, value, queryKeyValue, queryNorm, keyNorm, attentionOutput, attentionOutputNorm

@@ -18,6 +18,7 @@ extension BlockWeights {
         multiply(  // scores [T, T]
             m: tokens, n: tokens, k: size, state.queries + head * size, .plain, lda: c.headCount * size, state.keys + shared * size,
             .transposed, ldb: c.keyValueHeadCount * size, into: state.scores, ldc: tokens)
+        addDistances(head, tokens: tokens, c, state)
         for position in 0..<tokens {
             let seen = visible(from: position, tokens: tokens)
             let row = state.scores + position * tokens
@@ -79,6 +80,7 @@ extension BlockWeights {
             multiply(  // of keys: of scoresᵀ · Q, [T, headSize]
                 m: tokens, n: size, k: tokens, state.scores, .transposed, lda: tokens, run.queries + query, .plain,
                 ldb: queryStride, beta: beta, into: state.keys + key, ldc: keyStride)
+            addDistancesBackward(head, state.scores, c, state)
         }
     }
 }

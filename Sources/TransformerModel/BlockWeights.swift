@@ -7,6 +7,8 @@ public struct BlockWeights {
     let design: BlockDesign
     /// How many positions each one sees, its own among them; nil where it sees all before it.
     let window: Int?
+    /// Nil in families whose scores do not know distances.
+    let relative: RelativePositions?
     let attentionNorm: Norm
     /// Of every head of queries and keys.
     let queryNorm: Norm?

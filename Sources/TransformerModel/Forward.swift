@@ -92,6 +92,7 @@ extension BlockWeights {
         }
         queryNorm?.apply(queries, into: state.queries, tokens: tokens * c.headCount)
         keyNorm?.apply(keys, into: state.keys, tokens: tokens * c.keyValueHeadCount)
+        projectDistances(state)
         rotary?.rotate(state.queries, tokens: tokens, heads: c.headCount)
         rotary?.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount)
     }

@@ -19,6 +19,9 @@ final class GradientState {
     let gateAndUp: UnsafeMutablePointer<Float>  // [T, 2 × intermediate]
     /// Of normalised query or key heads; of no width in families that do not normalise them.
     let heads: UnsafeMutablePointer<Float>  // [T, heads × headSize]
+    /// Of the queries and keys of distances; of no rows in families without.
+    let distanceQueries: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
+    let distanceKeys: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
     private let memory: FloatArena
     let tokens: Int
 
@@ -31,11 +34,13 @@ final class GradientState {
             c.hiddenSize, tokens, c.design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0,
             c.design.fusesGateAndUp ? 2 * c.intermediateSize : 0, c.design.normsHeads ? queryWidth : 0,
         ]
-        memory = FloatArena(counts: widths.map { $0 * tokens })
+        let rows = c.distances?.rowCount ?? 0
+        memory = FloatArena(counts: widths.map { $0 * tokens } + [rows * queryWidth, rows * queryWidth])
         let parts = memory.parts
         (queries, keys, values, attended, attentionOutput) = (parts[0], parts[1], parts[2], parts[3], parts[4])
         (normalised, gate, up, down, scores) = (parts[5], parts[6], parts[7], parts[8], parts[9])
         (queryKeyValue, gateAndUp, heads) = (parts[10], parts[11], parts[12])
+        (distanceQueries, distanceKeys) = (parts[13], parts[14])
     }
 
     /// The activations [T, in] that a layer read.

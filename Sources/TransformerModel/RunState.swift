@@ -30,6 +30,11 @@ final class RunState {
     let perceptronInput: UnsafeMutablePointer<Float>  // [T, hidden]
     /// What the perceptron's second layer reads: `gate` itself unless the way back needs both.
     let activated: UnsafeMutablePointer<Float>  // [T, intermediate]
+    /// Of families with embeddings of distances: these as queries and keys, and their products with a head's keys and queries.
+    let distanceQueries: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
+    let distanceKeys: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
+    let queryDistances: UnsafeMutablePointer<Float>  // [T, rowCount]
+    let keyDistances: UnsafeMutablePointer<Float>  // [T, rowCount]
     private let memory: FloatArena
     let capacity: Int
 
@@ -48,8 +53,10 @@ final class RunState {
             outputWidth, kept * outputWidth, outputWidth, kept * c.hiddenSize, kept * c.hiddenSize, keepsHeads ? queryWidth : 0,
             keepsHeads ? keyWidth : 0, keepsCapped ? tokens : 0, kept * c.hiddenSize, kept * c.intermediateSize,
         ]
-        memory = FloatArena(counts: widths.map { $0 * tokens })
+        let rows = c.distances?.rowCount ?? 0
+        memory = FloatArena(counts: widths.map { $0 * tokens } + [rows * queryWidth, rows * queryWidth, rows * tokens, rows * tokens])
         let parts = memory.parts
+        (distanceQueries, distanceKeys, queryDistances, keyDistances) = (parts[19], parts[20], parts[21], parts[22])
         (normalised, queries, keys, values) = (parts[0], parts[1], parts[2], parts[3])
         (scores, attended, gate, up, fused) = (parts[4], parts[5], parts[6], parts[7], parts[8])
         (attentionOutput, perceptronOutput, normalisedOutput) = (parts[9], forGradients ? parts[10] : parts[9], parts[11])

@@ -174,6 +174,13 @@ extension Transformer {
                 multiply(
                     m: rows.count, n: input, k: state.tokens, state.outputGradient(of: layer) + rows.lowerBound, .transposed, lda: out,
                     state.input(of: layer), .plain, ldb: input, beta: 1, into: &sum, ldc: input)
+                // The layer made queries or keys of distances too.
+                if let relative = weights.relative, layer == .query || layer == .key {
+                    let gradient = layer == .query ? state.distanceQueries : state.distanceKeys
+                    multiply(
+                        m: rows.count, n: input, k: relative.distances.rowCount, gradient + rows.lowerBound, .transposed, lda: out,
+                        relative.rows, .plain, ldb: input, beta: 1, into: &sum, ldc: input)
+                }
             }
             return sum
         }

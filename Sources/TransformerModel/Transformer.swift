@@ -92,7 +92,7 @@ public final class Transformer {
         }
         guard hidden.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw GraphError.notFinite("tensor '\(embedding.name)'") }
         let tokens = Activations(hidden: hidden, tokenCounts: sequences.map(\.count))
-        return c.design.positions == .learned ? try addingPositions(tokens) : tokens
+        return c.design.positions == .rotary ? tokens : try addingPositions(tokens)
     }
 
     /// The weights of one block, with some linear layers replaced by matrices of the same shape.

@@ -36,8 +36,9 @@ struct WeightSource {
         case .headBias: return [c.vocabularySize]
         case .headTransform: return [c.hiddenSize, c.hiddenSize]
         case .positionEmbedding: return [c.contextLength + c.design.firstPosition, c.hiddenSize]
+        case .relativeEmbedding: return [c.distances?.rowCount ?? 0, c.hiddenSize]
         case .tokenTypeEmbedding: return [c.tokenTypeCount, c.hiddenSize]
-        case .embeddingNorm, .finalNorm, .headNorm, .attentionNorm, .attentionOutputNorm, .perceptronNorm, .perceptronOutputNorm:
+        case .relativeNorm, .embeddingNorm, .finalNorm, .headNorm, .attentionNorm, .attentionOutputNorm, .perceptronNorm, .perceptronOutputNorm:
             return [c.hiddenSize]
         case .queryNorm, .keyNorm: return [c.headSize]
         case .query: return [queries, c.hiddenSize]
@@ -116,7 +117,8 @@ struct WeightSource {
         }
         return BlockWeights(
             design: configuration.design, window: configuration.window?.size(inBlock: index),
-            attentionNorm: try norm(.attentionNorm, block: index), queryNorm: try optionalNorm(.queryNorm, block: index),
+            relative: try relativePositions(), attentionNorm: try norm(.attentionNorm, block: index),
+            queryNorm: try optionalNorm(.queryNorm, block: index),
             keyNorm: try optionalNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
             perceptronNorm: try norm(.perceptronNorm, block: index),

@@ -5,7 +5,8 @@
 
 Each model is a folder OUT/NAME as transformers saves it, with a tokenizer of TOKENIZERS where the vocabulary is large enough for one, and beside
 it NAME.logits (float32, [tokens, vocabulary], of the ids in `tokens`), NAME.changed, a checkpoint with other linear weights,
-NAME.divergence, the divergence in nats a token of its predictions from those of NAME over `rows`, and NAME.gradients.safetensors, the
+NAME.divergence, the divergence in nats a token of its predictions from those of NAME over `rows` (of encoders, the squared distance of final
+hidden states as a share of their square), and NAME.gradients.safetensors, the
 gradients of that with respect to the changed weights, [out, in].
 """
 
@@ -49,6 +50,11 @@ MODELS = {
                                                 num_attention_heads=3, max_position_embeddings=64, bos_token_id=2, pad_token_id=1)),
     "bert": (t.BertConfig, t.BertForMaskedLM, dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2,
                                                    num_attention_heads=3, max_position_embeddings=64)),
+    "deberta": (t.DebertaV2Config, t.DebertaV2ForMaskedLM, dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2,
+                                                                num_attention_heads=3, max_position_embeddings=64, relative_attention=True,
+                                                                position_buckets=8, norm_rel_ebd="layer_norm", share_att_key=True,
+                                                                pos_att_type=["p2c", "c2p"], layer_norm_eps=1e-7, type_vocab_size=0,
+                                                                position_biased_input=False)),
     # As llama.cpp can run them: no window that it would not have, heads of the usual size.
     "mistral-wide": (t.MistralConfig, t.MistralForCausalLM, dict(HEAD, sliding_window=64)),
     "qwen2-full": (t.Qwen2Config, t.Qwen2ForCausalLM, dict(SHAPE, vocab_size=487)),
@@ -56,6 +62,9 @@ MODELS = {
                                                                final_logit_softcapping=3.0)),
     "phi3-usual": (t.Phi3Config, t.Phi3ForCausalLM, dict(SHAPE, num_key_value_heads=1)),
 }
+
+# Where the encoder is in a model with a head for masked tokens.
+ENCODERS = {"bert": "bert", "deberta": "deberta"}
 
 
 def made(config_class, model_class, settings, seed):
@@ -100,16 +109,21 @@ def main():
         linear = {k for k, p in model.named_parameters() if is_linear(k, p)}
         changed.load_state_dict({k: v if k in linear else state[k] for k, v in changed.state_dict().items()})
         changed.save_pretrained(f"{out}/{name}.changed")
-        if name.startswith("bert"):
-            continue
         total, count = 0, 0
         model, changed = model.double(), changed.double()
         for ids in rows:
             ids = torch.tensor([ids])
-            with torch.no_grad():
-                expected = torch.log_softmax(model(ids).logits, -1)
-            found = torch.log_softmax(changed(ids).logits, -1)
-            total, count = total + (expected.exp() * (expected - found)).sum(), count + ids.shape[1]
+            if name in ENCODERS:
+                with torch.no_grad():
+                    expected = getattr(model, ENCODERS[name])(ids).last_hidden_state
+                found = getattr(changed, ENCODERS[name])(ids).last_hidden_state
+                total = total + (((found - expected) ** 2).sum(-1) / (expected**2).sum(-1)).sum()
+            else:
+                with torch.no_grad():
+                    expected = torch.log_softmax(model(ids).logits, -1)
+                found = torch.log_softmax(changed(ids).logits, -1)
+                total = total + (expected.exp() * (expected - found)).sum()
+            count = count + ids.shape[1]
         (total / count).backward()
         np.array([(total / count).item()]).tofile(f"{out}/{name}.divergence")
         gradients = {k: p.grad.float() for k, p in changed.named_parameters() if k in linear}

@@ -24,10 +24,26 @@ final class UnigramTests: XCTestCase {
                                           user_defined_symbols=['<tool>'], **settings)
             p = sp.SentencePieceProcessor(model_file=out + f'/{name}.model')
             result[name] = [p.encode(t) for t in texts]
-        from sentencepiece import sentencepiece_model_pb2 as pb
-        m = pb.ModelProto(); m.ParseFromString(open(out + '/nfkc.model', 'rb').read())
-        vocab = [(x.piece, x.score) for x in m.pieces]
-        charsmap = m.normalizer_spec.precompiled_charsmap
+        def varint(data, i):
+            value = shift = 0
+            while True:
+                value, shift, i = value | (data[i] & 127) << shift, shift + 7, i + 1
+                if data[i - 1] < 128: return value, i
+        def member(data, wanted):
+            i, found = 0, b''
+            while i < len(data):
+                key, i = varint(data, i)
+                if key & 7 == 0: _, i = varint(data, i)
+                elif key & 7 == 5: i += 4
+                else:
+                    n, i = varint(data, i)
+                    if key >> 3 == wanted: found = data[i:i + n]
+                    i += n
+            return found
+        charsmap = member(member(open(out + '/nfkc.model', 'rb').read(), 3), 2)
+        assert len(charsmap) > 1000
+        p = sp.SentencePieceProcessor(model_file=out + '/nfkc.model')
+        vocab = [(p.id_to_piece(i), p.get_score(i)) for i in range(p.get_piece_size())]
         strip = normalizers.Strip(left=False, right=True)
         kinds = {
             'converted': ([normalizers.Precompiled(charsmap), strip, normalizers.Replace(Regex(' {2,}'), '▁')], [pre_tokenizers.Metaspace()]),

@@ -15,7 +15,9 @@ final class FamilyTests: XCTestCase {
     ]
     private static var folder: TemporaryFolder?
 
-    override class func setUp() { folder = try? FamilyCheckpoints.folder(causal + ["bert"]) }
+    private static let encoders = ["bert", "deberta"]
+
+    override class func setUp() { folder = try? FamilyCheckpoints.folder(causal + encoders) }
     override class func tearDown() { folder = nil }
 
     private func path(_ name: String) throws -> String { try XCTUnwrap(FamilyTests.folder, "transformers made no checkpoints").path(name) }
@@ -27,7 +29,7 @@ final class FamilyTests: XCTestCase {
     }
 
     func testLogitsAreThoseOfTransformers() throws {
-        for name in FamilyTests.causal + ["bert"] {
+        for name in FamilyTests.causal + FamilyTests.encoders {
             let graph = try graph(name)
             let model = try Transformer(graph)
             XCTAssertNotNil(try graph.checkShapes(), name)
@@ -42,7 +44,7 @@ final class FamilyTests: XCTestCase {
     }
 
     func testGradientsAreThoseOfTorch() throws {
-        for name in FamilyTests.causal {
+        for name in FamilyTests.causal + FamilyTests.encoders {
             let reference = try Transformer(try graph(name))
             let changed = try graph("\(name).changed")
             let weights = try Dictionary(
@@ -66,7 +68,7 @@ final class FamilyTests: XCTestCase {
 
     /// Calibration sees each linear layer once, in a group whose inputs have the width of its weight.
     func testEveryLinearLayerIsInOneInputGroup() throws {
-        for name in FamilyTests.causal + ["bert"] {
+        for name in FamilyTests.causal + FamilyTests.encoders {
             let graph = try graph(name)
             let linear = graph.tensors.filter { $0.role == .linear }.map(\.name)
             XCTAssertEqual(graph.structure.inputGroups.flatMap(\.members).sorted(), linear.sorted(), name)

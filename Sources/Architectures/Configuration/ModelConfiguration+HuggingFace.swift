@@ -37,6 +37,13 @@ extension ModelConfiguration {
         tokenTypeCount = family.name(of: .tokenTypeEmbedding) == nil ? 0 : try required("type_vocab_size")
         attentionScalar = Double(headSize)
         if let usual = keys.attentionScalar { attentionScalar = json["query_pre_attn_scalar"]?.number ?? usual }
+        if design.positions == .relative {
+            let maximum = json["max_relative_positions"]?.integer.flatMap { $0 > 0 ? $0 : nil } ?? contextLength
+            let buckets = json["position_buckets"]?.integer ?? -1
+            distances = RelativeDistances(span: buckets > 0 ? buckets : maximum, hasBuckets: buckets > 0, maximum: maximum)
+            // Tokens with tokens, tokens with distances, distances with tokens.
+            attentionScalar *= 3
+        }
         attentionSoftCap = ModelConfiguration.cap(json, "attn_logit_softcapping", keys.attentionSoftCap)
         logitSoftCap = ModelConfiguration.cap(json, "final_logit_softcapping", keys.logitSoftCap)
         window = try ModelConfiguration.window(json, keys)
@@ -84,18 +91,35 @@ extension ModelConfiguration {
         return AttentionWindow(size: size, blocks: keys.windowBlocks)
     }
 
+    /// What DeBERTa has before its third version.
+    private static func relativeFeatures(in json: JSONValue) -> [String] {
+        var features: [String] = []
+        let kinds = json["pos_att_type"]?.array?.compactMap(\.string) ?? (json["pos_att_type"]?.string ?? "").split(separator: "|").map(String.init)
+        if Set(kinds) != ["c2p", "p2c"] { features.append("pos_att_type '\(kinds.joined(separator: "|"))'") }
+        if json["norm_rel_ebd"]?.string != "layer_norm" { features.append("norm_rel_ebd '\(json["norm_rel_ebd"]?.string ?? "none")'") }
+        for key in ["type_vocab_size", "conv_kernel_size"] {
+            if let value = json[key]?.integer, value > 0 { features.append("\(key) \(value)") }
+        }
+        for key in ["embedding_size", "attention_head_size"] {
+            let usual = key == "embedding_size" ? json["hidden_size"]?.integer : nil
+            if let value = json[key]?.integer, value != usual { features.append("\(key) \(value)") }
+        }
+        return features
+    }
+
     private static func unsupportedFeatures(in json: JSONValue, _ family: ArchitectureFamily) -> [String] {
         var features: [String] = []
         if let name = activationName(json, family.keys), BlockDesign.Activation(configName: name) == nil {
             features.append("\(family.keys.activation[0]) '\(name)'")
         }
         for (key, value) in family.fixedSettings.sorted(by: { $0.key < $1.key }) {
-            if let found = json[key]?.bool, found != value { features.append("\(key) \(found)") }
+            if let found = json[key]?.bool ?? family.silentSettings[key], found != value { features.append("\(key) \(found)") }
         }
         if let kind = json["position_embedding_type"]?.string, kind != "absolute" { features.append("position_embedding_type '\(kind)'") }
         if let width = json["word_embed_proj_dim"]?.integer, width != json[family.keys.hiddenSize]?.integer {
             features.append("word_embed_proj_dim \(width)")
         }
+        if family.design.positions == .relative { features += relativeFeatures(in: json) }
         if let quantization = json["quantization_config"] {
             // Its weights are nothing without their scales.
             features.append("quantization_config '\(quantization["quant_method"]?.string ?? "")'")

@@ -26,6 +26,8 @@ public struct ModelConfiguration: Equatable, Sendable {
     public var window: AttentionWindow?
     /// Scores are divided by the root of this: the head size but for families that say otherwise.
     public var attentionScalar: Double
+    /// Of families with embeddings of distances.
+    public var distances: RelativeDistances?
     /// c · tanh(score / c) for scores, and the same for logits; nil without.
     public var attentionSoftCap: Double?
     public var logitSoftCap: Double?
@@ -70,6 +72,9 @@ public struct ModelConfiguration: Equatable, Sendable {
     }
 
     private func checkAttention() throws {
+        if let distances, distances.span < 4 || distances.span > 1 << 20 || distances.maximum <= distances.span / 2 + 1 {
+            throw ConfigurationError("position_buckets are \(distances.span), for distances up to \(distances.maximum)")
+        }
         if let window, window.size < 1 { throw ConfigurationError("sliding_window is \(window.size)") }
         for (name, value) in [
             ("query_pre_attn_scalar", attentionScalar), ("attn_logit_softcapping", attentionSoftCap),

@@ -31,7 +31,7 @@ extension UnigramTokenizer {
         try self.init(
             pieces: pieces, unknownID: unknown, around: (try id(around.first), try id(around.last)),
             steps: try UnigramTokenizer.steps(reader.root["normalizer"]), spaces: try UnigramTokenizer.spaces(reader.root["pre_tokenizer"]),
-            byteFallback: reader.model["byte_fallback"]?.bool ?? false, roundsSums: false)
+            byteFallback: reader.model["byte_fallback"]?.bool ?? false, isSentencePiece: false)
     }
 
     /// model.vocab, pairs of a piece and its score, with added tokens over it and behind it.
@@ -134,7 +134,7 @@ extension UnigramTokenizer {
         try self.init(
             pieces: pieces, unknownID: Int32(unknown), around: (id(around.first), id(around.last)), steps: steps,
             spaces: Spaces(prefix: model.addsDummyPrefix ? .text : .never, prefixesSpace: true, cutsWords: false),
-            byteFallback: model.byteFallback, roundsSums: true)
+            byteFallback: model.byteFallback, isSentencePiece: true)
     }
 }
 

@@ -26,8 +26,10 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
     private let byteIDs: [Int32]
     private let longestPiece: Int
     private let unknownScore: Double
-    /// Whether sums are rounded to single precision, as SentencePiece has them.
-    private let roundsSums: Bool
+    private let bestScore: Double
+    /// Whether it does as SentencePiece itself: sums in single precision, and user-defined pieces found among the others; else as the
+    /// tokenizers library, which cuts them out first.
+    private let isSentencePiece: Bool
 
     /// What is lost by an unknown character, beyond the worst piece.
     private static let unknownPenalty = 10.0
@@ -35,7 +37,7 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
     /// - Throws: `TokenizationError.inconsistent` where ids lie outside the pieces, or a score is not finite.
     init(
         pieces: [Piece], unknownID: Int32, around: (first: Int32?, last: Int32?), steps: [TextStep], spaces: Spaces, byteFallback: Bool,
-        roundsSums: Bool
+        isSentencePiece: Bool
     ) throws {
         guard !pieces.isEmpty, pieces.count <= Vocabulary.maximumCount else {
             throw TokenizationError.inconsistent(location: "vocabulary", reason: "\(pieces.count) pieces")
@@ -50,13 +52,15 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
         self.unknownID = unknownID
         self.steps = steps
         self.spaces = spaces
-        self.roundsSums = roundsSums
+        self.isSentencePiece = isSentencePiece
         (firstID, lastID) = around
         maskID = pieces.firstIndex { $0.text == "[MASK]" || $0.text == "<mask>" }.map(Int32.init)
         table = PieceTable(pieces) { $0.role == .normal || $0.role == .userDefined }
         special = SpecialTokenMatcher(pieces, space: [UInt8(ascii: " ")]) { $0.role == .userDefined ? Array($0.text.utf8) : nil }
-        longestPiece = pieces.lazy.filter { $0.role == .normal }.map(\.text.utf8.count).max() ?? 0
-        let worst = pieces.lazy.filter { !roundsSums || $0.role == .normal }.map(\.score).min() ?? 0
+        longestPiece = pieces.lazy.filter { $0.role == .normal || $0.role == .userDefined }.map(\.text.utf8.count).max() ?? 0
+        let scores = pieces.lazy.filter { !isSentencePiece || $0.role == .normal }.map(\.score)
+        let worst = scores.min() ?? 0
+        bestScore = Double(scores.max() ?? 0)
         unknownScore = Double(worst) - UnigramTokenizer.unknownPenalty
         var bytes = [Int32](repeating: -1, count: 256)
         for (id, piece) in pieces.enumerated() {
@@ -68,6 +72,7 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
     public var count: Int { pieces.count }
 
     public func encode(sentence: String) -> [Int32] {
+        if isSentencePiece { return encodeWhole(Array(sentence.utf8)) }
         var ids: [Int32] = []
         Array(sentence.utf8).withUnsafeBufferPointer { text in
             for (index, segment) in special.segments(of: text).enumerated() {
@@ -83,6 +88,24 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
     /// The ids of a text with what goes around it.
     public func encode(_ text: String) -> [Int32] {
         [firstID].compactMap { $0 } + encode(sentence: text) + [lastID].compactMap { $0 }
+    }
+
+    /// User-defined pieces stay as they are; what is done to spaces is done to the whole.
+    private func encodeWhole(_ sentence: [UInt8]) -> [Int32] {
+        var text: [UInt8] = []
+        sentence.withUnsafeBufferPointer { bytes in
+            for segment in special.segments(of: bytes) {
+                var part = Array(bytes[segment.range])
+                if case .text = segment.content {
+                    for case .map(let map) in steps { part = map.longestMatches(part) }
+                }
+                text += part
+            }
+        }
+        if steps.contains(.dropExtraSpaces) { text = TextStep.dropExtraSpaces.apply(to: text) }
+        var ids: [Int32] = []
+        for word in words(text, isFirst: true) { word.withUnsafeBufferPointer { appendPieces(of: $0, to: &ids) } }
+        return ids
     }
 
     private func append(_ segment: [UInt8], isFirst: Bool, to ids: inout [Int32]) {
@@ -119,7 +142,7 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
         var best = [(sum: Double, start: Int, id: Int32)](repeating: (0, -1, -1), count: text.count + 1)
         func offer(_ start: Int, _ end: Int, _ score: Double, _ id: Int32) {
             var sum = best[start].sum + score
-            if roundsSums { sum = Double(Float(sum)) }
+            if isSentencePiece { sum = Double(Float(sum)) }
             if best[end].start < 0 || sum > best[end].sum { best[end] = (sum, start, id) }
         }
         var start = 0
@@ -130,7 +153,9 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
             while end < text.count, end - start < longestPiece {
                 end = min(end + Tokenizer.characterLength(text[end]), text.count)
                 guard let id = table.id(of: start..<end, in: text) else { continue }
-                offer(start, end, Double(pieces[Int(id)].score), id)
+                // What a user defines is preferred to all that it could be cut into.
+                let isDefined = isSentencePiece && pieces[Int(id)].role == .userDefined
+                offer(start, end, isDefined ? Double(end - start) * bestScore - 0.1 : Double(pieces[Int(id)].score), id)
                 if end == start + length { hasCharacter = true }
             }
             if !hasCharacter { offer(start, start + length, unknownScore, -1) }
