@@ -6,7 +6,9 @@ extension DenseTensor {
     public func transposed() throws -> DenseTensor {
         if let turned = bytes as? TransposedBytes { return turned.original }
         guard shape.rank == 2 else { throw GraphError.inconsistent("\(dtype.rawValue) \(shape)", "is no matrix that could be turned") }
-        guard dtype.hasWholeBytes, dtype.byteWidth <= 8 else { throw GraphError.notComputable("\(dtype.rawValue) \(shape)", "has elements of no whole bytes") }
+        guard dtype.hasWholeBytes, dtype.byteWidth <= 8 else {
+            throw GraphError.notComputable("\(dtype.rawValue) \(shape)", "has elements of no whole bytes")
+        }
         return try DenseTensor(dtype: dtype, shape: Shape(rows: shape.columns, columns: shape.rows), bytes: TransposedBytes(self))
     }
 }

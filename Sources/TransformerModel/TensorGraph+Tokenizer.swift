@@ -23,11 +23,12 @@ extension TensorGraph {
         }
     }
 
-    /// The tokenizer that travels with a decoder: tokenizer.model if it is there, otherwise tokenizer.json.
+    /// The tokenizer that travels with a decoder: tokenizer.model if it is there, otherwise tokenizer.json, otherwise
+    /// GPT-2's vocab.json and merges.txt.
     ///
     /// tokenizer.model comes first because it is what SentencePiece and llama.cpp read; the two can differ on text that begins with
     /// a space.
-    /// - Returns: nil when the model has neither.
+    /// - Returns: nil when the model has none of them.
     /// - Throws: `TokenizationError` when the file is malformed or of a kind that is not supported.
     public func tokenizer() throws -> Tokenizer? {
         let configuration = attachment("tokenizer_config.json")?.bytes
@@ -36,6 +37,10 @@ extension TensorGraph {
         }
         if let json = attachment("tokenizer.json") {
             return try Tokenizer(Vocabulary(tokenizerJSON: json.bytes, configuration: configuration))
+        }
+        if let pieces = attachment("vocab.json"), let merges = attachment("merges.txt") {
+            return try Tokenizer(
+                Vocabulary(vocabularyJSON: pieces.bytes, mergesText: merges.bytes, configuration: configuration))
         }
         return nil
     }

@@ -38,7 +38,8 @@ struct WeightSource {
         case .positionEmbedding: return [c.contextLength + c.design.firstPosition, c.hiddenSize]
         case .relativeEmbedding: return [c.distances?.rowCount ?? 0, c.hiddenSize]
         case .tokenTypeEmbedding: return [c.tokenTypeCount, c.hiddenSize]
-        case .relativeNorm, .embeddingNorm, .finalNorm, .headNorm, .attentionNorm, .attentionOutputNorm, .perceptronNorm, .perceptronOutputNorm:
+        case .relativeNorm, .embeddingNorm, .finalNorm, .headNorm, .attentionNorm, .attentionOutputNorm, .perceptronNorm,
+            .perceptronOutputNorm:
             return [c.hiddenSize]
         case .queryNorm, .keyNorm: return [c.headSize]
         case .query: return [queries, c.hiddenSize]

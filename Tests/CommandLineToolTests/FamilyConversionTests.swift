@@ -187,7 +187,8 @@ final class FamilyConversionTests: XCTestCase {
     /// Converted by plain names, with a warning; what needs its meaning refuses and says what is known.
     func testUnknownFamily() throws {
         try CapletProcess.shell(
-            "cp -r linear strange && sed -i 's/\"llama\"/\"strange\"/; s/LlamaForCausalLM/StrangeForCausalLM/' strange/config.json", in: path()
+            "cp -r linear strange && sed -i 's/\"llama\"/\"strange\"/; s/LlamaForCausalLM/StrangeForCausalLM/' strange/config.json",
+            in: path()
         ).expectSuccess()
         let there = try caplet("convert strange -o strange.gguf")
         XCTAssertTrue(there.errors.contains("warning") && there.errors.contains("tensors keep their names"), there.errors)
@@ -213,12 +214,18 @@ final class FamilyConversionTests: XCTestCase {
     func testWhatIsNotImplementedIsRefusedByName() throws {
         try writeTexts()
         for (name, change, words) in [
-            ("linear", "s/\"linear\"/\"yarn\"/", "rope_scaling 'yarn'"), ("phi3-usual", "s/\"default\"/\"longrope\"/", "rope_scaling 'longrope'"),
-            ("linear", "s/\"linear\"/\"dynamic\"/", "rope_scaling 'dynamic'"), ("opt", "s/\"word_embed_proj_dim\": 48/\"word_embed_proj_dim\": 24/", "word_embed_proj_dim 24"),
-            ("gpt2", "s/\"scale_attn_by_inverse_layer_idx\": false/\"scale_attn_by_inverse_layer_idx\": true/", "scale_attn_by_inverse_layer_idx"),
+            ("linear", "s/\"linear\"/\"yarn\"/", "rope_scaling 'yarn'"),
+            ("phi3-usual", "s/\"default\"/\"longrope\"/", "rope_scaling 'longrope'"),
+            ("linear", "s/\"linear\"/\"dynamic\"/", "rope_scaling 'dynamic'"),
+            ("opt", "s/\"word_embed_proj_dim\": 48/\"word_embed_proj_dim\": 24/", "word_embed_proj_dim 24"),
+            (
+                "gpt2", "s/\"scale_attn_by_inverse_layer_idx\": false/\"scale_attn_by_inverse_layer_idx\": true/",
+                "scale_attn_by_inverse_layer_idx"
+            ),
             ("gemma2", "s/gelu_pytorch_tanh/mish/", "hidden_activation 'mish'"),
         ] {
-            try CapletProcess.shell("rm -rf changed && cp -r \(name) changed && sed -i '\(change)' changed/config.json", in: path()).expectSuccess()
+            try CapletProcess.shell("rm -rf changed && cp -r \(name) changed && sed -i '\(change)' changed/config.json", in: path())
+                .expectSuccess()
             let refused = try caplet("evaluate changed --tokens t.npy", status: 69)
             XCTAssertTrue(refused.errors.contains(words), "\(change): \(refused.errors)")
         }

@@ -65,8 +65,10 @@ final class UnigramTests: XCTestCase {
     private static let texts = [
         "", " ", "a", "Hello, world!", "  two  spaces   and more ", "tabs\tand\nlines\r\nhere", "naïve café déjà vu, Ünïcödé Straße",
         "e\u{0301}clair A\u{030A}ngstrom \u{212B} ﬁne ﬀ", "日本語のテキスト と 中文文本 ｱｲｳ ﾊﾝｶｸ", "русский язык العربية हिन्दी 한국어",
-        "1,234,567 and 3.14159 ½ ² Ⅷ ①", "🙂🙂 👩‍👩‍👧 🏳️‍🌈 𝒳𝒴", "nbsp\u{00A0}here\u{3000}wide\u{200B}zero\u{FEFF}bom", "▁under ▁▁ line▁", "<tool>x <tool> y<tool>",
-        "The people's government, of the people, by the people, for the people", "don't can't won't we'll they're", "aaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "1,234,567 and 3.14159 ½ ² Ⅷ ①", "🙂🙂 👩‍👩‍👧 🏳️‍🌈 𝒳𝒴", "nbsp\u{00A0}here\u{3000}wide\u{200B}zero\u{FEFF}bom", "▁under ▁▁ line▁",
+        "<tool>x <tool> y<tool>",
+        "The people's government, of the people, by the people, for the people", "don't can't won't we'll they're",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaa",
         "ǅ İstanbul ΣΑΣ ς", "…—«quotes»¿?¡! “curly” ‘single’", "\u{0301}\u{0301} combining first", "ﷺ long map",
     ]
 
@@ -99,9 +101,18 @@ final class UnigramTests: XCTestCase {
             (#"{"model":{"type":"Unigram",\#(vocab)}}"#, "without Metaspace"),
             (#"{"model":{"type":"Unigram",\#(vocab)},"pre_tokenizer":{"type":"Punctuation"}}"#, "Punctuation"),
             (#"{"model":{"type":"Unigram",\#(vocab)},\#(metaspace),"normalizer":{"type":"NFKC"}}"#, "NFKC"),
-            (#"{"model":{"type":"Unigram",\#(vocab)},\#(metaspace),"normalizer":{"type":"Precompiled","precompiled_charsmap":"AAAA"}}"#, "character map"),
-            (#"{"model":{"type":"Unigram",\#(vocab)},\#(metaspace),"normalizer":{"type":"Precompiled","precompiled_charsmap":"!"}}"#, "base64"),
-            (#"{"model":{"type":"Unigram",\#(vocab)},\#(metaspace),"normalizer":{"type":"Replace","pattern":{"Regex":"x+"},"content":""}}"#, "x+"),
+            (
+                #"{"model":{"type":"Unigram",\#(vocab)},\#(metaspace),"normalizer":{"type":"Precompiled","precompiled_charsmap":"AAAA"}}"#,
+                "character map"
+            ),
+            (
+                #"{"model":{"type":"Unigram",\#(vocab)},\#(metaspace),"normalizer":{"type":"Precompiled","precompiled_charsmap":"!"}}"#,
+                "base64"
+            ),
+            (
+                #"{"model":{"type":"Unigram",\#(vocab)},\#(metaspace),"normalizer":{"type":"Replace","pattern":{"Regex":"x+"},"content":""}}"#,
+                "x+"
+            ),
             (#"{"model":{"type":"Unigram",\#(vocab)},\#(metaspace),"added_tokens":[{"id":9,"content":"z"}]}"#, "gap"),
         ] {
             XCTAssertThrowsError(try UnigramTokenizer(tokenizerJSON: Array(json.utf8)), json) {

@@ -37,7 +37,10 @@ struct GGUFMetadataEdits {
         guard key.utf8.count <= GGUFMetadataCoding.maximumKeyBytes else { throw refused("'\(key.prefix(40))…' is too long for a key") }
         if GGUFParts.keys.contains(key) || key.hasPrefix("split.") { throw refused("'\(key)' follows from how the file is split") }
         if [GGUFOriginalDTypes.key, GGUFKeptTensors.listKey, GGUFNaming.prefixKey].contains(key) || key.hasPrefix(GGUFKeptTensors.prefix)
-            || key.hasPrefix(GGUFAttachments.prefix) { throw refused("'\(key)' is Caplet's own") }
+            || key.hasPrefix(GGUFAttachments.prefix)
+        {
+            throw refused("'\(key)' is Caplet's own")
+        }
         if key == "general.architecture" { try checkArchitecture(value) }
         if let naming, GGUFMetadataEdits.derivedHyperparameters.contains(where: { key == "\(naming.ggufName).\($0)" }) {
             throw refused("'\(key)' follows from the tensors")

@@ -52,7 +52,9 @@ struct GGUFModel {
     }
 
     /// All keys: those that the graph has, as they are, after those that are missing.
-    func metadata(tensors: [GGUFTensor], dtypes: GGUFOriginalDTypes, kept: GGUFKeptTensors, _ options: WriteOptions, path: String) throws -> Metadata {
+    func metadata(tensors: [GGUFTensor], dtypes: GGUFOriginalDTypes, kept: GGUFKeptTensors, _ options: WriteOptions, path: String) throws
+        -> Metadata
+    {
         var metadata = Metadata()
         if graph.metadata[GGUFModel.architectureKey] == nil, let naming {
             metadata[GGUFModel.architectureKey] = .string(naming.family.ggufName ?? naming.family.name)

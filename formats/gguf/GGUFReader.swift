@@ -61,9 +61,11 @@ struct GGUFReader {
             // What the checkpoint's own file says comes first: families that llama.cpp does not tell apart differ in it.
             let kept = graph.attachment("config.json") == nil ? nil : (try? graph.configuration()) ?? nil
             let named = kept.flatMap { $0.family?.ggufName == architecture ? $0 : nil }
-            let configuration = try named ?? ModelConfiguration(
-                metadata: graph.metadata, vocabularySize: find(.tokenEmbedding)?.shape.rows,
-                tiesEmbeddings: family.head != nil && find(.head) == nil, ropeDivisors: divisors)
+            let configuration =
+                try named
+                ?? ModelConfiguration(
+                    metadata: graph.metadata, vocabularySize: find(.tokenEmbedding)?.shape.rows,
+                    tiesEmbeddings: family.head != nil && find(.head) == nil, ropeDivisors: divisors)
             return configuration.flatMap { GGUFNaming($0, prefix: prefix) }
         } catch {
             context.warn("\(path): \(error); tensors keep the names and layout of GGUF")
@@ -72,7 +74,7 @@ struct GGUFReader {
     }
 
     private func attachMadeFiles(_ naming: GGUFNaming, to graph: inout TensorGraph) {
-        let hasTokenizer = ["tokenizer.model", "tokenizer.json", "vocab.txt"].contains { graph.attachment($0) != nil }
+        let hasTokenizer = ["tokenizer.model", "tokenizer.json", "vocab.txt", "vocab.json"].contains { graph.attachment($0) != nil }
         if hasTokenizer && graph.attachment("config.json") != nil { return }
         let dtype = graph[naming.prefix + naming.family.embedding]?.dtype ?? .f32
         let made = GGUFAttachments.made(graph.metadata, naming.configuration, dtype: dtype) { context.warn("\(path): \($0)") }

@@ -14,7 +14,10 @@ enum GGUFVocabulary {
         if let model = graph.attachment("tokenizer.model") {
             return try Vocabulary(sentencePieceModel: model.bytes, configuration: configuration)
         }
-        guard let json = graph.attachment("tokenizer.json") else { return nil }
+        guard let json = graph.attachment("tokenizer.json") else {
+            guard let pieces = graph.attachment("vocab.json"), let merges = graph.attachment("merges.txt") else { return nil }
+            return try Vocabulary(vocabularyJSON: pieces.bytes, mergesText: merges.bytes, configuration: configuration)
+        }
         return try Vocabulary(tokenizerJSON: json.bytes, configuration: configuration)
     }
 

@@ -52,7 +52,8 @@ enum GGUFWordPiece {
             }
         }
         var entries: [(key: String, value: MetadataValue)] = [
-            ("model", .string(model)), ("pre", .string("default")), ("tokens", .array(.string, tokens)), ("token_type", .array(.int32, roles)),
+            ("model", .string(model)), ("pre", .string("default")), ("tokens", .array(.string, tokens)),
+            ("token_type", .array(.int32, roles)),
         ]
         for (key, id) in named {
             if let id { entries.append(("\(key)_token_id", .uint32(UInt32(id)))) }

@@ -58,7 +58,9 @@ extension ModelConfiguration {
         case let type: unsupportedFeatures.append("rope.scaling.type '\(type)'")
         }
         guard let divisors else { return }
-        if ropeScaling == .none, let scaling = RopeScaling(divisors: divisors, frequencies: rotaryFrequencies) {
+        if ropeScaling == .none, divisors.count == rotarySize / 2,
+            let scaling = RopeScaling(divisors: divisors, frequencies: rotaryFrequencies)
+        {
             ropeScaling = scaling
         } else {
             unsupportedFeatures.append("rope_freqs.weight")

@@ -94,7 +94,8 @@ extension ModelConfiguration {
     /// What DeBERTa has before its third version.
     private static func relativeFeatures(in json: JSONValue) -> [String] {
         var features: [String] = []
-        let kinds = json["pos_att_type"]?.array?.compactMap(\.string) ?? (json["pos_att_type"]?.string ?? "").split(separator: "|").map(String.init)
+        let kinds =
+            json["pos_att_type"]?.array?.compactMap(\.string) ?? (json["pos_att_type"]?.string ?? "").split(separator: "|").map(String.init)
         if Set(kinds) != ["c2p", "p2c"] { features.append("pos_att_type '\(kinds.joined(separator: "|"))'") }
         if json["norm_rel_ebd"]?.string != "layer_norm" { features.append("norm_rel_ebd '\(json["norm_rel_ebd"]?.string ?? "none")'") }
         for key in ["type_vocab_size", "conv_kernel_size"] {

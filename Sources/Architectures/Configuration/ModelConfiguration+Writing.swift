@@ -18,7 +18,9 @@ extension ModelConfiguration {
         ]
         if design.positions == .rotary { members += rotaryMembers }
         if tokenTypeCount > 0 { members.append(("type_vocab_size", .integer(tokenTypeCount))) }
-        if keys.attentionScalar != nil { members.append(("query_pre_attn_scalar", Int(exactly: attentionScalar).map(JSONValue.integer) ?? .number(attentionScalar))) }
+        if keys.attentionScalar != nil {
+            members.append(("query_pre_attn_scalar", Int(exactly: attentionScalar).map(JSONValue.integer) ?? .number(attentionScalar)))
+        }
         if keys.attentionSoftCap != nil {
             members.append(("attn_logit_softcapping", attentionSoftCap.map(JSONValue.number) ?? .null))
             members.append(("final_logit_softcapping", logitSoftCap.map(JSONValue.number) ?? .null))

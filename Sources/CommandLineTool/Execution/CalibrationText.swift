@@ -21,7 +21,8 @@ enum CalibrationText {
         guard text.contains(where: { !$0.isWhitespace }) else {
             throw CommandError(.malformedInput, "\(path): \(CalibrationError.emptyText)")
         }
-        let needed = CommandError(.unsupported, "the model has no tokenizer.model, tokenizer.json or vocab.txt; --tokens takes token ids")
+        let needed = CommandError(
+            .unsupported, "the model has no tokenizer.model, tokenizer.json, vocab.json or vocab.txt; --tokens takes token ids")
         if try graph.isEncoder() {
             guard let tokenizer = try graph.sentenceTokenizer() else { throw needed }
             return TokenSequences(sentences: text, tokenizer, longest: windowLength)

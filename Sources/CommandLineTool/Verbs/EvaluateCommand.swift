@@ -86,7 +86,8 @@ struct EvaluateCommand: ParsableCommand {
         guard let original else {
             throw CommandError(
                 .usage,
-                "the model is an encoder without a head, which predicts nothing; give the model to compare embeddings with as --original MODEL")
+                "the model is an encoder without a head, which predicts nothing; give the model to compare embeddings with as --original MODEL"
+            )
         }
         let reference = try session.naming(original) { try Transformer(try session.open(original, from: nil).graph) }
         let distances = try session.naming(self.model) {

@@ -20,7 +20,12 @@ public struct CharacterMap: Sendable, Equatable {
             (0..<4).reduce(UInt32(0)) { $0 | UInt32(bytes[start + $1]) << UInt32(8 * $1) }
         }
         replacements = Array(bytes[(4 + size)...])
+        let longest = replacements.split(separator: 0).lazy.map(\.count).max() ?? 0
+        guard longest <= CharacterMap.longestReplacement else { throw malformed("a character that becomes \(longest) bytes") }
     }
+
+    /// Far above what any character becomes, and small enough for any text of them.
+    private static let longestReplacement = 1024
 
     private static func offset(_ unit: UInt32) -> Int { Int(unit >> 10) << ((unit & 1 << 9) >> 6) }
 

@@ -34,7 +34,11 @@ public enum TextStep: Sendable, Equatable {
         case .map(let map): return map.longestMatches(text)
         case .replace(let pattern, let replacement): return text.replacing(Array(pattern.utf8), with: Array(replacement.utf8))
         case .replaceSpaces(let replacement):
-            return TextStep.replacingRuns(text, by: Array(replacement.utf8)) { $0 == " " } isRun: { $0.count > 1 }
+            return TextStep.replacingRuns(text, by: Array(replacement.utf8)) {
+                $0 == " "
+            } isRun: {
+                $0.count > 1
+            }
         case .joinWhiteSpace:
             return TextStep.replacingRuns(text, by: [0x20]) {
                 $0.properties.isWhitespace

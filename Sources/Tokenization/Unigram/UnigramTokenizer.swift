@@ -33,6 +33,8 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
 
     /// What is lost by an unknown character, beyond the worst piece.
     private static let unknownPenalty = 10.0
+    /// Bytes of a piece, which every place of a text is compared with.
+    private static let longestPieceAllowed = 4096
 
     /// - Throws: `TokenizationError.inconsistent` where ids lie outside the pieces, or a score is not finite.
     init(
@@ -48,6 +50,10 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
         for (id, piece) in pieces.enumerated() where !piece.score.isFinite {
             throw TokenizationError.inconsistent(location: "vocabulary: piece \(id)", reason: "its score is not finite")
         }
+        longestPiece = pieces.lazy.filter { $0.role == .normal || $0.role == .userDefined }.map(\.text.utf8.count).max() ?? 0
+        guard longestPiece <= UnigramTokenizer.longestPieceAllowed else {
+            throw TokenizationError.inconsistent(location: "vocabulary", reason: "a piece of \(longestPiece) bytes")
+        }
         self.pieces = pieces
         self.unknownID = unknownID
         self.steps = steps
@@ -57,7 +63,6 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
         maskID = pieces.firstIndex { $0.text == "[MASK]" || $0.text == "<mask>" }.map(Int32.init)
         table = PieceTable(pieces) { $0.role == .normal || $0.role == .userDefined }
         special = SpecialTokenMatcher(pieces, space: [UInt8(ascii: " ")]) { $0.role == .userDefined ? Array($0.text.utf8) : nil }
-        longestPiece = pieces.lazy.filter { $0.role == .normal || $0.role == .userDefined }.map(\.text.utf8.count).max() ?? 0
         let scores = pieces.lazy.filter { !isSentencePiece || $0.role == .normal }.map(\.score)
         let worst = scores.min() ?? 0
         bestScore = Double(scores.max() ?? 0)
