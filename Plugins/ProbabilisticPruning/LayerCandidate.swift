@@ -10,6 +10,8 @@ struct LayerCandidate {
     let weight: Matrix
     /// The rank-one terms that are kept.
     let lowRank: SingularTriplets
+    /// What a low-rank part saves of the output error, as `RankChoice` found it; nil where none was tried.
+    let rankGain: Double?
     /// L, the product of `lowRank`; nil at rank 0.
     let lowRankMatrix: Matrix?
     /// R = W − L.
@@ -25,11 +27,12 @@ struct LayerCandidate {
     var parameterCount: Int { weight.elements.count }
     var lowRankCost: Int { lowRank.rank * (weight.rows + weight.columns) }
 
-    init(name: String, block: Int?, weight: Matrix, inputPower: [Float], lowRank: SingularTriplets) {
+    init(name: String, block: Int?, weight: Matrix, inputPower: [Float], lowRank: SingularTriplets, rankGain: Double? = nil) {
         self.name = name
         self.block = block
         self.weight = weight
         self.lowRank = lowRank
+        self.rankGain = rankGain
         if lowRank.rank > 0 {
             let product = lowRank.product
             lowRankMatrix = product

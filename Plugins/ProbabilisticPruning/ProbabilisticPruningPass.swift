@@ -100,6 +100,7 @@ public struct ProbabilisticPruningPass: Pass {
             var figures = [
                 Measurement(name: "rank", value: Double(stored.rank)), Measurement(name: "density", value: stored.density ?? 0),
             ]
+            if let gain = results[index].rankGain { figures.append(Measurement(name: "rankGain", value: gain)) }
             if let rise = results[index].sensitivity { figures.append(Measurement(name: "sensitivity", value: rise)) }
             let entry = try TensorReport(comparing: reference, with: stored, figures)
             return (stored, entry)

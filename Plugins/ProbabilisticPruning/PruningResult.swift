@@ -9,6 +9,8 @@ struct PruningResult {
     let sparse: Matrix
     /// What pruning this layer alone cost, where it was measured.
     var sensitivity: Double?
+    /// What its low-rank part saves of the layer's output error, or would have cost where it was left out; nil where none was tried.
+    var rankGain: Double?
 
     var matrix: Matrix {
         guard let lowRank else { return sparse }

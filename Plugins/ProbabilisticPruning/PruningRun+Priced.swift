@@ -81,12 +81,12 @@ extension PruningRun {
             try forEachSecondMoment { index, h in
                 let share = Int(pass.keep * Double(weights[index].elements.count))
                 let rank = RankChoice(budget: share)
-                let lowRank = try rank.choose(
+                let choice = try rank.choose(
                     weights[index], candidates: try rightSingularVectors(of: tensors[index]), secondMoment: h,
                     context.execution.cancellation)
                 slots[index] = LayerCandidate(
                     name: tensors[index].name, block: context.original.structure.block(of: tensors[index].name), weight: weights[index],
-                    inputPower: (0..<h.rows).map { h[$0, $0] }, lowRank: lowRank)
+                    inputPower: (0..<h.rows).map { h[$0, $0] }, lowRank: choice.terms, rankGain: choice.gain)
                 context.execution.progress.advance(by: 1, remark: tensors[index].name)
             }
         }
@@ -114,7 +114,8 @@ extension PruningRun {
             }
             let factors = try layer.lowRank.rank == 0 ? nil : LowRankTensor(layer.lowRank, dtype: .f32)
             let lowRank = try factors.map { (u: try $0.u.densifiedMatrix(), v: try $0.v.densifiedMatrix()) }
-            return PruningResult(name: layer.name, lowRank: lowRank, sparse: sparse, sensitivity: rises?[index])
+            return PruningResult(
+                name: layer.name, lowRank: lowRank, sparse: sparse, sensitivity: rises?[index], rankGain: layer.rankGain)
         }
         // Against the weights alone the largest entries with the values they have are the solution.
         guard pass.refit == "solve", pass.objective != "weights" else { return results }
@@ -131,7 +132,8 @@ extension PruningRun {
                     weights[index], lowRank: layers[index].lowRank, entries: counts[index], context.execution.cancellation)
                 context.execution.progress.advance(by: 1, remark: layers[index].name)
                 return PruningResult(
-                    name: layers[index].name, lowRank: solution.lowRank, sparse: solution.sparse, sensitivity: rises?[index])
+                    name: layers[index].name, lowRank: solution.lowRank, sparse: solution.sparse, sensitivity: rises?[index],
+                    rankGain: layers[index].rankGain)
             }
             for (entry, result) in zip(work, solved) { results[entry.index] = result }
             return pass.isSequential ? Dictionary(uniqueKeysWithValues: solved.map { ($0.name, $0.matrix) }) : [:]

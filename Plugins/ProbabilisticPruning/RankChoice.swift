@@ -10,14 +10,21 @@ struct RankChoice {
     /// The layer's share of the budget, in parameters.
     let budget: Int
 
+    struct Choice {
+        /// The terms to keep as factors of their best fit to W, possibly none.
+        var terms: SingularTriplets
+        /// One less the ratio of the layer's output error with the rank that looked best to that without rank, both solved within the
+        /// same budget: what the rank saves, and below 0 what it would have cost. Nil where none looked better than none.
+        var gain: Double?
+    }
+
     /// - Parameters:
     ///   - candidates: right singular vectors as rows [k, n], orthonormal.
-    /// - Returns: the terms to keep as factors of their best fit to W, possibly none.
-    func choose(_ weight: Matrix, candidates: Matrix, secondMoment h: Matrix, _ cancellation: Cancellation) throws -> SingularTriplets {
+    func choose(_ weight: Matrix, candidates: Matrix, secondMoment h: Matrix, _ cancellation: Cancellation) throws -> Choice {
         let none = SingularTriplets(u: Matrix(zeros: weight.rows, 0), singularValues: [], vTransposed: Matrix(zeros: 0, weight.columns))
         let cost = weight.rows + weight.columns
         let most = min(budget / (2 * cost), candidates.rows)
-        guard most >= 1 else { return none }
+        guard most >= 1 else { return Choice(terms: none) }
         let power = (0..<h.rows).map { h[$0, $0] }
         let ordered = order(candidates, weight, h)
         func error(_ triplets: SingularTriplets) -> Double {
@@ -34,11 +41,12 @@ struct RankChoice {
             if found < bestError { (best, bestError) = (triplets, found) }
             rank *= 2
         }
-        guard best.rank > 0 else { return none }
+        guard best.rank > 0 else { return Choice(terms: none) }
         let solver = try LayerSolver(secondMoment: h)
         let with = try solver.solve(weight, lowRank: best, entries: budget - best.rank * cost, cancellation)
         let without = try solver.solve(weight, lowRank: none, entries: budget, cancellation)
-        return with.outputError < without.outputError ? best : none
+        let gain = without.outputError > 0 ? 1 - with.outputError / without.outputError : 0
+        return Choice(terms: gain > 0 ? best : none, gain: gain)
     }
 
     /// The candidates by falling output energy.
