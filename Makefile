@@ -7,7 +7,7 @@ CAPLET := .build/release/caplet
 BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev pkg-config
 TEST_PACKAGES := zstd python3 python3-venv g++
 
-.PHONY: all build demo compare test fuzz benchmark scale python clean packages test-packages
+.PHONY: all build demo compare test fuzz benchmark scale frontier python clean packages test-packages
 
 all: build
 
@@ -54,5 +54,9 @@ benchmark: build python
 scale: build python
 	.build/python/bin/python Benchmarks/conversion_at_scale.py
 
+## frontier: bytes against loss, llama-quantize's files of the bundled model beside `compress --size`: a table, and frontier/frontier.svg.
+frontier: build python
+	.build/python/bin/python Benchmarks/frontier.py
+
 clean:
-	rm -rf .build demo comparison
+	rm -rf .build demo comparison frontier

@@ -115,6 +115,6 @@ let package = Package(
         test("TransformerModelTests", ["Calibration", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization"]),
         test("CalibrationTests", ["Calibration", "SafetensorsFormat", "TestSupport"]),
         test("StrictJSONTests", ["StrictJSON"]),
-        test("TokenizationTests", ["StrictJSON", "Tokenization"]),
+        test("TokenizationTests", ["StrictJSON", "TestSupport", "Tokenization"]),
     ]
 )

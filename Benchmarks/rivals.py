@@ -3,7 +3,7 @@
 
     rivals.py gguf-py MODEL.safetensors OUT.gguf F16|BF16|Q8_0
     rivals.py gguf-py-back MODEL.gguf OUT.safetensors
-    rivals.py llama-quantize MODEL.gguf OUT.gguf Q8_0|Q4_K THREADS
+    rivals.py llama-quantize MODEL.gguf OUT.gguf Q8_0|Q2_K|Q3_K|Q4_K|Q5_K|Q6_K THREADS
 """
 
 import ctypes
@@ -63,6 +63,10 @@ def gguf_py_back(source, target):
     return start
 
 
+# llama.cpp's numbers of files in which most matrices have a type; with `pure` all of them have it.
+LLAMA_FILE_TYPES = {"Q8_0": 7, "Q2_K": 10, "Q3_K": 12, "Q4_K": 15, "Q5_K": 17, "Q6_K": 18}
+
+
 def llama_quantize(source, target, name, threads):
     """llama.cpp's own, every matrix in the type asked for."""
     import llama_cpp as llama
@@ -72,7 +76,7 @@ def llama_quantize(source, target, name, threads):
     llama.llama_log_set(quiet, ctypes.c_void_p(0))
     llama.llama_backend_init()
     parameters = llama.llama_model_quantize_default_params()
-    parameters.ftype, parameters.nthread, parameters.pure = {"Q8_0": 7, "Q4_K": 15}[name], int(threads), True
+    parameters.ftype, parameters.nthread, parameters.pure = LLAMA_FILE_TYPES[name], int(threads), True
     parameters.output_tensor_type = parameters.token_embedding_type = int(GGMLQuantizationType[name])
     start = time.perf_counter()
     if llama.llama_model_quantize(source.encode(), target.encode(), ctypes.byref(parameters)) != 0:

@@ -14,14 +14,12 @@ struct ErrorPrices {
     init(_ objective: String, _ tensors: [Tensor], _ context: PassContext) throws {
         switch objective {
         case "loss":
-            guard let gradients = try context.requireCalibration(for: QuantizePass.name).gradients,
-                let curvatures = try gradients.curvatures(seed: context.seed)
-            else {
+            guard let gradients = try context.requireCalibration(for: QuantizePass.name).gradients else {
                 throw PassError(
                     .unsupported, pass: QuantizePass.name,
                     "what errors cost the predictions of this model cannot be measured; use objective=inputs or objective=weights")
             }
-            known = curvatures
+            known = try gradients.curvatures(seed: context.seed)
             for tensor in tensors { known[tensor.name]?.temper(role: tensor.role) }
         case "inputs": try useOutputs(tensors, context)
         default: return

@@ -10,30 +10,34 @@ extension TensorGraph {
         if let config = attachment("config.json") {
             return try ModelConfiguration(configJSON: config.bytes, path: "config.json")
         }
-        guard let family = metadata["general.architecture"]?.string.flatMap(ArchitectureFamily.named) else { return nil }
+        guard let family = metadata["general.architecture"]?.string.flatMap(ArchitectureFamily.ofGGUF) else { return nil }
         return try ModelConfiguration(
             metadata: metadata, vocabularySize: self[family.embedding]?.shape.rows,
             tiesEmbeddings: family.head.map { !contains($0) } ?? false)
     }
 
-    /// Fills in roles, ties, blocks and input groups from the configuration; leaves an unknown architecture as it is.
+    /// Fills in roles, ties, blocks and input groups from the configuration, and turns weights that the checkpoint stores as
+    /// [in, out]; leaves an unknown architecture as it is.
     ///
     /// - Returns: whether the architecture is known.
     @discardableResult
     public mutating func applyArchitecture() throws -> Bool {
-        guard let configuration = try configuration(), let family = ArchitectureFamily.named(configuration.architecture) else {
-            return false
-        }
+        guard let configuration = try configuration(), let family = configuration.family else { return false }
         structure.architecture = family.name
-        for tensor in tensors {
-            if let match = family.rule(forName: tensor.name) { setRole(match.rule.role, of: tensor.name) }
+        let rules = tensors.map { family.rule(forName: $0.name)?.rule }
+        if zip(tensors, rules).contains(where: { $1?.layout == .transposed && !$0.isTransposedInCheckpoint }) {
+            var index = 0
+            self = try mapTensors { tensor in
+                defer { index += 1 }
+                guard rules[index]?.layout == .transposed, !tensor.isTransposedInCheckpoint else { return tensor }
+                return try tensor.transposedFromCheckpoint()
+            }
         }
-        if let head = family.head, configuration.tiesEmbeddings, !contains(head), contains(family.embedding),
-            !ties.contains(where: { $0.name == head })
-        {
-            ties.append(Tie(name: head, target: family.embedding))
+        for (tensor, rule) in zip(tensors, rules) {
+            if let rule { setRole(rule.role, of: tensor.name) }
         }
         let prefix = family.prefix(contains)
+        tieHead(family, prefix, configuration)
         structure.inputGroups = []
         for block in 0..<min(configuration.blockCount, tensors.count) {
             for group in family.inputGroups {
@@ -42,5 +46,13 @@ extension TensorGraph {
             }
         }
         return true
+    }
+
+    /// A head that is absent and tied is the token embedding; one that is optional is there when what comes before it is.
+    private mutating func tieHead(_ family: ArchitectureFamily, _ prefix: String, _ configuration: ModelConfiguration) {
+        guard let rule = family.rule(of: .head), configuration.tiesEmbeddings, !contains(rule.name) else { return }
+        if rule.isOptional, !(family.name(of: .headTransform).map(contains) ?? false) { return }
+        let embedding = prefix + family.embedding
+        if contains(embedding), !ties.contains(where: { $0.name == rule.name }) { ties.append(Tie(name: rule.name, target: embedding)) }
     }
 }

@@ -41,7 +41,7 @@ extension TensorGraph {
                 continue
             }
             let scaled = try FP8Scale(scale, block).applied(to: weight, named: tensor.name, as: dtype, path)
-            try graph.append(Tensor(name: tensor.name, dense: scaled, role: tensor.role))
+            try graph.append(tensor.with(.dense(scaled), dtype: dtype))
         }
         if let config = attachment("config.json"), !scales.isEmpty {
             graph.attach(Attachment(name: config.name, bytes: try ConfigurationText.removing("quantization_config", from: config.bytes)))

@@ -64,3 +64,44 @@ void caplet_activation_backward(caplet_activation_kind kind, const float *in, fl
         break;
     }
 }
+
+CAPLET_DISPATCH
+void caplet_gated(caplet_activation_kind kind, const float *gate, const float *up, float *out, size_t count) {
+    caplet_activation(kind, gate, out, count);
+    for (size_t i = 0; i < count; i++) out[i] *= up[i];
+}
+
+CAPLET_DISPATCH
+void caplet_gated_backward(caplet_activation_kind kind, const float *gate, const float *up, float *gate_gradient, float *up_gradient,
+                           size_t count) {
+    caplet_activation(kind, gate, up_gradient, count);
+    for (size_t i = 0; i < count; i++) {
+        float d = gate_gradient[i];
+        up_gradient[i] *= d;
+        gate_gradient[i] = d * up[i];
+    }
+    caplet_activation_backward(kind, gate, gate_gradient, count);
+}
+
+// Near 0, where 1 - exp(-2y) loses digits, by the first terms of its series.
+static inline float hyperbolic_tangent(float y) {
+    float a = fabsf(y), square = y * y;
+    float e = exponential(-2.0f * a);
+    float large = copysignf((1.0f - e) / (1.0f + e), y);
+    float small = y * (1.0f + square * (-0.33333334f + square * 0.13333334f));
+    return a < 0.1f ? small : large;
+}
+
+CAPLET_DISPATCH
+void caplet_soft_cap(float *x, float scale, float cap, size_t count) {
+    float inner = scale / cap;
+    for (size_t i = 0; i < count; i++) x[i] = cap * hyperbolic_tangent(inner * x[i]);
+}
+
+CAPLET_DISPATCH
+void caplet_soft_cap_backward(const float *capped, float cap, float *gradient, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        float t = capped[i] / cap;
+        gradient[i] *= 1.0f - t * t;
+    }
+}

@@ -18,8 +18,7 @@ final class CalibrationGradients: GradientProvider {
         return Divergence(calibration: calibration, reference: reference)
     }
 
-    func curvatures(seed: UInt64) throws -> [String: WeightCurvature]? {
-        guard calibration.model.isCausal else { return nil }
+    func curvatures(seed: UInt64) throws -> [String: WeightCurvature] {
         let collector = CurvatureCollector(calibration.model, seed: seed, calibration.execution)
         let sequences = calibration.tokens.sequences
         for start in stride(from: 0, to: sequences.count, by: CalibrationModel.wave) {

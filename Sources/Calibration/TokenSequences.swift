@@ -24,10 +24,10 @@ public struct TokenSequences {
     }
 
     /// Each line of text that is not blank as a sequence with the tokens that go around it, cut off after `longest` tokens in all.
-    public init(sentences text: String, _ tokenizer: WordPieceTokenizer, longest: Int) {
+    public init(sentences text: String, _ tokenizer: any SentenceTokenizer, longest: Int) {
         let around = (tokenizer.firstID == nil ? 0 : 1) + (tokenizer.lastID == nil ? 0 : 1)
         sequences = text.split { $0.isNewline }.filter { $0.contains { !$0.isWhitespace } }.map { line in
-            let words = tokenizer.encode(String(line), addSpecial: false).prefix(max(longest - around, 0))
+            let words = tokenizer.encode(sentence: String(line)).prefix(max(longest - around, 0))
             return [tokenizer.firstID].compactMap { $0 } + words + [tokenizer.lastID].compactMap { $0 }
         }
     }

@@ -73,7 +73,7 @@ public final class QuadraticCalibration: CalibrationProvider {
         func divergence() -> any RefitObjective { Objective(calibration) }
 
         /// Exact: the loss is quadratic in each row by itself.
-        func curvatures(seed: UInt64) throws -> [String: WeightCurvature]? {
+        func curvatures(seed: UInt64) throws -> [String: WeightCurvature] {
             var found: [String: WeightCurvature] = [:]
             try calibration.forEachSecondMoment { group, h in
                 for name in group.members {

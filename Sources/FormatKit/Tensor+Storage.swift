@@ -2,8 +2,15 @@ import ModelGraph
 
 extension Tensor {
     /// The tensor's elements for a format that stores nothing but arrays: its `dtype`, F32 where that cannot be computed with.
-    /// Dense bytes are taken as they are when they have that dtype; everything else is made when asked for.
+    /// Dense bytes are taken as they are when they have that dtype; everything else is made when asked for. Rows and columns are those
+    /// of the Hugging Face checkpoint.
     public func denseForStorage() throws -> DenseTensor {
+        let dense = try denseInGraph()
+        return isTransposedInCheckpoint ? try dense.transposed() : dense
+    }
+
+    /// The same with the rows and columns of the graph.
+    public func denseInGraph() throws -> DenseTensor {
         if case .dense(let dense) = payload, dense.dtype == dtype || !dense.dtype.isComputable || !dtype.isComputable { return dense }
         return try payload.densified(as: dtype.isComputable ? dtype : .f32)
     }

@@ -7,6 +7,8 @@ public struct Tensor {
     public let dtype: DType
     public var role: TensorRole
     public var payload: Payload
+    /// Whether the Hugging Face checkpoint stores the transpose: [in, out] of a linear weight that is [out, in] here.
+    public var isTransposedInCheckpoint = false
 
     public init(name: String, shape: Shape, dtype: DType, role: TensorRole = .unknown, payload: Payload) {
         self.name = name
@@ -19,6 +21,13 @@ public struct Tensor {
     /// A dense tensor as read from a file.
     public init(name: String, dense: DenseTensor, role: TensorRole = .unknown) {
         self.init(name: name, shape: dense.shape, dtype: dense.dtype, role: role, payload: .dense(dense))
+    }
+
+    /// The same tensor with other values, and the dtype that they densify to.
+    public func with(_ payload: Payload, dtype: DType) -> Tensor {
+        var tensor = Tensor(name: name, shape: payload.shape, dtype: dtype, role: role, payload: payload)
+        tensor.isTransposedInCheckpoint = isTransposedInCheckpoint
+        return tensor
     }
 
     /// - Throws: `GraphError.inconsistent` with the tensor's name.

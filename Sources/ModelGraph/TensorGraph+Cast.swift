@@ -122,15 +122,15 @@ extension Tensor {
 
     func cast(to dtype: DType) throws -> Tensor {
         if case .dense(let dense) = payload, dense.dtype == dtype, dense.codec == nil {
-            return Tensor(name: name, dense: dense, role: role)
+            return with(.dense(dense), dtype: dense.dtype)
         }
-        return Tensor(name: name, dense: try payload.densified(as: dtype, keepingFinite: name), role: role)
+        return with(.dense(try payload.densified(as: dtype, keepingFinite: name)), dtype: dtype)
     }
 
     func q8_0() throws -> Tensor {
         if case .quantized(let quantized) = payload, quantized.isQ8_0 { return self }
         let encoded = try QuantizedTensor(q8_0: payload, name: name)
-        return Tensor(name: name, shape: shape, dtype: dtype, role: role, payload: .quantized(encoded))
+        return with(.quantized(encoded), dtype: dtype)
     }
 }
 
@@ -139,6 +139,6 @@ extension Tensor {
     func encoded(_ codec: BlockCodec) throws -> Tensor {
         if case .dense(let dense) = payload, dense.codec == codec { return self }
         let encoded = try DenseTensor(codec, encoding: payload, name: name)
-        return Tensor(name: name, shape: shape, dtype: dtype, role: role, payload: .dense(encoded))
+        return with(.dense(encoded), dtype: dtype)
     }
 }

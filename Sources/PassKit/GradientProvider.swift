@@ -33,8 +33,7 @@ public protocol GradientProvider: AnyObject {
     /// - Parameter refit: is given the block's number and the objective, and returns the weights of the block, by tensor name.
     func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> [String: Matrix]) throws
 
-    /// The curvature of linear layers, embedding and head at the original weights, by tensor name.
-    ///
-    /// - Returns: nil for a model that predicts no tokens.
-    func curvatures(seed: UInt64) throws -> [String: WeightCurvature]?
+    /// The curvature of linear layers, embedding and head at the original weights, by tensor name. Of an encoder that of the squared
+    /// distance of sentence embeddings, scaled to length one, from the original's.
+    func curvatures(seed: UInt64) throws -> [String: WeightCurvature]
 }

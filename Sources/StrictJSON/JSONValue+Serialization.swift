@@ -12,7 +12,7 @@ extension JSONValue {
         case .null: text += "null"
         case .bool(let flag): text += flag ? "true" : "false"
         case .integer(let number): text += "\(number)"
-        case .number(let number): text += Int64(exactly: number).map(String.init) ?? "\(number)"
+        case .number(let number): text += "\(number)"
         case .string(let string): text += JSONText.quoted(string)
         case .array(let items) where items.isEmpty: text += "[]"
         case .object(let members) where members.isEmpty: text += "{}"

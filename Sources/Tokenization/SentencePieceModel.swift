@@ -1,4 +1,4 @@
-/// The messages of `tokenizer.model` (sentencepiece_model.proto), as far as BPE needs them.
+/// The messages of `tokenizer.model` (sentencepiece_model.proto), as far as BPE and unigram models need them.
 struct SentencePieceModel {
     static let location = "tokenizer.model"
 
@@ -11,7 +11,8 @@ struct SentencePieceModel {
     var eosPiece = "</s>"
     var padPiece = "<pad>"
     var normalizerName = ""
-    var hasCharacterMap = false
+    /// Nil where characters stay as they are.
+    var characterMap: CharacterMap?
     var addsDummyPrefix = true
     var removesExtraSpaces = true
     var escapesSpaces = true
@@ -76,7 +77,7 @@ struct SentencePieceModel {
         while let (field, value) = try reader.next() {
             switch (field, value) {
             case (1, .bytes(let text)): normalizerName = try string(text, location)
-            case (2, .bytes(let map)): hasCharacterMap = !map.isEmpty
+            case (2, .bytes(let map)): characterMap = map.isEmpty ? nil : try CharacterMap(map, location: location)
             case (3, .varint(let flag)): addsDummyPrefix = flag != 0
             case (4, .varint(let flag)): removesExtraSpaces = flag != 0
             case (5, .varint(let flag)): escapesSpaces = flag != 0

@@ -24,7 +24,7 @@ struct TextSplitting {
     }
 
     /// The steps of a `Sequence`, or the one step that this is.
-    private static func steps(_ value: JSONValue?, _ key: String) -> [JSONValue] {
+    static func steps(_ value: JSONValue?, _ key: String) -> [JSONValue] {
         guard let value else { return [] }
         return value["type"]?.string == "Sequence" ? value[key]?.array ?? [] : [value]
     }

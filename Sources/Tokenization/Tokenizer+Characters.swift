@@ -50,7 +50,8 @@ extension Tokenizer {
         }
     }
 
-    private static func characterLength(_ first: UInt8) -> Int {
+    /// The bytes of a character of UTF-8 that begins with this one.
+    static func characterLength(_ first: UInt8) -> Int {
         switch first {
         case 0xF0...: 4
         case 0xE0...: 3

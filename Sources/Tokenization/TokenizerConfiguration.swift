@@ -7,6 +7,8 @@ struct TokenizerConfiguration {
     var names: [String: String] = [:]
     var addsBOS: Bool?
     var addsEOS: Bool?
+    /// Tokens by id, some of them beyond those that the tokenizer's own file has.
+    var addedTokens: [(id: Int32, piece: Piece)] = []
 
     init(_ bytes: [UInt8]) throws {
         let root = try JSONValue(bytes, location: TokenizerConfiguration.location)
@@ -19,12 +21,30 @@ struct TokenizerConfiguration {
         }
         addsBOS = root["add_bos_token"]?.bool
         addsEOS = root["add_eos_token"]?.bool
+        for (key, token) in root["added_tokens_decoder"]?.object ?? JSONObject([]) {
+            guard let id = Int32(key), id >= 0, let text = token["content"]?.string, !text.isEmpty else {
+                throw TokenizationError.malformed(
+                    location: "\(TokenizerConfiguration.location): added_tokens_decoder", reason: "'\(key)' is no id with a content")
+            }
+            var stripping: Piece.Stripping = []
+            if token["lstrip"]?.bool == true { stripping.insert(.before) }
+            if token["rstrip"]?.bool == true { stripping.insert(.after) }
+            let role: Piece.Role = token["special"]?.bool == true ? .control : .userDefined
+            addedTokens.append((id, Piece(text, role: role, stripping: stripping)))
+        }
+        addedTokens.sort { $0.id < $1.id }
     }
 }
 
 extension Vocabulary {
-    /// Takes over what `tokenizer_config.json` says; names that are no pieces are passed over.
+    /// Takes over what `tokenizer_config.json` says; names that are no pieces are passed over, and so are added tokens that would leave
+    /// a long gap behind the pieces.
     mutating func apply(_ configuration: TokenizerConfiguration) {
+        let limit = min(pieces.count + configuration.addedTokens.count + 65536, Vocabulary.maximumCount)
+        for (id, piece) in configuration.addedTokens where Int(id) >= pieces.count && Int(id) < limit {
+            while pieces.count < Int(id) { pieces.append(Piece("[PAD\(pieces.count)]", role: .unused)) }
+            pieces.append(piece)
+        }
         let table = PieceTable(pieces) { _ in true }
         func id(_ key: String) -> Int32? { configuration.names[key].flatMap { table.id(of: $0) } }
         bosID = id("bos_token") ?? bosID

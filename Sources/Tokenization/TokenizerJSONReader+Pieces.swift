@@ -1,7 +1,7 @@
 import StrictJSON
 
 extension TokenizerJSONReader {
-    private struct AddedToken {
+    struct AddedToken {
         let id: Int32
         let piece: Piece
     }
@@ -36,7 +36,8 @@ extension TokenizerJSONReader {
         return pieces.enumerated().map { id, piece in piece ?? Piece("[PAD\(id)]", role: .unused) }
     }
 
-    private func addedTokens() throws -> [AddedToken] {
+    /// The tokens beside the model's own.
+    func addedTokens() throws -> [AddedToken] {
         guard let items = root["added_tokens"] else { return [] }
         guard let items = items.array else { throw TokenizerJSONReader.malformed("added_tokens", "it is no array") }
         return try items.enumerated().map { i, item in

@@ -12,7 +12,7 @@ extension Vocabulary {
             let feature = names[model.modelType] ?? "model type \(model.modelType)"
             throw TokenizationError.unsupported(location: "\(location): trainer_spec.model_type", feature: feature)
         }
-        if model.hasCharacterMap {
+        if model.characterMap != nil {
             throw TokenizationError.unsupported(
                 location: "\(location): normalizer_spec", feature: "the character map of '\(model.normalizerName)'")
         }

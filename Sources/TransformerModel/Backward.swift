@@ -12,7 +12,7 @@ extension BlockWeights {
         _ input: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, _ c: ModelConfiguration, _ rotary: RotaryEmbedding?,
         _ state: GradientState
     ) {
-        let (tokens, run, isBefore) = (state.tokens, state.run, design.placement == .before)
+        let (tokens, run, isAfter) = (state.tokens, state.run, design.placement == .after)
         guard let middle = run.middle, let sum = run.sum else { preconditionFailure("the run did not keep what gradients need") }
         let count = tokens * c.hiddenSize
         /// Of a norm's output to that of its input, in place.
@@ -21,74 +21,71 @@ extension BlockWeights {
             gradient.update(repeating: 0, count: count)
             norm.backward(input, outputGradient: state.normalised, addingTo: gradient, tokens: tokens)
         }
+        /// The gradient of what a part's last layer wrote: that of the sum, or what the norm between makes of it.
+        func enter(_ output: UnsafeMutablePointer<Float>, _ norm: Norm?, _ written: UnsafePointer<Float>) {
+            guard let norm else { return output.update(from: gradient, count: count) }
+            output.update(repeating: 0, count: count)
+            norm.backward(written, outputGradient: gradient, addingTo: output, tokens: tokens)
+        }
         /// Adds what the inputs of a part say, through its norm where that comes before.
         func leave(_ norm: Norm, _ input: UnsafePointer<Float>) {
-            if isBefore {
-                norm.backward(input, outputGradient: state.normalised, addingTo: gradient, tokens: tokens)
-            } else {
+            if isAfter {
                 for i in 0..<count { gradient[i] += state.normalised[i] }
+            } else {
+                norm.backward(input, outputGradient: state.normalised, addingTo: gradient, tokens: tokens)
             }
         }
 
         // Multilayer perceptron.
-        if !isBefore { through(perceptronNorm, sum) }
-        state.down.update(from: gradient, count: count)
-        if design.isGated {
-            self[.down].applyTransposed(to: gradient, tokens: tokens, into: state.gate)  // of silu(gate) ⊙ up, [T, intermediate]
-            caplet_swiglu_backward(run.gate, run.up, state.gate, state.up, tokens * c.intermediateSize)
-            self[.gate].applyTransposed(to: state.gate, tokens: tokens, into: state.normalised)  // [T, hidden]
+        if isAfter { through(perceptronNorm, sum) }
+        enter(state.down, perceptronOutputNorm, run.perceptronOutput)
+        let product = design.isGated ? state.gate : state.up
+        self[.down].applyTransposed(to: state.down, tokens: tokens, into: product)  // of act(gate) ⊙ up, [T, intermediate]
+        design.activateBackward(
+            gate: run.gate, up: run.up, gateGradient: state.gate, upGradient: state.up, count: tokens * c.intermediateSize)
+        if design.fusesGateAndUp {
+            join([state.gate, state.up], widths: [c.intermediateSize, c.intermediateSize], tokens: tokens, into: state.gateAndUp)
+            self[.gateAndUp].applyTransposed(to: state.gateAndUp, tokens: tokens, into: state.normalised)  // [T, hidden]
         } else {
-            self[.down].applyTransposed(to: gradient, tokens: tokens, into: state.up)  // [T, intermediate]
-            design.activation.backward(run.up, gradient: state.up, count: tokens * c.intermediateSize)
+            if design.isGated { self[.gate].applyTransposed(to: state.gate, tokens: tokens, into: state.normalised) }  // [T, hidden]
+            self[.up].applyTransposed(to: state.up, tokens: tokens, into: state.normalised, accumulate: design.isGated)
         }
-        self[.up].applyTransposed(to: state.up, tokens: tokens, into: state.normalised, accumulate: design.isGated)
         leave(perceptronNorm, middle)
 
         // Attention.
-        if !isBefore { through(attentionNorm, middle) }
-        state.attentionOutput.update(from: gradient, count: count)
-        self[.attentionOutput].applyTransposed(to: gradient, tokens: tokens, into: state.attended)  // [T, heads × headSize]
+        if isAfter { through(attentionNorm, middle) }
+        enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput)
+        self[.attentionOutput].applyTransposed(to: state.attentionOutput, tokens: tokens, into: state.attended)  // [T, heads × headSize]
         attendBackward(c, state)
-        rotary?.rotate(state.queries, tokens: tokens, heads: c.headCount, backwards: true)
-        rotary?.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount, backwards: true)
-        self[.query].applyTransposed(to: state.queries, tokens: tokens, into: state.normalised)  // [T, hidden]
-        self[.key].applyTransposed(to: state.keys, tokens: tokens, into: state.normalised, accumulate: true)
-        self[.value].applyTransposed(to: state.values, tokens: tokens, into: state.normalised, accumulate: true)
+        projectBackward(c, rotary, state)
         leave(attentionNorm, input)
     }
 
-    /// Back through softmax(Q Kᵀ / √d) V, head by head; probabilities are made again rather than kept for all heads.
-    private func attendBackward(_ c: ModelConfiguration, _ state: GradientState) {
-        let (tokens, size, run) = (state.tokens, c.headSize, state.run)
-        let scale = 1 / Float(size).squareRoot()
-        let (queryStride, keyStride) = (c.headCount * size, c.keyValueHeadCount * size)
-        let headsAShare = c.headCount / c.keyValueHeadCount
-        for head in 0..<c.headCount {
-            let (query, key) = (head * size, head / headsAShare * size)
-            let beta: Float = head % headsAShare == 0 ? 0 : 1
-            multiply(  // scores [T, T]
-                m: tokens, n: tokens, k: size, run.queries + query, .plain, lda: queryStride, run.keys + key, .transposed,
-                ldb: keyStride, into: run.scores, ldc: tokens)
-            for position in 0..<tokens {
-                caplet_softmax_row(run.scores + position * tokens, scale, design.isCausal ? position + 1 : tokens, tokens)
-            }
-            multiply(  // of values: Pᵀ · of attended, [T, headSize]
-                m: tokens, n: size, k: tokens, run.scores, .transposed, lda: tokens, state.attended + query, .plain,
-                ldb: queryStride, beta: beta, into: state.values + key, ldc: keyStride)
-            multiply(  // of probabilities: of attended · Vᵀ, [T, T]
-                m: tokens, n: tokens, k: size, state.attended + query, .plain, lda: queryStride, run.values + key, .transposed,
-                ldb: keyStride, into: state.scores, ldc: tokens)
-            for position in 0..<tokens {
-                let row = position * tokens
-                caplet_softmax_backward_row(
-                    run.scores + row, state.scores + row, scale, design.isCausal ? position + 1 : tokens, tokens)
-            }
-            multiply(  // of queries: of scores · K, [T, headSize]
-                m: tokens, n: size, k: tokens, state.scores, .plain, lda: tokens, run.keys + key, .plain, ldb: keyStride,
-                into: state.queries + query, ldc: queryStride)
-            multiply(  // of keys: of scoresᵀ · Q, [T, headSize]
-                m: tokens, n: size, k: tokens, state.scores, .transposed, lda: tokens, run.queries + query, .plain,
-                ldb: queryStride, beta: beta, into: state.keys + key, ldc: keyStride)
+    /// From the gradients of queries, keys and values to that of the attention's input, in `state.normalised` [T, hidden].
+    private func projectBackward(_ c: ModelConfiguration, _ rotary: RotaryEmbedding?, _ state: GradientState) {
+        let tokens = state.tokens
+        rotary?.rotate(state.queries, tokens: tokens, heads: c.headCount, backwards: true)
+        rotary?.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount, backwards: true)
+        /// Of normalised heads to that of what the layer wrote, in place.
+        func through(_ norm: Norm?, _ raw: UnsafeMutablePointer<Float>?, _ gradient: UnsafeMutablePointer<Float>, heads: Int) {
+            guard let norm, let raw else { return }
+            let count = tokens * heads * c.headSize
+            state.heads.update(from: gradient, count: count)
+            gradient.update(repeating: 0, count: count)
+            norm.backward(raw, outputGradient: state.heads, addingTo: gradient, tokens: tokens * heads)
+        }
+        through(queryNorm, state.run.rawQueries, state.queries, heads: c.headCount)
+        through(keyNorm, state.run.rawKeys, state.keys, heads: c.keyValueHeadCount)
+        if design.fusesQueryKeyValue {
+            let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
+            join(
+                [state.queries, state.keys, state.values], widths: [queryWidth, keyWidth, keyWidth], tokens: tokens,
+                into: state.queryKeyValue)
+            self[.queryKeyValue].applyTransposed(to: state.queryKeyValue, tokens: tokens, into: state.normalised)
+        } else {
+            self[.query].applyTransposed(to: state.queries, tokens: tokens, into: state.normalised)
+            self[.key].applyTransposed(to: state.keys, tokens: tokens, into: state.normalised, accumulate: true)
+            self[.value].applyTransposed(to: state.values, tokens: tokens, into: state.normalised, accumulate: true)
         }
     }
 }

@@ -5,8 +5,18 @@ import ModelGraph
 /// The weights of one block.
 public struct BlockWeights {
     let design: BlockDesign
+    /// How many positions each one sees, its own among them; nil where it sees all before it.
+    let window: Int?
+    /// Nil in families whose scores do not know distances.
+    let relative: RelativePositions?
     let attentionNorm: Norm
+    /// Of every head of queries and keys.
+    let queryNorm: Norm?
+    let keyNorm: Norm?
+    /// Of what attention and perceptron put out, in families with norms around them.
+    let attentionOutputNorm: Norm?
     let perceptronNorm: Norm
+    let perceptronOutputNorm: Norm?
     /// Those of the layers that the design has.
     var layers: [BlockLayer: LinearOperator]
     /// [out] each, of the layers that have one.
@@ -24,26 +34,24 @@ public struct BlockWeights {
     ) {
         let weight = self[layer]
         weight.apply(to: input, tokens: tokens, into: output, accumulate: accumulate)
-        guard let bias = biases[layer] else { return }
-        for token in 0..<tokens {
-            let row = output + token * weight.outputSize
-            for i in 0..<weight.outputSize { row[i] += bias[i] }
-        }
+        if let bias = biases[layer] { add(bias, to: output, rows: tokens) }
     }
 }
 
 /// The linear layers of a block.
 public enum BlockLayer: CaseIterable, Sendable {
-    case query, key, value, attentionOutput, gate, up, down
+    case query, key, value, queryKeyValue, attentionOutput, gate, up, gateAndUp, down
 
     var module: Module {
         switch self {
         case .query: return .query
         case .key: return .key
         case .value: return .value
+        case .queryKeyValue: return .queryKeyValue
         case .attentionOutput: return .attentionOutput
         case .gate: return .gate
         case .up: return .up
+        case .gateAndUp: return .gateAndUp
         case .down: return .down
         }
     }

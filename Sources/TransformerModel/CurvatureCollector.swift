@@ -1,22 +1,22 @@
-import CKernels
 import Execution
 import LinearAlgebra
 
 /// Gathers the curvature (the Fisher information with K-FAC's factors, Martens and Grosse 2015, arXiv 1503.05671) of a model's linear layers, token embedding and output head over token sequences, some at a time.
 ///
-/// Gradients are those of the loss of next tokens drawn from the model's own predictions: their second moments are the Fisher
-/// information. A sequence costs a forward pass, and one forward and back, which is as much again twice; the sums take in² floats a layer.
+/// Gradients of a decoder are those of the loss of next tokens drawn from its own predictions: their second moments are the Fisher
+/// information. Those of an encoder are of its embedding, scaled to length one, along a direction drawn at random: second moments are
+/// the curvature of the squared distance, twice one less the cosine. A sequence costs a forward pass, and one forward and back, which is
+/// as much again twice; the sums take in² floats a layer.
 public final class CurvatureCollector {
-    private let model: Transformer
-    private let seed: UInt64
-    private let execution: ExecutionContext
+    let model: Transformer
+    let seed: UInt64
+    let execution: ExecutionContext
     private var sums: [String: CurvatureSum] = [:]
     private var positions = 0
-    private var sequences = 0
+    /// Sequences so far: which draws come next.
+    private(set) var sequences = 0
 
-    /// - Precondition: the model predicts tokens.
     public init(_ model: Transformer, seed: UInt64, _ execution: ExecutionContext) {
-        precondition(model.isCausal, "an encoder predicts nothing")
         self.model = model
         self.seed = seed
         self.execution = execution
@@ -38,7 +38,7 @@ public final class CurvatureCollector {
             inputs.append(activations)
             try model.forward(&activations, through: try model.block(index), execution)
         }
-        var gradients = try addHead(activations)
+        var gradients = model.isCausal ? try addHead(activations) : try embeddingGradients(activations)
         for index in (0..<model.configuration.blockCount).reversed() {
             try execution.cancellation.check()
             let weights = try model.block(index)
@@ -59,7 +59,7 @@ public final class CurvatureCollector {
 
     /// Adds the inputs [tokens, in] and the gradients of the outputs [tokens, out] of a layer; positions keep their order.
     private func add(_ name: String, _ out: Int, _ width: Int, _ parts: [Rows]) throws {
-        let weighed = try execution.parallelMap(parts.count) { index -> (inputs: [Float], rows: [Double], weight: Double) in
+        let weighed = try execution.parallelMap(parts.count) { index -> Statistics in
             let part = parts[index]
             var rows = [Double](repeating: 0, count: out)
             var inputs = Array(UnsafeBufferPointer(start: part.inputs, count: part.tokens * width))
@@ -81,8 +81,10 @@ public final class CurvatureCollector {
         try add(name, out, width, weighed)
     }
 
-    /// Adds inputs that are multiplied by the roots of their positions' weights already.
-    private func add(_ name: String, _ out: Int, _ width: Int, _ parts: [(inputs: [Float], rows: [Double], weight: Double)]) throws {
+    /// What some positions add to a weight: inputs multiplied by the roots of their positions' weights, Σ gₜᵣ², Σ ‖gₜ‖².
+    typealias Statistics = (inputs: [Float], rows: [Double], weight: Double)
+
+    func add(_ name: String, _ out: Int, _ width: Int, _ parts: [Statistics]) throws {
         var sum = sums.removeValue(forKey: name) ?? CurvatureSum(rows: out, columns: width)
         let tile = 128
         for part in parts {
@@ -105,74 +107,11 @@ public final class CurvatureCollector {
         sums[name] = sum
     }
 
-    /// Draws next tokens, adds the head's statistics, whose gradients need no draw: E gᵣ² = pᵣ(1 − pᵣ), and gives the gradients with
-    /// respect to the final hidden states.
-    private func addHead(_ final: Transformer.Activations) throws -> [[Float]] {
-        let head = try model.head()
-        let c = model.configuration
-        let (width, vocabulary) = (c.hiddenSize, c.vocabularySize)
-        let (model, seed, first) = (model, seed, sequences)
-        let chunk = max(1, min(256, (1 << 22) / vocabulary))
-        let made = try execution.parallelMap(final.hidden.count) { index in
-            let hidden = final.hidden[index]
-            let tokens = final.tokenCounts[index]
-            let generator = CounterGenerator(seed: seed, stream: UInt64(first + index))
-            var gradient = [Float](repeating: 0, count: hidden.count)
-            var statistics = (inputs: hidden, rows: [Double](repeating: 0, count: vocabulary), weight: 0.0)
-            if let norm = model.finalNorm { norm.apply(hidden, into: &statistics.inputs, tokens: tokens) }
-            var normalised = [Float](repeating: 0, count: chunk * width)
-            for start in stride(from: 0, to: tokens, by: chunk) {
-                let range = start * width..<min(start + chunk, tokens) * width
-                let count = range.count / width
-                let part = Array(hidden[range])
-                var logits = model.logits(part, tokens: count, head: head)
-                logits.withUnsafeMutableBufferPointer { logits in
-                    for row in 0..<count {
-                        let values = UnsafeMutableBufferPointer(rebasing: logits[row * vocabulary..<(row + 1) * vocabulary])
-                        let position = start + row
-                        let weight = statistics.rows.withUnsafeMutableBufferPointer {
-                            Self.drawnGradient(values, draw: generator.uniform(UInt64(position)), rows: $0)
-                        }
-                        statistics.weight += weight
-                        for j in position * width..<(position + 1) * width { statistics.inputs[j] *= Float(weight.squareRoot()) }
-                    }
-                    head.applyTransposed(to: logits.baseAddress!, tokens: count, into: &normalised)
-                }
-                gradient.withUnsafeMutableBufferPointer { gradient in
-                    let target = gradient.baseAddress! + range.lowerBound
-                    guard let norm = model.finalNorm else { return target.update(from: normalised, count: range.count) }
-                    norm.backward(part, outputGradient: normalised, addingTo: target, tokens: count)
-                }
-            }
-            return (gradient: gradient, statistics: statistics)
-        }
-        if let name = try model.tensorName(.head) { try add(name, vocabulary, width, made.map(\.statistics)) }
-        return made.map(\.gradient)
-    }
-
-    /// Turns one position's logits into softmax − onehot(token drawn), and adds p(1 − p) to `rows`.
-    ///
-    /// - Returns: 1 − Σp².
-    private static func drawnGradient(
-        _ logits: UnsafeMutableBufferPointer<Float>, draw: Float, rows: UnsafeMutableBufferPointer<Double>
-    ) -> Double {
-        caplet_softmax_row(logits.baseAddress!, 1, logits.count, logits.count)
-        var (squares, passed, drawn) = (0.0, 0.0, logits.count - 1)
-        var isDrawn = false
-        for token in logits.indices {
-            let p = Double(logits[token])
-            rows[token] += p * (1 - p)
-            squares += p * p
-            passed += p
-            if !isDrawn, passed > Double(draw) { (drawn, isDrawn) = (token, true) }
-        }
-        logits[drawn] -= 1
-        return 1 - squares
-    }
-
     /// An error in a token's row enters the first block wherever the token stands: the "inputs" of a row are the gradients there.
     private func addEmbedding(_ tokens: [[Int32]], _ gradients: [[Float]]) throws {
-        guard let name = try model.tensorName(.tokenEmbedding) else { return }
+        // Where a norm comes first, gradients are those of what it puts out.
+        guard try model.tensorName(.embeddingNorm) == nil, let name = try model.tensorName(.tokenEmbedding) else { return }
+        let scale = model.configuration.design.scalesEmbeddings ? Double(model.configuration.hiddenSize) : 1
         let (width, vocabulary) = (model.configuration.hiddenSize, model.configuration.vocabularySize)
         try add(
             name, vocabulary, width,
@@ -182,7 +121,7 @@ public final class CurvatureCollector {
                 for (position, token) in tokens.enumerated() {
                     var square = 0.0
                     for j in position * width..<(position + 1) * width { square += Double(gradients[j]) * Double(gradients[j]) }
-                    rows[Int(token)] += square
+                    rows[Int(token)] += scale * square
                     weight += square
                 }
                 return (gradients, rows, weight)

@@ -23,73 +23,99 @@ public typealias InputObserver = (BlockInput, UnsafeBufferPointer<Float>, _ widt
 extension BlockWeights {
     /// One block on one sequence: hidden [T, hidden] is updated in place.
     ///
-    /// With norms before: x += Wo · attention(norm(x)); x += Wdown · f(norm(x)); with norms after: x = norm(x + Wo · attention(x));
-    /// x = norm(x + Wdown · f(x)); where f(h) is act(Wgate · h) ⊙ Wup · h, or act(Wup · h) where there is no gate. Biases where there are.
+    /// With norms before: x += Wo · attention(norm(x)); x += Wdown · f(norm(x)); with norms around: x += norm(Wo · attention(norm(x))) and
+    /// so on; with norms after: x = norm(x + Wo · attention(x)); x = norm(x + Wdown · f(x)); where f(h) is act(Wgate · h) ⊙ Wup · h, or
+    /// act(Wup · h) where there is no gate. Biases where there are.
     func forward(
         _ hidden: UnsafeMutablePointer<Float>, tokens: Int, _ c: ModelConfiguration, _ rotary: RotaryEmbedding?,
         _ state: RunState, observer: InputObserver?
     ) {
-        let isBefore = design.placement == .before
+        let isAfter = design.placement == .after
         func observe(_ input: BlockInput, _ activations: UnsafeMutablePointer<Float>, _ width: Int) {
             observer?(input, UnsafeBufferPointer(start: activations, count: tokens * width), width)
         }
         func enter(_ norm: Norm, _ buffer: UnsafeMutablePointer<Float>) {
-            if isBefore {
-                norm.apply(hidden, into: buffer, tokens: tokens)
-            } else {
+            if isAfter {
                 buffer.update(from: hidden, count: tokens * c.hiddenSize)
+            } else {
+                norm.apply(hidden, into: buffer, tokens: tokens)
             }
+        }
+        /// hidden += the layer's output, or the norm of that.
+        func leave(_ layer: BlockLayer, _ input: UnsafePointer<Float>, _ norm: Norm?, _ output: UnsafeMutablePointer<Float>) {
+            guard let norm else { return apply(layer, to: input, tokens: tokens, into: hidden, accumulate: true) }
+            apply(layer, to: input, tokens: tokens, into: output)  // [T, hidden]
+            norm.apply(output, into: state.normalisedOutput, tokens: tokens)
+            for i in 0..<tokens * c.hiddenSize { hidden[i] += state.normalisedOutput[i] }
         }
 
         // Attention.
         enter(attentionNorm, state.normalised)  // [T, hidden]
         observe(.attentionInput, state.normalised, c.hiddenSize)
-        apply(.query, to: state.normalised, tokens: tokens, into: state.queries)  // [T, heads × headSize]
-        apply(.key, to: state.normalised, tokens: tokens, into: state.keys)  // [T, kvHeads × headSize]
-        apply(.value, to: state.normalised, tokens: tokens, into: state.values)  // [T, kvHeads × headSize]
-        rotary?.rotate(state.queries, tokens: tokens, heads: c.headCount)
-        rotary?.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount)
+        project(tokens: tokens, c, rotary, state)
         attend(tokens: tokens, c, state)  // [T, heads × headSize]
         observe(.attentionOutput, state.attended, c.headCount * c.headSize)
-        apply(.attentionOutput, to: state.attended, tokens: tokens, into: hidden, accumulate: true)  // [T, hidden]
+        leave(.attentionOutput, state.attended, attentionOutputNorm, state.attentionOutput)
         state.middle?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
-        if !isBefore { attentionNorm.apply(hidden, into: hidden, tokens: tokens) }
+        if isAfter { attentionNorm.apply(hidden, into: hidden, tokens: tokens) }
 
         // Multilayer perceptron.
         enter(perceptronNorm, state.perceptronInput)  // [T, hidden]
         observe(.mlpInput, state.perceptronInput, c.hiddenSize)
-        apply(.up, to: state.perceptronInput, tokens: tokens, into: state.up)  // [T, intermediate]
-        if design.isGated {
-            apply(.gate, to: state.perceptronInput, tokens: tokens, into: state.gate)  // [T, intermediate]
-            caplet_swiglu(state.gate, state.up, state.activated, tokens * c.intermediateSize)  // [T, intermediate]
+        if design.fusesGateAndUp {
+            apply(.gateAndUp, to: state.perceptronInput, tokens: tokens, into: state.fused)  // [T, 2 × intermediate]
+            split(state.fused, tokens: tokens, into: [state.gate, state.up], widths: [c.intermediateSize, c.intermediateSize])
         } else {
-            design.activation.apply(state.up, into: state.activated, count: tokens * c.intermediateSize)  // [T, intermediate]
+            apply(.up, to: state.perceptronInput, tokens: tokens, into: state.up)  // [T, intermediate]
+            if design.isGated { apply(.gate, to: state.perceptronInput, tokens: tokens, into: state.gate) }  // [T, intermediate]
         }
+        design.activate(gate: state.gate, up: state.up, into: state.activated, count: tokens * c.intermediateSize)
         observe(.mlpOutput, state.activated, c.intermediateSize)
-        apply(.down, to: state.activated, tokens: tokens, into: hidden, accumulate: true)  // [T, hidden]
-        if !isBefore {
+        leave(.down, state.activated, perceptronOutputNorm, state.perceptronOutput)
+        if isAfter {
             state.sum?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
             perceptronNorm.apply(hidden, into: hidden, tokens: tokens)
         }
     }
 
-    /// Attention, softmax(Q Kᵀ / √d) V over the positions up to each or over all, with each key and value head shared by heads / kvHeads query heads.
-    private func attend(tokens: Int, _ c: ModelConfiguration, _ state: RunState) {
-        let scale = 1 / Float(c.headSize).squareRoot()
-        let queryStride = c.headCount * c.headSize
-        let keyStride = c.keyValueHeadCount * c.headSize
-        for head in 0..<c.headCount {
-            let shared = head / (c.headCount / c.keyValueHeadCount)
-            multiply(  // scores [T, T]
-                m: tokens, n: tokens, k: c.headSize, state.queries + head * c.headSize, .plain, lda: queryStride,
-                state.keys + shared * c.headSize, .transposed, ldb: keyStride, into: state.scores, ldc: tokens)
-            for position in 0..<tokens {
-                caplet_softmax_row(state.scores + position * tokens, scale, design.isCausal ? position + 1 : tokens, tokens)
-            }
-            multiply(  // attended [T, headSize] of this head
-                m: tokens, n: c.headSize, k: tokens, state.scores, .plain, lda: tokens,
-                state.values + shared * c.headSize, .plain, ldb: keyStride, into: state.attended + head * c.headSize,
-                ldc: queryStride)
+    /// Queries [T, heads × headSize], keys and values [T, kvHeads × headSize] of the attention's input, normalised and turned.
+    private func project(tokens: Int, _ c: ModelConfiguration, _ rotary: RotaryEmbedding?, _ state: RunState) {
+        let (queries, keys) = (state.rawQueries ?? state.queries, state.rawKeys ?? state.keys)
+        if design.fusesQueryKeyValue {
+            let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
+            apply(.queryKeyValue, to: state.normalised, tokens: tokens, into: state.fused)  // [T, (heads + 2 × kvHeads) × headSize]
+            split(state.fused, tokens: tokens, into: [queries, keys, state.values], widths: [queryWidth, keyWidth, keyWidth])
+        } else {
+            apply(.query, to: state.normalised, tokens: tokens, into: queries)
+            apply(.key, to: state.normalised, tokens: tokens, into: keys)
+            apply(.value, to: state.normalised, tokens: tokens, into: state.values)
+        }
+        queryNorm?.apply(queries, into: state.queries, tokens: tokens * c.headCount)
+        keyNorm?.apply(keys, into: state.keys, tokens: tokens * c.keyValueHeadCount)
+        projectDistances(state)
+        rotary?.rotate(state.queries, tokens: tokens, heads: c.headCount)
+        rotary?.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount)
+    }
+}
+
+/// Takes rows [T, Σ widths] apart into one matrix [T, width] after the other.
+func split(_ rows: UnsafePointer<Float>, tokens: Int, into parts: [UnsafeMutablePointer<Float>], widths: [Int]) {
+    var next = rows
+    for token in 0..<tokens {
+        for (part, width) in zip(parts, widths) {
+            (part + token * width).update(from: next, count: width)
+            next += width
+        }
+    }
+}
+
+/// Puts matrices [T, width] side by side: rows [T, Σ widths].
+func join(_ parts: [UnsafeMutablePointer<Float>], widths: [Int], tokens: Int, into rows: UnsafeMutablePointer<Float>) {
+    var next = rows
+    for token in 0..<tokens {
+        for (part, width) in zip(parts, widths) {
+            next.update(from: part + token * width, count: width)
+            next += width
         }
     }
 }

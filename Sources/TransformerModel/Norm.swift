@@ -4,6 +4,7 @@ import CKernels
 /// A normalisation of activations, row by row.
 public struct Norm {
     let kind: BlockDesign.Norm
+    /// What the normalised input is multiplied with: with an offset 1 + w.
     let weight: [Float]
     /// Zeros where the checkpoint has none.
     let bias: [Float]
@@ -12,7 +13,7 @@ public struct Norm {
     /// output [tokens, width] ← norm of input; they may be the same.
     func apply(_ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, tokens: Int) {
         switch kind {
-        case .rootMeanSquare: caplet_rms_norm(input, weight, epsilon, output, tokens, weight.count)
+        case .rootMeanSquare, .rootMeanSquareOffset: caplet_rms_norm(input, weight, epsilon, output, tokens, weight.count)
         case .layer: caplet_layer_norm(input, weight, bias, epsilon, output, tokens, weight.count)
         }
     }
@@ -23,29 +24,9 @@ public struct Norm {
         tokens: Int
     ) {
         switch kind {
-        case .rootMeanSquare: caplet_rms_norm_backward(input, weight, epsilon, outputGradient, inputGradient, tokens, weight.count)
+        case .rootMeanSquare, .rootMeanSquareOffset:
+            caplet_rms_norm_backward(input, weight, epsilon, outputGradient, inputGradient, tokens, weight.count)
         case .layer: caplet_layer_norm_backward(input, weight, epsilon, outputGradient, inputGradient, tokens, weight.count)
         }
-    }
-}
-
-extension BlockDesign.Activation {
-    /// As the kernels number them.
-    private var kernel: caplet_activation_kind {
-        switch self {
-        case .silu: return CAPLET_SILU
-        case .gelu: return CAPLET_GELU
-        case .geluTanh: return CAPLET_GELU_TANH
-        case .relu: return CAPLET_RELU
-        }
-    }
-
-    func apply(_ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, count: Int) {
-        caplet_activation(kernel, input, output, count)
-    }
-
-    /// The gradient of the output becomes that of the input.
-    func backward(_ input: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, count: Int) {
-        caplet_activation_backward(kernel, input, gradient, count)
     }
 }

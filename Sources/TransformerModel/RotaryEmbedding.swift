@@ -1,22 +1,27 @@
+import Architectures
 import Glibc
 
-/// Rotary position embedding: component pairs (i, i + d/2) of a head of size d turn by position · θ^(−2i/d) (Su et al. 2021,
-/// in the half-split layout of Hugging Face checkpoints).
+/// Rotary position embedding: of the first d components of a head the pairs (i, i + d/2) turn by position · θ^(−2i/d), or by what scaling
+/// makes of that (Su et al. 2021, in the half-split layout of Hugging Face checkpoints).
 public struct RotaryEmbedding {
     let headSize: Int
-    /// [positions, headSize / 2] each.
+    /// Components that turn.
+    private let size: Int
+    /// [positions, size / 2] each.
     private let cosines: [Float]
     private let sines: [Float]
 
-    public init(headSize: Int, theta: Double, positions: Int) {
-        self.headSize = headSize
-        let half = headSize / 2
+    public init(_ c: ModelConfiguration, positions: Int) {
+        headSize = c.headSize
+        size = c.rotarySize
+        let half = size / 2
         var cosines: [Float] = []
         var sines: [Float] = []
         cosines.reserveCapacity(positions * half)
         sines.reserveCapacity(positions * half)
         // Frequencies and angles in float, as the reference implementations have them.
-        let frequencies = (0..<half).map { Float(1) / Float(pow(theta, Double(2 * $0) / Double(headSize))) }
+        var frequencies = c.rotaryFrequencies
+        if let divisors = c.ropeScaling.divisors(frequencies) { frequencies = zip(frequencies, divisors).map { $0 / $1 } }
         for position in 0..<positions {
             for frequency in frequencies {
                 let angle = Float(position) * frequency
@@ -32,7 +37,7 @@ public struct RotaryEmbedding {
     ///
     /// - Parameter backwards: turn the other way, which is both the inverse and how gradients pass.
     func rotate(_ vectors: UnsafeMutablePointer<Float>, tokens: Int, heads: Int, backwards: Bool = false) {
-        let half = headSize / 2
+        let half = size / 2
         let sign: Float = backwards ? -1 : 1
         cosines.withUnsafeBufferPointer { cosines in
             sines.withUnsafeBufferPointer { sines in

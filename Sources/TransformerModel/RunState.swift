@@ -11,31 +11,59 @@ final class RunState {
     let attended: UnsafeMutablePointer<Float>  // [T, heads × headSize]
     let gate: UnsafeMutablePointer<Float>  // [T, intermediate]
     let up: UnsafeMutablePointer<Float>  // [T, intermediate]
+    /// What a layer puts out that stands for several; of families that have such.
+    let fused: UnsafeMutablePointer<Float>  // [T, (heads + 2 × kvHeads) × headSize] or [T, 2 × intermediate], the wider
+    /// Of families with norms around attention and perceptron: what these put out, and the norm of it.
+    let attentionOutput: UnsafeMutablePointer<Float>  // [T, hidden]
+    let perceptronOutput: UnsafeMutablePointer<Float>  // [T, hidden]
+    let normalisedOutput: UnsafeMutablePointer<Float>  // [T, hidden]
     /// The sum after attention, before any norm of it; nil unless the way back needs it.
     let middle: UnsafeMutablePointer<Float>?  // [T, hidden]
     /// The sum after the perceptron; nil unless the way back needs it.
     let sum: UnsafeMutablePointer<Float>?  // [T, hidden]
+    /// Queries and keys before their norms; nil unless the way back needs them.
+    let rawQueries: UnsafeMutablePointer<Float>?  // [T, heads × headSize]
+    let rawKeys: UnsafeMutablePointer<Float>?  // [T, kvHeads × headSize]
+    /// Scores of the last head after their cap; nil unless the way back needs them.
+    let cappedScores: UnsafeMutablePointer<Float>?  // [T, T]
     /// The perceptron's normalised input: `normalised` itself unless the way back needs both.
     let perceptronInput: UnsafeMutablePointer<Float>  // [T, hidden]
     /// What the perceptron's second layer reads: `gate` itself unless the way back needs both.
     let activated: UnsafeMutablePointer<Float>  // [T, intermediate]
+    /// Of families with embeddings of distances: these as queries and keys, and their products with a head's keys and queries.
+    let distanceQueries: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
+    let distanceKeys: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
+    let queryDistances: UnsafeMutablePointer<Float>  // [T, rowCount]
+    let keyDistances: UnsafeMutablePointer<Float>  // [T, rowCount]
     private let memory: FloatArena
     let capacity: Int
 
     /// - Parameter forGradients: keep what the way back through the block needs.
     init(_ c: ModelConfiguration, tokens: Int, forGradients: Bool = false) {
         capacity = tokens
+        let design = c.design
         let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
-        var widths = [
-            c.hiddenSize, queryWidth, keyWidth, keyWidth, tokens, queryWidth, c.intermediateSize, c.intermediateSize,
+        let fusedWidth = max(design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0, design.fusesGateAndUp ? 2 * c.intermediateSize : 0)
+        let outputWidth = design.placement == .around ? c.hiddenSize : 0
+        let keepsHeads = forGradients && design.normsHeads
+        let keepsCapped = forGradients && c.attentionSoftCap != nil
+        let kept = forGradients ? 1 : 0
+        let widths = [
+            c.hiddenSize, queryWidth, keyWidth, keyWidth, tokens, queryWidth, c.intermediateSize, c.intermediateSize, fusedWidth,
+            outputWidth, kept * outputWidth, outputWidth, kept * c.hiddenSize, kept * c.hiddenSize, keepsHeads ? queryWidth : 0,
+            keepsHeads ? keyWidth : 0, keepsCapped ? tokens : 0, kept * c.hiddenSize, kept * c.intermediateSize,
         ]
-        if forGradients { widths += [c.hiddenSize, c.hiddenSize, c.intermediateSize, c.hiddenSize] }
-        memory = FloatArena(counts: widths.map { $0 * tokens })
+        let rows = c.distances?.rowCount ?? 0
+        memory = FloatArena(counts: widths.map { $0 * tokens } + [rows * queryWidth, rows * queryWidth, rows * tokens, rows * tokens])
         let parts = memory.parts
+        (distanceQueries, distanceKeys, queryDistances, keyDistances) = (parts[19], parts[20], parts[21], parts[22])
         (normalised, queries, keys, values) = (parts[0], parts[1], parts[2], parts[3])
-        (scores, attended, gate, up) = (parts[4], parts[5], parts[6], parts[7])
-        (middle, perceptronInput, activated, sum) =
-            forGradients ? (parts[8], parts[9], parts[10], parts[11]) : (nil, parts[0], parts[6], nil)
+        (scores, attended, gate, up, fused) = (parts[4], parts[5], parts[6], parts[7], parts[8])
+        (attentionOutput, perceptronOutput, normalisedOutput) = (parts[9], forGradients ? parts[10] : parts[9], parts[11])
+        (middle, sum) = forGradients ? (parts[12], parts[13]) : (nil, nil)
+        (rawQueries, rawKeys) = keepsHeads ? (parts[14], parts[15]) : (nil, nil)
+        cappedScores = keepsCapped ? parts[16] : nil
+        (perceptronInput, activated) = forGradients ? (parts[17], parts[18]) : (parts[0], parts[6])
     }
 }
 

@@ -10,9 +10,10 @@ extension TensorGraph {
         guard let configuration = try configuration() else { return nil }
         let source = try WeightSource(graph: self, configuration: configuration)
         var checked = 0
-        for rule in source.family.tensors {
+        for rule in source.family.tensors where rule.module != .other {
             let blocks: [Int?] = rule.name.contains("{}") ? Array(0..<configuration.blockCount) : [nil]
             for block in blocks {
+                if rule.isOptional, self[source.name(of: rule, block: block)] == nil { continue }
                 _ = try source.tensor(rule.module, block: block)
                 checked += 1
             }

@@ -4,11 +4,12 @@ import LinearAlgebra
 import ModelGraph
 
 extension Transformer {
-    /// norm(tokens + positions + the first token type), as BERT begins.
+    /// tokens + positions + the first token type, and the norm of that, as far as the family has them.
     func addingPositions(_ tokens: Activations) throws -> Activations {
         let width = configuration.hiddenSize
         let longest = tokens.tokenCounts.max() ?? 0
-        guard longest <= configuration.contextLength else {
+        let hasTable = configuration.design.positions == .learned
+        guard !hasTable || longest <= configuration.contextLength else {
             throw ModelError.tooLong(tokens: longest, positions: configuration.contextLength)
         }
         var added = [Float](repeating: 0, count: longest * width)
@@ -22,7 +23,7 @@ extension Transformer {
                 for i in 0..<width { added[position * width + i] += values[i] }
             }
         }
-        try add(.positionEmbedding) { $0 }
+        if hasTable { try add(.positionEmbedding) { $0 + configuration.design.firstPosition } }
         if source.name(.tokenTypeEmbedding) != nil { try add(.tokenTypeEmbedding) { _ in 0 } }
         let norm = source.name(.embeddingNorm) == nil ? nil : try source.norm(.embeddingNorm)
         var result = tokens

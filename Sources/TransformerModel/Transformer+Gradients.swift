@@ -79,32 +79,30 @@ extension Transformer {
 
     /// Σ over positions of the divergence, and its gradient times `scale` with respect to the hidden states [tokens, hidden].
     private func divergence(
-        _ hidden: [Float], from reference: [Float], tokens: Int, scale: Float, _ head: LinearOperator
+        _ hidden: [Float], from reference: [Float], tokens: Int, scale: Float, _ head: OutputHead
     ) -> (value: Double, gradient: [Float]) {
         let (width, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
         var gradient = [Float](repeating: 0, count: hidden.count)
         var sum = 0.0
         let chunk = max(1, min(256, (1 << 22) / vocabulary))
-        var normalised = [Float](repeating: 0, count: chunk * width)
         for start in stride(from: 0, to: tokens, by: chunk) {
             let range = start * width..<min(start + chunk, tokens) * width
             let count = range.count / width
             let part = Array(hidden[range])
             let expected = logits(Array(reference[range]), tokens: count, head: head)
-            var found = logits(part, tokens: count, head: head)
-            found.withUnsafeMutableBufferPointer { found in
+            let found = logits(part, tokens: count, head: head)
+            var logitGradient = found
+            logitGradient.withUnsafeMutableBufferPointer { found in
                 expected.withUnsafeBufferPointer { expected in
                     for row in 0..<count {
                         sum += caplet_divergence_row(
                             expected.baseAddress! + row * vocabulary, found.baseAddress! + row * vocabulary, scale, vocabulary)
                     }
                 }
-                head.applyTransposed(to: found.baseAddress!, tokens: count, into: &normalised)
             }
             gradient.withUnsafeMutableBufferPointer { gradient in
-                let target = gradient.baseAddress! + range.lowerBound
-                guard let finalNorm else { return target.update(from: normalised, count: range.count) }
-                finalNorm.backward(part, outputGradient: normalised, addingTo: target, tokens: count)
+                head.backward(
+                    part, tokens: count, logits: found, gradient: &logitGradient, addingTo: gradient.baseAddress! + range.lowerBound)
             }
         }
         return (sum, gradient)
@@ -186,6 +184,13 @@ extension Transformer {
                 multiply(
                     m: rows.count, n: input, k: state.tokens, state.outputGradient(of: layer) + rows.lowerBound, .transposed, lda: out,
                     state.input(of: layer), .plain, ldb: input, beta: 1, into: &sum, ldc: input)
+                // The layer made queries or keys of distances too.
+                if let relative = weights.relative, layer == .query || layer == .key {
+                    let gradient = layer == .query ? state.distanceQueries : state.distanceKeys
+                    multiply(
+                        m: rows.count, n: input, k: relative.distances.rowCount, gradient + rows.lowerBound, .transposed, lda: out,
+                        relative.rows, .plain, ldb: input, beta: 1, into: &sum, ldc: input)
+                }
             }
             return sum
         }

@@ -28,7 +28,7 @@ extension Transformer {
     }
 
     /// Logits are made for some positions at a time: of a large vocabulary those of all would be the largest buffer.
-    private func tokenLosses(_ hidden: [Float], _ tokens: [Int32], _ head: LinearOperator) -> [Double] {
+    private func tokenLosses(_ hidden: [Float], _ tokens: [Int32], _ head: OutputHead) -> [Double] {
         let (width, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
         let chunk = max(1, min(256, (1 << 22) / vocabulary))
         var losses: [Double] = []
@@ -46,5 +46,30 @@ extension Transformer {
             }
         }
         return losses
+    }
+}
+
+extension Transformer {
+    /// Negative log-likelihoods in nats of tokens at positions of sequences, given the whole sequences: what an encoder with a head
+    /// predicts where a token is masked.
+    ///
+    /// - Parameter targets: for each sequence positions and what should stand there.
+    /// - Throws: `ModelError.missingTensor` for an encoder without a head.
+    public func losses(
+        of targets: [[(position: Int, token: Int32)]], in sequences: [[Int32]], _ execution: ExecutionContext
+    ) throws -> [[Double]] {
+        let head = try self.head()
+        let final = try finalHidden(sequences, execution)
+        let (width, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
+        return try execution.parallelMap(sequences.count) { index in
+            let rows = targets[index].flatMap { final[index][$0.position * width..<($0.position + 1) * width] }
+            let logits = head.logits(rows, tokens: targets[index].count)
+            return logits.withUnsafeBufferPointer { logits in
+                targets[index].enumerated().map { row, target in
+                    guard let base = logits.baseAddress.map({ $0 + row * vocabulary }) else { return 0 }
+                    return caplet_log_sum_exp(base, vocabulary) - Double(base[Int(target.token)])
+                }
+            }
+        }
     }
 }

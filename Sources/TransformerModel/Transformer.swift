@@ -14,9 +14,7 @@ public final class Transformer {
     private let pool: RunStatePool
     /// Weights kept between calls; nil when the model is too large for that.
     private let resident: [BlockWeights]?
-    private let residentHead: LinearOperator?
-    /// Nil for families whose last block has normalised already.
-    let finalNorm: Norm?
+    private let residentHead: OutputHead?
 
     /// Weights of all blocks and the head are kept as floats when they take at most this many bytes.
     public static let residentLimit = 2 << 30
@@ -33,12 +31,11 @@ public final class Transformer {
         self.configuration = configuration
         source = try WeightSource(graph: graph, configuration: configuration)
         pool = RunStatePool(configuration)
-        finalNorm = source.name(.finalNorm) == nil ? nil : try source.norm(.finalNorm)
         let parameters = graph.tensors.reduce(0) { $0 + $1.shape.elementCount }
         if parameters <= Transformer.residentLimit / 4 {
             let source = source
             resident = try (0..<configuration.blockCount).map { try source.block($0, [:]) }
-            residentHead = try source.name(.head).map { try source.linear($0, source.shape(.head), [:]) }
+            residentHead = try source.outputHead()
         } else {
             resident = nil
             residentHead = nil
@@ -90,11 +87,15 @@ public final class Transformer {
                         Int(token), UnsafeMutableBufferPointer(rebasing: rows[position * c.hiddenSize..<(position + 1) * c.hiddenSize]))
                 }
             }
+            if c.design.scalesEmbeddings {
+                let scale = Float(c.hiddenSize).squareRoot()
+                for index in rows.indices { rows[index] *= scale }
+            }
             return rows
         }
         guard hidden.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw GraphError.notFinite("tensor '\(embedding.name)'") }
         let tokens = Activations(hidden: hidden, tokenCounts: sequences.map(\.count))
-        return c.design.positions == .learned ? try addingPositions(tokens) : tokens
+        return c.design.positions == .rotary ? tokens : try addingPositions(tokens)
     }
 
     /// The weights of one block, with some linear layers replaced by matrices of the same shape.
@@ -137,28 +138,22 @@ public final class Transformer {
     /// Nil for families that do not turn queries and keys.
     func rotary(positions: Int) -> RotaryEmbedding? {
         guard configuration.design.positions == .rotary else { return nil }
-        return RotaryEmbedding(headSize: configuration.headSize, theta: configuration.ropeTheta, positions: positions)
+        return RotaryEmbedding(configuration, positions: positions)
     }
 
     /// The logits [tokens, vocabulary] of one sequence's final hidden states.
-    public func logits(_ hidden: [Float], tokens: Int, head: LinearOperator) -> [Float] {
-        let c = configuration
-        var normalised = hidden
-        if let finalNorm { finalNorm.apply(hidden, into: &normalised, tokens: tokens) }
-        let count = tokens * c.vocabularySize
-        return [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-            if count > 0 { head.apply(to: normalised, tokens: tokens, into: buffer.baseAddress!) }
-            initialized = count
-        }
-    }
+    public func logits(_ hidden: [Float], tokens: Int, head: OutputHead) -> [Float] { head.logits(hidden, tokens: tokens) }
+
+    /// Whether there is an output head; encoders may go without.
+    public var hasHead: Bool { source.hasHead }
 
     /// The output head: a weight of its own, or the embedding that it is tied to.
     ///
-    /// - Throws: `ModelError.missingTensor` for an encoder, which has none.
-    public func head() throws -> LinearOperator {
+    /// - Throws: `ModelError.missingTensor` for an encoder that has none.
+    public func head() throws -> OutputHead {
         if let residentHead { return residentHead }
-        guard let name = source.name(.head) else { throw ModelError.missingTensor("of an output head") }
-        return try source.linear(name, source.shape(.head), [:])
+        guard let head = try source.outputHead() else { throw ModelError.missingTensor("of an output head") }
+        return head
     }
 
     /// The logits of every position of one sequence, [tokens, vocabulary].

@@ -21,9 +21,9 @@ struct WeightSource {
     }
 
     /// The tensor's name; nil where the family has no such module.
-    func name(_ module: Module, block: Int? = nil) -> String? {
-        family.name(of: module).map { prefix + TensorRule.filled($0, block) }
-    }
+    func name(_ module: Module, block: Int? = nil) -> String? { family.name(of: module, prefix: prefix, block: block) }
+
+    func name(of rule: TensorRule, block: Int?) -> String { family.name(of: rule, prefix: prefix, block: block) }
 
     func name(_ layer: BlockLayer, block: Int) -> String? { name(layer.module, block: block) }
 
@@ -33,14 +33,23 @@ struct WeightSource {
         let (queries, keys) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
         switch module {
         case .tokenEmbedding, .head: return [c.vocabularySize, c.hiddenSize]
-        case .positionEmbedding: return [c.contextLength, c.hiddenSize]
+        case .headBias: return [c.vocabularySize]
+        case .headTransform: return [c.hiddenSize, c.hiddenSize]
+        case .positionEmbedding: return [c.contextLength + c.design.firstPosition, c.hiddenSize]
+        case .relativeEmbedding: return [c.distances?.rowCount ?? 0, c.hiddenSize]
         case .tokenTypeEmbedding: return [c.tokenTypeCount, c.hiddenSize]
-        case .embeddingNorm, .finalNorm, .attentionNorm, .perceptronNorm: return [c.hiddenSize]
+        case .relativeNorm, .embeddingNorm, .finalNorm, .headNorm, .attentionNorm, .attentionOutputNorm, .perceptronNorm,
+            .perceptronOutputNorm:
+            return [c.hiddenSize]
+        case .queryNorm, .keyNorm: return [c.headSize]
         case .query: return [queries, c.hiddenSize]
         case .key, .value: return [keys, c.hiddenSize]
+        case .queryKeyValue: return [queries + 2 * keys, c.hiddenSize]
         case .attentionOutput: return [c.hiddenSize, queries]
         case .gate, .up: return [c.intermediateSize, c.hiddenSize]
+        case .gateAndUp: return [2 * c.intermediateSize, c.hiddenSize]
         case .down: return [c.hiddenSize, c.intermediateSize]
+        case .other: return []
         }
     }
 
@@ -69,7 +78,7 @@ struct WeightSource {
     }
 
     /// The floats of a vector of finite values; nil when it is absent.
-    private func vector(_ name: String, _ count: Int) throws -> [Float]? {
+    func vector(_ name: String, _ count: Int) throws -> [Float]? {
         guard graph.contains(name) else { return nil }
         let values = try tensor(name, [count]).payload.densifiedFloats()
         guard values.allSatisfy(\.isFinite) else { throw GraphError.notFinite("tensor '\(name)'") }
@@ -77,16 +86,22 @@ struct WeightSource {
     }
 
     /// The bias beside a weight: ".bias" for ".weight".
-    private static func bias(of name: String) -> String {
-        name.hasSuffix(".weight") ? String(name.dropLast(7)) + ".bias" : name + ".bias"
+    static func bias(of name: String) -> String { TensorRule.bias(of: name) ?? name + ".bias" }
+
+    /// Nil where the family has no such norm.
+    func optionalNorm(_ module: Module, block: Int) throws -> Norm? {
+        name(module, block: block) == nil ? nil : try norm(module, block: block)
     }
 
     func norm(_ module: Module, block: Int? = nil) throws -> Norm {
         let name = self.name(module, block: block) ?? module.rawValue
         let width = shape(module)[0]
-        guard let weight = try vector(name, width) else { throw ModelError.missingTensor(name) }
+        guard var weight = try vector(name, width) else { throw ModelError.missingTensor(name) }
         let bias = try vector(WeightSource.bias(of: name), width)
         if bias == nil, configuration.design.norm == .layer { throw ModelError.missingTensor(WeightSource.bias(of: name)) }
+        if configuration.design.norm == .rootMeanSquareOffset {
+            for index in weight.indices { weight[index] += 1 }
+        }
         return Norm(
             kind: configuration.design.norm, weight: weight, bias: bias ?? [Float](repeating: 0, count: width),
             epsilon: Float(configuration.normEpsilon))
@@ -102,7 +117,12 @@ struct WeightSource {
             biases[layer] = try vector(WeightSource.bias(of: name), shape[0])
         }
         return BlockWeights(
-            design: configuration.design, attentionNorm: try norm(.attentionNorm, block: index),
-            perceptronNorm: try norm(.perceptronNorm, block: index), layers: layers, biases: biases)
+            design: configuration.design, window: configuration.window?.size(inBlock: index),
+            relative: try relativePositions(), attentionNorm: try norm(.attentionNorm, block: index),
+            queryNorm: try optionalNorm(.queryNorm, block: index),
+            keyNorm: try optionalNorm(.keyNorm, block: index),
+            attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
+            perceptronNorm: try norm(.perceptronNorm, block: index),
+            perceptronOutputNorm: try optionalNorm(.perceptronOutputNorm, block: index), layers: layers, biases: biases)
     }
 }

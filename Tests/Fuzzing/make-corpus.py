@@ -1,5 +1,5 @@
 """Makes the small files that fuzzing starts from: Corpus/TARGET/NAME. Usage: python make-corpus.py CAPLET FOLDER"""
-import io, json, os, struct, subprocess, sys, tempfile, zipfile
+import base64, io, json, os, struct, subprocess, sys, tempfile, zipfile
 from collections import OrderedDict
 
 import gguf
@@ -27,6 +27,16 @@ def texts():
     keep("config-json", "llama", json.dumps({
         "model_type": "llama", "vocab_size": 32, "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
         "num_key_value_heads": 1, "head_dim": 4, "rope_theta": 1e4, "rms_norm_eps": 1e-5, "tie_word_embeddings": True}))
+    keep("config-json", "gemma2", json.dumps({
+        "model_type": "gemma2", "vocab_size": 32, "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "num_key_value_heads": 1, "head_dim": 4, "sliding_window": 3, "layer_types": ["sliding_attention", "full_attention"],
+        "query_pre_attn_scalar": 4, "attn_logit_softcapping": 5.0, "rope_parameters": {
+            "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 16}}))
+    keep("config-json", "gpt2", json.dumps({"model_type": "gpt2", "vocab_size": 32, "n_embd": 8, "n_layer": 1, "n_head": 2, "n_positions": 16}))
+    keep("config-json", "deberta", json.dumps({
+        "model_type": "deberta-v2", "vocab_size": 32, "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+        "max_position_embeddings": 16, "relative_attention": True, "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_att_key": True,
+        "pos_att_type": "p2c|c2p", "position_biased_input": False}))
     keep("pipeline", "chain", "rpca{iterations=10},prune-probabilistic{keep=0.5 seed=0},\n quantize{bits=8 target=uv} # end\n")
     byte_level = {
         "added_tokens": [{"id": 4, "content": "<s>", "special": True, "lstrip": True}], "normalizer": {"type": "NFC"},
@@ -47,12 +57,23 @@ def texts():
     keep("wordpiece-json", "bert", json.dumps(wordpiece))
     keep("wordpiece-text", "bert", "[UNK]\n[CLS]\n[SEP]\nhello\n##o\n")
 
+    # A trie of the one character \uFB01, which becomes "fi": units of a double array.
+    charsmap = struct.pack("<I", 4 * 4) + struct.pack("<4I", 0, 0, 0, 0) + b"fi\0"
+    steps = [{"type": "Precompiled", "precompiled_charsmap": base64.b64encode(charsmap).decode()}, {"type": "Lowercase"}, {"type": "NFC"},
+             {"type": "Strip", "strip_left": False, "strip_right": True}, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": "\u2581"}]
+    keep("unigram-json", "small", json.dumps({
+        "added_tokens": [{"id": 4, "content": "[SEP]", "special": True}], "normalizer": {"type": "Sequence", "normalizers": steps},
+        "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "always"},
+        "post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "[SEP]"}}]},
+        "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", 0], ["\u2581", -2], ["\u2581h", -3.5], ["ello", -4]]}}))
+
     def field(number, payload):
         return bytes([number << 3 | 2, len(payload)]) + payload
 
     def piece(text, score, role):
         return field(1, field(1, text.encode()) + b"\x15" + struct.pack("<f", score) + bytes([0x18, role]))
     pieces = piece("<unk>", 0, 2) + piece("<s>", 0, 3) + piece("<0x41>", 0, 6) + piece("\u2581a", -1, 1) + piece("\u2581", -2, 1) + piece("a", -3, 4)
+    keep("unigram-model", "small", pieces + field(2, bytes([0x18, 1])) + field(3, field(1, b"nmt_nfkc") + field(2, charsmap)))
     keep("tokenizer-model", "bpe", pieces + field(2, bytes([0x18, 2, 0x98, 2, 1])) + field(3, field(1, b"identity")))
 
 

@@ -49,7 +49,7 @@ struct CapletWriter {
                 manifest.tensors.append(
                     Manifest.Entry(
                         name: tensor.name, shape: tensor.shape, dtype: tensor.dtype, role: tensor.role,
-                        payload: try sink.store(tensor.payload)))
+                        isTransposedInCheckpoint: tensor.isTransposedInCheckpoint, payload: try sink.store(tensor.payload)))
             } catch GraphError.inconsistent(let object, let reason) {
                 throw GraphError.inconsistent("tensor '\(tensor.name)'", "\(object): \(reason)")
             }

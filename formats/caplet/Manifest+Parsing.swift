@@ -55,11 +55,13 @@ extension Manifest {
     private static func entry(_ json: JSONValue, _ path: String) throws -> Entry {
         guard let name = json["name"]?.string else { throw FormatError.malformed(path, "tensors", "has an entry without a name") }
         let node = try ManifestNode(
-            json, ["name", "shape", "dtype", "role", "payload"], path: path, object: "tensor '\(name)'")
+            json, ["name", "shape", "dtype", "role", "transposed", "payload"], path: path, object: "tensor '\(name)'")
         let roleName = try node.string("role")
         guard let role = TensorRole(rawValue: roleName) else { throw node.unsupported("has the role '\(roleName.prefix(40))'") }
+        let isTransposed = node.members["transposed"] == nil ? false : try node.bool("transposed")
         return Entry(
             name: name, shape: try node.shape("shape"), dtype: try node.dtype("dtype"), role: role,
+            isTransposedInCheckpoint: isTransposed,
             payload: try StoredPayload(node.members["payload"], path: path, object: node.object))
     }
 

@@ -27,10 +27,12 @@ extension Manifest {
     }
 
     private static func text(_ tensor: Entry) -> String {
-        JSONText.object([
-            ("name", JSONText.quoted(tensor.name)), ("shape", tensor.shape.text), ("dtype", JSONText.quoted(tensor.dtype.rawValue)),
-            ("role", JSONText.quoted(tensor.role.rawValue)), ("payload", tensor.payload.text),
-        ])
+        var members = [
+            (key: "name", text: JSONText.quoted(tensor.name)), ("shape", tensor.shape.text),
+            ("dtype", JSONText.quoted(tensor.dtype.rawValue)), ("role", JSONText.quoted(tensor.role.rawValue)),
+        ]
+        if tensor.isTransposedInCheckpoint { members.append(("transposed", "true")) }
+        return JSONText.object(members + [("payload", tensor.payload.text)])
     }
 
     private static func text(_ value: Value) -> String {

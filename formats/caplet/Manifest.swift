@@ -8,6 +8,8 @@ struct Manifest {
         let shape: Shape
         let dtype: DType
         let role: TensorRole
+        /// Whether the Hugging Face checkpoint has rows and columns exchanged.
+        let isTransposedInCheckpoint: Bool
         let payload: StoredPayload
     }
 

@@ -12,9 +12,10 @@ struct PayloadReader {
     func tensor(_ entry: Manifest.Entry) throws -> Tensor {
         let object = "tensor '\(entry.name)'"
         do {
-            let tensor = Tensor(
+            var tensor = Tensor(
                 name: entry.name, shape: entry.shape, dtype: entry.dtype, role: entry.role,
                 payload: try payload(entry.payload, object))
+            tensor.isTransposedInCheckpoint = entry.isTransposedInCheckpoint
             try tensor.checkInvariants()
             return tensor
         } catch let error as GraphError {

@@ -55,7 +55,7 @@ public enum GGUFAdapter {
     }
 
     private static func naming(_ graph: TensorGraph, _ path: String) throws -> GGUFNaming {
-        guard let configuration = try graph.configuration(), let naming = GGUFNaming(configuration) else {
+        guard let configuration = try graph.configuration(), let naming = GGUFNaming(configuration, prefix: configuration.family?.prefix(graph.contains)) else {
             throw FormatError.unsupported(path, "", "the model's architecture is not known; llama.cpp adapts models that it loads")
         }
         return naming

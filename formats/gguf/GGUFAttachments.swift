@@ -52,14 +52,17 @@ enum GGUFAttachments {
         if configuration.unsupportedFeatures.isEmpty {
             let bos = metadata["tokenizer.ggml.bos_token_id"]?.integer, eos = metadata["tokenizer.ggml.eos_token_id"]?.integer
             let name = [DType.bf16: "bfloat16", .f16: "float16", .f64: "float64"][dtype] ?? "float32"
-            if let bytes = try? configuration.configJSON(dtype: name, bosTokenID: bos, eosTokenID: eos) {
-                made.append(Attachment(name: "config.json", bytes: bytes))
-            }
+            let pad = metadata["tokenizer.ggml.padding_token_id"]?.integer
+            let bytes = configuration.configJSON(dtype: name, bosTokenID: bos, eosTokenID: eos, padTokenID: pad)
+            made.append(Attachment(name: "config.json", bytes: bytes))
         } else {
             warn("no config.json can be made: it would have to say \(configuration.unsupportedFeatures.joined(separator: ", "))")
         }
         guard metadata["tokenizer.ggml.model"] != nil else { return made }
         do {
+            if metadata["tokenizer.ggml.model"]?.string == GGUFWordPiece.model {
+                return made + [Attachment(name: "vocab.txt", bytes: try GGUFWordPiece.vocabularyText(metadata))]
+            }
             let vocabulary = try GGUFVocabulary.vocabulary(metadata)
             if vocabulary.kind == .sentencePieceBPE {
                 made.append(Attachment(name: "tokenizer.model", bytes: try vocabulary.sentencePieceModel()))

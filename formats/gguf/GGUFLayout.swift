@@ -25,14 +25,27 @@ struct GGUFLayout {
         let model = try GGUFModel(graph, path: path)
         var dtypes = GGUFOriginalDTypes()
         var tensors: [GGUFTensor] = []
+        var names: [String] = []
+        var kept = GGUFKeptTensors()
         for tensor in graph.tensors {
-            let plain = try GGUFLayout.encoded(tensor, path)
+            if model.naming?.family.isDerived(tensor.name) == true { continue }
+            if model.naming?.keepsBeside(tensor.name) == true {
+                try kept.add(tensor, path: path)
+                continue
+            }
+            let plain = try GGUFLayout.encoded(tensor, turns: model.naming == nil, path)
             let stored = try model.naming?.stored(plain, path: path) ?? plain
             try GGUFLayout.check(stored, path)
+            if try model.naming?.comesBack(tensor, as: stored) == false { try kept.add(tensor, path: path) }
             if stored.type.dtype != tensor.dtype, tensor.dtype.isComputable { dtypes.add(tensor.name, tensor.dtype) }
             tensors.append(stored)
+            names.append(tensor.name)
         }
-        var metadata = try model.metadata(tensors: tensors, dtypes: dtypes, options, path: path)
+        for tensor in try model.naming?.addedTensors(graph) ?? [] {
+            tensors.append(tensor)
+            names.append(tensor.name)
+        }
+        var metadata = try model.metadata(tensors: tensors, dtypes: dtypes, kept: kept, options, path: path)
         try GGUFMetadataEdits(naming: model.naming, path: path).apply(options.metadataEdits, to: &metadata)
         let alignment = try GGUFHeader.alignment(metadata, path)
         self.alignment = alignment
@@ -43,7 +56,7 @@ struct GGUFLayout {
             let dataBytes = part.tensors.reduce(0) { $0 + (GGUFHeader.padded(0, $1.bytes.byteCount, alignment) ?? 0) }
             return (part.path.split(separator: "/").last.map(String.init) ?? "model.gguf", part.header.count + dataBytes)
         }
-        plan.tensors = zip(graph.tensors, tensors).map { ($0.name, $1.type.name, $1.bytes.byteCount) }
+        plan.tensors = zip(names, tensors).map { ($0, $1.type.name, $1.bytes.byteCount) }
         plan.warnings = model.warnings + [graph.structureWarning(formatName: "gguf", where: GGUFLayout.losesStructure)].compactMap { $0 }
         self.plan = plan
     }
@@ -54,18 +67,23 @@ struct GGUFLayout {
         return tensor.isStructured
     }
 
-    private static func encoded(_ tensor: Tensor, _ path: String) throws -> GGUFTensor {
+    /// - Parameter turns: whether matrices that the checkpoint has transposed are stored as it has them.
+    private static func encoded(_ tensor: Tensor, turns: Bool, _ path: String) throws -> GGUFTensor {
+        if turns, tensor.isTransposedInCheckpoint { return try plain(tensor, try tensor.denseForStorage(), path) }
         if case .quantized(let quantized) = tensor.payload, quantized.isQ8_0 {
             return GGUFTensor(name: tensor.name, type: .q8_0, shape: tensor.shape, bytes: Q8_0.blocks(quantized))
         }
         if case .dense(let dense) = tensor.payload, let encoded = dense.bytes as? EncodedBytes {
             return GGUFTensor(name: tensor.name, type: .blocks(encoded.codec), shape: tensor.shape, bytes: encoded.blocks)
         }
-        let dense = try tensor.denseForStorage()
+        return try plain(tensor, try tensor.denseInGraph(), path)
+    }
+
+    private static func plain(_ tensor: Tensor, _ dense: DenseTensor, _ path: String) throws -> GGUFTensor {
         guard let type = GGUFTensorType(dense.dtype) else {
             throw FormatError.unsupported(path, "tensor '\(tensor.name)'", "is \(dense.dtype.rawValue), which GGUF does not have")
         }
-        return GGUFTensor(name: tensor.name, type: type, shape: tensor.shape, bytes: dense.bytes)
+        return GGUFTensor(name: tensor.name, type: type, shape: dense.shape, bytes: dense.bytes)
     }
 
     private static func check(_ tensor: GGUFTensor, _ path: String) throws {

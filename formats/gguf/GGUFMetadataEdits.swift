@@ -36,9 +36,13 @@ struct GGUFMetadataEdits {
     private func check(_ key: String, _ value: MetadataValue?, _ before: MetadataValue?) throws {
         guard key.utf8.count <= GGUFMetadataCoding.maximumKeyBytes else { throw refused("'\(key.prefix(40))…' is too long for a key") }
         if GGUFParts.keys.contains(key) || key.hasPrefix("split.") { throw refused("'\(key)' follows from how the file is split") }
-        if key == GGUFOriginalDTypes.key || key.hasPrefix(GGUFAttachments.prefix) { throw refused("'\(key)' is Caplet's own") }
+        if [GGUFOriginalDTypes.key, GGUFKeptTensors.listKey, GGUFNaming.prefixKey].contains(key) || key.hasPrefix(GGUFKeptTensors.prefix)
+            || key.hasPrefix(GGUFAttachments.prefix)
+        {
+            throw refused("'\(key)' is Caplet's own")
+        }
         if key == "general.architecture" { try checkArchitecture(value) }
-        if let naming, GGUFMetadataEdits.derivedHyperparameters.contains(where: { key == "\(naming.family.name).\($0)" }) {
+        if let naming, GGUFMetadataEdits.derivedHyperparameters.contains(where: { key == "\(naming.ggufName).\($0)" }) {
             throw refused("'\(key)' follows from the tensors")
         }
         if GGUFMetadataEdits.tokenArrays.contains(key), let before, value?.array?.count != before.array?.count {
@@ -47,9 +51,9 @@ struct GGUFMetadataEdits {
     }
 
     private func checkArchitecture(_ value: MetadataValue?) throws {
-        if let naming { throw refused("'general.architecture' is \(naming.family.name), which the tensors' names and rows follow") }
+        if let naming { throw refused("'general.architecture' is \(naming.ggufName), which the tensors' names and rows follow") }
         guard let name = value?.string else { throw refused("'general.architecture' is a string, and no file goes without") }
-        if ArchitectureFamily.named(name) != nil { throw refused("'general.architecture': the tensors are not named as those of \(name)") }
+        if ArchitectureFamily.ofGGUF(name) != nil { throw refused("'general.architecture': the tensors are not named as those of \(name)") }
     }
 
     private func checkWhole(_ metadata: Metadata, _ before: Metadata) throws {

@@ -28,13 +28,18 @@ struct GGUFModel {
             let features = configuration.unsupportedFeatures.joined(separator: ", ")
             throw FormatError.unsupported(path, "config.json", "has \(features), which the GGUF file would not have")
         }
-        naming = configuration.flatMap(GGUFNaming.init)
+        naming = configuration.flatMap { GGUFNaming($0, prefix: $0.family?.prefix(graph.contains)) }
         if naming == nil, !isFromGGUF {
             warnings.append(
                 "the model's architecture is not known, or not how llama.cpp names it: tensors keep their names, and llama.cpp will not load the file"
             )
         }
-        let known = naming.flatMap { naming in naming.family.head.map { Tie(name: $0, target: naming.family.embedding) } }
+        if !isFromGGUF { warnings += naming?.configuration.differencesInGGUF ?? [] }
+        let derived = graph.tensors.map(\.name).filter { naming?.family.isDerived($0) == true }
+        if let first = derived.first {
+            warnings.append("\(derived.count) tensors that follow from the configuration are left out, '\(first)' the first")
+        }
+        let known = naming.flatMap { naming in naming.family.head.map { Tie(name: $0, target: naming.prefix + naming.family.embedding) } }
         for tie in graph.ties where tie != known { warnings.append("gguf cannot tie '\(tie.name)' to '\(tie.target)'; the tie is lost") }
         let made = madeFiles
         for attachment in graph.attachments where made[attachment.name] != attachment.bytes {
@@ -47,18 +52,23 @@ struct GGUFModel {
     }
 
     /// All keys: those that the graph has, as they are, after those that are missing.
-    func metadata(tensors: [GGUFTensor], dtypes: GGUFOriginalDTypes, _ options: WriteOptions, path: String) throws -> Metadata {
+    func metadata(tensors: [GGUFTensor], dtypes: GGUFOriginalDTypes, kept: GGUFKeptTensors, _ options: WriteOptions, path: String) throws
+        -> Metadata
+    {
         var metadata = Metadata()
         if graph.metadata[GGUFModel.architectureKey] == nil, let naming {
-            metadata[GGUFModel.architectureKey] = .string(naming.family.name)
+            metadata[GGUFModel.architectureKey] = .string(naming.family.ggufName ?? naming.family.name)
             metadata["general.type"] = .string("model")
             metadata["general.name"] = GGUFModelName.title(graph, folderName: options.modelName).map(MetadataValue.string)
             for (key, value) in naming.configuration.ggufMetadata { metadata[key] = value }
             metadata[GGUFModel.fileTypeKey] = GGUFModel.fileType(tensors, before: nil)
             metadata["general.quantization_version"] = .uint32(2)
             do {
-                if let vocabulary = try GGUFVocabulary.vocabulary(of: graph) {
-                    for (key, value) in try GGUFVocabulary.metadata(vocabulary) { metadata[key] = value }
+                if !naming.configuration.design.isCausal {
+                    for (key, value) in try GGUFWordPiece.metadata(of: graph, naming.configuration) { metadata[key] = value }
+                } else if let vocabulary = try GGUFVocabulary.vocabulary(of: graph) {
+                    let rows = naming.configuration.vocabularySize
+                    for (key, value) in try GGUFVocabulary.metadata(vocabulary, rows: rows) { metadata[key] = value }
                 }
             } catch {
                 throw FormatError.unsupported(path, "tokenizer", "\(error)")
@@ -68,6 +78,8 @@ struct GGUFModel {
         if let before = metadata[GGUFModel.fileTypeKey] { metadata[GGUFModel.fileTypeKey] = GGUFModel.fileType(tensors, before: before) }
         for (key, value) in options.provenance { metadata["caplet.\(key)"] = .string(value) }
         metadata[GGUFOriginalDTypes.key] = dtypes.value
+        for (key, value) in kept.entries { metadata[key] = value }
+        if let naming, naming.prefix != naming.family.prefixes.first { metadata[GGUFNaming.prefixKey] = .string(naming.prefix) }
         for (key, value) in files { metadata[key] = value }
         return metadata
     }
@@ -75,7 +87,7 @@ struct GGUFModel {
     /// The files that a reader would make from the keys that came with the graph: they need no keys of their own.
     private var madeFiles: [String: [UInt8]] {
         guard let naming, graph.metadata[GGUFModel.architectureKey] != nil else { return [:] }
-        let dtype = graph[naming.family.embedding]?.dtype ?? .f32
+        let dtype = graph[naming.prefix + naming.family.embedding]?.dtype ?? .f32
         let made = GGUFAttachments.made(graph.metadata, naming.configuration, dtype: dtype) { _ in }
         return Dictionary(made.map { ($0.name, $0.bytes) }) { first, _ in first }
     }

@@ -5,14 +5,29 @@ import ModelGraph
 /// Between a graph's tensors and a file's: names, order of rows, dtypes. The graph has those of the Hugging Face checkpoint.
 struct GGUFNaming {
     let family: ArchitectureFamily
+    let ggufName: String
     let configuration: ModelConfiguration
+    /// What stands before the names of the checkpoint.
+    let prefix: String
 
-    /// Nil for a configuration of no known family, or of one whose names in GGUF are not known.
-    init?(_ configuration: ModelConfiguration) {
-        guard let family = ArchitectureFamily.named(configuration.architecture), family.isMappedToGGUF else { return nil }
+    /// The key for a prefix that is not the family's usual one.
+    static let prefixKey = "caplet.name_prefix"
+    /// What LLaMA 3.1's rotary frequencies are divided by.
+    static let ropeDivisorsName = "rope_freqs.weight"
+
+    /// Nil for a configuration of no known family, or of one that llama.cpp does not know.
+    init?(_ configuration: ModelConfiguration, prefix: String?) {
+        guard let family = configuration.family, let ggufName = family.ggufName else { return nil }
         self.family = family
+        self.ggufName = ggufName
         self.configuration = configuration
+        self.prefix = prefix.flatMap { family.prefixes.contains($0) ? $0 : nil } ?? family.prefixes.first ?? ""
     }
+
+    func rule(forName name: String) -> TensorRule? { family.rule(forName: name)?.rule }
+
+    /// Whether the tensor is one of the family's that llama.cpp has no place for.
+    func keepsBeside(_ name: String) -> Bool { rule(forName: name)?.gguf.isEmpty ?? false }
 
     /// A tensor of the graph as the file has it: vectors of 16-bit floats become F32, which llama.cpp wants and which is exact.
     func stored(_ tensor: GGUFTensor, path: String) throws -> GGUFTensor {
@@ -23,6 +38,7 @@ struct GGUFNaming {
             result.bytes = try DenseTensor(dtype: tensor.type.dtype, shape: tensor.shape, bytes: tensor.bytes).cast(to: .f32).bytes
             result.type = .plain(.f32)
         }
+        if rule.layout == .lessOne { return try result.adding(1) }
         guard let permutation = try permutation(rule, tensor, path: path) else { return result }
         return try result.permuted(permutation)
     }
@@ -31,25 +47,66 @@ struct GGUFNaming {
     func restored(_ tensor: GGUFTensor, path: String) throws -> GGUFTensor {
         guard let (rule, block) = family.rule(forGGUF: tensor.name) else { return tensor }
         var result = tensor
-        result.name = rule.name(block: block)
+        result.name = family.name(of: rule, prefix: prefix, block: block)
+        if rule.layout == .lessOne { return try result.adding(-1) }
         guard let permutation = try permutation(rule, tensor, path: path) else { return result }
         return try result.permuted(permutation.inverse)
+    }
+
+    /// Whether reading the stored tensor gives the same bits; asked only where arithmetic lies between.
+    func comesBack(_ tensor: Tensor, as stored: GGUFTensor) throws -> Bool {
+        guard rule(forName: tensor.name)?.layout == .lessOne, case .dense(let dense) = tensor.payload, dense.dtype.isComputable else {
+            return true
+        }
+        let back = try stored.adding(-1).payload().densified(as: dense.dtype)
+        return try dense.bytes.withUnsafeBytes { first in
+            try back.bytes.withUnsafeBytes { first.elementsEqual($0) }
+        }
+    }
+
+    /// Tensors that the file has beside those of the graph.
+    func addedTensors(_ graph: TensorGraph) throws -> [GGUFTensor] {
+        guard case .llama3 = configuration.ropeScaling, !graph.contains(GGUFNaming.ropeDivisorsName),
+            let divisors = configuration.ropeScaling.divisors(configuration.rotaryFrequencies)
+        else { return [] }
+        let dense = try DenseTensor(floats: divisors, shape: Shape(count: divisors.count))
+        return [GGUFTensor(name: GGUFNaming.ropeDivisorsName, type: .plain(.f32), shape: dense.shape, bytes: dense.bytes)]
+    }
+
+    /// Whether the graph does without the tensor, because the configuration says the same.
+    func isAdded(_ tensor: GGUFTensor) -> Bool {
+        if case .llama3 = configuration.ropeScaling { return tensor.name == GGUFNaming.ropeDivisorsName }
+        return false
     }
 
     private func permutation(_ rule: TensorRule, _ tensor: GGUFTensor, path: String) throws -> RowPermutation? {
         let heads: Int
         switch rule.layout {
-        case .same: return nil
+        case .same, .transposed, .lessOne: return nil
         case .interleavedQueryHeads: heads = configuration.headCount
         case .interleavedKeyHeads: heads = configuration.keyValueHeadCount
         }
-        guard tensor.shape.rank == 2, tensor.shape.rows == heads * configuration.headSize,
-            let permutation = RowPermutation(interleavingHalvesOf: heads, rows: tensor.shape.rows)
+        // A bias is permuted as the rows of its weight.
+        let rows = tensor.shape.dimensions.first ?? 0
+        guard tensor.shape.rank == (rule.role == .bias ? 1 : 2), rows == heads * configuration.headSize,
+            let permutation = RowPermutation(interleavingHalvesOf: heads, rows: rows)
         else {
             throw FormatError.malformed(
                 path, "tensor '\(tensor.name)'", "has shape \(tensor.shape); \(heads) heads of \(configuration.headSize) rows were expected"
             )
         }
         return permutation
+    }
+}
+
+extension GGUFTensor {
+    /// A plain float tensor plus a number, in F32.
+    fileprivate func adding(_ number: Float) throws -> GGUFTensor {
+        var floats = try payload().densifiedFloats()
+        for index in floats.indices { floats[index] += number }
+        var result = self
+        result.bytes = try DenseTensor(floats: floats, shape: shape).bytes
+        result.type = .plain(.f32)
+        return result
     }
 }

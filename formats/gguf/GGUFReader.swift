@@ -20,37 +20,53 @@ struct GGUFReader {
         graph.metadata = files.metadata(context)
         graph.attachments = try GGUFAttachments.kept(graph.metadata, path: path)
         let dtypes = try GGUFOriginalDTypes(graph.metadata[GGUFOriginalDTypes.key], path: path)
-        for key in graph.metadata.keys where key.hasPrefix(GGUFAttachments.prefix) || key == GGUFOriginalDTypes.key {
-            graph.metadata[key] = nil
-        }
-        let naming = naming(graph, stored)
-        for tensor in stored {
+        let kept = try GGUFKeptTensors.tensors(graph.metadata, path: path)
+        let prefix = graph.metadata[GGUFNaming.prefixKey]?.string
+        for key in graph.metadata.keys where GGUFReader.isOwn(key) { graph.metadata[key] = nil }
+        let naming = try naming(graph, stored, prefix)
+        var beside = Dictionary(kept.map { ($0.name, $0) }) { first, _ in first }
+        for tensor in stored where naming?.isAdded(tensor) != true {
             let restored = try naming?.restored(tensor, path: path) ?? tensor
             guard !graph.contains(restored.name) else {
                 throw FormatError.malformed(path, "tensor '\(tensor.name)'", "is '\(restored.name)', which is there already")
             }
-            try graph.append(dtypes.tensor(restored, path: path))
+            var result = try beside.removeValue(forKey: restored.name) ?? dtypes.tensor(restored, path: path)
+            result.isTransposedInCheckpoint = naming?.rule(forName: restored.name)?.layout == .transposed
+            try graph.append(result)
         }
+        for tensor in kept where beside[tensor.name] != nil { try graph.append(tensor) }
         if let naming { attachMadeFiles(naming, to: &graph) }
         return graph
     }
 
+    /// Whether a key is ours, with no meaning in a graph.
+    private static func isOwn(_ key: String) -> Bool {
+        key.hasPrefix(GGUFAttachments.prefix) || key.hasPrefix(GGUFKeptTensors.prefix)
+            || [GGUFOriginalDTypes.key, GGUFKeptTensors.listKey, GGUFNaming.prefixKey].contains(key)
+    }
+
     /// What the file's keys say about its tensors; nil, and a warning, when that is not known.
-    private func naming(_ graph: TensorGraph, _ stored: [GGUFTensor]) -> GGUFNaming? {
+    private func naming(_ graph: TensorGraph, _ stored: [GGUFTensor], _ prefix: String?) throws -> GGUFNaming? {
         guard let architecture = graph.metadata["general.architecture"]?.string else { return nil }
-        guard let family = ArchitectureFamily.named(architecture) else {
+        guard let family = ArchitectureFamily.ofGGUF(architecture) else {
             context.warn("\(path): architecture '\(architecture)' is not known; tensors keep the names and layout of GGUF")
             return nil
         }
-        func find(_ name: String) -> GGUFTensor? {
-            let ggufName = family.rule(forName: name)?.rule.gguf(block: nil)
-            return stored.first { $0.name == ggufName }
+        func find(_ module: Module) -> GGUFTensor? {
+            guard let name = family.rule(of: module)?.gguf, !name.isEmpty else { return nil }
+            return stored.first { $0.name == name }
         }
+        let divisors = try stored.first { $0.name == GGUFNaming.ropeDivisorsName }.map { try $0.payload().densifiedFloats() }
         do {
-            return try ModelConfiguration(
-                metadata: graph.metadata, vocabularySize: find(family.embedding)?.shape.rows,
-                tiesEmbeddings: family.head.map { find($0) == nil } ?? false
-            ).flatMap(GGUFNaming.init)
+            // What the checkpoint's own file says comes first: families that llama.cpp does not tell apart differ in it.
+            let kept = graph.attachment("config.json") == nil ? nil : (try? graph.configuration()) ?? nil
+            let named = kept.flatMap { $0.family?.ggufName == architecture ? $0 : nil }
+            let configuration =
+                try named
+                ?? ModelConfiguration(
+                    metadata: graph.metadata, vocabularySize: find(.tokenEmbedding)?.shape.rows,
+                    tiesEmbeddings: family.head != nil && find(.head) == nil, ropeDivisors: divisors)
+            return configuration.flatMap { GGUFNaming($0, prefix: prefix) }
         } catch {
             context.warn("\(path): \(error); tensors keep the names and layout of GGUF")
             return nil
@@ -58,9 +74,9 @@ struct GGUFReader {
     }
 
     private func attachMadeFiles(_ naming: GGUFNaming, to graph: inout TensorGraph) {
-        let hasTokenizer = graph.attachment("tokenizer.model") != nil || graph.attachment("tokenizer.json") != nil
+        let hasTokenizer = ["tokenizer.model", "tokenizer.json", "vocab.txt", "vocab.json"].contains { graph.attachment($0) != nil }
         if hasTokenizer && graph.attachment("config.json") != nil { return }
-        let dtype = graph[naming.family.embedding]?.dtype ?? .f32
+        let dtype = graph[naming.prefix + naming.family.embedding]?.dtype ?? .f32
         let made = GGUFAttachments.made(graph.metadata, naming.configuration, dtype: dtype) { context.warn("\(path): \($0)") }
         for attachment in made where graph.attachment(attachment.name) == nil {
             if !hasTokenizer || attachment.name == "config.json" { graph.attach(attachment) }

@@ -14,16 +14,24 @@ enum GGUFVocabulary {
         if let model = graph.attachment("tokenizer.model") {
             return try Vocabulary(sentencePieceModel: model.bytes, configuration: configuration)
         }
-        guard let json = graph.attachment("tokenizer.json") else { return nil }
+        guard let json = graph.attachment("tokenizer.json") else {
+            guard let pieces = graph.attachment("vocab.json"), let merges = graph.attachment("merges.txt") else { return nil }
+            return try Vocabulary(vocabularyJSON: pieces.bytes, mergesText: merges.bytes, configuration: configuration)
+        }
         return try Vocabulary(tokenizerJSON: json.bytes, configuration: configuration)
     }
 
     /// The keys that llama.cpp's converter writes for a vocabulary.
     ///
+    /// - Parameter rows: of the embedding: llama.cpp wants a piece for each, and unused ones stand for those that have none.
     /// - Throws: `TokenizationError` for one that its tokenizers cannot do.
-    static func metadata(_ vocabulary: Vocabulary) throws -> [(key: String, value: MetadataValue)] {
+    static func metadata(_ vocabulary: Vocabulary, rows: Int) throws -> [(key: String, value: MetadataValue)] {
         let isByteLevel = vocabulary.kind == .byteLevelBPE
-        let source = isByteLevel ? vocabulary : try vocabulary.scoredByMerges()
+        var source = isByteLevel ? vocabulary : try vocabulary.scoredByMerges()
+        let count = source.pieces.count
+        if rows > count, rows <= Vocabulary.maximumCount {
+            source.pieces += (count..<rows).map { Piece("[PAD\($0)]", score: -1000, role: .unused) }
+        }
         var entries: [(key: String, value: MetadataValue)] = [
             ("model", .string(isByteLevel ? "gpt2" : "llama")),
             ("pre", .string(isByteLevel ? (source.preTokenizer ?? .gpt2).ggufName : "default")),

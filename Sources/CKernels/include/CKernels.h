@@ -110,6 +110,10 @@ typedef enum { CAPLET_SILU, CAPLET_GELU, CAPLET_GELU_TANH, CAPLET_RELU } caplet_
 void caplet_activation(caplet_activation_kind kind, const float *in, float *out, size_t count);
 // out[i] = silu(gate[i]) * up[i].
 void caplet_swiglu(const float *gate, const float *up, float *out, size_t count);
+// out[i] = f(gate[i]) * up[i]; out may be gate.
+void caplet_gated(caplet_activation_kind kind, const float *gate, const float *up, float *out, size_t count);
+// In place cap * tanh(scale * x / cap).
+void caplet_soft_cap(float *x, float scale, float cap, size_t count);
 // In place softmax of scale * row[0..<valid]; the rest of the row, to n, becomes 0.
 void caplet_softmax_row(float *row, float scale, size_t valid, size_t n);
 // log(sum(exp(row))).
@@ -141,6 +145,11 @@ void caplet_layer_norm_backward(const float *in, const float *weight, float epsi
 void caplet_activation_backward(caplet_activation_kind kind, const float *in, float *gradient, size_t count);
 // Of silu(gate) * up: gate_gradient comes with the gradient of the product and leaves with that of gate.
 void caplet_swiglu_backward(const float *gate, const float *up, float *gate_gradient, float *up_gradient, size_t count);
+// Of f(gate) * up, as caplet_swiglu_backward.
+void caplet_gated_backward(caplet_activation_kind kind, const float *gate, const float *up, float *gate_gradient, float *up_gradient,
+                           size_t count);
+// gradient[i] *= 1 - (capped[i] / cap)^2: that of what came out of caplet_soft_cap with scale 1 becomes that of what went in.
+void caplet_soft_cap_backward(const float *capped, float cap, float *gradient, size_t count);
 // Of probabilities = softmax(scale * scores[0..<valid]): the gradient of the probabilities becomes that of the scores, 0 from valid to n.
 void caplet_softmax_backward_row(const float *probabilities, float *gradient, float scale, size_t valid, size_t n);
 // The Kullback-Leibler divergence in nats of softmax(logits) from softmax(reference); logits becomes scale times its gradient.

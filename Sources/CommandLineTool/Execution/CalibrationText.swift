@@ -34,9 +34,10 @@ enum CalibrationText {
 
     /// Text as token sequences, with what word-level and byte-level perplexities need.
     static func scored(_ text: String, _ graph: TensorGraph, windowLength: Int) throws -> (sequences: TokenSequences, size: TextSize?) {
-        let needed = CommandError(.unsupported, "the model has no tokenizer.model, tokenizer.json or vocab.txt; --tokens takes token ids")
+        let needed = CommandError(
+            .unsupported, "the model has no tokenizer.model, tokenizer.json, vocab.json or vocab.txt; --tokens takes token ids")
         if try graph.isEncoder() {
-            guard let tokenizer = try graph.wordPieceTokenizer() else { throw needed }
+            guard let tokenizer = try graph.sentenceTokenizer() else { throw needed }
             return (TokenSequences(sentences: text, tokenizer, longest: windowLength), nil)
         }
         guard let tokenizer = try graph.tokenizer() else { throw needed }

@@ -27,7 +27,7 @@ struct ModelCheck {
         counts.add(graph.tensors.count, "tensors read, all values finite")
         counts.add(graph.byteCount, "bytes of tensors")
         if let checked = try graph.checkShapes() { counts.add(checked, "tensors of the shapes that the configuration asks for") }
-        let pieces = try graph.isEncoder() ? graph.wordPieceTokenizer()?.pieces.count : graph.tokenizer()?.vocabulary.count
+        let pieces = try graph.isEncoder() ? graph.sentenceTokenizer()?.count : graph.tokenizer()?.vocabulary.count
         if let pieces { counts.add(pieces, "pieces in the tokenizer") }
         return counts
     }

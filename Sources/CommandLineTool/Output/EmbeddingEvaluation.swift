@@ -9,7 +9,9 @@ struct EmbeddingEvaluation {
     func run(_ model: Transformer, _ sequences: TokenSequences, _ session: Session) throws {
         guard let original else {
             throw CommandError(
-                .usage, "the model is an encoder, which predicts nothing; give the model to compare embeddings with as --original MODEL")
+                .usage,
+                "the model is an encoder without a head, which predicts nothing; give the model to compare embeddings with as --original MODEL"
+            )
         }
         let reference = try session.naming(original) { try Transformer(try session.open(original, from: nil).graph) }
         let distances = try session.naming(modelPath) {

@@ -38,6 +38,9 @@ struct CompressCommand: ParsableCommand {
     @Option(help: "The same, as bits of the whole file for each parameter of the model.")
     var bitsPerWeight: Double?
 
+    @Flag(help: "Change nothing and pack the model as it is, bit for bit, for storage and transfer.")
+    var lossless = false
+
     @Option(help: "UTF-8 text to calibrate on.")
     var calibration: String?
 
@@ -80,8 +83,8 @@ struct CompressCommand: ParsableCommand {
             throw ValidationError("--keep belongs to the default pipeline; give keep= in the pipeline's text")
         }
         if let keep, !(keep > 0 && keep <= 1) { throw ValidationError("--keep takes a number above 0, at most 1") }
-        if [keep != nil, size != nil, bitsPerWeight != nil, pipeline != nil || pipelineFile != nil].count(where: { $0 }) > 1 {
-            throw ValidationError("--keep, --size, --bits-per-weight and a pipeline exclude each other")
+        if [keep != nil, size != nil, bitsPerWeight != nil, lossless, pipeline != nil || pipelineFile != nil].count(where: { $0 }) > 1 {
+            throw ValidationError("--keep, --size, --bits-per-weight, --lossless and a pipeline exclude each other")
         }
         if let bitsPerWeight, !(bitsPerWeight > 0 && bitsPerWeight <= 64) {
             throw ValidationError("--bits-per-weight takes a number above 0, at most 64")
@@ -94,6 +97,9 @@ struct CompressCommand: ParsableCommand {
         try Session.run(common) { session in
             var target = try OutputTarget(output, formatName: to, force: force, session)
             target.options.modelName = ModelPath.folderName(model)
+            guard !lossless || target.format.name == "caplet" else {
+                throw CommandError(.usage, "--lossless packs into the caplet format; `caplet convert` writes the others")
+            }
             let (input, _) = try session.open(model, from: from)
             let pipeline = try self.parsedPipeline(input)
             let manager = try PassManager(pipeline, catalog: session.registry.passes)
@@ -146,6 +152,7 @@ struct CompressCommand: ParsableCommand {
             let text = try MappedFile(path: pipelineFile).withBytes { String(decoding: $0, as: UTF8.self) }
             return try Pipeline(parsing: text)
         }
+        if lossless { return Pipeline([]) }
         if let size { return try Pipeline(parsing: DefaultPipeline.text(size: size.bytes)) }
         if let bitsPerWeight {
             return try Pipeline(parsing: DefaultPipeline.text(size: Int(bitsPerWeight * Double(graph.parameterCount) / 8)))

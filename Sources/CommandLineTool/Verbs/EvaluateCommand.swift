@@ -20,8 +20,9 @@ struct EvaluateCommand: ParsableCommand {
             --task: questions with choices, a JSON object a line in the shape of PIQA, BoolQ, HellaSwag, ARC or WinoGrande. The answer is \
             the choice of largest log-likelihood after its context, or of largest log-likelihood a character.
 
-            An encoder predicts nothing: with --original MODEL each line of --text is embedded by both, and the distance is one less \
-            the cosine of the two embeddings, means over the tokens of the last hidden states.
+            An encoder takes each line of --text as a sentence. With --original MODEL both embed it, and the distance is one less the cosine \
+            of the two embeddings, means over the tokens of the last hidden states. Without, an encoder that has its head for filling in \
+            tokens is scored on every token once, with that and every seventh token from it masked.
             """)
 
     @Argument(help: "The model: a file or a folder of any format.")
@@ -71,16 +72,30 @@ struct EvaluateCommand: ParsableCommand {
             var (sequences, size) = try self.sequences(session, graph, model)
             if let windows { sequences = TokenSequences(Array(sequences.sequences.prefix(windows))) }
             let start = DispatchTime.now().uptimeNanoseconds
-            guard model.isCausal else {
+            guard model.isCausal || original == nil && model.hasHead else {
                 try EmbeddingEvaluation(original: original, modelPath: self.model).run(model, sequences, session)
                 return .done
             }
             if original != nil { throw CommandError(.usage, "--original goes with encoders; this model predicts the next token") }
-            let perplexity = try session.naming(self.model) { try Perplexity(of: model, over: sequences, session.execution) }
+            let perplexity = try session.naming(self.model) {
+                model.isCausal
+                    ? try Perplexity(of: model, over: sequences, session.execution)
+                    : try maskedTokenPerplexity(model, graph, sequences, session)
+            }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-            try EvaluationReport(perplexity: perplexity, sequences: sequences, kind: kind, size: size, seconds: seconds).print(session)
+            try EvaluationReport(perplexity: perplexity, sequences: sequences, kind: kind(isCausal: model.isCausal), size: size, seconds: seconds).print(session)
             return .done
         }
+    }
+
+    private func maskedTokenPerplexity(
+        _ model: Transformer, _ graph: TensorGraph, _ sequences: TokenSequences, _ session: Session
+    ) throws -> Perplexity {
+        guard let tokenizer = try graph.sentenceTokenizer(), let mask = tokenizer.maskID else {
+            throw CommandError(.unsupported, "\(self.model): its tokenizer has no token that masks others")
+        }
+        let loss = MaskedTokenLoss(mask: mask, special: Set([tokenizer.firstID, tokenizer.lastID].compactMap { $0 }))
+        return Perplexity(sequenceLosses: try loss.sequenceLosses(of: model, over: sequences, session.execution))
     }
 
     private func sequences(
@@ -91,8 +106,9 @@ struct EvaluateCommand: ParsableCommand {
         return try CalibrationText.scored(CalibrationText.text(of: text ?? ""), graph, windowLength: length)
     }
 
-    private var kind: String {
-        tokens != nil
+    private func kind(isCausal: Bool) -> String {
+        guard isCausal else { return "masked-token, every token filled in once with every seventh masked" }
+        return tokens != nil
             ? "token-level, rows of \(tokens ?? "") scored by themselves"
             : "token-level, windows without overlap, all tokens but the first of each scored"
     }

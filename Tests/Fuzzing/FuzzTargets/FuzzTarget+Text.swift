@@ -29,6 +29,8 @@ extension FuzzTarget {
         ("tokenizer-model", { try useTokenizer(Vocabulary(sentencePieceModel: Array($0))) }),
         ("wordpiece-json", { useWordPiece(try WordPieceTokenizer(tokenizerJSON: Array($0))) }),
         ("wordpiece-text", { useWordPiece(try WordPieceTokenizer(vocabularyText: Array($0), configuration: nil)) }),
+        ("unigram-json", { useUnigram(try UnigramTokenizer(tokenizerJSON: Array($0))) }),
+        ("unigram-model", { useUnigram(try UnigramTokenizer(sentencePieceModel: Array($0), around: ("<s>", "</s>"))) }),
         (
             "pipeline",
             { bytes in
@@ -38,6 +40,8 @@ extension FuzzTarget {
             }
         ),
     ]
+
+    private static func useUnigram(_ tokenizer: UnigramTokenizer) { _ = tokenizer.encode("Hello,  wörld\n[SEP] 12 日本 ﬁ") }
 
     private static func useWordPiece(_ tokenizer: WordPieceTokenizer) { _ = tokenizer.encode("Hello,  wörld\n[SEP] 12 日本") }
 

@@ -40,7 +40,7 @@ extension WordPieceTokenizer {
     }
 
     /// The tokens that a post-processor puts around one text.
-    private static func special(_ json: JSONValue?) throws -> (first: String?, last: String?) {
+    static func special(_ json: JSONValue?) throws -> (first: String?, last: String?) {
         guard let json else { return (nil, nil) }
         switch json["type"]?.string {
         case "BertProcessing": return (json["cls"]?.array?.first?.string, json["sep"]?.array?.first?.string)

@@ -1,7 +1,7 @@
 /// BERT's tokenizer: words by white space and punctuation, each cut from the left into the longest pieces that the vocabulary has.
 ///
 /// A value without mutable state: the same text always gives the same ids, from any thread.
-public struct WordPieceTokenizer: Sendable {
+public struct WordPieceTokenizer: SentenceTokenizer, Sendable {
     /// The pieces in order of their ids.
     public let pieces: [String]
     public let normalizer: BertNormalizer
@@ -9,6 +9,7 @@ public struct WordPieceTokenizer: Sendable {
     public let firstID: Int32?
     public let lastID: Int32?
     public let unknownID: Int32
+    public let maskID: Int32?
     /// By the bytes of the piece: what Unicode calls equal can be two pieces.
     private let ids: [[UInt8]: Int32]
     /// What the pieces inside a word begin with.
@@ -41,7 +42,12 @@ public struct WordPieceTokenizer: Sendable {
         unknownID = try id(unknown)
         firstID = try first.map(id)
         lastID = try last.map(id)
+        maskID = ids[Array("[MASK]".utf8)]
     }
+
+    public var count: Int { pieces.count }
+
+    public func encode(sentence: String) -> [Int32] { encode(sentence, addSpecial: false) }
 
     /// - Parameter addSpecial: put [CLS] before and [SEP] after the text, as far as there are such.
     public func encode(_ text: String, addSpecial: Bool = true) -> [Int32] {

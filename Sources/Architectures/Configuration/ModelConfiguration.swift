@@ -19,6 +19,18 @@ public struct ModelConfiguration: Equatable, Sendable {
     public var tiesEmbeddings: Bool
     /// What a block computes.
     public var design = BlockDesign.llama
+    /// Components of a head that the rotary embedding turns, from the first on.
+    public var rotarySize: Int
+    public var ropeScaling = RopeScaling.none
+    /// Nil where every position sees all before it.
+    public var window: AttentionWindow?
+    /// Scores are divided by the root of this: the head size but for families that say otherwise.
+    public var attentionScalar: Double
+    /// Of families with embeddings of distances.
+    public var distances: RelativeDistances?
+    /// c · tanh(score / c) for scores, and the same for logits; nil without.
+    public var attentionSoftCap: Double?
+    public var logitSoftCap: Double?
     /// Rows of the table of token types; 0 for families without.
     public var tokenTypeCount = 0
     /// Features that change what the model computes and that are not implemented; running such a model is refused.
@@ -26,6 +38,9 @@ public struct ModelConfiguration: Equatable, Sendable {
 
     /// Most blocks, and most of any other dimension: far above any model, and small enough for products to fit.
     static let maximumDimension = 1 << 28
+
+    /// The family's description.
+    public var family: ArchitectureFamily? { ArchitectureFamily.named(architecture) }
 
     /// - Throws: `ConfigurationError` for a value that no model can have.
     public func checkInvariants() throws {
@@ -40,14 +55,42 @@ public struct ModelConfiguration: Equatable, Sendable {
         guard headCount % keyValueHeadCount == 0 else {
             throw ConfigurationError("num_attention_heads \(headCount) is no multiple of num_key_value_heads \(keyValueHeadCount)")
         }
-        guard headSize % 2 == 0 || design.positions != .rotary else {
-            throw ConfigurationError("head_dim \(headSize) is odd; rotary positions need pairs")
+        if design.positions == .rotary {
+            guard rotarySize % 2 == 0, rotarySize > 0, rotarySize <= headSize else {
+                throw ConfigurationError(
+                    rotarySize == headSize
+                        ? "head_dim \(headSize) is odd; rotary positions need pairs"
+                        : "\(rotarySize) of head_dim \(headSize) components cannot turn in pairs")
+            }
         }
         guard normEpsilon >= 0, normEpsilon < 1 else { throw ConfigurationError("the norm's epsilon is \(normEpsilon)") }
         guard tokenTypeCount >= 0, tokenTypeCount <= ModelConfiguration.maximumDimension else {
             throw ConfigurationError("type_vocab_size is \(tokenTypeCount)")
         }
         guard ropeTheta > 0, ropeTheta.isFinite else { throw ConfigurationError("rope_theta is \(ropeTheta)") }
+        try checkAttention()
+    }
+
+    private func checkAttention() throws {
+        if let distances, distances.span < 4 || distances.span > 1 << 20 || distances.maximum <= distances.span / 2 + 1 {
+            throw ConfigurationError("position_buckets are \(distances.span), for distances up to \(distances.maximum)")
+        }
+        if let window, window.size < 1 { throw ConfigurationError("sliding_window is \(window.size)") }
+        for (name, value) in [
+            ("query_pre_attn_scalar", attentionScalar), ("attn_logit_softcapping", attentionSoftCap),
+            ("final_logit_softcapping", logitSoftCap),
+        ] {
+            if let value, !(value > 0 && value.isFinite) { throw ConfigurationError("\(name) is \(value)") }
+        }
+        switch ropeScaling {
+        case .none: break
+        case .linear(let factor):
+            guard factor > 0, factor.isFinite else { throw ConfigurationError("the factor of rope_scaling is \(factor)") }
+        case .llama3(let factor, let low, let high, let original):
+            guard factor > 0, factor.isFinite, low > 0, high > low, high.isFinite, original > 0 else {
+                throw ConfigurationError("rope_scaling has the factors \(factor), \(low), \(high) and a context of \(original)")
+            }
+        }
     }
 }
 

@@ -1,0 +1,25 @@
+/// How far back positions look: at most `size` positions, their own among them, in some of the blocks.
+public struct AttentionWindow: Equatable, Sendable {
+    public enum Blocks: Equatable, Sendable {
+        case all
+        /// The first, the third and so on.
+        case even
+        /// From this block on.
+        case from(Int)
+        /// One by one; blocks beyond the list look everywhere.
+        case listed([Bool])
+    }
+
+    public var size: Int
+    public var blocks: Blocks
+
+    /// The window of a block; nil where it sees all positions.
+    public func size(inBlock block: Int) -> Int? {
+        switch blocks {
+        case .all: return size
+        case .even: return block % 2 == 0 ? size : nil
+        case .from(let first): return block >= first ? size : nil
+        case .listed(let list): return block < list.count && list[block] ? size : nil
+        }
+    }
+}

@@ -1,0 +1,51 @@
+import Glibc
+
+/// What stretches the rotary embedding for contexts longer than a model was first trained with.
+public enum RopeScaling: Equatable, Sendable {
+    case none
+    /// Positions are divided by the factor (Chen et al. 2023).
+    case linear(Double)
+    /// LLaMA 3.1: long wavelengths are divided by the factor, short ones kept, those between blended.
+    case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContext: Int)
+
+    /// What divides each of the frequencies θ^(−2i/d); nil where all of them are kept.
+    ///
+    /// - Parameter frequencies: θ^(−2i/d) for i in 0 ..< d/2.
+    public func divisors(_ frequencies: [Float]) -> [Float]? {
+        switch self {
+        case .none: return nil
+        case .linear(let factor): return frequencies.map { _ in Float(factor) }
+        case .llama3(let factor, let low, let high, let original):
+            return frequencies.map { frequency in
+                let turns = Double(original) * Double(frequency) / (2 * Double.pi)  // within the original context
+                if turns < low { return Float(factor) }
+                if turns > high { return 1 }
+                let share = (turns - low) / (high - low)
+                return Float(1 / ((1 - share) / factor + share))
+            }
+        }
+    }
+
+    /// The one of LLaMA 3.1's settings whose divisors are these, as `rope_freqs.weight` of a GGUF file has them: the low and high
+    /// factors of 1 and 4 that every such model has, and an original context that is a power of two. Nil for others.
+    public init?(divisors: [Float], frequencies: [Float]) {
+        guard let factor = divisors.max(), divisors.count == frequencies.count, factor >= 1, factor.isFinite else { return nil }
+        for bits in 9...20 {
+            let candidate = RopeScaling.llama3(
+                factor: Double(factor), lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext: 1 << bits)
+            guard let theirs = candidate.divisors(frequencies) else { continue }
+            if zip(theirs, divisors).allSatisfy({ abs($0 - $1) <= 1e-5 * abs($1) }) {
+                self = candidate
+                return
+            }
+        }
+        return nil
+    }
+}
+
+extension ModelConfiguration {
+    /// θ^(−2i/d) for the pairs of components that turn, in float as the reference implementations have them.
+    public var rotaryFrequencies: [Float] {
+        (0..<rotarySize / 2).map { Float(1) / Float(pow(ropeTheta, Double(2 * $0) / Double(rotarySize))) }
+    }
+}

@@ -1,0 +1,12 @@
+/// What cuts sentences for an encoder.
+public protocol SentenceTokenizer {
+    /// The number of pieces.
+    var count: Int { get }
+    /// What goes around a sentence; nil where nothing does.
+    var firstID: Int32? { get }
+    var lastID: Int32? { get }
+    /// What stands for a token that is to be filled in; nil where the vocabulary has no such piece.
+    var maskID: Int32? { get }
+    /// The ids of a sentence, without what goes around it.
+    func encode(sentence: String) -> [Int32]
+}

@@ -1,0 +1,237 @@
+import Foundation
+import TestSupport
+import XCTest
+
+/// Every family through the verbs: to GGUF and back, in llama.cpp, and through the passes.
+final class FamilyConversionTests: XCTestCase {
+    /// What llama.cpp computes as transformers does.
+    private static let runsInLlamaCpp = [
+        "llama", "linear", "mistral-wide", "qwen2-full", "qwen3", "gemma2-usual", "phi3-usual", "phi3-part", "gpt2",
+    ]
+    private static let others = ["mistral", "qwen2", "gemma2", "phi3", "gpt2-untied", "opt", "bert", "deberta"]
+    private static var folder: TemporaryFolder?
+
+    override class func setUp() { folder = try? FamilyCheckpoints.folder(runsInLlamaCpp + others) }
+    override class func tearDown() { folder = nil }
+
+    private func path(_ name: String = "") throws -> String {
+        try XCTUnwrap(FamilyConversionTests.folder, "transformers made no checkpoints").path(name)
+    }
+
+    @discardableResult
+    private func caplet(_ line: String, status: Int32 = 0) throws -> CapletProcess {
+        let result = try CapletProcess.shell("caplet \(line) --no-progress", in: path())
+        XCTAssertEqual(result.status, status, "\(line): \(result.errors)")
+        return result
+    }
+
+    /// llama.cpp sets attributes of Phi-3's own tokens in models whose name says that they are Phi-3.
+    private func convert(_ name: String, to output: String) throws -> CapletProcess {
+        try caplet("convert \(name) -o \(output) --metadata general.name:str=Test")
+    }
+
+    /// Tensors bit for bit, and every other file byte for byte.
+    func testThereAndBack() throws {
+        let names = FamilyConversionTests.runsInLlamaCpp + FamilyConversionTests.others
+        for name in names {
+            let there = try convert(name, to: "\(name).gguf")
+            if FamilyConversionTests.runsInLlamaCpp.contains(name) { XCTAssertEqual(there.errors, "", name) }
+            let back = try caplet("convert \(name).gguf -o \(name).back --to safetensors")
+            XCTAssertEqual(back.errors, "", name)
+            for file in try TemporaryFolder.files(under: path(name)) where !file.name.hasSuffix(".safetensors") {
+                XCTAssertEqual(try TemporaryFolder.bytes(of: path("\(name).back/\(file.name)")), file.bytes, "\(name) \(file.name)")
+            }
+        }
+        try PythonProcess.run(
+            """
+            import sys, torch
+            from safetensors.torch import load_file
+            for name in sys.argv[2:]:
+                a, b = (load_file(f'{sys.argv[1]}/{name}{end}/model.safetensors') for end in ('', '.back'))
+                assert a.keys() == b.keys() and len(a) > 10, (name, a.keys() ^ b.keys())
+                for k in a:
+                    assert a[k].dtype == b[k].dtype and a[k].shape == b[k].shape, (name, k)
+                    assert torch.equal(a[k].view(torch.uint8), b[k].view(torch.uint8)), (name, k)
+            """, [path()] + names)
+    }
+
+    func testLlamaCppHasTheSameLoss() throws {
+        let names = FamilyConversionTests.runsInLlamaCpp
+        for name in names { _ = try convert(name, to: "\(name).run.gguf") }
+        // One process for all of them: importing takes seconds.
+        let output = try PythonProcess.run(
+            """
+            import sys, json, numpy as np
+            sys.path.insert(0, sys.argv[1])
+            from llama_perplexity import Scorer, row_losses
+            for name in sys.argv[3:]:
+                size = json.load(open(f'{sys.argv[2]}/{name}/config.json'))['vocab_size']
+                rows = np.array([[(i * 41 + 5 + 3 * r) % size for i in range(48)] for r in range(4)], dtype=np.int32)
+                np.save(f'{sys.argv[2]}/{name}.npy', rows)
+                print(row_losses(Scorer(f'{sys.argv[2]}/{name}.run.gguf', 48, 2), rows)[0].mean())
+            """, [Repository.path("Tests/Environment"), path()] + names)
+        let theirs = output.split(separator: "\n").compactMap { Double($0) }
+        XCTAssertEqual(theirs.count, names.count)
+        for (name, loss) in zip(names, theirs) {
+            for model in [name, "\(name).run.gguf"] {
+                // 0.5 % is asked for; floats give far less.
+                XCTAssertEqual(try MeanLoss.of(model, tokens: "\(name).npy", in: path()), loss, accuracy: 5e-4 * loss, model)
+            }
+        }
+    }
+
+    /// A file without our own keys, as another program would make it: transformers loads what comes of it, and computes the same.
+    func testFilesOfOtherProgramsBecomeCheckpoints() throws {
+        let names = FamilyConversionTests.runsInLlamaCpp.filter { $0 != "llama" }
+        for name in names {
+            _ = try convert(name, to: "\(name).ours.gguf")
+            try CapletProcess.shell("sed 's/caplet\\./another/g' \(name).ours.gguf > \(name).theirs.gguf", in: path()).expectSuccess()
+            try caplet("convert \(name).theirs.gguf -o \(name).theirs --to safetensors")
+        }
+        let output = try PythonProcess.run(
+            """
+            import sys, os, numpy as np, torch
+            os.environ['HF_HUB_OFFLINE'] = '1'
+            from transformers import AutoModelForCausalLM
+            for name in sys.argv[2:]:
+                model = AutoModelForCausalLM.from_pretrained(f'{sys.argv[1]}/{name}.theirs', dtype=torch.float32).eval()
+                ids = [(i * 37 + 11) % model.config.vocab_size for i in range(29)]
+                with torch.no_grad():
+                    found = model(torch.tensor([ids])).logits[0].numpy()
+                print(np.abs(found - np.fromfile(f'{sys.argv[1]}/{name}.logits', dtype=np.float32).reshape(found.shape)).max())
+            """, [path()] + names)
+        let errors = output.split(separator: "\n").compactMap { Double($0) }
+        XCTAssertEqual(errors.count, names.count)
+        for (name, error) in zip(names, errors) { XCTAssertLessThan(error, 1e-4, name) }
+    }
+
+    /// Every pass on a model whose checkpoint has its weights transposed, and back to what transformers loads.
+    func testPassesOnTransposedWeights() throws {
+        try writeTexts()
+        let pipelines = [
+            "magnitude{keep=0.5}", "wanda{keep=0.5}", "sparsegpt{keep=0.5}", "truncated-svd{keep=0.5}", "oats{keep=0.5}",
+            "rpca,prune-probabilistic{keep=0.5},refit,quantize{bits=8}",
+        ]
+        var losses: [Double] = []
+        for (index, pipeline) in pipelines.enumerated() {
+            try caplet(
+                "compress gpt2 -o \(index).caplet --pipeline '\(pipeline)' --calibration c.txt --context 24 --calibration-sequences 8")
+            try caplet("verify \(index).caplet")
+            try caplet("convert \(index).caplet -o \(index).small --to safetensors")
+            try caplet("convert \(index).caplet -o \(index).gguf")
+            let found = try ["caplet", "small", "gguf"].map { try MeanLoss.of("\(index).\($0)", tokens: "t.npy", in: path()) }
+            XCTAssertEqual(found[0], found[1], accuracy: 1e-5, pipeline)
+            XCTAssertEqual(found[0], found[2], accuracy: 1e-5, pipeline)
+            losses.append(found[1])
+        }
+        let output = try PythonProcess.run(
+            """
+            import sys, os, numpy as np, torch
+            os.environ['HF_HUB_OFFLINE'] = '1'
+            from transformers import GPT2LMHeadModel
+            rows = torch.tensor(np.load(sys.argv[1] + '/t.npy').astype(np.int64))
+            for index in range(int(sys.argv[2])):
+                print(GPT2LMHeadModel.from_pretrained(f'{sys.argv[1]}/{index}.small', dtype=torch.float32)(rows, labels=rows).loss.item())
+            """, [path(), "\(pipelines.count)"])
+        let theirs = output.split(separator: "\n").compactMap { Double($0) }
+        XCTAssertEqual(theirs.count, pipelines.count)
+        for (index, loss) in theirs.enumerated() { XCTAssertEqual(losses[index], loss, accuracy: 2e-4, pipelines[index]) }
+        XCTAssertEqual(Set(losses.map { Int($0 * 1e6) }).count, pipelines.count, "every pass leaves another model")
+    }
+
+    /// The default pipeline leaves predictions nearer to the original's than the largest entries do, in every family.
+    func testDefaultPipelineOnEveryFamily() throws {
+        try writeTexts()
+        try CapletProcess.shell("cp llama/tokenizer.model opt/tokenizer.model", in: path()).expectSuccess()
+        let names = ["llama", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "opt", "gpt2"]
+        for name in names {
+            let settings = "--calibration c.txt --context 24 --calibration-sequences 24"
+            try caplet("compress \(name) -o \(name).caplet --keep 0.5 \(settings)")
+            try caplet("compress \(name) -o \(name).magnitude.caplet --pipeline 'magnitude{keep=0.5}'")
+            for kind in ["", ".magnitude"] { try caplet("convert \(name)\(kind).caplet -o \(name)\(kind).dense --to safetensors") }
+        }
+        let output = try PythonProcess.run(
+            """
+            import sys, os, sentencepiece, torch
+            os.environ['HF_HUB_OFFLINE'] = '1'
+            from tokenizers import Tokenizer
+            from transformers import AutoModelForCausalLM
+            text = open(sys.argv[1] + '/c.txt').read()
+            for name in sys.argv[2:]:
+                if os.path.exists(f'{sys.argv[1]}/{name}/tokenizer.json'):
+                    ids = Tokenizer.from_file(f'{sys.argv[1]}/{name}/tokenizer.json').encode(text).ids
+                else:
+                    ids = sentencepiece.SentencePieceProcessor(model_file=f'{sys.argv[1]}/{name}/tokenizer.model').encode(text)
+                rows = torch.tensor(ids[:24 * 24]).reshape(24, 24)
+                with torch.no_grad():
+                    logs = [torch.log_softmax(AutoModelForCausalLM.from_pretrained(f'{sys.argv[1]}/{name}{end}', dtype=torch.float32)(rows).logits, -1)
+                            for end in ('', '.dense', '.magnitude.dense')]
+                print(*[(logs[0].exp() * (logs[0] - log)).sum(-1).mean().item() for log in logs[1:]])
+            """, [path()] + names)
+        let divergences = output.split(separator: "\n").map { $0.split(separator: " ").compactMap { Double($0) } }
+        XCTAssertEqual(divergences.count, names.count)
+        for (name, pair) in zip(names, divergences) {
+            XCTAssertGreaterThan(pair[0], 1e-4, name)
+            XCTAssertLessThan(pair[0], 0.8 * pair[1], name)
+        }
+    }
+
+    private func writeTexts() throws {
+        let text = try TemporaryFolder.bytes(of: Repository.path("Examples/text/speeches-calibration.txt"))
+        try Data(text.prefix(6000)).write(to: URL(fileURLWithPath: path("c.txt")))
+        try PythonProcess.run(
+            "import sys, numpy as np; np.save(sys.argv[1], np.array([[(i * 41 + r) % 487 for i in range(24)] for r in range(3)], dtype=np.int32))",
+            [path("t.npy")])
+    }
+
+    /// Converted by plain names, with a warning; what needs its meaning refuses and says what is known.
+    func testUnknownFamily() throws {
+        try CapletProcess.shell(
+            "cp -r linear strange && sed -i 's/\"llama\"/\"strange\"/; s/LlamaForCausalLM/StrangeForCausalLM/' strange/config.json",
+            in: path()
+        ).expectSuccess()
+        let there = try caplet("convert strange -o strange.gguf")
+        XCTAssertTrue(there.errors.contains("warning") && there.errors.contains("tensors keep their names"), there.errors)
+        try caplet("convert strange.gguf -o strange.back --to safetensors")
+        try caplet("diff strange strange.back")
+        XCTAssertEqual(
+            try TemporaryFolder.bytes(of: path("strange.back/config.json")), try TemporaryFolder.bytes(of: path("strange/config.json")))
+        for line in [
+            "evaluate strange --tokens linear.npy", "compress strange -o x.caplet --calibration c.txt",
+        ] {
+            try writeTexts()
+            try CapletProcess.shell("cp t.npy linear.npy", in: path()).expectSuccess()
+            let refused = try caplet(line, status: 69)
+            for family in ["llama", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "gpt2", "opt", "bert"] {
+                XCTAssertTrue(refused.errors.contains(family), "\(line): \(refused.errors)")
+            }
+        }
+        // Weights alone need no meaning.
+        try caplet("compress strange -o weights.caplet --pipeline 'magnitude{keep=0.5 layers=matrices}'")
+    }
+
+    /// What would change the numbers and is not implemented is refused by its name.
+    func testWhatIsNotImplementedIsRefusedByName() throws {
+        try writeTexts()
+        for (name, change, words) in [
+            ("linear", "s/\"linear\"/\"yarn\"/", "rope_scaling 'yarn'"),
+            ("phi3-usual", "s/\"default\"/\"longrope\"/", "rope_scaling 'longrope'"),
+            ("linear", "s/\"linear\"/\"dynamic\"/", "rope_scaling 'dynamic'"),
+            ("opt", "s/\"word_embed_proj_dim\": 48/\"word_embed_proj_dim\": 24/", "word_embed_proj_dim 24"),
+            (
+                "gpt2", "s/\"scale_attn_by_inverse_layer_idx\": false/\"scale_attn_by_inverse_layer_idx\": true/",
+                "scale_attn_by_inverse_layer_idx"
+            ),
+            ("gemma2", "s/gelu_pytorch_tanh/mish/", "hidden_activation 'mish'"),
+        ] {
+            try CapletProcess.shell("rm -rf changed && cp -r \(name) changed && sed -i '\(change)' changed/config.json", in: path())
+                .expectSuccess()
+            let refused = try caplet("evaluate changed --tokens t.npy", status: 69)
+            XCTAssertTrue(refused.errors.contains(words), "\(change): \(refused.errors)")
+        }
+    }
+}
+
+extension CapletProcess {
+    fileprivate func expectSuccess() { XCTAssertEqual(status, 0, errors) }
+}

@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Small random checkpoints of every family, with what transformers computes of them.
+
+    make_families.py OUT TOKENIZERS [NAME ...]
+
+Each model is a folder OUT/NAME as transformers saves it, with a tokenizer of TOKENIZERS where the vocabulary is large enough for one, and beside
+it NAME.logits (float32, [tokens, vocabulary], of the ids in `tokens`), NAME.changed, a checkpoint with other linear weights,
+NAME.divergence, the divergence in nats a token of its predictions from those of NAME over `rows` (of encoders, the squared distance of final
+hidden states as a share of their square), and NAME.gradients.safetensors, the
+gradients of that with respect to the changed weights, [out, in].
+"""
+
+import os
+import shutil
+import sys
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+import transformers as t  # noqa: E402
+from safetensors.torch import save_file  # noqa: E402
+
+LLAMA3 = {
+    "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16, "rope_theta": 10000.0,
+}
+LINEAR = {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}
+SHAPE = dict(vocab_size=251, hidden_size=64, intermediate_size=88, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
+             max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=None)
+HEAD = dict(SHAPE, head_dim=24)
+
+MODELS = {
+    "llama": (t.LlamaConfig, t.LlamaForCausalLM, dict(SHAPE, num_key_value_heads=1, head_dim=20, rope_parameters=LLAMA3, attention_bias=True,
+                                                      mlp_bias=True, tie_word_embeddings=True)),
+    "linear": (t.LlamaConfig, t.LlamaForCausalLM, dict(SHAPE, rope_parameters=LINEAR)),
+    "mistral": (t.MistralConfig, t.MistralForCausalLM, dict(HEAD, sliding_window=7)),
+    "qwen2": (t.Qwen2Config, t.Qwen2ForCausalLM, dict(SHAPE, use_sliding_window=True, sliding_window=9, max_window_layers=1)),
+    "qwen3": (t.Qwen3Config, t.Qwen3ForCausalLM, dict(HEAD, tie_word_embeddings=True)),
+    "gemma2": (t.Gemma2Config, t.Gemma2ForCausalLM, dict(HEAD, query_pre_attn_scalar=20, sliding_window=8, attn_logit_softcapping=2.0,
+                                                         final_logit_softcapping=3.0, num_key_value_heads=1)),
+    "phi3": (t.Phi3Config, t.Phi3ForCausalLM, dict(HEAD, sliding_window=11)),
+    "phi3-part": (t.Phi3Config, t.Phi3ForCausalLM, dict(SHAPE, rope_parameters={"rope_type": "default", "rope_theta": 10000.0,
+                                                                                "partial_rotary_factor": 0.5})),
+    "gpt2": (t.GPT2Config, t.GPT2LMHeadModel, dict(vocab_size=487, n_embd=48, n_layer=3, n_head=3, n_positions=64, bos_token_id=1,
+                                                   eos_token_id=2)),
+    "gpt2-untied": (t.GPT2Config, t.GPT2LMHeadModel, dict(vocab_size=487, n_embd=48, n_layer=2, n_head=3, n_positions=64, n_inner=80,
+                                                          activation_function="gelu", tie_word_embeddings=False)),
+    "opt": (t.OPTConfig, t.OPTForCausalLM, dict(vocab_size=251, hidden_size=48, word_embed_proj_dim=48, ffn_dim=80, num_hidden_layers=3,
+                                                num_attention_heads=3, max_position_embeddings=64, bos_token_id=2, pad_token_id=1)),
+    "bert": (t.BertConfig, t.BertForMaskedLM, dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2,
+                                                   num_attention_heads=3, max_position_embeddings=64)),
+    "deberta": (t.DebertaV2Config, t.DebertaV2ForMaskedLM, dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2,
+                                                                num_attention_heads=3, max_position_embeddings=64, relative_attention=True,
+                                                                position_buckets=8, norm_rel_ebd="layer_norm", share_att_key=True,
+                                                                pos_att_type=["p2c", "c2p"], layer_norm_eps=1e-7, type_vocab_size=0,
+                                                                position_biased_input=False)),
+    # As llama.cpp can run them: no window that it would not have, heads of the usual size.
+    "mistral-wide": (t.MistralConfig, t.MistralForCausalLM, dict(HEAD, sliding_window=64)),
+    "qwen2-full": (t.Qwen2Config, t.Qwen2ForCausalLM, dict(SHAPE, vocab_size=487)),
+    "gemma2-usual": (t.Gemma2Config, t.Gemma2ForCausalLM, dict(HEAD, query_pre_attn_scalar=24, sliding_window=8, attn_logit_softcapping=2.0,
+                                                               final_logit_softcapping=3.0)),
+    "phi3-usual": (t.Phi3Config, t.Phi3ForCausalLM, dict(SHAPE, num_key_value_heads=1)),
+}
+
+# Where the encoder is in a model with a head for masked tokens.
+ENCODERS = {"bert": "bert", "deberta": "deberta"}
+
+
+def made(config_class, model_class, settings, seed):
+    torch.manual_seed(seed)
+    config = config_class(**settings)
+    config.initializer_range = 0.2
+    config.init_std = 0.2
+    config._attn_implementation = "eager"
+    model = model_class(config).float().eval()
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if p.ndim == 1:
+                p.add_(torch.randn_like(p) * 0.2)
+    return model
+
+
+def is_linear(name, p):
+    return p.ndim == 2 and any(f".{part}." in f".{name}" for part in ("layers", "h", "layer"))
+
+
+def is_transposed(model, name):
+    module = model.get_submodule(name.rsplit(".", 1)[0])
+    return type(module).__name__ == "Conv1D"
+
+
+def main():
+    out, tokenizers = sys.argv[1:3]
+    for name in sys.argv[3:] or MODELS:
+        config_class, model_class, settings = MODELS[name]
+        model = made(config_class, model_class, settings, 1)
+        vocabulary = settings["vocab_size"]
+        tokens = [(i * 37 + 11) % vocabulary for i in range(29)]
+        rows = [[(i * 41 + 5) % vocabulary for i in range(23)], [(i * 13 + 2) % vocabulary for i in range(14)]]
+        model.save_pretrained(f"{out}/{name}")
+        with torch.no_grad():
+            model(torch.tensor([tokens])).logits[0].numpy().tofile(f"{out}/{name}.logits")
+        file = {251: "tiny.model", 487: "gpt2.json"}.get(vocabulary)
+        if file:
+            shutil.copy(f"{tokenizers}/{file}", f"{out}/{name}/tokenizer.{file.split('.')[1]}")
+        changed = made(config_class, model_class, settings, 2)
+        state = model.state_dict()
+        linear = {k for k, p in model.named_parameters() if is_linear(k, p)}
+        changed.load_state_dict({k: v if k in linear else state[k] for k, v in changed.state_dict().items()})
+        changed.save_pretrained(f"{out}/{name}.changed")
+        total, count = 0, 0
+        model, changed = model.double(), changed.double()
+        for ids in rows:
+            ids = torch.tensor([ids])
+            if name in ENCODERS:
+                with torch.no_grad():
+                    expected = getattr(model, ENCODERS[name])(ids).last_hidden_state
+                found = getattr(changed, ENCODERS[name])(ids).last_hidden_state
+                total = total + (((found - expected) ** 2).sum(-1) / (expected**2).sum(-1)).sum()
+            else:
+                with torch.no_grad():
+                    expected = torch.log_softmax(model(ids).logits, -1)
+                found = torch.log_softmax(changed(ids).logits, -1)
+                total = total + (expected.exp() * (expected - found)).sum()
+            count = count + ids.shape[1]
+        (total / count).backward()
+        np.array([(total / count).item()]).tofile(f"{out}/{name}.divergence")
+        gradients = {k: p.grad.float() for k, p in changed.named_parameters() if k in linear}
+        gradients = {k: g.T.contiguous() if is_transposed(changed, k) else g for k, g in gradients.items()}
+        save_file(gradients, f"{out}/{name}.gradients.safetensors")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+import Architectures
+import Execution
+import FormatKit
+import LinearAlgebra
+import ModelGraph
+import SafetensorsFormat
+import TestSupport
+import TransformerModel
+import XCTest
+
+/// Every family against transformers: logits, and the gradients that refitting goes along.
+final class FamilyTests: XCTestCase {
+    private static let causal = [
+        "llama", "linear", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "phi3-part", "gpt2", "gpt2-untied", "opt",
+    ]
+    private static var folder: TemporaryFolder?
+
+    private static let encoders = ["bert", "deberta"]
+
+    override class func setUp() { folder = try? FamilyCheckpoints.folder(causal + encoders) }
+    override class func tearDown() { folder = nil }
+
+    private func path(_ name: String) throws -> String { try XCTUnwrap(FamilyTests.folder, "transformers made no checkpoints").path(name) }
+
+    private func graph(_ name: String) throws -> TensorGraph {
+        var graph = try SafetensorsFormat().read(path(name), ReadContext())
+        XCTAssertTrue(try graph.applyArchitecture())
+        return graph
+    }
+
+    func testLogitsAreThoseOfTransformers() throws {
+        for name in FamilyTests.causal + FamilyTests.encoders {
+            let graph = try graph(name)
+            let model = try Transformer(graph)
+            XCTAssertNotNil(try graph.checkShapes(), name)
+            let ours = try model.logits(of: FamilyCheckpoints.tokens(vocabulary: model.configuration.vocabularySize))
+            let theirs = try FamilyCheckpoints.floats(path("\(name).logits"))
+            XCTAssertEqual(ours.count, theirs.count, name)
+            let largest = theirs.map(abs).max() ?? 0
+            XCTAssertGreaterThan(largest, 0.5, name)
+            // 1e-4 at logits of order 1.
+            XCTAssertLessThan(zip(ours, theirs).map { abs($0 - $1) }.max() ?? .infinity, 1e-4 * max(largest / 4, 1), name)
+        }
+    }
+
+    func testGradientsAreThoseOfTorch() throws {
+        for name in FamilyTests.causal + FamilyTests.encoders {
+            let reference = try Transformer(try graph(name))
+            let changed = try graph("\(name).changed")
+            let weights = try Dictionary(
+                uniqueKeysWithValues: changed.tensors.filter { $0.role == .linear }.map { ($0.name, try $0.payload.densifiedMatrix()) })
+            let rows = FamilyCheckpoints.rows(vocabulary: reference.configuration.vocabularySize)
+            let execution = ExecutionContext(threads: 2)
+            let found = try reference.divergence(
+                rows, from: try reference.finalHidden(rows, execution), replacing: weights, withGradients: true, execution)
+            let value = try TemporaryFolder.bytes(of: path("\(name).divergence")).withUnsafeBytes { $0.load(as: Double.self) }
+            XCTAssertEqual(found.value, value, accuracy: 1e-5 * max(value, 1), name)
+            let expected = try SafetensorsFormat().read(path("\(name).gradients.safetensors"), ReadContext())
+            XCTAssertEqual(Set(found.weights.keys), Set(expected.tensors.map(\.name)), name)
+            XCTAssertGreaterThan(expected.tensors.count, 7, name)
+            for tensor in expected.tensors {
+                let ours = try XCTUnwrap(found.weights[tensor.name])
+                XCTAssertLessThan(
+                    ours.relativeFrobeniusError(to: try tensor.payload.densifiedMatrix()), 5e-4, "\(name) \(tensor.name)")
+            }
+        }
+    }
+
+    /// Calibration sees each linear layer once, in a group whose inputs have the width of its weight.
+    func testEveryLinearLayerIsInOneInputGroup() throws {
+        for name in FamilyTests.causal + FamilyTests.encoders {
+            let graph = try graph(name)
+            let linear = graph.tensors.filter { $0.role == .linear }.map(\.name)
+            XCTAssertEqual(graph.structure.inputGroups.flatMap(\.members).sorted(), linear.sorted(), name)
+            for group in graph.structure.inputGroups {
+                XCTAssertEqual(Set(group.members.compactMap { graph[$0]?.shape.columns }).count, 1, "\(name) \(group.name)")
+            }
+        }
+    }
+}
