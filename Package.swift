@@ -67,7 +67,9 @@ let package = Package(
         target(
             "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "LinearAlgebra", "StrictJSON", "Tokenization"], path: "formats/gguf",
             exclude: ["SPEC.md"]),
-        target("PluginLoading", ["CCapletPlugin", "Execution", "FormatKit", "LayerwiseCompression", "ModelGraph", "PassKit"]),
+        target(
+            "PluginLoading",
+            ["CCapletPlugin", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target("Conformance", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target(
             "TestSupport", ["Conformance", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),

@@ -15,13 +15,13 @@ public enum GGUFAdapter {
         let naming = try naming(graph, path)
         return { tensor in
             guard [.linear, .head].contains(tensor.role) else { return "is no linear layer (role \(tensor.role.rawValue))" }
-            guard let rule = naming.family.rule(forName: tensor.name)?.rule else { return "has no name in GGUF" }
+            guard let rule = naming.family.rule(forName: tensor.name)?.rule, !rule.gguf.isEmpty else { return "has no name in GGUF" }
             return rowLayouts.contains(rule.layout) ? nil : "does not lie in GGUF as it does here"
         }
     }
 
     /// Layouts that change the order of rows at most: of U·V, those of U.
-    private static let rowLayouts: [TensorLayout] = [.same, .interleavedQueryHeads, .interleavedKeyHeads]
+    private static let rowLayouts: [TensorLayout] = [.same, .interleavedQueryHeads, .interleavedKeyHeads, .transposed]
 
     /// The adapter's tensors and keys.
     ///
@@ -55,7 +55,9 @@ public enum GGUFAdapter {
     }
 
     private static func naming(_ graph: TensorGraph, _ path: String) throws -> GGUFNaming {
-        guard let configuration = try graph.configuration(), let naming = GGUFNaming(configuration, prefix: configuration.family?.prefix(graph.contains)) else {
+        guard let configuration = try graph.configuration(),
+            let naming = GGUFNaming(configuration, prefix: configuration.family?.prefix(graph.contains))
+        else {
             throw FormatError.unsupported(path, "", "the model's architecture is not known; llama.cpp adapts models that it loads")
         }
         return naming

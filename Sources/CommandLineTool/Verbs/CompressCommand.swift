@@ -95,13 +95,14 @@ struct CompressCommand: ParsableCommand {
 
     func run() throws {
         try Session.run(common) { session in
+            let given = try givenPipeline(session.registry.passes)
             var target = try OutputTarget(output, formatName: to, force: force, session)
             target.options.modelName = ModelPath.folderName(model)
             guard !lossless || target.format.name == "caplet" else {
                 throw CommandError(.usage, "--lossless packs into the caplet format; `caplet convert` writes the others")
             }
             let (input, _) = try session.open(model, from: from)
-            let pipeline = try self.parsedPipeline(input)
+            let pipeline = try given ?? defaultPipeline(input)
             let manager = try PassManager(pipeline, catalog: session.registry.passes)
             try target.check(against: input)
             let original = try self.original.map { try session.open($0, from: nil).graph } ?? input
@@ -147,17 +148,23 @@ struct CompressCommand: ParsableCommand {
         }
     }
 
-    private func parsedPipeline(_ graph: TensorGraph) throws -> Pipeline {
-        if let pipelineFile {
-            let text = try MappedFile(path: pipelineFile).withBytes { String(decoding: $0, as: UTF8.self) }
-            return try Pipeline(parsing: text)
-        }
+    /// The pipeline that was written out, checked before the model is looked for; nil where it follows from a size.
+    private func givenPipeline(_ catalog: PassCatalog) throws -> Pipeline? {
+        var text = pipeline
+        if let pipelineFile { text = try MappedFile(path: pipelineFile).withBytes { String(decoding: $0, as: UTF8.self) } }
+        guard let text else { return nil }
+        let parsed = try Pipeline(parsing: text)
+        _ = try PassManager(parsed, catalog: catalog)
+        return parsed
+    }
+
+    private func defaultPipeline(_ graph: TensorGraph) throws -> Pipeline {
         if lossless { return Pipeline([]) }
         if let size { return try Pipeline(parsing: DefaultPipeline.text(size: size.bytes)) }
         if let bitsPerWeight {
             return try Pipeline(parsing: DefaultPipeline.text(size: Int(bitsPerWeight * Double(graph.parameterCount) / 8)))
         }
-        return try Pipeline(parsing: pipeline ?? DefaultPipeline.text(keep: keep ?? 0.5))
+        return try Pipeline(parsing: DefaultPipeline.text(keep: keep ?? 0.5))
     }
 
     private func calibrationModel(_ graph: TensorGraph, _ session: Session) throws -> CalibrationModel? {
