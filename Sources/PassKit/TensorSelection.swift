@@ -36,6 +36,7 @@ public struct TensorSelection {
 
     private func reasonToLeave(_ tensor: Tensor) -> String? {
         guard tensor.shape.rank == 2, tensor.shape.elementCount > 0 else { return "\(tensor.role.rawValue), not a matrix" }
+        guard tensor.dtype.isFloat, tensor.dtype.isComputable else { return "\(tensor.dtype.rawValue), no weights to compute with" }
         if layers.contains("matrices") || layers.contains(tensor.role.rawValue) { return nil }
         switch tensor.role {
         case .embedding, .head: return "\(tensor.role.rawValue): left alone unless layers= names it"
