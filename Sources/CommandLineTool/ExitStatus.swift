@@ -54,7 +54,7 @@ enum ExitStatus: Int32 {
         case let error as ModelError:
             switch error {
             case .missingTensor, .wrongShape, .badToken, .tooLong: self = .malformedInput
-            case .unknownArchitecture, .unsupportedFeatures: self = .unsupported
+            case .unknownArchitecture, .unsupportedFeatures, .notCausal, .noHead: self = .unsupported
             }
         case is ConfigurationError, is CalibrationError: self = .malformedInput
         case let error as TokenizationError:

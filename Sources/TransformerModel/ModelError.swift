@@ -7,6 +7,10 @@ public enum ModelError: Error, CustomStringConvertible {
     case unknownArchitecture(String)
     case unsupportedFeatures([String])
     case badToken(Int32, vocabularySize: Int)
+    /// Of an encoder, which predicts no next token.
+    case notCausal
+    /// Of an encoder without the head that fills in tokens.
+    case noHead
     case tooLong(tokens: Int, positions: Int)
 
     public var description: String {
@@ -19,6 +23,8 @@ public enum ModelError: Error, CustomStringConvertible {
             return "architecture \(name) cannot be run; known: \(known)"
         case .unsupportedFeatures(let features): return "the model uses \(features.joined(separator: ", ")), which is not supported"
         case .badToken(let token, let size): return "token \(token) is outside the vocabulary of \(size)"
+        case .notCausal: return "the model is an encoder and does not predict the next token"
+        case .noHead: return "the model has no output head"
         case .tooLong(let tokens, let positions): return "a sequence has \(tokens) tokens, the model's table of positions \(positions)"
         }
     }

@@ -20,6 +20,7 @@ extension Transformer {
         _ sequences: [[Int32]], continuing start: Activations, from first: Int, replacing replacements: [String: Matrix],
         _ execution: ExecutionContext
     ) throws -> [[Double]] {
+        guard isCausal else { throw ModelError.notCausal }
         let final = try finalHidden(continuing: start, from: first, replacing: replacements, execution)
         let head = try self.head()
         return try execution.parallelMap(sequences.count) { index in
@@ -54,13 +55,16 @@ extension Transformer {
     /// predicts where a token is masked.
     ///
     /// - Parameter targets: for each sequence positions and what should stand there.
-    /// - Throws: `ModelError.missingTensor` for an encoder without a head.
+    /// - Throws: `ModelError.noHead` for an encoder without a head; `.badToken` for a target outside the vocabulary.
     public func losses(
         of targets: [[(position: Int, token: Int32)]], in sequences: [[Int32]], _ execution: ExecutionContext
     ) throws -> [[Double]] {
         let head = try self.head()
         let final = try finalHidden(sequences, execution)
         let (width, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
+        for target in targets.joined() where target.token < 0 || Int(target.token) >= vocabulary {
+            throw ModelError.badToken(target.token, vocabularySize: vocabulary)
+        }
         return try execution.parallelMap(sequences.count) { index in
             let rows = targets[index].flatMap { final[index][$0.position * width..<($0.position + 1) * width] }
             let logits = head.logits(rows, tokens: targets[index].count)

@@ -149,10 +149,10 @@ public final class Transformer {
 
     /// The output head: a weight of its own, or the embedding that it is tied to.
     ///
-    /// - Throws: `ModelError.missingTensor` for an encoder that has none.
+    /// - Throws: `ModelError.noHead` for an encoder that has none.
     public func head() throws -> OutputHead {
         if let residentHead { return residentHead }
-        guard let head = try source.outputHead() else { throw ModelError.missingTensor("of an output head") }
+        guard let head = try source.outputHead() else { throw ModelError.noHead }
         return head
     }
 

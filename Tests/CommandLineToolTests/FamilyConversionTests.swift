@@ -8,7 +8,7 @@ final class FamilyConversionTests: XCTestCase {
     private static let runsInLlamaCpp = [
         "llama", "linear", "mistral-wide", "qwen2-full", "qwen3", "gemma2-usual", "phi3-usual", "phi3-part", "gpt2",
     ]
-    private static let others = ["mistral", "qwen2", "gemma2", "phi3", "gpt2-untied", "opt", "bert", "deberta"]
+    private static let others = ["mistral", "qwen2", "gemma2", "phi3", "opt", "bert", "deberta"]
     private static var folder: TemporaryFolder?
 
     override class func setUp() { folder = try? FamilyCheckpoints.folder(runsInLlamaCpp + others) }

@@ -42,16 +42,16 @@ final class TokenizerFilesTests: XCTestCase {
         let count = plain.count
         let configuration = """
             {"added_tokens_decoder": {"0": {"content": "<unk>", "special": true}, "\(count)": {"content": "<|end|>", "special": true, "rstrip": true},
-             "\(count + 2)": {"content": "<tool>", "special": false}}, "eos_token": "<|end|>"}
+             "\(count + 2)": {"content": "<call>", "special": false}}, "eos_token": "<|end|>"}
             """
         let vocabulary = try Vocabulary(sentencePieceModel: bytes, configuration: Array(configuration.utf8))
         XCTAssertEqual(vocabulary.count, count + 3)
         XCTAssertEqual(Array(vocabulary.pieces.prefix(count)), plain.pieces)
         XCTAssertEqual(vocabulary.pieces[count], Piece("<|end|>", role: .control, stripping: .after))
         XCTAssertEqual(vocabulary.pieces[count + 1].role, .unused)
-        XCTAssertEqual(vocabulary.pieces[count + 2], Piece("<tool>", role: .userDefined))
+        XCTAssertEqual(vocabulary.pieces[count + 2], Piece("<call>", role: .userDefined))
         XCTAssertEqual(vocabulary.eosID, Int32(count))
-        let ids = try Tokenizer(vocabulary).encode("a<|end|> b<tool>", addSpecial: false, parseSpecial: true)
+        let ids = try Tokenizer(vocabulary).encode("a<|end|> b<call>", addSpecial: false, parseSpecial: true)
         XCTAssertTrue(ids.contains(Int32(count)) && ids.contains(Int32(count + 2)), "\(ids)")
         let broken = Array(#"{"added_tokens_decoder": {"x": {"content": "y"}}}"#.utf8)
         XCTAssertThrowsError(try Vocabulary(sentencePieceModel: bytes, configuration: broken)) {

@@ -56,7 +56,12 @@ final class EncoderTests: XCTestCase {
                 XCTAssertTrue("\($0)".contains("41 tokens"), "\($0)")
             }
             XCTAssertThrowsError(try model.tokenLosses(sequences, ExecutionContext(threads: 1))) {
-                XCTAssertTrue("\($0)".contains("head"), "\($0)")
+                XCTAssertTrue("\($0)".contains("next token"), "\($0)")
+            }
+            XCTAssertEqual(model.hasHead, kind == "BertForMaskedLM")
+            guard !model.hasHead else { continue }
+            XCTAssertThrowsError(try model.losses(of: [[(1, 2)], []], in: sequences, ExecutionContext(threads: 1))) {
+                XCTAssertTrue("\($0)".contains("no output head"), "\($0)")
             }
         }
     }

@@ -110,7 +110,7 @@ final class TransformerTests: XCTestCase {
         let changes: [(String, String, String)] = [
             ("\"hidden_size\": 256", "\"hidden_size\": 128", "needs shape"),
             ("\"num_hidden_layers\": 6", "\"num_hidden_layers\": 7", "is missing"),
-            ("\"hidden_act\": \"silu\"", "\"hidden_act\": \"gelu\"", "gelu"),
+            ("\"hidden_act\": \"silu\"", "\"hidden_act\": \"mish\"", "mish"),
             ("\"num_attention_heads\": 8", "\"num_attention_heads\": 0", "num_attention_heads is 0"),
         ]
         for (from, to, words) in changes {

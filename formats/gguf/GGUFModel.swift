@@ -28,6 +28,10 @@ struct GGUFModel {
             let features = configuration.unsupportedFeatures.joined(separator: ", ")
             throw FormatError.unsupported(path, "config.json", "has \(features), which the GGUF file would not have")
         }
+        if let configuration, !isFromGGUF, !configuration.hasActivationOfGGUF {
+            throw FormatError.unsupported(
+                path, "config.json", "has the activation \(configuration.design.activation.rawValue), which llama.cpp does not have there")
+        }
         naming = configuration.flatMap { GGUFNaming($0, prefix: $0.family?.prefix(graph.contains)) }
         if naming == nil, !isFromGGUF {
             warnings.append(

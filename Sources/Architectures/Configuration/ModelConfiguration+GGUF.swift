@@ -107,6 +107,9 @@ extension ModelConfiguration {
         return entries.map { ("\(name).\($0.key)", $0.value) }
     }
 
+    /// Whether llama.cpp has the activation: it knows one a family.
+    public var hasActivationOfGGUF: Bool { family?.ggufName == nil || family?.design.activation == design.activation }
+
     /// What llama.cpp would compute otherwise than the configuration says: reasons, for warnings.
     public var differencesInGGUF: [String] {
         var reasons: [String] = []
@@ -123,9 +126,6 @@ extension ModelConfiguration {
         let divisor = blockCount == 46 && family.keys.attentionScalar != nil ? hiddenSize / headCount : headSize
         if attentionScalar != Double(divisor) {
             reasons.append("llama.cpp divides scores by the root of \(divisor), not of query_pre_attn_scalar \(attentionScalar)")
-        }
-        if family.design.activation != design.activation {
-            reasons.append("llama.cpp has \(family.design.activation.configName) for \(design.activation.configName)")
         }
         return reasons
     }
