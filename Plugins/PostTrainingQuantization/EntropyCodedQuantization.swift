@@ -17,7 +17,8 @@ struct EntropyCodedQuantization {
         defer { context.execution.progress.end() }
         let run = try EntropyCodedRun(pass, selected, context)
         guard !run.isEmpty else {
-            report.notes.append("nothing to quantise: no selected tensor has a part among target=\(pass.target.sorted().joined(separator: "+"))")
+            report.notes.append(
+                "nothing to quantise: no selected tensor has a part among target=\(pass.target.sorted().joined(separator: "+"))")
             return report
         }
         let step = try pass.size.map { try meet(size: $0, run, graph, selected, context) } ?? meetRate(run)
@@ -66,7 +67,8 @@ struct EntropyCodedQuantization {
         guard found.rate >= 0.995 * Double(size) else {
             throw PassError(
                 .usage, pass: QuantizePass.name,
-                "no step gives a file of size=\(size), or up to 0.5 % less; the nearest below has \(Int(found.rate)) bytes")
+                "no step gives a file of size=\(size), or up to 0.5 % less; the nearest below has \(Int(found.rate)) bytes. Codes are bytes: "
+                    + "what is too large for them is packed without loss by --lossless")
         }
         return found.step
     }

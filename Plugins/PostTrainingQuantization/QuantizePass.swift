@@ -58,7 +58,8 @@ public struct QuantizePass: Pass {
             fixed = nil
             guard size != nil || bits <= QuantizePass.greatestRate else {
                 throw PassError(
-                    .usage, pass: Self.name, "entropy coding takes at most bits=\(QuantizePass.greatestRate); coding=fixed takes whole bits to 8")
+                    .usage, pass: Self.name,
+                    "entropy coding takes at most bits=\(QuantizePass.greatestRate); coding=fixed takes whole bits to 8")
             }
             return
         }

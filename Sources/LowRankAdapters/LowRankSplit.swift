@@ -8,6 +8,8 @@ public struct LowRankSplit {
         public let name: String
         public let u: Matrix
         public let v: Matrix
+        /// Whether the checkpoint stores the layer's weight as [in, out].
+        public let isTransposedInCheckpoint: Bool
 
         public var rank: Int { u.columns }
     }
@@ -37,19 +39,20 @@ public struct LowRankSplit {
                 leftAlone.append((tensor.name, reason))
                 return tensor
             }
-            factors.append(try LowRankSplit.joined(lowRank, name: tensor.name))
-            return Tensor(
-                name: tensor.name, shape: tensor.shape, dtype: tensor.dtype, role: tensor.role,
-                payload: try LowRankSplit.rest(tensor))
+            factors.append(try LowRankSplit.joined(lowRank, of: tensor))
+            return tensor.with(try LowRankSplit.rest(tensor), dtype: tensor.dtype)
         }
         self.factors = factors
         self.leftAlone = leftAlone
     }
 
     /// The factors of a sum of products: U beside U', V above V'.
-    private static func joined(_ terms: [LowRankTensor], name: String) throws -> Factors {
+    private static func joined(_ terms: [LowRankTensor], of tensor: Tensor) throws -> Factors {
         let parts = try terms.map { (u: try $0.u.densifiedMatrix(), v: try $0.v.densifiedMatrix()) }
-        guard parts.count > 1 else { return Factors(name: name, u: parts[0].u, v: parts[0].v) }
+        func factors(_ u: Matrix, _ v: Matrix) -> Factors {
+            Factors(name: tensor.name, u: u, v: v, isTransposedInCheckpoint: tensor.isTransposedInCheckpoint)
+        }
+        guard parts.count > 1 else { return factors(parts[0].u, parts[0].v) }
         let (rows, rank) = (parts[0].u.rows, parts.reduce(0) { $0 + $1.u.columns })
         var u = Matrix(zeros: rows, rank)
         var column = 0
@@ -58,7 +61,7 @@ public struct LowRankSplit {
             column += part.u.columns
         }
         let v = Matrix(rows: rank, columns: parts[0].v.columns, elements: parts.flatMap(\.v.elements))
-        return Factors(name: name, u: u, v: v)
+        return factors(u, v)
     }
 
     /// What is left of a tensor without its low-rank terms.

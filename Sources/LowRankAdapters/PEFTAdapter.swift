@@ -60,7 +60,8 @@ public struct PEFTAdapter {
             ("r", "\(rank)"), ("lora_alpha", "\(rank)"), ("lora_dropout", "0.0"), ("bias", JSONText.quoted("none")),
             ("rank_pattern", JSONText.object(others.map { (key: $0.0, text: $0.1) })),
             ("alpha_pattern", JSONText.object(others.map { (key: $0.0, text: $0.1) })),
-            ("target_modules", JSONText.array(modules)), ("fan_in_fan_out", "false"), ("inference_mode", "true"),
+            ("target_modules", JSONText.array(modules)),
+            ("fan_in_fan_out", split.factors.contains(where: \.isTransposedInCheckpoint) ? "true" : "false"), ("inference_mode", "true"),
             ("use_rslora", "false"), ("use_dora", "false"), ("init_lora_weights", "true"),
         ]) + "\n"
     }

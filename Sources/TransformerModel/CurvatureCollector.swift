@@ -45,9 +45,11 @@ public final class CurvatureCollector {
             let states = try model.backwardStates(&gradients, through: weights, inputs[index], execution)
             for layer in BlockLayer.allCases {
                 guard let name = model.name(of: layer, block: index) else { continue }
-                try add(name, weights[layer].outputSize, weights[layer].inputSize, states.map {
-                    (inputs: $0.input(of: layer), gradients: $0.outputGradient(of: layer), tokens: $0.tokens)
-                })
+                try add(
+                    name, weights[layer].outputSize, weights[layer].inputSize,
+                    states.map {
+                        (inputs: $0.input(of: layer), gradients: $0.outputGradient(of: layer), tokens: $0.tokens)
+                    })
             }
         }
         try addEmbedding(tokens, gradients)

@@ -105,6 +105,46 @@ final class FamilyConversionTests: XCTestCase {
         for (name, error) in zip(names, errors) { XCTAssertLessThan(error, 1e-4, name) }
     }
 
+    /// Base and adapter of each family are the model that they came from, in PEFT and in llama.cpp; the base alone is another.
+    func testAdaptersOfEveryFamily() throws {
+        let names = ["qwen3", "gemma2-usual", "phi3-usual", "gpt2"]
+        for name in names {
+            try caplet("compress \(name) -o \(name).split.caplet --pipeline 'rpca{iterations=5}'")
+            try caplet("convert \(name).split.caplet -o \(name).dense --to safetensors --dtype f32")
+            for output in ["\(name).base --to safetensors", "\(name).base.gguf"] {
+                try caplet(
+                    "convert \(name).split.caplet -o \(output) --dtype f32 --as lora --adapter-dtype f32"
+                        + (output.hasSuffix("gguf") ? " --metadata general.name:str=Test" : ""))
+            }
+        }
+        try PythonProcess.run(
+            """
+            import sys, os, numpy as np, torch
+            os.environ['HF_HUB_OFFLINE'] = '1'
+            sys.path.insert(0, sys.argv[1]); os.chdir(sys.argv[2])
+            from llama_perplexity import Scorer, row_losses
+            from peft import PeftModel
+            from transformers import AutoModelForCausalLM
+            load = lambda path: AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
+            for name in sys.argv[3:]:
+                dense, base = load(f'{name}.dense'), load(f'{name}.base')
+                rows = np.array([[(i * 41 + 5 + 3 * r) % dense.config.vocab_size for i in range(40)] for r in range(3)], dtype=np.int32)
+                ids = torch.from_numpy(rows.astype(np.int64))
+                with torch.no_grad():
+                    expected, alone = dense(ids).logits, base(ids).logits
+                    adapted = PeftModel.from_pretrained(base, f'{name}.base-lora').eval()
+                    found = adapted(ids).logits
+                    merged = adapted.merge_and_unload()(ids).logits
+                size = expected.abs().max()
+                assert (alone - expected).abs().max() > 0.1 * size, name
+                assert (found - expected).abs().max() < 1e-5 * size, (name, (found - expected).abs().max())
+                assert (merged - expected).abs().max() < 1e-5 * size, (name, (merged - expected).abs().max())
+                loss = torch.nn.functional.cross_entropy(expected[:, :-1].flatten(0, 1), ids[:, 1:].flatten()).item()
+                both = row_losses(Scorer(f'{name}.base.gguf', 40, 2, adapter=f'{name}.base-lora.gguf'), rows)[0].mean()
+                assert abs(both - loss) < 2e-3 * loss, (name, both, loss)
+            """, [Repository.path("Tests/Environment"), path()] + names)
+    }
+
     /// Every pass on a model whose checkpoint has its weights transposed, and back to what transformers loads.
     func testPassesOnTransposedWeights() throws {
         try writeTexts()

@@ -175,10 +175,11 @@ struct CompressCommand: ParsableCommand {
         return try CalibrationModel(graph, tokens: windows.evenlySpaced(calibrationSequences), session.execution)
     }
 
-    /// What it takes to make the same bytes again.
+    /// What it takes to make the same bytes again; nothing of a model that is as it was, so that unpacking adds nothing to it.
     private func provenance(
         _ pipeline: Pipeline, _ input: TensorGraph, _ original: TensorGraph, _ session: Session
     ) throws -> [(key: String, value: String)] {
+        if lossless { return [] }
         var entries = [
             (key: "caplet", value: Version.text), (key: "pipeline", value: pipeline.description), (key: "seed", value: "\(seed)"),
             (key: "input", value: try ContentDigest.of(input, session.execution)),

@@ -83,7 +83,9 @@ struct EvaluateCommand: ParsableCommand {
                     : try maskedTokenPerplexity(model, graph, sequences, session)
             }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-            try EvaluationReport(perplexity: perplexity, sequences: sequences, kind: kind(isCausal: model.isCausal), size: size, seconds: seconds).print(session)
+            try EvaluationReport(
+                perplexity: perplexity, sequences: sequences, kind: kind(isCausal: model.isCausal), size: size, seconds: seconds
+            ).print(session)
             return .done
         }
     }

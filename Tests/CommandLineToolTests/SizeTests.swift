@@ -1,0 +1,87 @@
+import TestSupport
+import XCTest
+
+/// `compress --size`, `--bits-per-weight` and `--lossless`, as their users call them.
+final class SizeTests: XCTestCase {
+    private let model = Repository.path("Examples/wren-7m")
+    private let text = Repository.path("Examples/text/speeches-calibration.txt")
+
+    private func caplet(_ line: String, in folder: String, status: Int32 = 0) throws -> CapletProcess {
+        let result = try CapletProcess.shell("exec caplet \(line)", in: folder)
+        XCTAssertEqual(result.status, status, "\(line): \(result.errors)")
+        return result
+    }
+
+    private func byteCount(_ path: String) throws -> Int { try TemporaryFolder.bytes(of: path).count }
+
+    /// Within half a percent and never above; the same bytes whatever the threads; sound; and near the model that it was.
+    func testSizeIsMetAndTheModelStillWorks() throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let settings = "'\(model)' --calibration '\(text)' --calibration-sequences 12 --context 128"
+        _ = try caplet("compress \(settings) -o one.caplet --size 3MB --threads 1", in: folder.path)
+        _ = try caplet("compress \(settings) -o two.caplet --size 3MB --threads 2", in: folder.path)
+        _ = try caplet("compress \(settings) -o bits.caplet --bits-per-weight 2.5", in: folder.path)
+        let size = try byteCount(folder.path("one.caplet"))
+        XCTAssertLessThanOrEqual(size, 3_000_000)
+        XCTAssertGreaterThanOrEqual(size, 2_985_000)
+        let areSame = try TemporaryFolder.bytes(of: folder.path("two.caplet")) == TemporaryFolder.bytes(of: folder.path("one.caplet"))
+        XCTAssertTrue(areSame, "the number of threads changes the bytes")
+        let bits = Double(try byteCount(folder.path("bits.caplet"))) * 8 / 6_819_072
+        XCTAssertLessThanOrEqual(bits, 2.5)
+        XCTAssertGreaterThanOrEqual(bits, 2.4875)
+        _ = try caplet("verify one.caplet", in: folder.path)
+        let evaluation = ["--text", Repository.path("Examples/text/speeches-evaluation.txt"), "--context", "128", "--windows", "24"]
+        let dense = try MeanLoss.of(model, evaluation, in: folder.path)
+        let small = try MeanLoss.of("one.caplet", evaluation, in: folder.path)
+        // 22 % of the bytes of BF16; llama.cpp's Q3_K with 15 % more loses 0.05.
+        XCTAssertLessThan(small - dense, 0.05)
+        try expectTransformersAgrees("one.caplet", in: folder.path)
+    }
+
+    /// transformers gets its weights from the reader in Python, and they are those that `convert` writes.
+    private func expectTransformersAgrees(_ file: String, in folder: String) throws {
+        _ = try caplet("convert \(file) -o out --to safetensors --dtype f32", in: folder)
+        try PythonProcess.run(
+            """
+            import sys, os, torch
+            sys.path.insert(0, os.path.dirname(sys.argv[1])); os.chdir(sys.argv[2])
+            import caplet_reader
+            from transformers import AutoConfig, AutoModelForCausalLM
+            expected = AutoModelForCausalLM.from_pretrained('out', dtype=torch.float32).eval()
+            file = caplet_reader.CapletFile(sys.argv[3])
+            model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained('out'), dtype=torch.float32).eval()
+            model.load_state_dict({name: torch.from_numpy(values) for name, values in file.state_dict().items()})
+            tokens = torch.tensor([[i * 7919 % 4096 for i in range(40)]])
+            with torch.no_grad(): assert torch.allclose(model(tokens).logits, expected(tokens).logits, atol=1e-4)
+            """, [Repository.path("formats/caplet/reference/caplet_reader.py"), folder, file])
+    }
+
+    func testLosslessIsBitForBit() throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        _ = try caplet("compress '\(model)' -o packed.caplet --lossless", in: folder.path)
+        _ = try caplet("convert packed.caplet -o back --to safetensors", in: folder.path)
+        let back = try TemporaryFolder.files(under: folder.path("back"))
+        for file in try TemporaryFolder.files(under: model) {
+            XCTAssertTrue(back.contains { $0 == file }, "\(file.name) is not what it was")
+        }
+        _ = try caplet("diff '\(model)' packed.caplet", in: folder.path)
+        XCTAssertLessThan(Double(try byteCount(folder.path("packed.caplet"))), 0.68 * 13_644_312)
+    }
+
+    func testWhatDoesNotGoTogetherIsRefused() throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        for (options, words) in [
+            ("-o a.caplet --size 3MB --keep 0.5", "exclude each other"),
+            ("-o a.caplet --lossless --bits-per-weight 3", "exclude each other"),
+            ("-o a.gguf --lossless", "caplet convert"), ("-o a.caplet --size 3MB", "--calibration"),
+            ("-o a.caplet --size 20kB --calibration '\(text)' --calibration-sequences 2 --context 64", "too little"),
+        ] {
+            let result = try caplet("compress '\(model)' \(options)", in: folder.path, status: 64)
+            XCTAssertTrue(result.errors.contains(words), result.errors)
+            XCTAssertEqual(try TemporaryFolder.files(under: folder.path).count, 0, options)
+        }
+    }
+}
