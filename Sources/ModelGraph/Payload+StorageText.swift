@@ -28,7 +28,8 @@ extension Payload {
             case .dense(let tensor): types.append(tensor.codec?.name ?? tensor.dtype.rawValue)
             case .lowRank(let tensor): add(tensor.u); add(tensor.v)
             case .sparse(let tensor): add(tensor.values)
-            case .quantized(let tensor): types += ["\(tensor.isSymmetric ? "I" : "U")\(tensor.bits)", tensor.scales.dtype.rawValue]
+            case .quantized(let tensor):
+                types += ["\(tensor.isSymmetric ? "I" : "U")\(tensor.bits)", tensor.scales.dtype.rawValue]
                 if let scales = tensor.columnScales { types.append(scales.dtype.rawValue) }
             case .composite(let terms): terms.forEach(add)
             }

@@ -39,7 +39,9 @@ final class StrangerReaderTests: XCTestCase {
             let theirs = try XCTUnwrap(Double(fields[0]), "\(tensor.name): \(line)")
             // Doubles that no float holds are infinite here, and not there.
             let isComparable = tensor.dtype != .f64 || sum.isFinite
-            XCTAssertTrue(!isComparable || theirs.isNaN && sum.isNaN || abs(theirs - sum) <= 1e-5 * max(1, abs(sum)), "\(tensor.name): \(line), not \(sum)")
+            XCTAssertTrue(
+                !isComparable || theirs.isNaN && sum.isNaN || abs(theirs - sum) <= 1e-5 * max(1, abs(sum)),
+                "\(tensor.name): \(line), not \(sum)")
             XCTAssertEqual(String(fields[1]), "[" + tensor.shape.dimensions.map(String.init).joined(separator: ", ") + "]", tensor.name)
         }
         XCTAssertEqual(found["config.json"], String(SampleGraph.attachments[0].bytes.count))
