@@ -110,7 +110,7 @@ final class FamilyConversionTests: XCTestCase {
         let names = ["qwen3", "gemma2-usual", "phi3-usual", "gpt2"]
         for name in names {
             try caplet("compress \(name) -o \(name).split.caplet --pipeline 'rpca{iterations=5}'")
-            try caplet("convert \(name).split.caplet -o \(name).dense --to safetensors --dtype f32")
+            try caplet("convert \(name).split.caplet -o \(name).split-dense --to safetensors --dtype f32")
             for output in ["\(name).base --to safetensors", "\(name).base.gguf"] {
                 try caplet(
                     "convert \(name).split.caplet -o \(output) --dtype f32 --as lora --adapter-dtype f32"
@@ -127,7 +127,7 @@ final class FamilyConversionTests: XCTestCase {
             from transformers import AutoModelForCausalLM
             load = lambda path: AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).eval()
             for name in sys.argv[3:]:
-                dense, base = load(f'{name}.dense'), load(f'{name}.base')
+                dense, base = load(f'{name}.split-dense'), load(f'{name}.base')
                 rows = np.array([[(i * 41 + 5 + 3 * r) % dense.config.vocab_size for i in range(40)] for r in range(3)], dtype=np.int32)
                 ids = torch.from_numpy(rows.astype(np.int64))
                 with torch.no_grad():
