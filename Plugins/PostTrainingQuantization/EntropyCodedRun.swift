@@ -9,7 +9,7 @@ final class EntropyCodedRun {
     private let pass: QuantizePass
     private let tensors: [Tensor]
     private let context: PassContext
-    private var parts: [(tensor: Int, shape: Shape, matrix: CodedMatrix)] = []
+    private var parts: [(shape: Shape, matrix: CodedMatrix)] = []
     /// Bits a code of each part, from the round before.
     private var lengths: [[Float]?] = []
     private var rounded: [CodedMatrix.Rounded] = []
@@ -23,11 +23,11 @@ final class EntropyCodedRun {
         self.tensors = tensors
         self.context = context
         let prices = try ErrorPrices(pass.objective, tensors, context)
-        let found = try context.execution.parallelMap(tensors.count) { index -> [(tensor: Int, shape: Shape, matrix: CodedMatrix)] in
+        let found = try context.execution.parallelMap(tensors.count) { index -> [(shape: Shape, matrix: CodedMatrix)] in
             let tensor = tensors[index]
-            var found: [(tensor: Int, shape: Shape, matrix: CodedMatrix)] = []
+            var found: [(shape: Shape, matrix: CodedMatrix)] = []
             try CodedParts(target: pass.target, name: tensor.name).walk(tensor.payload, prices.curvature(of: tensor)) { part, matrix in
-                found.append((index, part.shape, matrix))
+                found.append((part.shape, matrix))
             }
             return found
         }
