@@ -4,6 +4,8 @@
     rivals.py gguf-py MODEL.safetensors OUT.gguf F16|BF16|Q8_0
     rivals.py gguf-py-back MODEL.gguf OUT.safetensors
     rivals.py llama-quantize MODEL.gguf OUT.gguf Q8_0|Q2_K|Q3_K|Q4_K|Q5_K|Q6_K THREADS
+    rivals.py zipnn MODEL.safetensors OUT THREADS
+    rivals.py zipnn-back PACKED OUT.safetensors THREADS
 """
 
 import ctypes
@@ -84,8 +86,52 @@ def llama_quantize(source, target, name, threads):
     return start
 
 
+def zipnn(source, target, threads):
+    """ZipNN as its own scripts use it: tensor after tensor, on torch's; the header goes before them as it is."""
+    import safetensors
+    import torch  # noqa: F401  (its import is no work)
+    from zipnn import ZipNN
+
+    with safetensors.safe_open(source, "pt") as model, open(source, "rb") as file:
+        start = time.perf_counter()
+        length = int.from_bytes(file.read(8), "little")
+        packer = ZipNN(input_format="torch", threads=int(threads))
+        with open(target, "wb") as out:
+            out.write(length.to_bytes(8, "little") + file.read(length))
+            for name in stored_order(source):
+                packed = packer.compress(model.get_tensor(name))
+                out.write(len(packed).to_bytes(8, "little"))
+                out.write(packed)
+    return start
+
+
+def zipnn_back(source, target, threads):
+    import torch
+    from zipnn import ZipNN
+
+    start = time.perf_counter()
+    unpacker = ZipNN(input_format="torch", threads=int(threads))
+    with open(source, "rb") as file, open(target, "wb") as out:
+        length = file.read(8)
+        out.write(length + file.read(int.from_bytes(length, "little")))
+        while size := file.read(8):
+            tensor = unpacker.decompress(file.read(int.from_bytes(size, "little")))
+            out.write(tensor.contiguous().view(torch.uint8).numpy().data)
+    return start
+
+
+def stored_order(path):
+    """Names of a safetensors file's tensors as their bytes lie."""
+    import json
+
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    header.pop("__metadata__", None)
+    return sorted(header, key=lambda name: header[name]["data_offsets"])
+
+
 def main():
-    sides = {"gguf-py": gguf_py, "gguf-py-back": gguf_py_back, "llama-quantize": llama_quantize}
+    sides = {"gguf-py": gguf_py, "gguf-py-back": gguf_py_back, "llama-quantize": llama_quantize, "zipnn": zipnn, "zipnn-back": zipnn_back}
     start = sides[sys.argv[1]](*sys.argv[2:])
     measure.sync(sys.argv[3])
     print(time.perf_counter() - start)
