@@ -15,44 +15,20 @@ struct PlaneCoding: ChunkCoding {
 
     func encode(_ chunk: UnsafeRawBufferPointer) -> [[UInt8]] {
         let count = chunk.count / width
-        guard count > 0 else { return [[UInt8]](repeating: [], count: width) }
-        let elements = OwnedChunk(copying: chunk)
-        if rotates { rotate(elements.bytes, left: true) }
-        let planes = OwnedChunk(byteCount: chunk.count)
-        caplet_planes_split(elements.base, planes.base, count, width)
-        return (0..<width).map { Array(UnsafeRawBufferPointer(rebasing: planes.bytes[$0 * count..<($0 + 1) * count])) }
+        return (0..<width).map { plane in
+            [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+                if let elements = chunk.baseAddress, let out = buffer.baseAddress {
+                    caplet_plane(elements.assumingMemoryBound(to: UInt8.self), out, count, width, plane, rotates ? 1 : 0)
+                }
+                initialized = count
+            }
+        }
     }
 
     func decode(_ contents: [UnsafeRawBufferPointer], into chunk: UnsafeMutableRawBufferPointer) {
-        let count = chunk.count / width
-        guard count > 0 else { return }
-        let planes = OwnedChunk(byteCount: chunk.count)
-        for (index, content) in contents.enumerated() {
-            UnsafeMutableRawBufferPointer(rebasing: planes.bytes[index * count..<(index + 1) * count]).copyMemory(from: content)
-        }
-        guard let out = chunk.baseAddress else { return }
-        caplet_planes_join(planes.base, out.assumingMemoryBound(to: UInt8.self), count, width)
-        if rotates { rotate(chunk, left: false) }
-    }
-
-    private func rotate(_ bytes: UnsafeMutableRawBufferPointer, left: Bool) {
-        switch width {
-        case 2: rotate(bytes, UInt16.self, left)
-        case 4: rotate(bytes, UInt32.self, left)
-        default: rotate(bytes, UInt64.self, left)
-        }
-    }
-
-    @inline(__always)
-    private func rotate<Word: FixedWidthInteger & UnsignedInteger>(_ bytes: UnsafeMutableRawBufferPointer, _ type: Word.Type, _ left: Bool)
-    {
-        guard let base = bytes.baseAddress else { return }
-        let shift = left ? Word(1) : Word(truncatingIfNeeded: Word.bitWidth - 1)
-        let back = left ? Word(truncatingIfNeeded: Word.bitWidth - 1) : Word(1)
-        for offset in stride(from: 0, to: bytes.count, by: MemoryLayout<Word>.size) {
-            let word = base.loadUnaligned(fromByteOffset: offset, as: Word.self)
-            base.storeBytes(of: word &<< shift | word &>> back, toByteOffset: offset, as: Word.self)
-        }
+        let planes = contents.map { $0.baseAddress?.assumingMemoryBound(to: UInt8.self) }
+        guard chunk.count >= width, let out = chunk.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
+        caplet_planes_join(planes, out, chunk.count / width, width, rotates ? 1 : 0)
     }
 }
 
@@ -64,11 +40,6 @@ final class OwnedChunk {
     init(byteCount: Int) {
         base = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64).assumingMemoryBound(to: UInt8.self)
         bytes = UnsafeMutableRawBufferPointer(start: base, count: byteCount)
-    }
-
-    convenience init(copying source: UnsafeRawBufferPointer) {
-        self.init(byteCount: source.count)
-        bytes.copyMemory(from: source)
     }
 
     deinit { UnsafeMutableRawPointer(base).deallocate() }

@@ -7,7 +7,7 @@ enum ZstdFrame {
 
     /// How hard to look for a short frame. What was measured is in NOTES.md.
     enum Effort {
-        /// Bytes of numbers: the shorter of Huffman coding alone and level 1.
+        /// Bytes of numbers: the shorter of Huffman coding alone and level 1, where a sample leaves that open.
         case numbers
         /// Text with repetitions.
         case text
@@ -17,14 +17,24 @@ enum ZstdFrame {
         let description: String
     }
 
-    private struct Settings {
+    private struct Settings: Equatable {
         let level: Int32
-        var forcesLiteralCompression = false
+        var literals: Literals? = nil
+
+        /// Huffman coding alone: the lowest level finds next to no matches.
+        static let entropyOnly = Settings(level: ZSTD_minCLevel(), literals: .huffman)
+        /// Blocks of the bytes as they are.
+        static let stored = Settings(level: ZSTD_minCLevel(), literals: .asTheyAre)
+        static let matched = Settings(level: 1)
     }
 
-    /// ZSTD_c_literalCompressionMode and ZSTD_lcm_huffman, which zstd.h declares as experimental parameters.
+    /// ZSTD_literalCompressionMode_e, the values of an experimental parameter of zstd.h.
+    private enum Literals: Int32 {
+        case huffman = 1
+        case asTheyAre = 2
+    }
+
     private static let literalCompressionMode = ZSTD_cParameter(rawValue: 1002)
-    private static let literalsByHuffman: Int32 = 1
     private static let textBytesAtHighLevel = 4 << 20
 
     /// A frame with content size, single segment and checksum.
@@ -32,14 +42,42 @@ enum ZstdFrame {
     /// - Throws: `Failure` when zstd has no memory.
     static func compress(_ content: UnsafeRawBufferPointer, _ effort: Effort) throws -> [UInt8] {
         switch effort {
-        case .text:
-            return try compress(content, Settings(level: content.count <= textBytesAtHighLevel ? 17 : 12))
-        case .numbers:
-            // The lowest level finds next to no matches: what is left is the entropy coding of the bytes.
-            let entropyOnly = try compress(content, Settings(level: ZSTD_minCLevel(), forcesLiteralCompression: true))
-            let matched = try compress(content, Settings(level: 1))
-            return matched.count < entropyOnly.count ? matched : entropyOnly
+        case .text: return try compress(content, Settings(level: content.count <= textBytesAtHighLevel ? 17 : 12))
+        case .numbers: return try shortest(content, of: try settings(for: content))
         }
+    }
+
+    private static func shortest(_ content: UnsafeRawBufferPointer, of settings: [Settings]) throws -> [UInt8] {
+        var best = try compress(content, settings[0])
+        for other in settings.dropFirst() {
+            let frame = try compress(content, other)
+            if frame.count < best.count { best = frame }
+        }
+        return best
+    }
+
+    /// The settings that are worth trying on the bytes of numbers: both, but where a sample says clearly what the whole will.
+    private static func settings(for content: UnsafeRawBufferPointer) throws -> [Settings] {
+        let all = [Settings.entropyOnly, .matched]
+        guard content.count >= leastSampledByteCount else { return all }
+        return try sample(of: content).withUnsafeBytes { sample in
+            let (coded, matched) = (try compress(sample, .entropyOnly).count, try compress(sample, .matched).count)
+            if min(coded, matched) >= sample.count { return [.stored] }
+            return Double(matched) > clearLead * Double(coded) ? [.entropyOnly] : all
+        }
+    }
+
+    /// Contents from this size on are sampled.
+    private static let leastSampledByteCount = 8 * samplePieces * samplePieceByteCount
+    private static let samplePieces = 4
+    private static let samplePieceByteCount = 16 << 10
+    /// Level 1 is not tried on the whole where it makes the sample this much longer than Huffman coding alone.
+    private static let clearLead = 1.03
+
+    /// Pieces at even distances.
+    private static func sample(of content: UnsafeRawBufferPointer) -> [UInt8] {
+        let step = (content.count - samplePieceByteCount) / (samplePieces - 1)
+        return (0..<samplePieces).flatMap { content[$0 * step..<$0 * step + samplePieceByteCount] }
     }
 
     private static func compress(_ content: UnsafeRawBufferPointer, _ settings: Settings) throws -> [UInt8] {
@@ -51,7 +89,7 @@ enum ZstdFrame {
             (ZSTD_c_compressionLevel, settings.level), (ZSTD_c_windowLog, Int32(windowLog)), (ZSTD_c_checksumFlag, 1),
             (ZSTD_c_contentSizeFlag, 1),
         ]
-        if settings.forcesLiteralCompression { parameters.append((literalCompressionMode, literalsByHuffman)) }
+        if let literals = settings.literals { parameters.append((literalCompressionMode, literals.rawValue)) }
         for (parameter, value) in parameters { try check(ZSTD_CCtx_setParameter(context, parameter, value)) }
         let bound = ZSTD_compressBound(content.count)
         return FrameHeader.widened(

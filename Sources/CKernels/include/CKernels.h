@@ -76,10 +76,11 @@ void caplet_iq2_s_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_iq3_xxs_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_iq3_s_decode(const uint8_t *blocks, float *out, size_t count);
 
-// --- planes.c: bytes of wide elements, apart and together again. ---
-// out holds width planes of count bytes: plane k has byte k of each element.
-void caplet_planes_split(const uint8_t *in, uint8_t *out, size_t count, size_t width);
-void caplet_planes_join(const uint8_t *in, uint8_t *out, size_t count, size_t width);
+// --- planes.c: bytes of elements of 2, 4 or 8 bytes, apart and together again. ---
+// out[i] is byte `plane` of element i, the lowest byte 0; with `rotates`, of the element rotated left by one bit.
+void caplet_plane(const uint8_t *in, uint8_t *out, size_t count, size_t width, size_t plane, int rotates);
+// The elements of `width` planes of count bytes each.
+void caplet_planes_join(const uint8_t *const *planes, uint8_t *out, size_t count, size_t width, int rotates);
 
 // --- quantized.c: out[i] = scale * (codes[i] - zero). ---
 void caplet_dequantize_i8(const int8_t *codes, float scale, float *out, size_t count);
