@@ -62,22 +62,24 @@ enum ZstdFrame {
         guard content.count >= leastSampledByteCount else { return all }
         return try sample(of: content).withUnsafeBytes { sample in
             let (coded, matched) = (try compress(sample, .entropyOnly).count, try compress(sample, .matched).count)
-            if min(coded, matched) >= sample.count { return [.stored] }
+            // A short sample cannot tell a gain of a few per cent from the table that it costs.
+            if min(coded, matched) >= sample.count { return [sample.count < longSampleByteCount ? .entropyOnly : .stored] }
             return Double(matched) > clearLead * Double(coded) ? [.entropyOnly] : all
         }
     }
 
     /// Contents from this size on are sampled.
-    private static let leastSampledByteCount = 8 * samplePieces * samplePieceByteCount
+    private static let leastSampledByteCount = 64 << 10
     private static let samplePieces = 4
-    private static let samplePieceByteCount = 16 << 10
+    private static let longSampleByteCount = 64 << 10
     /// Level 1 is not tried on the whole where it makes the sample this much longer than Huffman coding alone.
     private static let clearLead = 1.03
 
-    /// Pieces at even distances.
+    /// An eighth of the content, at most `longSampleByteCount`, in pieces at even distances.
     private static func sample(of content: UnsafeRawBufferPointer) -> [UInt8] {
-        let step = (content.count - samplePieceByteCount) / (samplePieces - 1)
-        return (0..<samplePieces).flatMap { content[$0 * step..<$0 * step + samplePieceByteCount] }
+        let piece = min(content.count / 8, longSampleByteCount) / samplePieces
+        let step = (content.count - piece) / (samplePieces - 1)
+        return (0..<samplePieces).flatMap { content[$0 * step..<$0 * step + piece] }
     }
 
     private static func compress(_ content: UnsafeRawBufferPointer, _ settings: Settings) throws -> [UInt8] {
