@@ -25,9 +25,9 @@ final class DamageTests: XCTestCase {
         let footer = bytes.count - ContainerFooter.byteCount
         let manifest = try bytes.withUnsafeBytes { try ContainerFooter($0, path: "m").manifestOffset }
         var bits = Array(0..<ContainerHeader.byteCount * 8) + Array(footer * 8..<bytes.count * 8)
-        bits += stride(from: manifest * 8, to: footer * 8, by: max(1, (footer - manifest) * 8 / 700))
-        bits += stride(from: ContainerHeader.byteCount * 8, to: manifest * 8, by: max(1, manifest * 8 / 1500) | 1)
-        XCTAssertGreaterThan(bits.count, 2000)
+        bits += stride(from: manifest * 8, to: footer * 8, by: max(1, (footer - manifest) * 8 / 3000))
+        bits += stride(from: ContainerHeader.byteCount * 8, to: manifest * 8, by: max(1, manifest * 8 / 9000) | 1)
+        XCTAssertGreaterThan(bits.count, 10_000)
         let folder = try TemporaryFolder()
         let damaged = try TemporaryFolder()
         var missed: [Int] = []
@@ -54,7 +54,7 @@ final class DamageTests: XCTestCase {
         let unused = [4 * 8 + 4, (footer + 4) * 8 + 4].map { "bit-\($0)" }
         let ends = Set(bits.filter { $0 < ContainerHeader.byteCount * 8 || $0 >= footer * 8 }.map { "bit-\($0)" })
         XCTAssertEqual(Set(survivors.map(\.name)).intersection(ends), Set(unused))
-        XCTAssertLessThan(survivors.count, bits.count / 50, "\(survivors.map(\.name))")
+        XCTAssertLessThan(survivors.count, bits.count / 500, "\(survivors.map(\.name))")
         print("flipped \(bits.count) bits of \(bytes.count) bytes: verify missed 0, zstd -t \(survivors.count) that mean nothing to it")
     }
 
