@@ -47,6 +47,14 @@ extension CodedMatrix {
         leastScales = CodedMatrix.leastScales(values, groupSize: self.groupSize, nil)
     }
 
+    /// Other values of the same shape that cost the same.
+    func replacing(_ values: Matrix) -> CodedMatrix {
+        CodedMatrix(
+            values: values, rowScales: rowScales, groupSize: groupSize,
+            leastScales: CodedMatrix.leastScales(values, groupSize: groupSize, columnScales), columnScales: columnScales, factor: factor,
+            inputs: inputs)
+    }
+
     /// A little is left for what errors that are fed forward add.
     private static func leastScales(_ values: Matrix, groupSize: Int, _ columnScales: [Float]?) -> [Float] {
         let columns = columnScales?.map(storable)

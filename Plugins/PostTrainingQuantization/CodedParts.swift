@@ -45,14 +45,14 @@ struct CodedParts {
     }
 
     /// The payload with each visited part replaced, in the order of `walk`.
-    func rebuild(_ payload: Payload, _ next: () throws -> QuantizedTensor) throws -> Payload {
+    func rebuild(_ payload: Payload, _ next: () throws -> Payload) throws -> Payload {
         switch payload {
-        case .dense where target.contains("dense"): return .quantized(try next())
+        case .dense where target.contains("dense"): return try next()
         case .lowRank(let factors) where target.contains("uv") && factors.rank > 0:
             let u = try next()
-            return .lowRank(try LowRankTensor(u: .quantized(u), v: .quantized(try next())))
+            return .lowRank(try LowRankTensor(u: u, v: try next()))
         case .sparse(let sparse) where target.contains("s") && sparse.pattern.nonZeroCount > 0:
-            return .sparse(try SparseTensor(pattern: sparse.pattern, values: .quantized(try next())))
+            return .sparse(try SparseTensor(pattern: sparse.pattern, values: try next()))
         case .composite(let terms): return .composite(try terms.map { try rebuild($0, next) })
         default: return payload
         }

@@ -21,6 +21,7 @@ struct EntropyCodedQuantization {
                 "nothing to quantise: no selected tensor has a part among target=\(pass.target.sorted().joined(separator: "+"))")
             return report
         }
+        if pass.splitsOffComponents { try run.splitOffLeadingComponents(step: run.start(bits: self.rate(run))) }
         let step = try pass.size.map { try meet(size: $0, run, graph, selected, context) } ?? meetRate(run)
         var bits = 0.0
         for (tensor, made) in zip(selected, try run.keptPayloads()) {
@@ -33,6 +34,11 @@ struct EntropyCodedQuantization {
         report.measure("step", step)
         report.measure("entropyBitsPerValue", bits / Double(max(run.valueCount, 1)))
         return report
+    }
+
+    /// Bits a value, about: a file of a size has little else.
+    private func rate(_ run: EntropyCodedRun) -> Double {
+        pass.size.map { min(Double($0) * 8 / Double(max(run.valueCount, 1)), 6) } ?? pass.bits
     }
 
     /// Rounds until codes and scales need as many bits as asked for, and keeps that.
@@ -53,8 +59,7 @@ struct EntropyCodedQuantization {
             throw PassError(.usage, pass: QuantizePass.name, "size= goes with an output in the caplet format")
         }
         var sizes: [Double] = []
-        let rate = min(Double(size) * 8 / Double(max(run.valueCount, 1)), 6)
-        let found = try search(Double(size), slack: Self.sizeSlack, start: run.start(bits: rate), run) {
+        let found = try search(Double(size), slack: Self.sizeSlack, start: run.start(bits: rate(run)), run) {
             var made = graph
             for (tensor, new) in zip(selected, try run.payloads()) { try made.setPayload(new.payload, of: tensor.name) }
             sizes.append(Double(try outputByteCount(made)))

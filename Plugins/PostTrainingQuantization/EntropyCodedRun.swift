@@ -6,10 +6,18 @@ import PassKit
 
 /// One run over a model: every part that is to be coded, with one step for all of them in units of what errors cost.
 final class EntropyCodedRun {
+    private struct Part {
+        let shape: Shape
+        /// Whether it is all of its tensor.
+        let isWhole: Bool
+        var matrix: CodedMatrix
+        var leading: LowRankTensor?
+    }
+
     private let pass: QuantizePass
     private let tensors: [Tensor]
     private let context: PassContext
-    private var parts: [(shape: Shape, matrix: CodedMatrix)] = []
+    private var parts: [Part] = []
     /// Bits a code of each part, from the round before.
     private var lengths: [[Float]?] = []
     private var rounded: [CodedMatrix.Rounded] = []
@@ -23,11 +31,13 @@ final class EntropyCodedRun {
         self.tensors = tensors
         self.context = context
         let prices = try ErrorPrices(pass.objective, tensors, context)
-        let found = try context.execution.parallelMap(tensors.count) { index -> [(shape: Shape, matrix: CodedMatrix)] in
+        let found = try context.execution.parallelMap(tensors.count) { index -> [Part] in
             let tensor = tensors[index]
-            var found: [(shape: Shape, matrix: CodedMatrix)] = []
+            var found: [Part] = []
+            var isWhole = false
+            if case .dense = tensor.payload { isWhole = true }
             try CodedParts(target: pass.target, name: tensor.name).walk(tensor.payload, prices.curvature(of: tensor)) { part, matrix in
-                found.append((part.shape, matrix))
+                found.append(Part(shape: part.shape, isWhole: isWhole, matrix: matrix))
             }
             return found
         }
@@ -39,6 +49,18 @@ final class EntropyCodedRun {
 
     /// Values in all parts.
     var valueCount: Int { parts.reduce(0) { $0 + $1.shape.elementCount } }
+
+    /// Takes components off the tensors that are coded as a whole, where codes as far apart as `step` says become cheaper by it.
+    func splitOffLeadingComponents(step: Double) throws {
+        let found = try context.execution.parallelMap(parts.count) { index in
+            try parts[index].isWhole ? LeadingComponents(of: parts[index].matrix, step: step) : nil
+        }
+        for (index, leading) in found.enumerated() {
+            guard let leading else { continue }
+            parts[index].leading = leading.factors
+            parts[index].matrix = parts[index].matrix.replacing(leading.rest)
+        }
+    }
 
     /// A step that is likely to be near: levels apart by a share of the values' own size that fits the rate.
     func start(bits: Double) -> Double {
@@ -53,8 +75,10 @@ final class EntropyCodedRun {
         return exp2(mean + 2.05 - bits)
     }
 
-    /// Bits that codes and scales of the last round need at order 0.
-    var bits: Double { rounded.reduce(0) { $0 + $1.bits } }
+    /// Bits that codes and scales of the last round need at order 0, with those of components that were taken off.
+    var bits: Double {
+        rounded.reduce(0) { $0 + $1.bits } + parts.reduce(0) { $0 + ($1.leading.map(LeadingComponents.bits(of:)) ?? 0) }
+    }
 
     /// Keeps what the last round made.
     func keep() { kept = rounded }
@@ -88,7 +112,10 @@ final class EntropyCodedRun {
                 let (part, made) = (parts[next], rounded[next])
                 next += 1
                 bits += made.bits
-                return try made.tensor(shape: part.shape, groupSize: part.matrix.groupSize)
+                let codes = Payload.quantized(try made.tensor(shape: part.shape, groupSize: part.matrix.groupSize))
+                guard let leading = part.leading else { return codes }
+                bits += LeadingComponents.bits(of: leading)
+                return .composite([.lowRank(leading), codes])
             }
             return (payload, bits)
         }

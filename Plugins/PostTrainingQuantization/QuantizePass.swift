@@ -28,6 +28,9 @@ public struct QuantizePass: Pass {
             "what errors cost with coding=entropy: the divergence of predictions, the layers' outputs, or without text the weights"),
         PassOption(
             "lambda", .number(0...1, allowsAuto: false), default: "0.05", "squared steps that a bit is worth with coding=entropy"),
+        PassOption(
+            "components", .choice(["auto", "none"]), default: "auto",
+            "auto: with coding=entropy a dense tensor's largest singular components go into U and V where that saves bytes"),
         PassOption("target", .set(["uv", "s", "dense"]), default: "uv", "the parts to quantise: factors, sparse values, dense tensors"),
         TensorSelection.option,
     ]
@@ -37,6 +40,7 @@ public struct QuantizePass: Pass {
 
     let objective: String
     let lambda: Double
+    let splitsOffComponents: Bool
     let target: Set<String>
     let bits: Double
     /// Bytes of the whole file; nil where the rate is given in bits.
@@ -50,6 +54,7 @@ public struct QuantizePass: Pass {
         target = options.words("target")
         objective = options.word("objective")
         lambda = options.number("lambda")
+        splitsOffComponents = options.word("components") == "auto"
         bits = options.number("bits")
         size = options.integer("size") == 0 ? nil : options.integer("size")
         let isWhole = bits == bits.rounded() && bits >= 2

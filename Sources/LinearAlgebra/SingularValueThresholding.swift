@@ -14,6 +14,21 @@ public struct SingularTriplets {
 
     public var rank: Int { singularValues.count }
 
+    /// The first `rank` of them.
+    ///
+    /// - Precondition: there are so many.
+    public func prefix(_ rank: Int) -> SingularTriplets {
+        let left = Matrix(rows: u.rows, columns: rank) { out in
+            for row in 0..<u.rows {
+                for component in 0..<rank { out[row * rank + component] = u[row, component] }
+            }
+        }
+        return SingularTriplets(
+            u: left, singularValues: Array(singularValues.prefix(rank)),
+            vTransposed: Matrix(
+                rows: rank, columns: vTransposed.columns, elements: Array(vTransposed.elements.prefix(rank * vTransposed.columns))))
+    }
+
     /// U · diag(σ) · Vᵀ, [m, n].
     public var product: Matrix {
         var scaled = vTransposed
