@@ -8,12 +8,16 @@ struct EntropyCodedQuantization {
     /// The rate, and the size of the file, end at most these shares below what is asked for.
     private static let rateSlack = 0.002
     private static let sizeSlack = 0.004
+    /// The increase of the loss ends at most this share below what is allowed.
+    private static let lossSlack = 0.05
+    /// A loss on text is noise beyond some digit: more steps find nothing better.
+    private static let lossRounds = 10
 
     func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: QuantizePass.name)
         let (selected, leftAlone) = try pass.selection.split(graph, pass: QuantizePass.name)
         report.leftAlone = leftAlone
-        context.execution.progress.begin(QuantizePass.name, total: RateSearch.limit, unit: "rounds")
+        context.execution.progress.begin(QuantizePass.name, total: RateSearch.usualLimit, unit: "rounds")
         defer { context.execution.progress.end() }
         let run = try EntropyCodedRun(pass, selected, context)
         guard !run.isEmpty else {
@@ -21,8 +25,20 @@ struct EntropyCodedQuantization {
                 "nothing to quantise: no selected tensor has a part among target=\(pass.target.sorted().joined(separator: "+"))")
             return report
         }
-        if pass.splitsOffComponents { try run.splitOffLeadingComponents(step: run.start(bits: self.rate(run))) }
-        let step = try pass.size.map { try meet(size: $0, run, graph, selected, context) } ?? meetRate(run)
+        let start = run.start(pass.aim)
+        if pass.splitsOffComponents { try run.splitOffLeadingComponents(step: start) }
+        let before = graph
+        func made() throws -> TensorGraph {
+            var made = before
+            for (tensor, new) in zip(selected, try run.payloads()) { try made.setPayload(new.payload, of: tensor.name) }
+            return made
+        }
+        let step: Double
+        switch pass.aim {
+        case .bits(let bits): step = try meet(bits: bits, start, run)
+        case .size(let size): step = try meet(size: size, start, run, context, made)
+        case .lossIncrease(let increase): step = try meet(lossIncrease: increase, start, run, context, &report, made)
+        }
         var bits = 0.0
         for (tensor, made) in zip(selected, try run.keptPayloads()) {
             let rate = made.bits / Double(max(tensor.shape.elementCount, 1))
@@ -36,33 +52,25 @@ struct EntropyCodedQuantization {
         return report
     }
 
-    /// Bits a value, about: a file of a size has little else.
-    private func rate(_ run: EntropyCodedRun) -> Double {
-        pass.size.map { min(Double($0) * 8 / Double(max(run.valueCount, 1)), 6) } ?? pass.bits
-    }
-
     /// Rounds until codes and scales need as many bits as asked for, and keeps that.
-    private func meetRate(_ run: EntropyCodedRun) throws -> Double {
-        let target = pass.bits * Double(run.valueCount)
-        let found = try search(target, slack: Self.rateSlack, start: run.start(bits: pass.bits), run) { run.bits }
+    private func meet(bits: Double, _ start: Double, _ run: EntropyCodedRun) throws -> Double {
+        let found = try search(bits * Double(run.valueCount), slack: Self.rateSlack, start, run) { run.bits }
         guard let found else {
-            throw PassError(.usage, pass: QuantizePass.name, "bits=\(pass.bits) is too little: scales alone take more")
+            throw PassError(.usage, pass: QuantizePass.name, "bits=\(bits) is too little: scales alone take more")
         }
         return found.step
     }
 
     /// Rounds until the file has as many bytes as asked for, and keeps that.
     private func meet(
-        size: Int, _ run: EntropyCodedRun, _ graph: TensorGraph, _ selected: [Tensor], _ context: PassContext
+        size: Int, _ start: Double, _ run: EntropyCodedRun, _ context: PassContext, _ made: () throws -> TensorGraph
     ) throws -> Double {
         guard let outputByteCount = context.outputByteCount else {
             throw PassError(.usage, pass: QuantizePass.name, "size= goes with an output in the caplet format")
         }
         var sizes: [Double] = []
-        let found = try search(Double(size), slack: Self.sizeSlack, start: run.start(bits: rate(run)), run) {
-            var made = graph
-            for (tensor, new) in zip(selected, try run.payloads()) { try made.setPayload(new.payload, of: tensor.name) }
-            sizes.append(Double(try outputByteCount(made)))
+        let found = try search(Double(size), slack: Self.sizeSlack, start, run) {
+            sizes.append(Double(try outputByteCount(try made())))
             return sizes[sizes.count - 1]
         }
         guard let found else {
@@ -78,8 +86,46 @@ struct EntropyCodedQuantization {
         return found.step
     }
 
+    /// Rounds until the mean loss has risen by as much as is allowed, and keeps that. The loss is of text that errors were not fitted to,
+    /// where there is any.
+    private func meet(
+        lossIncrease: Double, _ start: Double, _ run: EntropyCodedRun, _ context: PassContext, _ report: inout PassReport,
+        _ made: () throws -> TensorGraph
+    ) throws -> Double {
+        let text = try context.heldBack ?? context.requireCalibration(for: QuantizePass.name)
+        func loss(_ graph: TensorGraph) throws -> Double {
+            let losses = try text.losses(sequences: Array(0..<text.sequenceCount), of: graph)
+            return losses.reduce(0, +) / Double(max(losses.count, 1))
+        }
+        let dense = try loss(context.original)
+        var best: (step: Double, increase: Double)?
+        // The loss falls as steps do, so it is the step's inverse that is looked for.
+        _ = try RateSearch(slack: Self.lossSlack, limit: Self.lossRounds).find(target: lossIncrease, start: 1 / start) { inverse in
+            guard try run.round(step: 1 / inverse) else { return 0 }
+            // Text of a finite length may like a model better that is a little worse.
+            let increase = max(try loss(try made()) - dense, .leastNormalMagnitude)
+            if increase <= lossIncrease, increase > best?.increase ?? 0 {
+                best = (1 / inverse, increase)
+                run.keep()
+            }
+            return increase
+        }
+        guard let best else {
+            throw PassError(
+                .usage, pass: QuantizePass.name,
+                "no step raises the loss by increase=\(lossIncrease) or less. Codes are bytes: --lossless packs without loss")
+        }
+        report.notes.append(
+            context.heldBack == nil
+                ? "the increase of the loss is that on the calibration set itself: there is no other text"
+                : "the increase of the loss is that on \(text.sequenceCount) sequences that were not calibrated on")
+        report.measure("loss.dense", dense)
+        report.measure("loss.final", dense + best.increase)
+        return best.step
+    }
+
     private func search(
-        _ target: Double, slack: Double, start: Double, _ run: EntropyCodedRun, _ rate: () throws -> Double
+        _ target: Double, slack: Double, _ start: Double, _ run: EntropyCodedRun, _ rate: () throws -> Double
     ) throws -> (step: Double, rate: Double)? {
         var best = -Double.infinity
         return try RateSearch(slack: slack).find(target: target, start: start) { step in

@@ -62,8 +62,20 @@ final class EntropyCodedRun {
         }
     }
 
-    /// A step that is likely to be near: levels apart by a share of the values' own size that fits the rate.
-    func start(bits: Double) -> Double {
+    /// A step that is likely to be near.
+    func start(_ aim: QuantizePass.Aim) -> Double {
+        switch aim {
+        case .bits(let bits): return start(bits: bits)
+        // A file of a size has little else than codes.
+        case .size(let size): return start(bits: min(Double(size) * 8 / Double(max(valueCount, 1)), 6))
+        case .lossIncrease(let increase):
+            // Errors spread evenly over a step cost ½ · step²/12 a value, where what errors cost is known.
+            return pass.objective == "loss" ? (24 * increase / Double(max(valueCount, 1))).squareRoot() : start(bits: 3)
+        }
+    }
+
+    /// Levels apart by a share of the values' own size that fits the rate.
+    private func start(bits: Double) -> Double {
         let logs = parts.map { part -> (Double, Double) in
             let matrix = part.matrix
             let square = matrix.values.squaredFrobeniusNorm / Double(max(matrix.values.elements.count, 1))

@@ -18,6 +18,9 @@ public struct QuantizePass: Pass {
             "size", .integer(0...Int.max), default: "0",
             "instead of bits: the largest size in bytes of the whole file, which ends within 0.5 % of it"),
         PassOption(
+            "increase", .number(0...100, allowsAuto: false), default: "0",
+            "instead of bits: nats a token by which the mean loss on held-back text may rise; of an encoder its embeddings' 1 − cosine"),
+        PassOption(
             "coding", .choice(["auto", "fixed", "entropy"]), default: "auto",
             "fixed: codes of one width; entropy: codes that few bits are enough for; auto: fixed for a whole number of bits"),
         PassOption("group", .integer(1...1_048_576), default: "64", "elements of a row that share a scale with coding=fixed"),
@@ -35,6 +38,16 @@ public struct QuantizePass: Pass {
         TensorSelection.option,
     ]
 
+    /// What the step of entropy-coded quantisation is to meet.
+    enum Aim {
+        /// Bits a value on the average, scales and all.
+        case bits(Double)
+        /// Bytes of the whole file.
+        case size(Int)
+        /// Mean loss on the calibration text above the original's.
+        case lossIncrease(Double)
+    }
+
     /// Codes are bytes: above this rate too many values would not fit.
     private static let greatestRate = 6.5
 
@@ -42,9 +55,7 @@ public struct QuantizePass: Pass {
     let lambda: Double
     let splitsOffComponents: Bool
     let target: Set<String>
-    let bits: Double
-    /// Bytes of the whole file; nil where the rate is given in bits.
-    let size: Int?
+    let aim: Aim
     /// Nil for entropy coding.
     let fixed: FixedWidthQuantization?
     let selection: TensorSelection
@@ -55,28 +66,35 @@ public struct QuantizePass: Pass {
         objective = options.word("objective")
         lambda = options.number("lambda")
         splitsOffComponents = options.word("components") == "auto"
-        bits = options.number("bits")
-        size = options.integer("size") == 0 ? nil : options.integer("size")
+        let (bits, size, increase) = (options.number("bits"), options.integer("size"), options.number("increase"))
+        guard size == 0 || increase == 0 else { throw PassError(.usage, pass: Self.name, "size= and increase= exclude each other") }
+        aim = size > 0 ? .size(size) : increase > 0 ? .lossIncrease(increase) : .bits(bits)
         let isWhole = bits == bits.rounded() && bits >= 2
+        let isRate = size == 0 && increase == 0
         let coding = options.word("coding")
-        guard coding == "fixed" || coding == "auto" && isWhole && size == nil else {
+        guard coding == "fixed" || coding == "auto" && isWhole && isRate else {
             fixed = nil
-            guard size != nil || bits <= QuantizePass.greatestRate else {
+            guard !isRate || bits <= QuantizePass.greatestRate else {
                 throw PassError(
                     .usage, pass: Self.name,
                     "entropy coding takes at most bits=\(QuantizePass.greatestRate); coding=fixed takes whole bits to 8")
             }
             return
         }
-        guard isWhole, size == nil else {
-            throw PassError(.usage, pass: Self.name, "coding=fixed takes a whole number of bits from 2 to 8, and no size")
+        guard isWhole, isRate else {
+            throw PassError(
+                .usage, pass: Self.name, "coding=fixed takes a whole number of bits from 2 to 8, and no size and no increase of the loss")
         }
         let quantizer = UniformQuantizer(
             bits: Int(bits), groupSize: options.integer("group"), isSymmetric: options.flag("symmetric"))
         fixed = FixedWidthQuantization(quantizer: quantizer, target: target, selection: selection)
     }
 
-    public var needsCalibration: Bool { fixed == nil && objective != "weights" }
+    public var needsCalibration: Bool {
+        if fixed != nil { return false }
+        if case .lossIncrease = aim { return true }
+        return objective != "weights"
+    }
 
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         if let fixed { return try fixed.run(&graph, context) }

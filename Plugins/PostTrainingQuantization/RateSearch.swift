@@ -4,7 +4,9 @@ import Glibc
 struct RateSearch {
     /// The rate may end this share below the target, never above it.
     let slack: Double
-    static let limit = 24
+    /// Steps that are tried.
+    var limit = RateSearch.usualLimit
+    static let usualLimit = 24
 
     /// - Parameters:
     ///   - start: a step to begin with, above 0.
@@ -16,7 +18,7 @@ struct RateSearch {
         let aim = target * (1 - slack / 2)
         var (below, above): ((x: Double, rate: Double)?, (x: Double, rate: Double)?) = (nil, nil)
         var x = log2(start)
-        for _ in 0..<RateSearch.limit {
+        for _ in 0..<limit {
             let found = try rate(exp2(x))
             if found <= target {
                 if below.map({ found >= $0.rate }) ?? true { below = (x, found) }

@@ -16,6 +16,9 @@ final class WeightsAlone: CalibrationProvider {
         throw PassError(.usage, pass: ProbabilisticPruningPass.name, "without text there is no loss")
     }
 
+    /// - Throws: always.
+    func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { try losses(sequences: sequences, replacing: [:]) }
+
     /// Each matrix as a group and a block of its own.
     func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {
         for (index, tensor) in tensors.enumerated() {

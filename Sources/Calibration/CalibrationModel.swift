@@ -22,6 +22,13 @@ public final class CalibrationModel: CalibrationProvider {
         self.execution = execution
     }
 
+    /// The same model with other sequences; nil when there is nothing in them to score.
+    public init?(like other: CalibrationModel, tokens: TokenSequences) {
+        guard tokens.scoredTokenCount > 0 else { return nil }
+        (model, structure, execution) = (other.model, other.structure, other.execution)
+        self.tokens = tokens
+    }
+
     /// Sequences whose inputs are in memory at a time.
     static let wave = 8
 
@@ -30,17 +37,28 @@ public final class CalibrationModel: CalibrationProvider {
 
     /// Of an encoder, which predicts nothing: one less the cosine of its mean-pooled embedding to the original's.
     public func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] {
+        try losses(sequences: sequences, of: model, replacing: weights)
+    }
+
+    /// - Throws: what `Transformer.init` throws.
+    public func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] {
+        try losses(sequences: sequences, of: try Transformer(graph), replacing: [:])
+    }
+
+    private func losses(sequences: [Int], of model: Transformer, replacing weights: [String: Matrix]) throws -> [Double] {
         var losses: [Double] = []
         for start in stride(from: 0, to: sequences.count, by: Perplexity.sequencesAtATime) {
             let part = Array(sequences[start..<min(start + Perplexity.sequencesAtATime, sequences.count)])
-            losses += try self.losses(part, continuing: try model.embed(part.map { tokens.sequences[$0] }), from: 0, replacing: weights)
+            losses += try self.losses(
+                part, of: model, continuing: try model.embed(part.map { tokens.sequences[$0] }), from: 0, replacing: weights)
         }
         return losses
     }
 
     /// The loss of each sequence, from the hidden states that enter block `first` on.
     private func losses(
-        _ sequences: [Int], continuing start: Transformer.Activations, from first: Int, replacing weights: [String: Matrix]
+        _ sequences: [Int], of model: Transformer, continuing start: Transformer.Activations, from first: Int,
+        replacing weights: [String: Matrix]
     ) throws -> [Double] {
         if model.isCausal {
             let losses = try model.tokenLosses(
@@ -70,7 +88,7 @@ public final class CalibrationModel: CalibrationProvider {
         for block in 0..<model.configuration.blockCount {
             for index in names.indices where blocks[index] == block {
                 losses[index] = try self.losses(
-                    sequences, continuing: activations, from: block, replacing: [names[index]: try weight(index)])
+                    sequences, of: model, continuing: activations, from: block, replacing: [names[index]: try weight(index)])
             }
             try model.forward(&activations, through: try model.block(block), execution)
         }

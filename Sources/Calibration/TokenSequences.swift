@@ -37,6 +37,13 @@ public struct TokenSequences {
         guard count < sequences.count else { return self }
         return TokenSequences((0..<count).map { sequences[$0 * sequences.count / count] })
     }
+
+    /// What `evenlySpaced` leaves over.
+    public func without(evenlySpaced count: Int) -> TokenSequences {
+        guard count < sequences.count else { return TokenSequences([]) }
+        let taken = Set((0..<count).map { $0 * sequences.count / count })
+        return TokenSequences(sequences.indices.filter { !taken.contains($0) }.map { sequences[$0] })
+    }
 }
 
 public enum CalibrationError: Error, CustomStringConvertible {

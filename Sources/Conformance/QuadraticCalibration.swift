@@ -52,6 +52,14 @@ public final class QuadraticCalibration: CalibrationProvider {
         }
     }
 
+    public func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] {
+        try losses(
+            sequences: sequences,
+            replacing: Dictionary(uniqueKeysWithValues: weights.keys.compactMap { name in
+                try graph[name].map { (name, try $0.payload.densifiedMatrix()) }
+            }))
+    }
+
     public func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {
         for group in groups {
             guard let all = inputs[group.members[0]], let columns = all.first?.columns else { continue }

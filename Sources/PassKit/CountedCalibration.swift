@@ -21,6 +21,11 @@ public final class CountedCalibration: CalibrationProvider {
         return try base.losses(sequences: sequences, replacing: weights)
     }
 
+    public func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] {
+        sequencePasses += Double(sequences.count)
+        return try base.losses(sequences: sequences, of: graph)
+    }
+
     /// Each from its own block on: half the model on the average, and one pass for the inputs of the blocks.
     public func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]] {
         sequencePasses += Double(sequences.count) * (1 + Double(names.count) / 2)

@@ -11,6 +11,8 @@ public struct PassContext {
     public let original: TensorGraph
     /// The calibration set and the model that runs it; nil when no calibration text was given.
     public let calibration: (any CalibrationProvider)?
+    /// The same model with text of the same kind that `calibration` does not have; nil when there is no more.
+    public let heldBack: (any CalibrationProvider)?
     /// Bytes of the file that a graph would be written as; nil where that cannot be told before the end.
     public let outputByteCount: ((TensorGraph) throws -> Int)?
     /// Called with lines worth showing while the pass runs.
@@ -18,12 +20,13 @@ public struct PassContext {
 
     public init(
         execution: ExecutionContext, seed: UInt64, original: TensorGraph, calibration: (any CalibrationProvider)? = nil,
-        outputByteCount: ((TensorGraph) throws -> Int)? = nil, note: @escaping (String) -> Void = { _ in }
+        heldBack: (any CalibrationProvider)? = nil, outputByteCount: ((TensorGraph) throws -> Int)? = nil, note: @escaping (String) -> Void = { _ in }
     ) {
         self.execution = execution
         self.seed = seed
         self.original = original
         self.calibration = calibration
+        self.heldBack = heldBack
         self.outputByteCount = outputByteCount
         self.note = note
     }
@@ -51,6 +54,9 @@ public protocol CalibrationProvider: AnyObject {
     ///   - sequences: which of them, in the order of the result.
     ///   - weights: matrices [out, in] by tensor name.
     func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double]
+
+    /// The same of a whole model that was made of the original: every tensor of it counts, embeddings and head too.
+    func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double]
 
     /// The losses with one tensor replaced at a time: those of alternative i replace `names[i]` alone.
     ///

@@ -102,7 +102,7 @@ final class CompareTests: XCTestCase {
     func testSeveralTexts() throws {
         let folder = try CheckpointFolder()
         defer { withExtendedLifetime(folder) {} }
-        try CapletProcess.shell("tail -c 3000 text.txt > other.txt", in: folder.path)
+        _ = try CapletProcess.shell("tail -c 3000 text.txt > other.txt", in: folder.path)
         let result = try CapletProcess.shell("\(CompareTests.grid) --text other.txt --windows 3 --methods magnitude", in: folder.path)
         XCTAssertEqual(result.status, 0, result.errors)
         for title in ["text.txt: dense ", "other.txt: dense ", "93 tokens in 3 sequences"] {

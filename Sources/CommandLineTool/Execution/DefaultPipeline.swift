@@ -8,5 +8,8 @@ enum DefaultPipeline {
     /// - Parameter size: bytes of the whole file.
     static func text(size: Int) -> String { "quantize{size=\(size) target=dense+s+uv layers=matrices}" }
 
+    /// - Parameter lossIncrease: by which the mean loss on the calibration text may rise, in nats a token.
+    static func text(lossIncrease: Double) -> String { "quantize{increase=\(lossIncrease) target=dense+s+uv layers=matrices}" }
+
     static func text(keep: Double) -> String { text(keep: "\(keep)") }
 }

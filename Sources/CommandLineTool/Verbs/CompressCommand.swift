@@ -38,6 +38,13 @@ struct CompressCommand: ParsableCommand {
     @Option(help: "The same, as bits of the whole file for each parameter of the model.")
     var bitsPerWeight: Double?
 
+    @Option(
+        help: """
+            The smallest file whose mean loss is at most this much above the original's, in nats a token, on what the calibration text \
+            has beside the sequences calibrated on; of an encoder, the mean of 1 − cosine of its embeddings to the original's.
+            """)
+    var maxLossIncrease: Double?
+
     @Flag(help: "Change nothing and pack the model as it is, bit for bit, for storage and transfer.")
     var lossless = false
 
@@ -83,8 +90,14 @@ struct CompressCommand: ParsableCommand {
             throw ValidationError("--keep belongs to the default pipeline; give keep= in the pipeline's text")
         }
         if let keep, !(keep > 0 && keep <= 1) { throw ValidationError("--keep takes a number above 0, at most 1") }
-        if [keep != nil, size != nil, bitsPerWeight != nil, lossless, pipeline != nil || pipelineFile != nil].count(where: { $0 }) > 1 {
-            throw ValidationError("--keep, --size, --bits-per-weight, --lossless and a pipeline exclude each other")
+        let aims = [
+            keep != nil, size != nil, bitsPerWeight != nil, maxLossIncrease != nil, lossless, pipeline != nil || pipelineFile != nil,
+        ]
+        if aims.count(where: { $0 }) > 1 {
+            throw ValidationError("--keep, --size, --bits-per-weight, --max-loss-increase, --lossless and a pipeline exclude each other")
+        }
+        if let maxLossIncrease, !(maxLossIncrease > 0 && maxLossIncrease <= 100) {
+            throw ValidationError("--max-loss-increase takes a number above 0, at most 100")
         }
         if let bitsPerWeight, !(bitsPerWeight > 0 && bitsPerWeight <= 64) {
             throw ValidationError("--bits-per-weight takes a number above 0, at most 64")
@@ -119,7 +132,7 @@ struct CompressCommand: ParsableCommand {
             let provenance = try self.provenance(pipeline, input, original, session)
             var graph = input
             let context = PassContext(
-                execution: session.execution, seed: seed, original: original, calibration: calibration,
+                execution: session.execution, seed: seed, original: original, calibration: calibration?.set, heldBack: calibration?.heldBack,
                 outputByteCount: { try target.byteCount($0, provenance: provenance + CompressCommand.roomForLosses, session) },
                 note: { session.diagnostics.note($0) })
             let start = DispatchTime.now().uptimeNanoseconds
@@ -164,15 +177,23 @@ struct CompressCommand: ParsableCommand {
         if let bitsPerWeight {
             return try Pipeline(parsing: DefaultPipeline.text(size: Int(bitsPerWeight * Double(graph.parameterCount) / 8)))
         }
+        if let maxLossIncrease { return try Pipeline(parsing: DefaultPipeline.text(lossIncrease: maxLossIncrease)) }
         return try Pipeline(parsing: DefaultPipeline.text(keep: keep ?? 0.5))
     }
 
-    private func calibrationModel(_ graph: TensorGraph, _ session: Session) throws -> CalibrationModel? {
+    /// Held-back sequences to measure on, for each that passes calibrate on.
+    private static let heldBackShare = 2
+
+    private func calibrationModel(
+        _ graph: TensorGraph, _ session: Session
+    ) throws -> (set: CalibrationModel, heldBack: CalibrationModel?)? {
         guard let calibration else { return nil }
         guard let configuration = try graph.configuration() else { throw ModelError.unknownArchitecture("unknown") }
         let length = context ?? min(configuration.contextLength, 2048)
         let windows = try CalibrationText.sequences(of: calibration, graph, windowLength: length)
-        return try CalibrationModel(graph, tokens: windows.evenlySpaced(calibrationSequences), session.execution)
+        let set = try CalibrationModel(graph, tokens: windows.evenlySpaced(calibrationSequences), session.execution)
+        let rest = windows.without(evenlySpaced: calibrationSequences).evenlySpaced(CompressCommand.heldBackShare * calibrationSequences)
+        return (set, CalibrationModel(like: set, tokens: rest))
     }
 
     /// What it takes to make the same bytes again; nothing of a model that is as it was, so that unpacking adds nothing to it.
