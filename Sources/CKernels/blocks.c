@@ -27,11 +27,16 @@ CAPLET_DISPATCH
 void caplet_q8_0_encode(const float *in, int8_t *codes, uint16_t *scales, size_t count) {
     for (size_t b = 0; b < count / Q8_0_ELEMENTS; b++) {
         const float *x = in + b * Q8_0_ELEMENTS;
-        float largest = 0;
+        // Bits without the sign order finite magnitudes, and the largest of integers is found many at a time.
+        uint32_t most = 0;
         for (int i = 0; i < Q8_0_ELEMENTS; i++) {
-            float magnitude = fabsf(x[i]);
-            largest = magnitude > largest ? magnitude : largest;
+            uint32_t magnitude;
+            memcpy(&magnitude, &x[i], sizeof magnitude);
+            magnitude &= 0x7FFFFFFFu;
+            most = magnitude > most ? magnitude : most;
         }
+        float largest;
+        memcpy(&largest, &most, sizeof largest);
         float scale = largest / 127.0f;
         float inverse = scale != 0 ? 1.0f / scale : 0.0f;
         scales[b] = f16_of_f32(scale);

@@ -4,6 +4,7 @@
 #include "half.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { ELEMENTS = 32, HALF = ELEMENTS / 2 };
 
@@ -68,11 +69,17 @@ static inline float inverse_of(float d) {
     return isfinite(inverse) ? inverse : 0.0f;
 }
 
-// The element farthest from 0, the first of equals.
+// The element farthest from 0, the first of equals. Bits without the sign order finite magnitudes.
 static inline float extreme(const float *x) {
-    float value = x[0];
-    for (int i = 1; i < ELEMENTS; i++) value = fabsf(x[i]) > fabsf(value) ? x[i] : value;
-    return value;
+    uint32_t magnitudes[ELEMENTS], largest = 0, first = ELEMENTS;
+    memcpy(magnitudes, x, sizeof magnitudes);
+    for (int i = 0; i < ELEMENTS; i++) magnitudes[i] &= 0x7FFFFFFFu;
+    for (int i = 0; i < ELEMENTS; i++) largest = magnitudes[i] > largest ? magnitudes[i] : largest;
+    for (uint32_t i = 0; i < ELEMENTS; i++) {
+        uint32_t place = magnitudes[i] == largest ? i : ELEMENTS;
+        first = place < first ? place : first;
+    }
+    return x[first];
 }
 
 static inline void put_nibbles(const uint8_t *codes, uint8_t *out) {
@@ -87,14 +94,10 @@ static inline void put_fifth_bits(const uint8_t *codes, uint8_t *out) {
     }
 }
 
-// codes = trunc(x / d + half the range + 1/2), d such that the extreme is the lowest code. Returns d.
-static inline float symmetric_codes(const float *x, uint8_t *codes, int half) {
-    float d = extreme(x) / (float)-half, inverse = inverse_of(d);
-    for (int i = 0; i < ELEMENTS; i++) {
-        int code = (int)(x[i] * inverse + ((float)half + 0.5f));
-        codes[i] = (uint8_t)(code < 2 * half ? code : 2 * half - 1);
-    }
-    return d;
+// trunc(x / d + half the range + 1/2), d such that the extreme is the lowest code.
+static inline unsigned symmetric_code(float x, float inverse, int half) {
+    int code = (int)(x * inverse + ((float)half + 0.5f));
+    return (unsigned)(code < 2 * half ? code : 2 * half - 1);
 }
 
 // codes = trunc((x - min) / d + 1/2), d such that they reach top. Returns d.
@@ -118,10 +121,13 @@ static inline float offset_codes(const float *x, uint8_t *codes, int top, float 
 
 CAPLET_DISPATCH
 void caplet_q4_0_encode(const float *in, uint8_t *blocks, size_t count) {
-    uint8_t codes[ELEMENTS];
     for (size_t b = 0; b < count / ELEMENTS; b++, in += ELEMENTS, blocks += 18) {
-        put_f16_of_f32(symmetric_codes(in, codes, 8), blocks);
-        put_nibbles(codes, blocks + 2);
+        float d = extreme(in) / -8.0f, inverse = inverse_of(d);
+        put_f16_of_f32(d, blocks);
+        // In one expression: codes that go by memory are waited for.
+        for (int i = 0; i < HALF; i++) {
+            blocks[2 + i] = (uint8_t)(symmetric_code(in[i], inverse, 8) | symmetric_code(in[i + HALF], inverse, 8) << 4);
+        }
     }
 }
 
@@ -140,7 +146,9 @@ CAPLET_DISPATCH
 void caplet_q5_0_encode(const float *in, uint8_t *blocks, size_t count) {
     uint8_t codes[ELEMENTS];
     for (size_t b = 0; b < count / ELEMENTS; b++, in += ELEMENTS, blocks += 22) {
-        put_f16_of_f32(symmetric_codes(in, codes, 16), blocks);
+        float d = extreme(in) / -16.0f, inverse = inverse_of(d);
+        put_f16_of_f32(d, blocks);
+        for (int i = 0; i < ELEMENTS; i++) codes[i] = (uint8_t)symmetric_code(in[i], inverse, 16);
         put_fifth_bits(codes, blocks + 2);
         put_nibbles(codes, blocks + 6);
     }
