@@ -49,8 +49,7 @@ def main():
     if packs.sizes:
         print(f"\n{packs.size_table()}")
     measure.write_json(options.json, limits, rows)
-    print("\nconvert_hf_to_gguf.py is in no package of PyPI; gguf-py's rows are the path that it takes with each tensor.")
-    print(f"written: {options.json}")
+    print(f"\nwritten: {options.json}")
 
 
 if __name__ == "__main__":

@@ -62,6 +62,9 @@ class Conversions:
             yield self.row(
                 f"safetensors BF16 → GGUF {dtype.upper()}", 1, "gguf-py", 5,
                 self.ours(self.model, dtype, 1), self.python("gguf-py", self.safetensors, theirs, dtype.upper()))
+            yield self.row(
+                f"safetensors BF16 → GGUF {dtype.upper()}", 1, "convert_hf_to_gguf.py", 5,
+                self.ours(self.model, dtype, 1), self.python("convert-hf", self.model, theirs, dtype))
         yield self.row(
             "GGUF Q8_0 → safetensors BF16", 1, "gguf-py", 5,
             self.ours(self.q8_0, "bf16", 1, "safetensors"), self.python("gguf-py-back", self.q8_0, theirs))

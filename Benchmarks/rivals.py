@@ -2,6 +2,7 @@
 """Other converters, each in a process of its own: prints the seconds of its work, fsync of the output included, imports not.
 
     rivals.py gguf-py MODEL.safetensors OUT.gguf F16|BF16|Q8_0
+    rivals.py convert-hf MODEL_FOLDER OUT.gguf f16|bf16|q8_0
     rivals.py gguf-py-back MODEL.gguf OUT.safetensors
     rivals.py llama-quantize MODEL.gguf OUT.gguf Q8_0|Q2_K|Q3_K|Q4_K|Q5_K|Q6_K THREADS
     rivals.py zipnn MODEL.safetensors OUT THREADS
@@ -38,6 +39,21 @@ def gguf_py(source, target, name):
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+    return start
+
+
+def convert_hf(source, target, name):
+    """llama.cpp's convert_hf_to_gguf.py as it is, its imports done before the clock starts."""
+    import runpy
+
+    import llama_cpp_source
+
+    script = llama_cpp_source.converter()
+    sys.path[:0] = [str(script.parent), str(script.parent / "gguf-py")]
+    __import__("conversion.llama")
+    sys.argv = [str(script), source, "--outfile", target, "--outtype", name]
+    start = time.perf_counter()
+    runpy.run_path(str(script), run_name="__main__")
     return start
 
 
@@ -131,9 +147,13 @@ def stored_order(path):
 
 
 def main():
-    sides = {"gguf-py": gguf_py, "gguf-py-back": gguf_py_back, "llama-quantize": llama_quantize, "zipnn": zipnn, "zipnn-back": zipnn_back}
+    sides = {
+        "convert-hf": convert_hf, "gguf-py": gguf_py, "gguf-py-back": gguf_py_back, "llama-quantize": llama_quantize, "zipnn": zipnn,
+        "zipnn-back": zipnn_back,
+    }
+    target = sys.argv[3]
     start = sides[sys.argv[1]](*sys.argv[2:])
-    measure.sync(sys.argv[3])
+    measure.sync(target)
     print(time.perf_counter() - start)
 
 

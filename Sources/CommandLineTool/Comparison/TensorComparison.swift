@@ -4,7 +4,7 @@ import ModelGraph
 /// How two tensors of one name stand to each other.
 struct TensorComparison {
     enum Outcome: Equatable {
-        /// Same dtype, shape and values.
+        /// Same dtype, shape and values; of codes, stored in the same way, whatever they were made from.
         case equal
         /// Same shape and values, another dtype.
         case otherDType
@@ -39,9 +39,10 @@ struct TensorComparison {
             outcome = .otherShape
             return
         }
+        let hasSameDType = a.dtype == b.dtype || left == right && !TensorComparison.isPlain(a.payload)
         let hasSameBytes = try TensorComparison.haveSameBytes(a.payload, b.payload)
         if hasSameBytes {
-            outcome = a.dtype == b.dtype ? .equal : .otherDType
+            outcome = hasSameDType ? .equal : .otherDType
             return
         }
         guard TensorComparison.isComputable(a.payload), TensorComparison.isComputable(b.payload) else {
@@ -51,7 +52,13 @@ struct TensorComparison {
         }
         let sums = try ErrorSums(a.payload.densifiedFloats(), b.payload.densifiedFloats())
         (largest, squaredError, squaredNorm) = (sums.largest, sums.squaredError, sums.squaredNorm)
-        outcome = squaredError > 0 ? .otherValues : (a.dtype == b.dtype ? .equal : .otherDType)
+        outcome = squaredError > 0 ? .otherValues : (hasSameDType ? .equal : .otherDType)
+    }
+
+    /// Whether elements are stored as themselves.
+    private static func isPlain(_ payload: Payload) -> Bool {
+        if case .dense(let dense) = payload { return dense.codec == nil }
+        return false
     }
 
     private static func isComputable(_ payload: Payload) -> Bool {
