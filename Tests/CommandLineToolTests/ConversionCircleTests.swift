@@ -50,7 +50,7 @@ final class ConversionCircleTests: XCTestCase {
             """, [first, second])
     }
 
-    /// Blocks are what they are, whatever dtype they were made from; tensors stored as floats have the dtype that they had.
+    /// Blocks are what they are, whatever dtype they were made from.
     func testDiffComparesCodesAsTheyAreStored() throws {
         let folder = try CheckpointFolder()
         defer { withExtendedLifetime(folder) {} }
@@ -60,9 +60,8 @@ final class ConversionCircleTests: XCTestCase {
             caplet convert '\(Repository.path("Examples/wren-7m"))' -o wide.gguf --dtype f32 -q >/dev/null &&
             caplet convert wide.gguf -o detour.gguf --dtype q8_0 -q >/dev/null && caplet diff direct.gguf detour.gguf
             """, in: folder.path)
-        XCTAssertEqual(result.status, 1, result.errors)
-        XCTAssertFalse(result.output.contains("_proj"), result.output)
-        XCTAssertTrue(result.output.contains("44 of 57 common tensors equal"), result.output)
+        XCTAssertEqual(result.status, 0, result.errors)
+        XCTAssertTrue(result.output.contains("57 of 57 common tensors equal"), result.output)
     }
 
     func testTinyCheckpoint() throws {
