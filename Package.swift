@@ -24,6 +24,7 @@ let package = Package(
         .executable(name: "caplet", targets: ["CommandLineTool"]),
         .executable(name: "caplet-demo", targets: ["Demo"]),
         .library(name: "CCapletPlugin", targets: ["CCapletPlugin"]),
+        .library(name: "CapletRuntime", targets: ["CapletRuntime"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -61,6 +62,9 @@ let package = Package(
         target(
             "CapletFormat", ["CKernels", "CXXHash", "CZstd", "FormatKit", "StrictJSON"], path: "formats/caplet",
             exclude: ["SPEC.md", "NOTES.md", "reference"]),
+        target(
+            "CapletRuntime",
+            ["CapletFormat", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "StrictJSON", "Tokenization", "TransformerModel"]),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"]),
         target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
         target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
@@ -93,7 +97,7 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "BuiltIns", "Calibration", "Conformance", "GGUFFormat", "LowRankAdapters", "StrictJSON",
+                "BuiltIns", "Calibration", "CapletRuntime", "Conformance", "GGUFFormat", "LowRankAdapters", "StrictJSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

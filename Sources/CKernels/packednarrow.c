@@ -1,0 +1,115 @@
+#include "packed.h"
+
+// Eight lanes of AVX2 or four of NEON at a time; the sums are those of the reference, lane by lane.
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define NARROW __attribute__((target("avx2,fma,f16c")))
+enum { WIDTH = 8 };
+typedef __m256 floats;
+typedef __m256i integers;
+
+NARROW CAPLET_PACKED_INLINE floats none(void) { return _mm256_setzero_ps(); }
+NARROW CAPLET_PACKED_INLINE floats every(float value) { return _mm256_set1_ps(value); }
+NARROW CAPLET_PACKED_INLINE integers loaded(const uint32_t *words) { return _mm256_loadu_si256((const __m256i *)words); }
+NARROW CAPLET_PACKED_INLINE floats plus_product(floats a, floats b, floats sum) { return _mm256_fmadd_ps(a, b, sum); }
+NARROW CAPLET_PACKED_INLINE floats plus(floats a, floats b) { return _mm256_add_ps(a, b); }
+NARROW CAPLET_PACKED_INLINE void store(float *out, floats values) { _mm256_storeu_ps(out, values); }
+
+// A look-up by the lowest three bits where they are the digit, shifts and a conversion above.
+NARROW CAPLET_PACKED_INLINE floats values_of(integers words, const int bits, const int digit) {
+    if (bits <= 3) {
+        integers place = digit == 0 ? words : _mm256_srli_epi32(words, bits * digit);
+        return _mm256_permutevar8x32_ps(_mm256_loadu_ps(caplet_digit_table[bits]), place);
+    }
+    return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(words, 32 - bits - bits * digit), 32 - bits));
+}
+
+NARROW static void scales_narrow(const void *scales, caplet_scale_kind kind, size_t index, float *out) {
+    for (size_t lane = 0; lane < PACKED_ROWS; lane += WIDTH) {
+        if (kind == CAPLET_SCALE_F32) {
+            store(out + lane, _mm256_loadu_ps((const float *)scales + index + lane));
+            continue;
+        }
+        __m128i halves = _mm_loadu_si128((const __m128i *)((const uint16_t *)scales + index + lane));
+        store(out + lane, kind == CAPLET_SCALE_F16 ? _mm256_cvtph_ps(halves)
+                                                   : _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16)));
+    }
+}
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+
+#define NARROW
+enum { WIDTH = 4 };
+typedef float32x4_t floats;
+typedef uint32x4_t integers;
+
+CAPLET_PACKED_INLINE floats none(void) { return vdupq_n_f32(0); }
+CAPLET_PACKED_INLINE floats every(float value) { return vdupq_n_f32(value); }
+CAPLET_PACKED_INLINE integers loaded(const uint32_t *words) { return vld1q_u32(words); }
+CAPLET_PACKED_INLINE floats plus_product(floats a, floats b, floats sum) { return vfmaq_f32(sum, a, b); }
+CAPLET_PACKED_INLINE floats plus(floats a, floats b) { return vaddq_f32(a, b); }
+CAPLET_PACKED_INLINE void store(float *out, floats values) { vst1q_f32(out, values); }
+
+CAPLET_PACKED_INLINE floats values_of(integers words, const int bits, const int digit) {
+    int32x4_t top = vshlq_s32(vreinterpretq_s32_u32(words), vdupq_n_s32(32 - bits - bits * digit));
+    return vcvtq_f32_s32(vshlq_s32(top, vdupq_n_s32(bits - 32)));
+}
+
+static void scales_narrow(const void *scales, caplet_scale_kind kind, size_t index, float *out) {
+    for (size_t lane = 0; lane < PACKED_ROWS; lane += WIDTH) {
+        if (kind == CAPLET_SCALE_F32) {
+            store(out + lane, vld1q_f32((const float *)scales + index + lane));
+            continue;
+        }
+        uint16x4_t halves = vld1_u16((const uint16_t *)scales + index + lane);
+        store(out + lane, kind == CAPLET_SCALE_F16 ? vcvt_f32_f16(vreinterpret_f16_u16(halves))
+                                                   : vreinterpretq_f32_u32(vshll_n_u16(halves, 16)));
+    }
+}
+#endif
+
+#if defined(__x86_64__) || defined(__aarch64__)
+NARROW CAPLET_PACKED_INLINE void product(const uint32_t *words, size_t count, const float *x, float *sums, const int bits) {
+    const int digits = 32 / bits;
+    floats parts[4];
+    for (int k = 0; k < 4; k++) parts[k] = none();
+    size_t whole = count / (size_t)digits;
+    int rest = (int)(count - whole * (size_t)digits);
+    for (size_t w = 0; w < whole; w++, words += PACKED_ROWS, x += digits) {
+        integers word = loaded(words);
+#pragma clang loop unroll(full)
+        for (int d = 0; d < digits; d++) parts[d & 3] = plus_product(values_of(word, bits, d), every(x[d]), parts[d & 3]);
+    }
+    if (rest > 0) {
+        integers word = loaded(words);
+#pragma clang loop unroll(full)
+        for (int d = 0; d < digits; d++) {
+            if (d < rest) parts[d & 3] = plus_product(values_of(word, bits, d), every(x[d]), parts[d & 3]);
+        }
+    }
+    store(sums, plus(plus(parts[0], parts[1]), plus(parts[2], parts[3])));
+}
+
+NARROW static void product_narrow(const uint32_t *words, int bits, size_t count, const float *x, size_t stride, size_t tokens, float *sums) {
+    for (size_t t = 0; t < tokens; t++) {
+        for (size_t lane = 0; lane < PACKED_ROWS; lane += WIDTH) {
+            float *out = sums + t * PACKED_ROWS + lane;
+            switch (bits) {
+            case 1: product(words + lane, count, x + t * stride, out, 1); break;
+            case 2: product(words + lane, count, x + t * stride, out, 2); break;
+            case 3: product(words + lane, count, x + t * stride, out, 3); break;
+            case 4: product(words + lane, count, x + t * stride, out, 4); break;
+            case 5: product(words + lane, count, x + t * stride, out, 5); break;
+            case 6: product(words + lane, count, x + t * stride, out, 6); break;
+            default: product(words + lane, count, x + t * stride, out, 8); break;
+            }
+        }
+    }
+}
+
+NARROW void caplet_packed_rows_narrow(const caplet_packed_matrix *m, size_t first, size_t last, const float *x, size_t stride,
+                                      const float *group_sums, size_t tokens, float *y, size_t y_stride) {
+    packed_rows(m, first, last, x, stride, group_sums, tokens, y, y_stride, product_narrow, scales_narrow);
+}
+#endif

@@ -1,0 +1,90 @@
+#include "packed.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define WIDE __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,f16c")))
+
+// Digit `digit` of sixteen words as floats: one shift and one look-up by the lowest bits to 5 bits, shifts and a conversion above.
+WIDE CAPLET_PACKED_INLINE __m512 values_of(__m512i words, const int bits, const int digit, __m512 table, __m512 upper) {
+    __m512i place = digit == 0 ? words : _mm512_srli_epi32(words, (unsigned)(bits * digit));
+    if (bits <= 4) return _mm512_permutexvar_ps(place, table);
+    if (bits == 5) return _mm512_permutex2var_ps(table, place, upper);
+    __m512i top = _mm512_slli_epi32(words, (unsigned)(32 - bits - bits * digit));
+    return _mm512_cvtepi32_ps(_mm512_srai_epi32(top, (unsigned)(32 - bits)));
+}
+
+WIDE CAPLET_PACKED_INLINE void product(const uint32_t *words, size_t count, const float *x, size_t stride, float *sums, const int bits,
+                                       const int tokens) {
+    const int digits = 32 / bits;
+    __m512 table = _mm512_loadu_ps(caplet_digit_table[bits <= 5 ? bits : 0]);
+    __m512 upper = _mm512_loadu_ps(caplet_digit_table[bits == 5 ? 5 : 0] + 16);
+    __m512 parts[PACKED_TOKENS][4];
+    for (int t = 0; t < tokens; t++) {
+        for (int k = 0; k < 4; k++) parts[t][k] = _mm512_setzero_ps();
+    }
+    size_t whole = count / (size_t)digits;
+    int rest = (int)(count - whole * (size_t)digits);
+    for (size_t w = 0; w < whole; w++, words += 16, x += digits) {
+        __m512i word = _mm512_loadu_si512(words);
+#pragma clang loop unroll(full)
+        for (int d = 0; d < digits; d++) {
+            __m512 values = values_of(word, bits, d, table, upper);
+#pragma clang loop unroll(full)
+            for (int t = 0; t < tokens; t++) {
+                parts[t][d & 3] = _mm512_fmadd_ps(values, _mm512_set1_ps(x[(size_t)t * stride + (size_t)d]), parts[t][d & 3]);
+            }
+        }
+    }
+    if (rest > 0) {
+        __m512i word = _mm512_loadu_si512(words);
+#pragma clang loop unroll(full)
+        for (int d = 0; d < digits; d++) {
+            if (d >= rest) continue;
+            __m512 values = values_of(word, bits, d, table, upper);
+#pragma clang loop unroll(full)
+            for (int t = 0; t < tokens; t++) {
+                parts[t][d & 3] = _mm512_fmadd_ps(values, _mm512_set1_ps(x[(size_t)t * stride + (size_t)d]), parts[t][d & 3]);
+            }
+        }
+    }
+    for (int t = 0; t < tokens; t++) {
+        __m512 sum = _mm512_add_ps(_mm512_add_ps(parts[t][0], parts[t][1]), _mm512_add_ps(parts[t][2], parts[t][3]));
+        _mm512_storeu_ps(sums + t * PACKED_ROWS, sum);
+    }
+}
+
+WIDE static void product_wide(const uint32_t *words, int bits, size_t count, const float *x, size_t stride, size_t tokens, float *sums) {
+#define CASE(B)                                                       \
+    case B:                                                           \
+        if (tokens == 1) product(words, count, x, stride, sums, B, 1); \
+        else product(words, count, x, stride, sums, B, PACKED_TOKENS); \
+        return;
+    switch (bits) {
+        CASE(1)
+        CASE(2)
+        CASE(3)
+        CASE(4)
+        CASE(5)
+        CASE(6)
+        CASE(8)
+    }
+#undef CASE
+}
+
+WIDE CAPLET_PACKED_INLINE void scales_wide(const void *scales, caplet_scale_kind kind, size_t index, float *out) {
+    if (kind == CAPLET_SCALE_F32) {
+        memcpy(out, (const float *)scales + index, PACKED_ROWS * sizeof(float));
+        return;
+    }
+    __m256i halves = _mm256_loadu_si256((const __m256i *)((const uint16_t *)scales + index));
+    __m512 floats = kind == CAPLET_SCALE_F16 ? _mm512_cvtph_ps(halves)
+                                             : _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+    _mm512_storeu_ps(out, floats);
+}
+
+WIDE void caplet_packed_rows_wide(const caplet_packed_matrix *m, size_t first, size_t last, const float *x, size_t stride,
+                                  const float *group_sums, size_t tokens, float *y, size_t y_stride) {
+    packed_rows(m, first, last, x, stride, group_sums, tokens, y, y_stride, product_wide, scales_wide);
+}
+#endif
