@@ -64,7 +64,7 @@ let package = Package(
             exclude: ["SPEC.md", "NOTES.md", "reference"]),
         target(
             "CapletRuntime",
-            ["CapletFormat", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "StrictJSON", "Tokenization", "TransformerModel"]),
+            ["Architectures", "CapletFormat", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "StrictJSON", "Tokenization", "TransformerModel"]),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"]),
         target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
         target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
@@ -78,7 +78,10 @@ let package = Package(
         target(
             "TestSupport", ["Conformance", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
         test("GGUFFormatTests", ["Architectures", "GGUFFormat", "SafetensorsFormat", "TestSupport"]),
-        test("CommandLineToolTests", ["CommandLineTool", "SafetensorsFormat", "TestSupport"]),
+        test("CommandLineToolTests", ["CommandLineTool", "Generate", "SafetensorsFormat", "TestSupport"]),
+        test(
+            "CapletRuntimeTests",
+            ["CapletFormat", "CapletRuntime", "PostTrainingQuantization", "RPCA", "SafetensorsFormat", "TestSupport"]),
         test("FormatKitTests", ["FormatKit", "TestSupport"]),
         test("NPYFormatTests", ["NPYFormat", "TestSupport", "ZipContainer"]),
         test("PyTorchFormatTests", ["PyTorchFormat", "SafetensorsFormat", "TestSupport"]),
@@ -93,6 +96,8 @@ let package = Package(
                 "RPCA", "ProbabilisticPruning", "Refit", "MagnitudePruning", "Wanda", "SparseGPT", "TruncatedSVD", "OATS",
                 "PostTrainingQuantization",
             ]),
+        .executableTarget(
+            name: "Generate", dependencies: ["CapletRuntime"], path: "Examples/Generate", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(
             name: "CommandLineTool",
@@ -116,7 +121,7 @@ let package = Package(
         test("WandaTests", ["TestSupport", "Wanda"]),
         test("PostTrainingQuantizationTests", ["CapletFormat", "PostTrainingQuantization", "RPCA", "TestSupport"]),
         test("ProbabilisticPruningTests", ["ProbabilisticPruning", "RPCA", "TestSupport"]),
-        test("TransformerModelTests", ["Calibration", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization"]),
+        test("TransformerModelTests", ["Calibration", "CKernels", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization"]),
         test("CalibrationTests", ["Calibration", "SafetensorsFormat", "TestSupport"]),
         test("StrictJSONTests", ["StrictJSON"]),
         test("TokenizationTests", ["StrictJSON", "TestSupport", "Tokenization"]),

@@ -1,5 +1,7 @@
 #include "packed.h"
 
+const float caplet_difference_table[16] = {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7};
+
 const float caplet_digit_table[6][32] = {
     {0},
     {0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1},
@@ -10,15 +12,25 @@ const float caplet_digit_table[6][32] = {
      -16, -15, -14, -13, -12, -11, -10, -9, -8, -7, -6, -5, -4, -3, -2, -1},
 };
 
+// Code j of those that begin at `words`, where `count` follow each other.
+static int32_t code_of(const uint32_t *words, size_t lane, size_t count, size_t j, int bits) {
+    size_t codes = (size_t)bundle_codes(bits), digits = (size_t)digits_of(bits);
+    const uint32_t *bundle = words + j / codes * (size_t)bundle_words(bits) * PACKED_ROWS + lane;
+    size_t place = j % codes, spares = (size_t)bundle_words(bits) * digits;
+    if (j / codes == count / codes || place < spares) return digit_of(bundle[place / digits * PACKED_ROWS], bits, (int)(place % digits));
+    int spare = spare_of(bits);
+    uint32_t left = 0;
+    for (int w = 0; w < bundle_words(bits); w++) left |= bundle[w * PACKED_ROWS] >> (32 - spare) << (w * spare);
+    return digit_of(left, bits, (int)(place - spares));
+}
+
 static void product_reference(const uint32_t *words, int bits, size_t count, const float *x, size_t stride, size_t tokens, float *sums) {
-    int digits = digits_of(bits);
     for (size_t t = 0; t < tokens; t++) {
         for (size_t lane = 0; lane < PACKED_ROWS; lane++) {
             float parts[4] = {0};
             for (size_t j = 0; j < count; j++) {
-                int digit = (int)(j % (size_t)digits);
-                uint32_t word = words[j / (size_t)digits * PACKED_ROWS + lane];
-                parts[digit % 4] = fmaf((float)digit_of(word, bits, digit), x[t * stride + j], parts[digit % 4]);
+                float *part = &parts[j % (size_t)bundle_codes(bits) % 4];
+                *part = fmaf((float)code_of(words, lane, count, j, bits), x[t * stride + j], *part);
             }
             sums[t * PACKED_ROWS + lane] = (parts[0] + parts[1]) + (parts[2] + parts[3]);
         }
@@ -69,27 +81,28 @@ void caplet_packed_product(caplet_vector_level level, const caplet_packed_matrix
 }
 
 void caplet_packed_row(const caplet_packed_matrix *m, size_t row, float *out) {
-    size_t block = row / PACKED_ROWS, lane = row % PACKED_ROWS;
-    int bits = m->widths[block], digits = digits_of(bits);
-    const uint32_t *words = m->words + m->starts[block] + lane;
-    size_t escape = m->escape_starts[block], end = m->escape_starts[block + 1];
+    size_t block = row / PACKED_ROWS, lane = row % PACKED_ROWS, segments = segments_of(m);
+    int bits = m->widths[block];
+    const uint32_t *words = m->words + m->starts[block];
     for (size_t group = 0; group < m->groups; group++) {
         size_t start = group * m->group_size;
         size_t count = m->columns - start < m->group_size ? m->columns - start : m->group_size;
-        size_t place = (block * m->groups + group) * PACKED_ROWS;
+        int zero = m->zeros ? m->zeros[(block * m->groups + group) * PACKED_ROWS + lane] : 0;
+        for (size_t j = 0; j < count; j++) out[start + j] = (float)(code_of(words, lane, count, j, bits) + m->centers[block] - zero);
+        words += packed_words(count, bits) * PACKED_ROWS;
+    }
+    const uint32_t *starts = m->escape_starts + block * segments;
+    for (size_t segment = 0; segment < segments; segment++) {
+        for (size_t e = starts[segment]; e < starts[segment + 1]; e++) {
+            if (escape_lane(m->escapes[e]) != lane) continue;
+            out[segment * ESCAPE_COLUMNS + escape_column(m->escapes[e])] += (float)escape_difference(m->escapes[e]);
+        }
+    }
+    for (size_t group = 0; group < m->groups; group++) {
         float scale[PACKED_ROWS];
-        scales_reference(m->scales, m->scale_kind, place, scale);
-        int offset = m->centers[block] - (m->zeros ? m->zeros[place + lane] : 0);
-        for (size_t j = 0; j < count; j++) {
-            uint32_t word = words[j / (size_t)digits * PACKED_ROWS];
-            out[start + j] = (float)(digit_of(word, bits, (int)(j % (size_t)digits)) + offset);
-        }
-        for (; escape < end && escape_column(m->escapes[escape]) < start + count; escape++) {
-            uint32_t entry = m->escapes[escape];
-            if (escape_lane(entry) == lane) out[escape_column(entry)] += (float)escape_difference(entry);
-        }
-        for (size_t j = 0; j < count; j++) out[start + j] *= scale[lane];
-        words += (count + (size_t)digits - 1) / (size_t)digits * PACKED_ROWS;
+        scales_reference(m->scales, m->scale_kind, (block * m->groups + group) * PACKED_ROWS, scale);
+        size_t end = (group + 1) * m->group_size < m->columns ? (group + 1) * m->group_size : m->columns;
+        for (size_t j = group * m->group_size; j < end; j++) out[j] *= scale[lane];
     }
 }
 
@@ -98,25 +111,53 @@ void caplet_packed_histogram(const uint8_t *codes, int is_signed, size_t count, 
     for (size_t i = 0; i < count; i++) histogram[is_signed ? (int8_t)codes[i] + 128 : codes[i] + shift]++;
 }
 
+size_t caplet_packed_words(size_t count, int bits) { return packed_words(count, bits) * PACKED_ROWS; }
+
+static const size_t SPREAD = (size_t)-1;
+
+// The bit of a lane's words at which code j of `count` begins; SPREAD where its bits are those that are left at the top of words.
+static size_t word_place(size_t count, size_t j, int bits) {
+    size_t codes = (size_t)bundle_codes(bits), digits = (size_t)digits_of(bits), place = j % codes;
+    if (j / codes < count / codes && place >= (size_t)bundle_words(bits) * digits) return SPREAD;
+    return (j / codes * (size_t)bundle_words(bits) + place / digits) * 32 + place % digits * (size_t)bits;
+}
+
+static void spread_code(uint32_t *words, size_t lane, size_t j, int bits, uint32_t digit) {
+    size_t codes = (size_t)bundle_codes(bits), spare = (size_t)spare_of(bits), bundle = (size_t)bundle_words(bits);
+    uint32_t *first = words + j / codes * bundle * PACKED_ROWS + lane;
+    size_t start = (j % codes - bundle * (size_t)digits_of(bits)) * (size_t)bits;
+    for (size_t bit = 0; bit < (size_t)bits; bit++) {
+        size_t at = start + bit;
+        first[at / spare * PACKED_ROWS] |= (digit >> bit & 1) << (32 - spare + at % spare);
+    }
+}
+
 size_t caplet_packed_encode(const uint8_t *codes, int is_signed, size_t rows, size_t columns, size_t group_size, int bits, int center,
-                            uint32_t *words, uint32_t *escapes) {
-    int digits = digits_of(bits), low = -(1 << (bits - 1)), high = (1 << (bits - 1)) - 1;
-    uint32_t mask = bits == 32 ? ~0u : (1u << bits) - 1;
+                            uint32_t *words, uint16_t *escapes, uint32_t *escape_counts) {
+    int low = -(1 << (bits - 1)), high = (1 << (bits - 1)) - 1;
+    uint32_t mask = (1u << bits) - 1;
     size_t escape_count = 0;
+    for (size_t segment = 0; segment * ESCAPE_COLUMNS < columns; segment++) escape_counts[segment] = 0;
     for (size_t start = 0; start < columns; start += group_size) {
         size_t count = columns - start < group_size ? columns - start : group_size;
-        size_t word_count = (count + (size_t)digits - 1) / (size_t)digits * PACKED_ROWS;
+        size_t word_count = packed_words(count, bits) * PACKED_ROWS;
         memset(words, 0, word_count * sizeof *words);
         for (size_t j = 0; j < count; j++) {
-            uint32_t *word = words + j / (size_t)digits * PACKED_ROWS;
-            int place = (int)(j % (size_t)digits) * bits;
+            size_t column = start + j, place = word_place(count, j, bits);
             for (size_t lane = 0; lane < rows; lane++) {
-                uint8_t code = codes[lane * columns + start + j];
+                uint8_t code = codes[lane * columns + column];
                 int value = (is_signed ? (int8_t)code : code) - center;
                 int digit = value < low ? low : value > high ? high : value;
-                word[lane] |= ((uint32_t)digit & mask) << place;
-                if (digit != value) {
-                    escapes[escape_count++] = (uint32_t)(start + j) << 13 | (uint32_t)lane << 9 | ((uint32_t)(value - digit) & 511);
+                if (place != SPREAD) {
+                    words[place / 32 * PACKED_ROWS + lane] |= ((uint32_t)digit & mask) << (place % 32);
+                } else {
+                    spread_code(words, lane, j, bits, (uint32_t)digit & mask);
+                }
+                for (int rest = value - digit; rest != 0;) {
+                    int part = rest < -8 ? -8 : rest > 7 ? 7 : rest;
+                    escapes[escape_count++] = (uint16_t)(column % ESCAPE_COLUMNS << 8 | lane << 4 | (size_t)(part + 8));
+                    escape_counts[column / ESCAPE_COLUMNS]++;
+                    rest -= part;
                 }
             }
         }

@@ -15,6 +15,12 @@ NARROW CAPLET_PACKED_INLINE integers loaded(const uint32_t *words) { return _mm2
 NARROW CAPLET_PACKED_INLINE floats plus_product(floats a, floats b, floats sum) { return _mm256_fmadd_ps(a, b, sum); }
 NARROW CAPLET_PACKED_INLINE floats plus(floats a, floats b) { return _mm256_add_ps(a, b); }
 NARROW CAPLET_PACKED_INLINE void store(float *out, floats values) { _mm256_storeu_ps(out, values); }
+NARROW CAPLET_PACKED_INLINE integers nothing(void) { return _mm256_setzero_si256(); }
+
+// `left`, and the top `count` bits of each word at bit `place` of it.
+NARROW CAPLET_PACKED_INLINE integers with_top(integers left, integers words, const int count, const int place) {
+    return _mm256_or_si256(left, _mm256_slli_epi32(_mm256_srli_epi32(words, 32 - count), place));
+}
 
 // A look-up by the lowest three bits where they are the digit, shifts and a conversion above.
 NARROW CAPLET_PACKED_INLINE floats values_of(integers words, const int bits, const int digit) {
@@ -50,6 +56,11 @@ CAPLET_PACKED_INLINE integers loaded(const uint32_t *words) { return vld1q_u32(w
 CAPLET_PACKED_INLINE floats plus_product(floats a, floats b, floats sum) { return vfmaq_f32(sum, a, b); }
 CAPLET_PACKED_INLINE floats plus(floats a, floats b) { return vaddq_f32(a, b); }
 CAPLET_PACKED_INLINE void store(float *out, floats values) { vst1q_f32(out, values); }
+CAPLET_PACKED_INLINE integers nothing(void) { return vdupq_n_u32(0); }
+
+CAPLET_PACKED_INLINE integers with_top(integers left, integers words, const int count, const int place) {
+    return vorrq_u32(left, vshlq_u32(vshlq_u32(words, vdupq_n_s32(count - 32)), vdupq_n_s32(place)));
+}
 
 CAPLET_PACKED_INLINE floats values_of(integers words, const int bits, const int digit) {
     int32x4_t top = vshlq_s32(vreinterpretq_s32_u32(words), vdupq_n_s32(32 - bits - bits * digit));
@@ -70,25 +81,37 @@ static void scales_narrow(const void *scales, caplet_scale_kind kind, size_t ind
 #endif
 
 #if defined(__x86_64__) || defined(__aarch64__)
-NARROW CAPLET_PACKED_INLINE void product(const uint32_t *words, size_t count, const float *x, float *sums, const int bits) {
-    const int digits = 32 / bits;
+NARROW CAPLET_PACKED_INLINE void product(const uint32_t *words, size_t count, const float *x, float *out, const int bits) {
+    const int digits = digits_of(bits), bundle = bundle_words(bits), spare = spare_of(bits), codes = bundle_codes(bits);
     floats parts[4];
     for (int k = 0; k < 4; k++) parts[k] = none();
-    size_t whole = count / (size_t)digits;
-    int rest = (int)(count - whole * (size_t)digits);
-    for (size_t w = 0; w < whole; w++, words += PACKED_ROWS, x += digits) {
-        integers word = loaded(words);
+    for (size_t b = 0; b < count / (size_t)codes; b++, words += bundle * PACKED_ROWS, x += codes) {
+        integers left = nothing();
 #pragma clang loop unroll(full)
-        for (int d = 0; d < digits; d++) parts[d & 3] = plus_product(values_of(word, bits, d), every(x[d]), parts[d & 3]);
-    }
-    if (rest > 0) {
-        integers word = loaded(words);
+        for (int w = 0; w < bundle; w++) {
+            integers word = loaded(words + w * PACKED_ROWS);
 #pragma clang loop unroll(full)
-        for (int d = 0; d < digits; d++) {
-            if (d < rest) parts[d & 3] = plus_product(values_of(word, bits, d), every(x[d]), parts[d & 3]);
+            for (int d = 0; d < digits; d++) {
+                floats *part = &parts[(w * digits + d) & 3];
+                *part = plus_product(values_of(word, bits, d), every(x[w * digits + d]), *part);
+            }
+            if (spare > 0) left = with_top(left, word, spare, w * spare);
+        }
+#pragma clang loop unroll(full)
+        for (int d = 0; d < codes - bundle * digits; d++) {
+            floats *part = &parts[(bundle * digits + d) & 3];
+            *part = plus_product(values_of(left, bits, d), every(x[bundle * digits + d]), *part);
         }
     }
-    store(sums, plus(plus(parts[0], parts[1]), plus(parts[2], parts[3])));
+    int rest = (int)(count % (size_t)codes);
+#pragma clang loop unroll(full)
+    for (int j = 0; j < codes; j++) {
+        if (j < rest) {
+            integers word = loaded(words + j / digits * PACKED_ROWS);
+            parts[j & 3] = plus_product(values_of(word, bits, j % digits), every(x[j]), parts[j & 3]);
+        }
+    }
+    store(out, plus(plus(parts[0], parts[1]), plus(parts[2], parts[3])));
 }
 
 NARROW static void product_narrow(const uint32_t *words, int bits, size_t count, const float *x, size_t stride, size_t tokens, float *sums) {
@@ -102,6 +125,7 @@ NARROW static void product_narrow(const uint32_t *words, int bits, size_t count,
             case 4: product(words + lane, count, x + t * stride, out, 4); break;
             case 5: product(words + lane, count, x + t * stride, out, 5); break;
             case 6: product(words + lane, count, x + t * stride, out, 6); break;
+            case 7: product(words + lane, count, x + t * stride, out, 7); break;
             default: product(words + lane, count, x + t * stride, out, 8); break;
             }
         }

@@ -14,43 +14,58 @@ WIDE CAPLET_PACKED_INLINE __m512 values_of(__m512i words, const int bits, const 
     return _mm512_cvtepi32_ps(_mm512_srai_epi32(top, (unsigned)(32 - bits)));
 }
 
-WIDE CAPLET_PACKED_INLINE void product(const uint32_t *words, size_t count, const float *x, size_t stride, float *sums, const int bits,
+typedef struct {
+    __m512 parts[PACKED_TOKENS][4];
+} wide_sums;
+
+WIDE CAPLET_PACKED_INLINE void add_code(wide_sums *sums, __m512i word, const int bits, const int digit, const int place, __m512 table,
+                                        __m512 upper, const float *x, size_t stride, const int tokens) {
+    __m512 values = values_of(word, bits, digit, table, upper);
+#pragma clang loop unroll(full)
+    for (int t = 0; t < tokens; t++) {
+        __m512 *part = &sums->parts[t][place & 3];
+        *part = _mm512_fmadd_ps(values, _mm512_set1_ps(x[(size_t)t * stride + (size_t)place]), *part);
+    }
+}
+
+WIDE CAPLET_PACKED_INLINE void product(const uint32_t *words, size_t count, const float *x, size_t stride, float *out, const int bits,
                                        const int tokens) {
-    const int digits = 32 / bits;
+    const int digits = digits_of(bits), bundle = bundle_words(bits), spare = spare_of(bits), codes = bundle_codes(bits);
     __m512 table = _mm512_loadu_ps(caplet_digit_table[bits <= 5 ? bits : 0]);
     __m512 upper = _mm512_loadu_ps(caplet_digit_table[bits == 5 ? 5 : 0] + 16);
-    __m512 parts[PACKED_TOKENS][4];
+    wide_sums sums;
     for (int t = 0; t < tokens; t++) {
-        for (int k = 0; k < 4; k++) parts[t][k] = _mm512_setzero_ps();
+        for (int k = 0; k < 4; k++) sums.parts[t][k] = _mm512_setzero_ps();
     }
-    size_t whole = count / (size_t)digits;
-    int rest = (int)(count - whole * (size_t)digits);
-    for (size_t w = 0; w < whole; w++, words += 16, x += digits) {
-        __m512i word = _mm512_loadu_si512(words);
+    for (size_t b = 0; b < count / (size_t)codes; b++, words += bundle * PACKED_ROWS, x += codes) {
+        __m512i left = _mm512_setzero_si512();
 #pragma clang loop unroll(full)
-        for (int d = 0; d < digits; d++) {
-            __m512 values = values_of(word, bits, d, table, upper);
+        for (int w = 0; w < bundle; w++) {
+            __m512i word = _mm512_loadu_si512(words + w * PACKED_ROWS);
 #pragma clang loop unroll(full)
-            for (int t = 0; t < tokens; t++) {
-                parts[t][d & 3] = _mm512_fmadd_ps(values, _mm512_set1_ps(x[(size_t)t * stride + (size_t)d]), parts[t][d & 3]);
+            for (int d = 0; d < digits; d++) add_code(&sums, word, bits, d, w * digits + d, table, upper, x, stride, tokens);
+            if (spare > 0) {
+                __m512i bits_left = _mm512_srli_epi32(word, (unsigned)(32 - spare));
+                left = _mm512_or_si512(left, _mm512_slli_epi32(bits_left, (unsigned)(w * spare)));
             }
         }
+#pragma clang loop unroll(full)
+        for (int d = 0; d < codes - bundle * digits; d++) {
+            add_code(&sums, left, bits, d, bundle * digits + d, table, upper, x, stride, tokens);
+        }
     }
-    if (rest > 0) {
-        __m512i word = _mm512_loadu_si512(words);
+    int rest = (int)(count % (size_t)codes);
 #pragma clang loop unroll(full)
-        for (int d = 0; d < digits; d++) {
-            if (d >= rest) continue;
-            __m512 values = values_of(word, bits, d, table, upper);
-#pragma clang loop unroll(full)
-            for (int t = 0; t < tokens; t++) {
-                parts[t][d & 3] = _mm512_fmadd_ps(values, _mm512_set1_ps(x[(size_t)t * stride + (size_t)d]), parts[t][d & 3]);
-            }
+    for (int j = 0; j < codes; j++) {
+        if (j < rest) {
+            __m512i word = _mm512_loadu_si512(words + j / digits * PACKED_ROWS);
+            add_code(&sums, word, bits, j % digits, j, table, upper, x, stride, tokens);
         }
     }
     for (int t = 0; t < tokens; t++) {
-        __m512 sum = _mm512_add_ps(_mm512_add_ps(parts[t][0], parts[t][1]), _mm512_add_ps(parts[t][2], parts[t][3]));
-        _mm512_storeu_ps(sums + t * PACKED_ROWS, sum);
+        __m512 *parts = sums.parts[t];
+        __m512 sum = _mm512_add_ps(_mm512_add_ps(parts[0], parts[1]), _mm512_add_ps(parts[2], parts[3]));
+        _mm512_storeu_ps(out + t * PACKED_ROWS, sum);
     }
 }
 
@@ -67,6 +82,7 @@ WIDE static void product_wide(const uint32_t *words, int bits, size_t count, con
         CASE(4)
         CASE(5)
         CASE(6)
+        CASE(7)
         CASE(8)
     }
 #undef CASE

@@ -1,3 +1,4 @@
+import Architectures
 import CapletFormat
 import Execution
 import FormatKit
@@ -34,13 +35,16 @@ public final class LanguageModel {
     /// - Precondition: `applyArchitecture()` was called on the graph.
     /// - Throws: `ModelError` for an encoder, an unknown architecture and weights that are missing; `GraphError` for weights that cannot
     ///   be computed with; `TokenizationError`; `RuntimeError.noTokenizer`.
-    public init(_ graph: TensorGraph, threads: Int = 0) throws {
+    public init(_ graph: consuming TensorGraph, threads: Int = 0) throws {
         if try graph.isEncoder() { throw ModelError.notCausal }
-        team = WorkerTeam(threads: ExecutionContext(threads: threads).threads)
-        transformer = try Transformer(graph, weights: .stored(team))
+        guard try graph.configuration() != nil else { throw ModelError.unknownArchitecture("unknown") }
         guard let tokenizer = try graph.tokenizer() else { throw RuntimeError.noTokenizer }
         self.tokenizer = tokenizer
         endTokens = try graph.endTokens(tokenizer)
+        // What the tokenizer was made of is not needed beside the weights.
+        graph.attachments.removeAll { $0.name != "config.json" }
+        team = WorkerTeam(threads: ExecutionContext(threads: threads).threads)
+        transformer = try Transformer(graph, weights: .stored(team))
     }
 
     /// Tokens that the model was made for, prompt and answer together.

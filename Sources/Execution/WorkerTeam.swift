@@ -34,7 +34,6 @@ public final class WorkerTeam: @unchecked Sendable {
             self.threads.append(thread)
         }
         count = self.threads.count + 1
-        shared.memberCount = count
     }
 
     deinit {
@@ -69,13 +68,14 @@ private final class Shared: @unchecked Sendable {
     /// Raised when there is new work.
     private let generation = Atomic<Int>(0)
     private let next = Atomic<Int>(0)
-    private let unfinished = Atomic<Int>(0)
+    /// Whether indices may be taken; `body` and `indexCount` hold while this does.
+    private let isOpen = Atomic<Bool>(false)
+    /// Threads, beside the caller's, that are taking indices or about to look whether they may.
+    private let active = Atomic<Int>(0)
     private let sleepers = Atomic<Int>(0)
     private let isStopping = Atomic<Bool>(false)
-    /// Written before `generation` is raised, read after.
     private var body: ((Int, Int) -> Void)?
     private var indexCount = 0
-    var memberCount = 1
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
@@ -100,12 +100,14 @@ private final class Shared: @unchecked Sendable {
         self.body = body
         indexCount = count
         next.store(0, ordering: .relaxed)
-        unfinished.store(memberCount - 1, ordering: .relaxed)
+        isOpen.store(true, ordering: .sequentiallyConsistent)
         generation.wrappingAdd(1, ordering: .sequentiallyConsistent)
         if sleepers.load(ordering: .sequentiallyConsistent) > 0 { wake() }
         takeIndices(as: 0, body)
+        // All indices are taken: threads that have not begun by now have nothing to do, and are not waited for.
+        isOpen.store(false, ordering: .sequentiallyConsistent)
         var looks = 0
-        while unfinished.load(ordering: .acquiring) > 0 {
+        while active.load(ordering: .sequentiallyConsistent) > 0 {
             looks += 1
             if looks % Shared.spinsBeforeYield == 0 { sched_yield() }
         }
@@ -123,8 +125,9 @@ private final class Shared: @unchecked Sendable {
         while true {
             seen = awaitGeneration(after: seen)
             if isStopping.load(ordering: .sequentiallyConsistent) { return }
-            if let body { takeIndices(as: worker, body) }
-            unfinished.wrappingSubtract(1, ordering: .releasing)
+            active.wrappingAdd(1, ordering: .sequentiallyConsistent)
+            if isOpen.load(ordering: .sequentiallyConsistent), let body { takeIndices(as: worker, body) }
+            active.wrappingSubtract(1, ordering: .sequentiallyConsistent)
         }
     }
 

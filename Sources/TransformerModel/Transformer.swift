@@ -35,10 +35,12 @@ public final class Transformer {
         pool = RunStatePool(configuration)
         rotaryFrequencies = configuration.design.positions == .rotary ? RotaryEmbedding.frequencies(configuration) : []
         if source.stored != nil || parameters <= Transformer.residentLimit / 4 {
-            resident = try (0..<configuration.blockCount).map { try source.block($0, [:]) }
+            // The largest come first: what decoding them takes is free again before the last are held.
+            try source.prepareStoredTables()
             residentHead = try source.outputHead()
+            resident = try (0..<configuration.blockCount).map { try source.block($0, [:]) }
         }
-        try source.prepareStoredTables()
+        if source.stored != nil { source.forgetFiles() }
     }
 
     /// Bytes of weights that are kept as they are stored, in memory or in mapped files.

@@ -91,6 +91,12 @@ struct WeightSource {
         }
     }
 
+    /// Lets go of what the model's files hold beside its tensors.
+    mutating func forgetFiles() {
+        graph.attachments = []
+        graph.metadata = Metadata()
+    }
+
     /// Makes the tables ready that rows are read from, where weights stay as they are stored.
     func prepareStoredTables() throws {
         guard stored != nil else { return }

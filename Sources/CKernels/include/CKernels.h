@@ -134,21 +134,23 @@ void caplet_weighted_rows(const float *weights, const float *rows, size_t stride
 // How wide the vectors of this processor are: 16 floats (AVX-512), 8 or 4 (AVX2 with FMA, NEON). Results do not depend on it.
 typedef enum { CAPLET_VECTORS_NONE, CAPLET_VECTORS_NARROW, CAPLET_VECTORS_WIDE } caplet_vector_level;
 typedef enum { CAPLET_SCALE_F32, CAPLET_SCALE_BF16, CAPLET_SCALE_F16 } caplet_scale_kind;
-enum { CAPLET_PACKED_ROWS = 16 };
+enum { CAPLET_PACKED_ROWS = 16, CAPLET_ESCAPE_COLUMNS = 256 };
 
 // A matrix [rows, columns] of codes in blocks of 16 rows; of the last block some rows may be missing. Row r of a block is lane r.
-// A block's words hold, group after group, floor(32 / bits) codes of consecutive columns each, the first in the lowest bits, 16 words
-// side by side for the 16 rows; a group begins with a word of its own. A digit is code - center, as a signed number of `bits` bits. Codes
-// that are too far from the center have the nearest digit, and an escape: column << 13 | lane << 9 | difference, by rising columns.
+// A block's words hold, group after group, codes of consecutive columns, 16 words side by side for the 16 rows; a group begins with a word
+// of its own. A word has floor(32 / bits) codes, the first in the lowest bits. The bits that are left at the top of the words of a bundle (3,
+// 5 or 7 words of as many bits, 3 of 6), the first word's lowest, have the codes that follow. Codes after the last whole bundle of a group
+// leave these bits empty. What is packed is code - center, as a signed number of `bits` bits. Codes that are too far from the center have
+// the nearest such number, and escapes that add up to what is missing: column % 256 << 8 | lane << 4 | difference + 8, by rising columns.
 // value = scale * (code - zero), with a scale and a zero for each group of a row.
 typedef struct {
     size_t rows, columns, group_size, groups;
-    const uint8_t *widths;          // [blocks], 1 ... 6 or 8 bits
+    const uint8_t *widths;          // [blocks], 1 ... 8 bits
     const int16_t *centers;         // [blocks]
     const size_t *starts;           // [blocks], in words
     const uint32_t *words;
-    const uint32_t *escape_starts;  // [blocks + 1]
-    const uint32_t *escapes;
+    const uint32_t *escape_starts;  // [blocks * segments of 256 columns + 1]
+    const uint16_t *escapes;
     const void *scales;             // [blocks, groups, 16] of the kind
     caplet_scale_kind scale_kind;
     const uint8_t *zeros;           // [blocks, groups, 16], or null for zeros of 0
@@ -164,9 +166,11 @@ void caplet_packed_product(caplet_vector_level level, const caplet_packed_matrix
 void caplet_packed_row(const caplet_packed_matrix *matrix, size_t row, float *out);
 // histogram[value + 128] += 1 for each code, -128 ... 255.
 void caplet_packed_histogram(const uint8_t *codes, int is_signed, size_t count, uint32_t *histogram);
-// Packs a block of at most 16 rows of `columns` codes. Returns the number of escapes written.
+// Words of a block that a group of `count` columns takes.
+size_t caplet_packed_words(size_t count, int bits);
+// Packs a block of at most 16 rows of `columns` codes. Returns the number of escapes written, and those of each segment of 256 columns.
 size_t caplet_packed_encode(const uint8_t *codes, int is_signed, size_t rows, size_t columns, size_t group_size, int bits, int center,
-                            uint32_t *words, uint32_t *escapes);
+                            uint32_t *words, uint16_t *escapes, uint32_t *escape_counts);
 
 // --- packedstream.c: a sequence of such codes, 16 * floor(32 / bits) in each 16 words. ---
 // Puts codes `first` and so on into words that were 0; codes too far from the center get the nearest digit.

@@ -3,7 +3,7 @@ import ModelGraph
 
 /// How often each code occurs, and the packing that this asks for.
 struct CodeHistogram {
-    /// A number of bits, the code in the middle of those that they hold, and how many codes they do not hold.
+    /// A number of bits, the code in the middle of those that they hold, and how many escapes the others take.
     struct Packing: Equatable {
         var bits: Int
         var center: Int
@@ -15,8 +15,8 @@ struct CodeHistogram {
     private var counts = [UInt32](repeating: 0, count: 384)
 
     private static let lowest = -128
-    /// Seven bits hold as few codes a word as eight.
-    private static let widths = [1, 2, 3, 4, 5, 6, 8]
+    /// Two that it takes, and as many for the time of two codes or more that it costs.
+    private static let bytesPerEscape = 4
 
     init(isSigned: Bool) { self.isSigned = isSigned }
 
@@ -33,30 +33,35 @@ struct CodeHistogram {
         }
     }
 
-    /// The packing of fewest bytes, of equal ones the wider.
+    /// The packing of least cost, of equal ones the wider: its bytes, and for each escape what it takes to run.
     ///
-    /// - Parameters:
-    ///   - bytesPerEscape: nil where all codes have to fit.
-    ///   - byteCount: of the codes packed to so many bits.
-    func packing(bytesPerEscape: Int?, byteCount: (_ bits: Int) -> Int) -> Packing {
-        let total = counts.reduce(0) { $0 + Int($1) }
-        var best = (packing: Packing(bits: 8, center: isSigned ? 0 : 128, escapes: 0), bytes: byteCount(8))
-        for bits in CodeHistogram.widths.reversed().dropFirst() {
-            let span = 1 << bits
-            var inside = counts[..<span].reduce(0) { $0 + Int($1) }
-            var most = (count: inside, first: 0)
-            for first in 1...counts.count - span {
-                inside += Int(counts[first + span - 1]) - Int(counts[first - 1])
-                let isCentered = first + CodeHistogram.lowest == -span / 2
-                if inside > most.count || inside == most.count && isCentered { most = (inside, first) }
-            }
-            let escapes = total - most.count
-            guard let each = bytesPerEscape ?? (escapes == 0 ? 0 : nil) else { continue }
-            let bytes = byteCount(bits) + escapes * each
-            if bytes < best.bytes {
-                best = (Packing(bits: bits, center: most.first + CodeHistogram.lowest + span / 2, escapes: escapes), bytes)
-            }
+    /// - Parameter byteCount: of the codes packed to so many bits.
+    func packing(byteCount: (_ bits: Int) -> Int) -> Packing {
+        var best = (packing: Packing(bits: 8, center: isSigned ? 0 : 128, escapes: 0), cost: byteCount(8))
+        for bits in (1...7).reversed() {
+            let packing = packing(bits: bits)
+            let cost = byteCount(bits) + packing.escapes * CodeHistogram.bytesPerEscape
+            if cost < best.cost { best = (packing, cost) }
         }
         return best.packing
+    }
+
+    /// The run of codes that so many bits hold and that holds most of those that occur.
+    private func packing(bits: Int) -> Packing {
+        let span = 1 << bits
+        var inside = counts[..<span].reduce(0) { $0 + Int($1) }
+        var most = (count: inside, first: 0)
+        for first in 1...counts.count - span {
+            inside += Int(counts[first + span - 1]) - Int(counts[first - 1])
+            let isCentered = first + CodeHistogram.lowest == -span / 2
+            if inside > most.count || inside == most.count && isCentered { most = (inside, first) }
+        }
+        var escapes = 0
+        for index in counts.indices where counts[index] > 0 {
+            let (below, above) = (most.first - index, index - (most.first + span - 1))
+            // Differences of −8 ... 7 at a time.
+            escapes += Int(counts[index]) * (below > 0 ? (below + 7) / 8 : above > 0 ? (above + 6) / 7 : 0)
+        }
+        return Packing(bits: bits, center: most.first + CodeHistogram.lowest + span / 2, escapes: escapes)
     }
 }

@@ -10,10 +10,7 @@ struct CodePacker {
     private(set) var centers: [Int16] = []
     private(set) var starts: [Int] = []
     private(set) var escapeStarts: [UInt32] = [0]
-    private(set) var escapes: [UInt32] = []
-
-    /// Escapes name a column by 19 bits.
-    private static let maximumEscapeColumns = 1 << 19
+    private(set) var escapes: [UInt16] = []
 
     init(_ tensor: QuantizedTensor, _ object: String) throws {
         self.tensor = tensor
@@ -23,15 +20,19 @@ struct CodePacker {
         widths.reserveCapacity(blocks)
         centers.reserveCapacity(blocks)
         starts.reserveCapacity(blocks)
-        escapeStarts.reserveCapacity(blocks + 1)
+        escapeStarts.reserveCapacity(blocks * segments + 1)
     }
 
     /// Words of a block with so many bits a code.
     private func wordCount(bits: Int) -> Int {
         let columns = tensor.shape.columns
-        let digits = 32 / bits
-        let whole = columns / groupSize * ((groupSize + digits - 1) / digits)
-        return (whole + (columns % groupSize + digits - 1) / digits) * RowBlock.rows
+        return columns / groupSize * caplet_packed_words(groupSize, Int32(bits)) + caplet_packed_words(columns % groupSize, Int32(bits))
+    }
+
+    /// Runs of columns whose escapes lie together.
+    private var segments: Int {
+        let size = Int(CAPLET_ESCAPE_COLUMNS)
+        return tensor.shape.columns / size + (tensor.shape.columns % size == 0 ? 0 : 1)
     }
 
     /// The words of all blocks, which stay in the arena; the codes are read a piece at a time.
@@ -71,21 +72,21 @@ struct CodePacker {
         var histogram = CodeHistogram(isSigned: tensor.isSymmetric)
         histogram.add(codes, count: rows * columns)
         try histogram.checkRange(bits: tensor.bits, object)
-        let allowsEscapes = columns <= CodePacker.maximumEscapeColumns
-        let choice = histogram.packing(bytesPerEscape: allowsEscapes ? 4 : nil) { wordCount(bits: $0) * MemoryLayout<UInt32>.size }
-        let room = [UInt32](unsafeUninitializedCapacity: choice.escapes) { buffer, initialized in
+        let choice = histogram.packing { wordCount(bits: $0) * MemoryLayout<UInt32>.size }
+        var counts = [UInt32](repeating: 0, count: segments)
+        let room = [UInt16](unsafeUninitializedCapacity: choice.escapes) { buffer, initialized in
             initialized = caplet_packed_encode(
                 codes, tensor.isSymmetric ? 1 : 0, rows, columns, groupSize, Int32(choice.bits), Int32(choice.center), words + used,
-                buffer.baseAddress)
+                buffer.baseAddress, &counts)
         }
         widths.append(UInt8(choice.bits))
         centers.append(Int16(choice.center))
         starts.append(used)
         escapes += room
-        guard let end = UInt32(exactly: escapes.count) else {
+        guard escapes.count <= Int(UInt32.max) else {
             throw GraphError.notComputable(object, "has more than \(UInt32.max) rare codes")
         }
-        escapeStarts.append(end)
+        for count in counts { escapeStarts.append(escapeStarts[escapeStarts.count - 1] + count) }
         used += wordCount(bits: choice.bits)
     }
 

@@ -37,7 +37,7 @@ final class CodeStream {
             guard let codes = raw.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return (UnsafePointer(place), 8, 0, [], []) }
             histogram.add(codes, count: count)
             try histogram.checkRange(bits: tensor.bits, object)
-            let choice = histogram.packing(bytesPerEscape: 6) { wordCount($0) * 4 }
+            let choice = histogram.packing { wordCount($0) * 4 }
             caplet_stream_encode(codes, isSigned ? 1 : 0, 0, count, Int32(choice.bits), Int32(choice.center), place)
             arena.take(wordCount(choice.bits) * 4)
             let (low, high) = (choice.center - (1 << (choice.bits - 1)), choice.center + (1 << (choice.bits - 1)) - 1)
