@@ -3,6 +3,8 @@ import ModelGraph
 
 /// The codes of a vector, such as the values of a sparse matrix, packed to the few bits that most of them need.
 final class CodeStream {
+    /// Where the words lie.
+    private let arena: WeightArena
     private let words: UnsafePointer<UInt32>
     private let bits: Int32
     private let center: Int32
@@ -22,6 +24,7 @@ final class CodeStream {
     init?(_ tensor: QuantizedTensor, name: String, _ arena: WeightArena) throws {
         let (count, object) = (tensor.shape.elementCount, "tensor '\(name)'")
         guard tensor.shape.rows == 1, tensor.columnScales == nil, count <= Int(UInt32.max) else { return nil }
+        self.arena = arena
         groupSize = tensor.groupSize
         scales = try tensor.scales.floats()
         guard scales.allSatisfy(\.isFinite) else { throw GraphError.notFinite(object) }

@@ -6,7 +6,7 @@ final class DenseRowsTerm: RowTerm {
     private enum Storage {
         /// Bytes that lie in a file or in memory of their own.
         case source(any ByteSource)
-        case arena(UnsafeRawPointer)
+        case memory(UnsafeRawPointer, WeightArena)
     }
 
     private let storage: Storage
@@ -24,7 +24,7 @@ final class DenseRowsTerm: RowTerm {
             if tensor.bytes.isAddressable {
                 return (DenseRowsTerm(.source(tensor.bytes), tensor.dtype, columns: tensor.shape.columns), tensor.byteCount)
             }
-            return (DenseRowsTerm(.arena(try arena.copy(tensor.bytes)), tensor.dtype, columns: tensor.shape.columns), 0)
+            return (DenseRowsTerm(.memory(try arena.copy(tensor.bytes), arena), tensor.dtype, columns: tensor.shape.columns), 0)
         }
         return (try DecodedRowsTerm(tensor, name: name), tensor.storedByteCount)
     }
@@ -62,7 +62,7 @@ final class DenseRowsTerm: RowTerm {
     private func withRows(_ rows: Range<Int>, _ body: (UnsafeRawPointer) -> Void) {
         let offset = rows.lowerBound * columns * dtype.byteWidth
         switch storage {
-        case .arena(let base): body(base + offset)
+        case .memory(let base, let arena): withExtendedLifetime(arena) { body(base + offset) }
         case .source(let source):
             // Bytes that lie in memory are there.
             try? source.withUnsafeBytes { bytes in

@@ -3,6 +3,8 @@ import ModelGraph
 
 /// Codes packed to the few bits that most of them need, with the rare others apart; see `caplet_packed_matrix`.
 final class PackedTerm: RowTerm {
+    /// Where the matrix's words and scales lie.
+    private let arena: WeightArena
     private let matrix: UnsafeMutablePointer<caplet_packed_matrix>
     /// [columns], where columns have scales.
     private let columnScales: [Float]?
@@ -16,6 +18,7 @@ final class PackedTerm: RowTerm {
     ///   storage throws.
     init(_ tensor: QuantizedTensor, name: String, _ arena: WeightArena, level: caplet_vector_level = caplet_packed_level()) throws {
         let object = "tensor '\(name)'"
+        self.arena = arena
         columns = tensor.shape.columns
         groups = tensor.groupsPerRow
         self.level = level

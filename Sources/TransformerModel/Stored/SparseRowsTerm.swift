@@ -8,6 +8,8 @@ final class SparseRowsTerm: RowTerm {
         case packed(CodeStream)
     }
 
+    /// Where positions and values lie.
+    private let arena: WeightArena
     private let words: UnsafePointer<UInt64>
     private let wordsPerRow: Int
     private let columns: Int
@@ -24,6 +26,7 @@ final class SparseRowsTerm: RowTerm {
     ///   storage throws.
     init(_ tensor: SparseTensor, name: String, _ arena: WeightArena, level: caplet_vector_level = caplet_packed_level()) throws {
         let pattern = tensor.pattern
+        self.arena = arena
         self.level = level
         columns = pattern.columns
         wordsPerRow = pattern.wordsPerRow
