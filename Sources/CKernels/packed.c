@@ -2,26 +2,20 @@
 
 const float caplet_difference_table[16] = {-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7};
 
-const float caplet_digit_table[6][32] = {
-    {0},
-    {0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1},
-    {0, 1, -2, -1, 0, 1, -2, -1, 0, 1, -2, -1, 0, 1, -2, -1},
-    {0, 1, 2, 3, -4, -3, -2, -1, 0, 1, 2, 3, -4, -3, -2, -1},
-    {0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1},
-    {0,   1,   2,   3,   4,   5,   6,   7,   8,  9,  10, 11, 12, 13, 14, 15,
-     -16, -15, -14, -13, -12, -11, -10, -9, -8, -7, -6, -5, -4, -3, -2, -1},
-};
-
-// Code j of those that begin at `words`, where `count` follow each other.
-static int32_t code_of(const uint32_t *words, size_t lane, size_t count, size_t j, int bits) {
+// Code j of `count` that begin at `words`, and the number that it has in its word or among the bits that are left.
+static int32_t code_of(const uint32_t *words, size_t lane, size_t count, size_t j, int bits, int *digit) {
     size_t codes = (size_t)bundle_codes(bits), digits = (size_t)digits_of(bits);
     const uint32_t *bundle = words + j / codes * (size_t)bundle_words(bits) * PACKED_ROWS + lane;
     size_t place = j % codes, spares = (size_t)bundle_words(bits) * digits;
-    if (j / codes == count / codes || place < spares) return digit_of(bundle[place / digits * PACKED_ROWS], bits, (int)(place % digits));
+    if (j / codes == count / codes || place < spares) {
+        *digit = (int)(place % digits);
+        return digit_of(bundle[place / digits * PACKED_ROWS], bits, *digit);
+    }
     int spare = spare_of(bits);
     uint32_t left = 0;
     for (int w = 0; w < bundle_words(bits); w++) left |= bundle[w * PACKED_ROWS] >> (32 - spare) << (w * spare);
-    return digit_of(left, bits, (int)(place - spares));
+    *digit = (int)(place - spares);
+    return digit_of(left, bits, *digit);
 }
 
 static void product_reference(const uint32_t *words, int bits, size_t count, const float *x, size_t stride, size_t tokens, float *sums) {
@@ -29,8 +23,9 @@ static void product_reference(const uint32_t *words, int bits, size_t count, con
         for (size_t lane = 0; lane < PACKED_ROWS; lane++) {
             float parts[4] = {0};
             for (size_t j = 0; j < count; j++) {
-                float *part = &parts[j % (size_t)bundle_codes(bits) % 4];
-                *part = fmaf((float)code_of(words, lane, count, j, bits), x[t * stride + j], *part);
+                int digit;
+                float code = (float)code_of(words, lane, count, j, bits, &digit);
+                parts[digit % 4] = fmaf(code, x[t * stride + j], parts[digit % 4]);
             }
             sums[t * PACKED_ROWS + lane] = (parts[0] + parts[1]) + (parts[2] + parts[3]);
         }
@@ -88,14 +83,17 @@ void caplet_packed_row(const caplet_packed_matrix *m, size_t row, float *out) {
         size_t start = group * m->group_size;
         size_t count = m->columns - start < m->group_size ? m->columns - start : m->group_size;
         int zero = m->zeros ? m->zeros[(block * m->groups + group) * PACKED_ROWS + lane] : 0;
-        for (size_t j = 0; j < count; j++) out[start + j] = (float)(code_of(words, lane, count, j, bits) + m->centers[block] - zero);
+        for (size_t j = 0; j < count; j++) {
+            int digit;
+            out[start + j] = (float)(code_of(words, lane, count, j, bits, &digit) + m->centers[block] - zero);
+        }
         words += packed_words(count, bits) * PACKED_ROWS;
     }
     const uint32_t *starts = m->escape_starts + block * segments;
     for (size_t segment = 0; segment < segments; segment++) {
         for (size_t e = starts[segment]; e < starts[segment + 1]; e++) {
             if (escape_lane(m->escapes[e]) != lane) continue;
-            out[segment * ESCAPE_COLUMNS + escape_column(m->escapes[e])] += (float)escape_difference(m->escapes[e]);
+            out[segment * ESCAPE_COLUMNS + escape_column(m->escapes[e])] += escape_difference(m->escapes[e]);
         }
     }
     for (size_t group = 0; group < m->groups; group++) {
@@ -134,8 +132,7 @@ static void spread_code(uint32_t *words, size_t lane, size_t j, int bits, uint32
 
 size_t caplet_packed_encode(const uint8_t *codes, int is_signed, size_t rows, size_t columns, size_t group_size, int bits, int center,
                             uint32_t *words, uint16_t *escapes, uint32_t *escape_counts) {
-    int low = -(1 << (bits - 1)), high = (1 << (bits - 1)) - 1;
-    uint32_t mask = (1u << bits) - 1;
+    int low = -bias_of(bits), high = bias_of(bits) - 1;
     size_t escape_count = 0;
     for (size_t segment = 0; segment * ESCAPE_COLUMNS < columns; segment++) escape_counts[segment] = 0;
     for (size_t start = 0; start < columns; start += group_size) {
@@ -149,9 +146,9 @@ size_t caplet_packed_encode(const uint8_t *codes, int is_signed, size_t rows, si
                 int value = (is_signed ? (int8_t)code : code) - center;
                 int digit = value < low ? low : value > high ? high : value;
                 if (place != SPREAD) {
-                    words[place / 32 * PACKED_ROWS + lane] |= ((uint32_t)digit & mask) << (place % 32);
+                    words[place / 32 * PACKED_ROWS + lane] |= (uint32_t)(digit - low) << (place % 32);
                 } else {
-                    spread_code(words, lane, j, bits, (uint32_t)digit & mask);
+                    spread_code(words, lane, j, bits, (uint32_t)(digit - low));
                 }
                 for (int rest = value - digit; rest != 0;) {
                     int part = rest < -8 ? -8 : rest > 7 ? 7 : rest;

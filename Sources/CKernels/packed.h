@@ -14,14 +14,13 @@
 
 enum { PACKED_ROWS = CAPLET_PACKED_ROWS, PACKED_TOKENS = 4 };
 
-// Sums over the codes of one group: sums[t * 16 + lane] = sum of digit * x[t]. Code j of a bundle goes to accumulator j % 4,
-// and these are added as (0 + 1) + (2 + 3).
+// Sums over the codes of one group: sums[t * 16 + lane] = sum of code * x[t]. Code d of a word, or of the bits that are left of a bundle, goes
+// to accumulator d % 4, and these are added as (0 + 1) + (2 + 3).
 typedef void packed_product(const uint32_t *words, int bits, size_t count, const float *x, size_t stride, size_t tokens, float *sums);
 // The scales of a group as floats.
 typedef void packed_scales(const void *scales, caplet_scale_kind kind, size_t index, float *out);
 
-// Digits as signed numbers of `bits` bits, by the lowest four or five bits of a word.
-extern const float caplet_digit_table[6][32];
+// -8 ... 7.
 extern const float caplet_difference_table[16];
 
 // A word holds 32 / bits codes. Where bits are left over, those of the words of a bundle hold further codes, so that no bit is wasted: 32
@@ -37,33 +36,51 @@ CAPLET_PACKED_INLINE size_t packed_words(size_t count, int bits) {
     return count / codes * (size_t)bundle_words(bits) + (count % codes + digits - 1) / digits;
 }
 
+// What a code is stored as, more than itself.
+CAPLET_PACKED_INLINE int32_t bias_of(int bits) { return 1 << (bits - 1); }
+
 CAPLET_PACKED_INLINE int32_t digit_of(uint32_t word, int bits, int digit) {
-    return (int32_t)(word << (32 - bits - bits * digit)) >> (32 - bits);
+    return (int32_t)(word >> (bits * digit) & ((1u << bits) - 1)) - bias_of(bits);
 }
+
+// Vectors make floats of codes without a conversion: a code's bits from bit p on, below the exponent of 2^23, are 2^23 + 2^p * code, and
+// less 2^23 + 2^p * bias that is 2^p times the code's value, exactly. All codes of an accumulator have one p, which ends with a product of
+// 2^-p; a word is shifted by as much as brings a code there.
+CAPLET_PACKED_INLINE int place_of(int bits, int digit) {
+    int part = digit & 3;
+    if (bits <= 5) return bits * part;
+    if (bits <= 7) return part == 3 ? 0 : bits * part;
+    return part & 1 ? bits : 0;
+}
+CAPLET_PACKED_INLINE int shift_to_place(int bits, int digit) { return bits * digit - place_of(bits, digit); }
+CAPLET_PACKED_INLINE uint32_t mask_at_place(int bits, int digit) { return ((1u << bits) - 1) << place_of(bits, digit); }
+CAPLET_PACKED_INLINE float bias_at_place(int bits, int digit) { return 8388608.0f + (float)(bias_of(bits) << place_of(bits, digit)); }
+CAPLET_PACKED_INLINE float scale_of_place(int bits, int digit) { return 1.0f / (float)(1 << place_of(bits, digit)); }
+enum { EXPONENT_OF_PLACE = 0x4B000000 };
 
 // An escape is column % 256 << 8 | lane << 4 | difference + 8.
 enum { ESCAPE_COLUMNS = CAPLET_ESCAPE_COLUMNS };
 CAPLET_PACKED_INLINE size_t escape_column(uint16_t escape) { return escape >> 8; }
 CAPLET_PACKED_INLINE size_t escape_lane(uint16_t escape) { return (escape >> 4) & 15; }
-CAPLET_PACKED_INLINE int escape_difference(uint16_t escape) { return (escape & 15) - 8; }
+CAPLET_PACKED_INLINE float escape_difference(uint16_t escape) { return caplet_difference_table[escape & 15]; }
 
 // Where the walk through a block's escapes is: a segment of 256 columns, and an escape.
 typedef struct {
     size_t segment, escape;
 } escape_place;
 
-// Adds the escapes before column `end` to the sums of a token's inputs x, which begin at column 0.
-CAPLET_PACKED_INLINE escape_place add_escapes(const caplet_packed_matrix *m, const uint32_t *starts, size_t segments, escape_place place,
+// Sums the escapes before column `end`, for a token's inputs x, which begin at column 0.
+CAPLET_PACKED_INLINE escape_place sum_escapes(const caplet_packed_matrix *m, const uint32_t *starts, size_t segments, escape_place place,
                                               size_t end, const float *x, float *sums) {
+    memset(sums, 0, PACKED_ROWS * sizeof(float));
     for (; place.segment < segments; place.segment++) {
-        size_t first = place.segment * ESCAPE_COLUMNS, last = starts[place.segment + 1];
-        size_t limit = end - first;
+        size_t first = place.segment * ESCAPE_COLUMNS, last = starts[place.segment + 1], limit = end - first;
         for (; place.escape < last; place.escape++) {
             uint16_t entry = m->escapes[place.escape];
             size_t column = escape_column(entry);
             if (column >= limit) return place;
             float *sum = sums + escape_lane(entry);
-            *sum = fmaf(caplet_difference_table[entry & 15], x[first + column], *sum);
+            *sum = fmaf(escape_difference(entry), x[first + column], *sum);
         }
         if (first + ESCAPE_COLUMNS >= end) return place;
     }
@@ -76,7 +93,7 @@ CAPLET_PACKED_INLINE size_t segments_of(const caplet_packed_matrix *m) { return 
 CAPLET_PACKED_INLINE void packed_rows(const caplet_packed_matrix *m, size_t first, size_t last, const float *x, size_t stride,
                                       const float *group_sums, size_t tokens, float *y, size_t y_stride, packed_product *product,
                                       packed_scales *scales) {
-    float sums[PACKED_TOKENS * PACKED_ROWS], scale[PACKED_ROWS];
+    float sums[PACKED_TOKENS * PACKED_ROWS], rare[PACKED_TOKENS * PACKED_ROWS], scale[PACKED_ROWS];
     size_t segments = segments_of(m);
     for (size_t block = first; block < last; block++) {
         int bits = m->widths[block];
@@ -93,10 +110,14 @@ CAPLET_PACKED_INLINE void packed_rows(const caplet_packed_matrix *m, size_t firs
             for (size_t token = 0; token < tokens;) {
                 size_t some = tokens - token < PACKED_TOKENS ? 1 : PACKED_TOKENS;
                 const float *from = x + token * stride;
+                // Before the product, which then does not wait for these sums one by one.
+                for (size_t t = 0; t < some; t++) {
+                    next = sum_escapes(m, escapes, segments, place, start + count, from + t * stride, rare + t * PACKED_ROWS);
+                }
                 product(words, bits, count, from + start, stride, some, sums);
                 for (size_t t = 0; t < some; t++) {
                     float *sum = sums + t * PACKED_ROWS, *out = y + (token + t) * y_stride + row;
-                    next = add_escapes(m, escapes, segments, place, start + count, from + t * stride, sum);
+                    for (size_t lane = 0; lane < PACKED_ROWS; lane++) sum[lane] += rare[t * PACKED_ROWS + lane];
                     if (group_sums) {
                         float inputs = group_sums[(token + t) * m->groups + group];
                         for (size_t lane = 0; lane < PACKED_ROWS; lane++) {

@@ -22,13 +22,15 @@ NARROW CAPLET_PACKED_INLINE integers with_top(integers left, integers words, con
     return _mm256_or_si256(left, _mm256_slli_epi32(_mm256_srli_epi32(words, 32 - count), place));
 }
 
-// A look-up by the lowest three bits where they are the digit, shifts and a conversion above.
+NARROW CAPLET_PACKED_INLINE floats times(floats a, floats b) { return _mm256_mul_ps(a, b); }
+
+// A code of each word at its place, times 2 to the power of that.
 NARROW CAPLET_PACKED_INLINE floats values_of(integers words, const int bits, const int digit) {
-    if (bits <= 3) {
-        integers place = digit == 0 ? words : _mm256_srli_epi32(words, bits * digit);
-        return _mm256_permutevar8x32_ps(_mm256_loadu_ps(caplet_digit_table[bits]), place);
-    }
-    return _mm256_cvtepi32_ps(_mm256_srai_epi32(_mm256_slli_epi32(words, 32 - bits - bits * digit), 32 - bits));
+    const int shift = shift_to_place(bits, digit);
+    integers placed = shift == 0 ? words : _mm256_srli_epi32(words, shift);
+    integers code = _mm256_and_si256(placed, _mm256_set1_epi32((int)mask_at_place(bits, digit)));
+    floats whole = _mm256_castsi256_ps(_mm256_or_si256(code, _mm256_set1_epi32(EXPONENT_OF_PLACE)));
+    return _mm256_sub_ps(whole, every(bias_at_place(bits, digit)));
 }
 
 NARROW static void scales_narrow(const void *scales, caplet_scale_kind kind, size_t index, float *out) {
@@ -62,9 +64,13 @@ CAPLET_PACKED_INLINE integers with_top(integers left, integers words, const int 
     return vorrq_u32(left, vshlq_u32(vshlq_u32(words, vdupq_n_s32(count - 32)), vdupq_n_s32(place)));
 }
 
+CAPLET_PACKED_INLINE floats times(floats a, floats b) { return vmulq_f32(a, b); }
+
+// A code of each word at its place, times 2 to the power of that.
 CAPLET_PACKED_INLINE floats values_of(integers words, const int bits, const int digit) {
-    int32x4_t top = vshlq_s32(vreinterpretq_s32_u32(words), vdupq_n_s32(32 - bits - bits * digit));
-    return vcvtq_f32_s32(vshlq_s32(top, vdupq_n_s32(bits - 32)));
+    integers placed = vshlq_u32(words, vdupq_n_s32(-shift_to_place(bits, digit)));
+    integers whole = vbslq_u32(vdupq_n_u32(mask_at_place(bits, digit)), placed, vdupq_n_u32(EXPONENT_OF_PLACE));
+    return vsubq_f32(vreinterpretq_f32_u32(whole), every(bias_at_place(bits, digit)));
 }
 
 static void scales_narrow(const void *scales, caplet_scale_kind kind, size_t index, float *out) {
@@ -92,14 +98,14 @@ NARROW CAPLET_PACKED_INLINE void product(const uint32_t *words, size_t count, co
             integers word = loaded(words + w * PACKED_ROWS);
 #pragma clang loop unroll(full)
             for (int d = 0; d < digits; d++) {
-                floats *part = &parts[(w * digits + d) & 3];
+                floats *part = &parts[d & 3];
                 *part = plus_product(values_of(word, bits, d), every(x[w * digits + d]), *part);
             }
             if (spare > 0) left = with_top(left, word, spare, w * spare);
         }
 #pragma clang loop unroll(full)
         for (int d = 0; d < codes - bundle * digits; d++) {
-            floats *part = &parts[(bundle * digits + d) & 3];
+            floats *part = &parts[d & 3];
             *part = plus_product(values_of(left, bits, d), every(x[bundle * digits + d]), *part);
         }
     }
@@ -108,9 +114,11 @@ NARROW CAPLET_PACKED_INLINE void product(const uint32_t *words, size_t count, co
     for (int j = 0; j < codes; j++) {
         if (j < rest) {
             integers word = loaded(words + j / digits * PACKED_ROWS);
-            parts[j & 3] = plus_product(values_of(word, bits, j % digits), every(x[j]), parts[j & 3]);
+            floats *part = &parts[j % digits & 3];
+            *part = plus_product(values_of(word, bits, j % digits), every(x[j]), *part);
         }
     }
+    for (int k = 0; k < 4; k++) parts[k] = times(parts[k], every(scale_of_place(bits, k)));
     store(out, plus(plus(parts[0], parts[1]), plus(parts[2], parts[3])));
 }
 

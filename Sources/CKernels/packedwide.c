@@ -5,37 +5,33 @@
 
 #define WIDE __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,f16c")))
 
-// Digit `digit` of sixteen words as floats: one shift and one look-up by the lowest bits to 5 bits, shifts and a conversion above.
-WIDE CAPLET_PACKED_INLINE __m512 values_of(__m512i words, const int bits, const int digit, __m512 table, __m512 upper) {
-    __m512i place = digit == 0 ? words : _mm512_srli_epi32(words, (unsigned)(bits * digit));
-    if (bits <= 4) return _mm512_permutexvar_ps(place, table);
-    if (bits == 5) return _mm512_permutex2var_ps(table, place, upper);
-    __m512i top = _mm512_slli_epi32(words, (unsigned)(32 - bits - bits * digit));
-    return _mm512_cvtepi32_ps(_mm512_srai_epi32(top, (unsigned)(32 - bits)));
-}
-
 typedef struct {
+    __m512i masks[4];
+    __m512 biases[4];
     __m512 parts[PACKED_TOKENS][4];
 } wide_sums;
 
-WIDE CAPLET_PACKED_INLINE void add_code(wide_sums *sums, __m512i word, const int bits, const int digit, const int place, __m512 table,
-                                        __m512 upper, const float *x, size_t stride, const int tokens) {
-    __m512 values = values_of(word, bits, digit, table, upper);
+WIDE CAPLET_PACKED_INLINE void add_code(wide_sums *sums, __m512i word, const int bits, const int digit, const float *x, size_t stride,
+                                        const int tokens) {
+    const int shift = shift_to_place(bits, digit), part = digit & 3;
+    __m512i placed = shift == 0 ? word : _mm512_srli_epi32(word, (unsigned)shift);
+    __m512i exponent = _mm512_set1_epi32(EXPONENT_OF_PLACE);
+    __m512i floats = _mm512_ternarylogic_epi32(placed, sums->masks[part], exponent, 0xEA);  // (placed & mask) | exponent
+    __m512 values = _mm512_sub_ps(_mm512_castsi512_ps(floats), sums->biases[part]);
 #pragma clang loop unroll(full)
     for (int t = 0; t < tokens; t++) {
-        __m512 *part = &sums->parts[t][place & 3];
-        *part = _mm512_fmadd_ps(values, _mm512_set1_ps(x[(size_t)t * stride + (size_t)place]), *part);
+        sums->parts[t][part] = _mm512_fmadd_ps(values, _mm512_set1_ps(x[(size_t)t * stride]), sums->parts[t][part]);
     }
 }
 
 WIDE CAPLET_PACKED_INLINE void product(const uint32_t *words, size_t count, const float *x, size_t stride, float *out, const int bits,
                                        const int tokens) {
     const int digits = digits_of(bits), bundle = bundle_words(bits), spare = spare_of(bits), codes = bundle_codes(bits);
-    __m512 table = _mm512_loadu_ps(caplet_digit_table[bits <= 5 ? bits : 0]);
-    __m512 upper = _mm512_loadu_ps(caplet_digit_table[bits == 5 ? 5 : 0] + 16);
     wide_sums sums;
-    for (int t = 0; t < tokens; t++) {
-        for (int k = 0; k < 4; k++) sums.parts[t][k] = _mm512_setzero_ps();
+    for (int k = 0; k < 4; k++) {
+        sums.masks[k] = _mm512_set1_epi32((int)mask_at_place(bits, k));
+        sums.biases[k] = _mm512_set1_ps(bias_at_place(bits, k));
+        for (int t = 0; t < tokens; t++) sums.parts[t][k] = _mm512_setzero_ps();
     }
     for (size_t b = 0; b < count / (size_t)codes; b++, words += bundle * PACKED_ROWS, x += codes) {
         __m512i left = _mm512_setzero_si512();
@@ -43,27 +39,23 @@ WIDE CAPLET_PACKED_INLINE void product(const uint32_t *words, size_t count, cons
         for (int w = 0; w < bundle; w++) {
             __m512i word = _mm512_loadu_si512(words + w * PACKED_ROWS);
 #pragma clang loop unroll(full)
-            for (int d = 0; d < digits; d++) add_code(&sums, word, bits, d, w * digits + d, table, upper, x, stride, tokens);
+            for (int d = 0; d < digits; d++) add_code(&sums, word, bits, d, x + w * digits + d, stride, tokens);
             if (spare > 0) {
-                __m512i bits_left = _mm512_srli_epi32(word, (unsigned)(32 - spare));
-                left = _mm512_or_si512(left, _mm512_slli_epi32(bits_left, (unsigned)(w * spare)));
+                __m512i top = _mm512_srli_epi32(word, (unsigned)(32 - spare));
+                left = _mm512_or_si512(left, _mm512_slli_epi32(top, (unsigned)(w * spare)));
             }
         }
 #pragma clang loop unroll(full)
-        for (int d = 0; d < codes - bundle * digits; d++) {
-            add_code(&sums, left, bits, d, bundle * digits + d, table, upper, x, stride, tokens);
-        }
+        for (int d = 0; d < codes - bundle * digits; d++) add_code(&sums, left, bits, d, x + bundle * digits + d, stride, tokens);
     }
     int rest = (int)(count % (size_t)codes);
 #pragma clang loop unroll(full)
     for (int j = 0; j < codes; j++) {
-        if (j < rest) {
-            __m512i word = _mm512_loadu_si512(words + j / digits * PACKED_ROWS);
-            add_code(&sums, word, bits, j % digits, j, table, upper, x, stride, tokens);
-        }
+        if (j < rest) add_code(&sums, _mm512_loadu_si512(words + j / digits * PACKED_ROWS), bits, j % digits, x + j, stride, tokens);
     }
     for (int t = 0; t < tokens; t++) {
         __m512 *parts = sums.parts[t];
+        for (int k = 0; k < 4; k++) parts[k] = _mm512_mul_ps(parts[k], _mm512_set1_ps(scale_of_place(bits, k)));
         __m512 sum = _mm512_add_ps(_mm512_add_ps(parts[0], parts[1]), _mm512_add_ps(parts[2], parts[3]));
         _mm512_storeu_ps(out + t * PACKED_ROWS, sum);
     }

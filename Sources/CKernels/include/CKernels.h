@@ -140,8 +140,8 @@ enum { CAPLET_PACKED_ROWS = 16, CAPLET_ESCAPE_COLUMNS = 256 };
 // A block's words hold, group after group, codes of consecutive columns, 16 words side by side for the 16 rows; a group begins with a word
 // of its own. A word has floor(32 / bits) codes, the first in the lowest bits. The bits that are left at the top of the words of a bundle (3,
 // 5 or 7 words of as many bits, 3 of 6), the first word's lowest, have the codes that follow. Codes after the last whole bundle of a group
-// leave these bits empty. What is packed is code - center, as a signed number of `bits` bits. Codes that are too far from the center have
-// the nearest such number, and escapes that add up to what is missing: column % 256 << 8 | lane << 4 | difference + 8, by rising columns.
+// leave these bits empty. What is packed is code - center + 2^(bits - 1). Codes that are too far from the center have the nearest that
+// can be, and escapes that add up to what is missing: column % 256 << 8 | lane << 4 | difference + 8, by rising columns.
 // value = scale * (code - zero), with a scale and a zero for each group of a row.
 typedef struct {
     size_t rows, columns, group_size, groups;
@@ -173,10 +173,14 @@ size_t caplet_packed_encode(const uint8_t *codes, int is_signed, size_t rows, si
                             uint32_t *words, uint16_t *escapes, uint32_t *escape_counts);
 
 // --- packedstream.c: a sequence of such codes, 16 * floor(32 / bits) in each 16 words. ---
-// Puts codes `first` and so on into words that were 0; codes too far from the center get the nearest digit.
-void caplet_stream_encode(const uint8_t *codes, int is_signed, size_t first, size_t count, int bits, int center, uint32_t *words);
-// out[i] = code `first + i`, as a float.
-void caplet_stream_decode(const uint32_t *words, size_t first, size_t count, int bits, int center, float *out);
+// Codes of a vector of 16 words.
+size_t caplet_stream_vector(int bits);
+// Puts codes into words that were 0; codes too far from the center get the nearest that can be.
+void caplet_stream_encode(const uint8_t *codes, int is_signed, size_t count, int bits, int center, uint32_t *words);
+// The codes of so many whole vectors, as floats.
+void caplet_stream_decode(const uint32_t *words, size_t vectors, int bits, int center, float *out);
+// values[i] = (values[i] - zero) * scale, with those of the group that value first + i is in; zeros may be null.
+void caplet_scale_groups(float *values, size_t first, size_t count, size_t group_size, const float *scales, const uint8_t *zeros);
 
 // --- storedrows.c: y[t * y_stride + row] += row . x[t * stride ...], of weights as they are stored, at any address. ---
 void caplet_rows_product_f32(const void *weights, size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y,

@@ -46,15 +46,17 @@ struct CodeHistogram {
         return best.packing
     }
 
-    /// The run of codes that so many bits hold and that holds most of those that occur.
+    /// The run of codes that so many bits hold: those about zero of signed codes, otherwise the one that holds most of those that occur.
     private func packing(bits: Int) -> Packing {
         let span = 1 << bits
-        var inside = counts[..<span].reduce(0) { $0 + Int($1) }
-        var most = (count: inside, first: 0)
-        for first in 1...counts.count - span {
-            inside += Int(counts[first + span - 1]) - Int(counts[first - 1])
-            let isCentered = first + CodeHistogram.lowest == -span / 2
-            if inside > most.count || inside == most.count && isCentered { most = (inside, first) }
+        var most = (count: 0, first: -CodeHistogram.lowest - span / 2)
+        if !isSigned {
+            var inside = counts[..<span].reduce(0) { $0 + Int($1) }
+            most = (inside, 0)
+            for first in 1...counts.count - span {
+                inside += Int(counts[first + span - 1]) - Int(counts[first - 1])
+                if inside > most.count { most = (inside, first) }
+            }
         }
         var escapes = 0
         for index in counts.indices where counts[index] > 0 {

@@ -34,14 +34,17 @@ final class CodeStream {
         }
         let isSigned = tensor.isSymmetric
         var histogram = CodeHistogram(isSigned: isSigned)
-        func wordCount(_ bits: Int) -> Int { (count + 16 * (32 / bits) - 1) / (16 * (32 / bits)) * 16 }
+        func wordCount(_ bits: Int) -> Int {
+            let size = caplet_stream_vector(Int32(bits))
+            return (count + size - 1) / size * 16
+        }
         (words, bits, center, escapePlaces, escapeDifferences) = try tensor.codes.withUnsafeBytes { raw in
             let place = try arena.room(max(wordCount(8) * 4, 64)).bindMemory(to: UInt32.self, capacity: max(wordCount(8), 16))
             guard let codes = raw.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return (UnsafePointer(place), 8, 0, [], []) }
             histogram.add(codes, count: count)
             try histogram.checkRange(bits: tensor.bits, object)
             let choice = histogram.packing { wordCount($0) * 4 }
-            caplet_stream_encode(codes, isSigned ? 1 : 0, 0, count, Int32(choice.bits), Int32(choice.center), place)
+            caplet_stream_encode(codes, isSigned ? 1 : 0, count, Int32(choice.bits), Int32(choice.center), place)
             arena.take(wordCount(choice.bits) * 4)
             let (low, high) = (choice.center - (1 << (choice.bits - 1)), choice.center + (1 << (choice.bits - 1)) - 1)
             var places: [UInt32] = []
@@ -61,22 +64,26 @@ final class CodeStream {
     /// Bytes outside the arena.
     var byteCount: Int { escapePlaces.count * 6 + scales.count * 4 + zeros.count }
 
-    /// Writes the values of a range as floats.
-    func read(_ range: Range<Int>, into out: UnsafeMutablePointer<Float>) {
-        caplet_stream_decode(words, range.lowerBound, range.count, bits, center, out)
-        var next = firstEscape(from: range.lowerBound)
+    /// Floats that may be written beside those of a range, before and after them.
+    var slack: Int { 2 * caplet_stream_vector(bits) }
+
+    /// Writes the values of a range as floats into room for them and `slack` more.
+    ///
+    /// - Returns: where in the room the first is.
+    func read(_ range: Range<Int>, into room: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
+        let size = caplet_stream_vector(bits)
+        let (first, last) = (range.lowerBound / size, (range.upperBound + size - 1) / size)
+        caplet_stream_decode(words + first * 16, last - first, bits, center, room)
+        let out = room + (range.lowerBound - first * size)
+        var next = escapePlaces.isEmpty ? 0 : firstEscape(from: range.lowerBound)
         while next < escapePlaces.count, Int(escapePlaces[next]) < range.upperBound {
             out[Int(escapePlaces[next]) - range.lowerBound] += Float(escapeDifferences[next])
             next += 1
         }
-        var start = range.lowerBound
-        while start < range.upperBound {
-            let group = start / groupSize
-            let end = min((group + 1) * groupSize, range.upperBound)
-            let (scale, zero) = (scales[group], zeros.isEmpty ? 0 : Float(zeros[group]))
-            for i in start - range.lowerBound..<end - range.lowerBound { out[i] = (out[i] - zero) * scale }
-            start = end
+        zeros.withUnsafeBufferPointer {
+            caplet_scale_groups(out, range.lowerBound, range.count, groupSize, scales, zeros.isEmpty ? nil : $0.baseAddress)
         }
+        return out
     }
 
     private func firstEscape(from place: Int) -> Int {

@@ -61,15 +61,22 @@ final class SparseRowsTerm: RowTerm {
         return .stored(UnsafeRawPointer(try arena.copy(try payload.densifiedFloats())), .f32)
     }
 
+    /// Floats of room for the values of a run of rows.
+    private func roomCount(_ count: Int) -> Int {
+        if case .packed(let stream) = values { return count + stream.slack + SparseRowsTerm.slack }
+        return count + SparseRowsTerm.slack
+    }
+
     func add(_ rows: Range<Int>, of input: UnsafePointer<Float>, tokens: Int, to output: UnsafeMutablePointer<Float>, stride: Int) {
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: largestCount + SparseRowsTerm.slack) { room in
-            guard let values = room.baseAddress else { return }
-            values.update(repeating: 0, count: largestCount + SparseRowsTerm.slack)
+        let size = roomCount(largestCount)
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: size) { room in
+            guard let room = room.baseAddress else { return }
+            room.update(repeating: 0, count: size)
             for block in RowBlock.blocks(rows) {
                 let first = block * RowBlock.rows
-                read(starts[block]..<starts[block + 1], into: values)
+                let kept = read(starts[block]..<starts[block + 1], into: room)
                 _ = caplet_sparse_rows_product(
-                    level, words + first * wordsPerRow, wordsPerRow, values, min(RowBlock.rows, rows.upperBound - first), columns, input,
+                    level, words + first * wordsPerRow, wordsPerRow, kept, min(RowBlock.rows, rows.upperBound - first), columns, input,
                     columns, tokens, output + first, stride)
             }
         }
@@ -81,21 +88,21 @@ final class SparseRowsTerm: RowTerm {
         let before = caplet_set_bits(words + block * RowBlock.rows * wordsPerRow, row % RowBlock.rows * wordsPerRow)
         let count = caplet_set_bits(bits, wordsPerRow)
         let start = starts[block] + before
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: count + columns) { room in
-            guard let values = room.baseAddress else { return }
-            let line = values + count
-            read(start..<start + count, into: values)
-            _ = caplet_sparse_expand_row(bits, values, line, columns)
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: columns + roomCount(count)) { room in
+            guard let line = room.baseAddress else { return }
+            _ = caplet_sparse_expand_row(bits, read(start..<start + count, into: line + columns), line, columns)
             for i in 0..<columns { out[i] += line[i] }
         }
     }
 
-    private func read(_ range: Range<Int>, into out: UnsafeMutablePointer<Float>) {
+    /// Writes values as floats into room for them; returns where in it the first is.
+    private func read(_ range: Range<Int>, into room: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
         switch values {
-        case .packed(let stream): stream.read(range, into: out)
-        case .stored(let base, .f16): caplet_f32_from_f16(base.assumingMemoryBound(to: UInt16.self) + range.lowerBound, out, range.count)
-        case .stored(let base, .bf16): caplet_f32_from_bf16(base.assumingMemoryBound(to: UInt16.self) + range.lowerBound, out, range.count)
-        case .stored(let base, _): out.update(from: base.assumingMemoryBound(to: Float.self) + range.lowerBound, count: range.count)
+        case .packed(let stream): return stream.read(range, into: room)
+        case .stored(let base, .f16): caplet_f32_from_f16(base.assumingMemoryBound(to: UInt16.self) + range.lowerBound, room, range.count)
+        case .stored(let base, .bf16): caplet_f32_from_bf16(base.assumingMemoryBound(to: UInt16.self) + range.lowerBound, room, range.count)
+        case .stored(let base, _): room.update(from: base.assumingMemoryBound(to: Float.self) + range.lowerBound, count: range.count)
         }
+        return room
     }
 }
