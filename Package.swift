@@ -64,7 +64,10 @@ let package = Package(
             exclude: ["SPEC.md", "NOTES.md", "reference"]),
         target(
             "CapletRuntime",
-            ["Architectures", "CapletFormat", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "StrictJSON", "Tokenization", "TransformerModel"]),
+            [
+                "Architectures", "CapletFormat", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "StrictJSON", "Tokenization",
+                "TransformerModel",
+            ]),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"]),
         target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
         target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
@@ -121,7 +124,8 @@ let package = Package(
         test("WandaTests", ["TestSupport", "Wanda"]),
         test("PostTrainingQuantizationTests", ["CapletFormat", "PostTrainingQuantization", "RPCA", "TestSupport"]),
         test("ProbabilisticPruningTests", ["ProbabilisticPruning", "RPCA", "TestSupport"]),
-        test("TransformerModelTests", ["Calibration", "CKernels", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization"]),
+        test(
+            "TransformerModelTests", ["Calibration", "CKernels", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization"]),
         test("CalibrationTests", ["Calibration", "SafetensorsFormat", "TestSupport"]),
         test("StrictJSONTests", ["StrictJSON"]),
         test("TokenizationTests", ["StrictJSON", "TestSupport", "Tokenization"]),

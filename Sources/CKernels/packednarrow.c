@@ -122,7 +122,8 @@ NARROW CAPLET_PACKED_INLINE void product(const uint32_t *words, size_t count, co
     store(out, plus(plus(parts[0], parts[1]), plus(parts[2], parts[3])));
 }
 
-NARROW static void product_narrow(const uint32_t *words, int bits, size_t count, const float *x, size_t stride, size_t tokens, float *sums) {
+NARROW static void product_narrow(const uint32_t *words, int bits, size_t count, const float *x, size_t stride, size_t tokens,
+                                  float *sums) {
     for (size_t t = 0; t < tokens; t++) {
         for (size_t lane = 0; lane < PACKED_ROWS; lane += WIDTH) {
             float *out = sums + t * PACKED_ROWS + lane;

@@ -9,7 +9,8 @@
 #endif
 
 // Element c of a row goes to lane c % 16 of sum c / 16 % 4, whatever the processor.
-static float row_reference(const uint64_t *words, const float *values, size_t columns, const float *x) {
+static float row_reference(const uint64_t *words, const float **next, size_t columns, const float *x) {
+    const float *values = *next;
     float sums[4][16] = {{0}};
     for (size_t w = 0; w * 64 < columns; w++) {
         uint64_t bits = words[w];
@@ -20,6 +21,7 @@ static float row_reference(const uint64_t *words, const float *values, size_t co
             bits &= bits - 1;
         }
     }
+    *next = values;
     float total[16];
     for (int lane = 0; lane < 16; lane++) total[lane] = (sums[0][lane] + sums[1][lane]) + (sums[2][lane] + sums[3][lane]);
     float eight[8], four[4];
@@ -31,21 +33,35 @@ static float row_reference(const uint64_t *words, const float *values, size_t co
 #if defined(__x86_64__)
 #define WIDE __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,popcnt,bmi,bmi2")))
 
-// Values are spread to the lanes of their bits. Sixteen of them are loaded at a time: `values` has room for as many after its last.
-WIDE static float row_wide(const uint64_t *words, const float *values, size_t columns, const float *x) {
+// Values are spread to the lanes of their bits, and zeros to the others. Sixteen are loaded at a time: there is room for as many after
+// the last.
+WIDE static float row_wide(const uint64_t *words, const float **next, size_t columns, const float *x) {
+    const float *values = *next;
     __m512 sums[4];
     for (int k = 0; k < 4; k++) sums[k] = _mm512_setzero_ps();
-    for (size_t w = 0; w * 64 < columns; w++) {
+    size_t whole = columns / 64;
+    for (size_t w = 0; w < whole; w++) {
         uint64_t bits = words[w];
-        if (!bits) continue;
+#pragma clang loop unroll(full)
         for (int k = 0; k < 4; k++) {
             __mmask16 mask = (__mmask16)(bits >> (16 * k));
-            __m512 spread = _mm512_maskz_expand_ps(mask, _mm512_loadu_ps(values));
-            __m512 inputs = _mm512_maskz_loadu_ps(mask, x + w * 64 + (size_t)k * 16);
-            sums[k] = _mm512_mask3_fmadd_ps(spread, inputs, sums[k], mask);
+            __m512 kept = _mm512_loadu_ps(values);
+            // A load by itself: the one with the spreading in it is slower.
+            __asm__("" : "+v"(kept));
+            sums[k] = _mm512_fmadd_ps(_mm512_maskz_expand_ps(mask, kept), _mm512_loadu_ps(x + w * 64 + (size_t)k * 16), sums[k]);
             values += __builtin_popcount(mask);
         }
     }
+    if (whole * 64 < columns) {
+        uint64_t bits = words[whole];
+        for (int k = 0; k < 4; k++) {
+            __mmask16 mask = (__mmask16)(bits >> (16 * k));
+            __m512 spread = _mm512_maskz_expand_ps(mask, _mm512_loadu_ps(values));
+            sums[k] = _mm512_fmadd_ps(spread, _mm512_maskz_loadu_ps(mask, x + whole * 64 + (size_t)k * 16), sums[k]);
+            values += __builtin_popcount(mask);
+        }
+    }
+    *next = values;
     __m512 total = _mm512_add_ps(_mm512_add_ps(sums[0], sums[1]), _mm512_add_ps(sums[2], sums[3]));
     __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(total), _mm512_extractf32x8_ps(total, 1));
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
@@ -56,23 +72,24 @@ WIDE static float row_wide(const uint64_t *words, const float *values, size_t co
 
 size_t caplet_sparse_rows_product(caplet_vector_level level, const uint64_t *words, size_t words_per_row, const float *values,
                                   size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y, size_t y_stride) {
-    const float *next = values;
+    const float *first = values;
+    (void)level;
     for (size_t row = 0; row < rows; row++) {
         const uint64_t *bits = words + row * words_per_row;
-        size_t count = 0;
-        for (size_t w = 0; w < words_per_row; w++) count += (size_t)__builtin_popcountll(bits[w]);
+        const float *next = first;
         for (size_t t = 0; t < tokens; t++) {
+            next = first;
 #if defined(__x86_64__)
-            float sum = level == CAPLET_VECTORS_WIDE ? row_wide(bits, next, columns, x + t * stride)
-                                                     : row_reference(bits, next, columns, x + t * stride);
+            float sum = level == CAPLET_VECTORS_WIDE ? row_wide(bits, &next, columns, x + t * stride)
+                                                     : row_reference(bits, &next, columns, x + t * stride);
 #else
-            float sum = row_reference(bits, next, columns, x + t * stride);
+            float sum = row_reference(bits, &next, columns, x + t * stride);
 #endif
             y[t * y_stride + row] += sum;
         }
-        next += count;
+        first = next;
     }
-    return (size_t)(next - values);
+    return (size_t)(first - values);
 }
 
 size_t caplet_set_bits(const uint64_t *words, size_t count) {

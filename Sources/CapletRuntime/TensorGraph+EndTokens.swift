@@ -13,7 +13,8 @@ extension TensorGraph {
         for name in ["generation_config.json", "config.json"] where found.isEmpty {
             guard let file = attachment(name) else { continue }
             let value = try JSONValue(parsing: file.bytes, path: name, object: name)["eos_token_id"]
-            for id in value?.array ?? [value].compactMap({ $0 }) { found.formUnion(id.integer.flatMap(Int32.init(exactly:)).map { [$0] } ?? []) }
+            let ids = value?.array ?? [value].compactMap { $0 }
+            found.formUnion(ids.compactMap { $0.integer.flatMap(Int32.init(exactly:)) })
         }
         for key in ["tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id"] {
             if let id = metadata[key]?.integer.flatMap(Int32.init(exactly:)) { found.insert(id) }

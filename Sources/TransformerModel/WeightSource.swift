@@ -100,7 +100,8 @@ struct WeightSource {
     /// Makes the tables ready that rows are read from, where weights stay as they are stored.
     func prepareStoredTables() throws {
         guard stored != nil else { return }
-        for module in [Module.tokenEmbedding, .positionEmbedding, .tokenTypeEmbedding] where name(module) != nil { _ = try rowReader(module) }
+        let tables: [Module] = [.tokenEmbedding, .positionEmbedding, .tokenTypeEmbedding]
+        for module in tables where name(module) != nil { _ = try rowReader(module) }
     }
 
     /// The floats of a vector of finite values; nil when it is absent.

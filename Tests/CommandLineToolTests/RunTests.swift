@@ -111,7 +111,8 @@ final class RunTests: XCTestCase {
     func testDamagedFiles() throws {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
-        _ = try caplet("compress '\(model)' -o m.caplet --pipeline 'quantize{bits=3 group=64 target=dense layers=matrices}' -q", in: folder.path)
+        let pipeline = "quantize{bits=3 group=64 target=dense layers=matrices}"
+        _ = try caplet("compress '\(model)' -o m.caplet --pipeline '\(pipeline)' -q", in: folder.path)
         let bytes = try TemporaryFolder.bytes(of: folder.path("m.caplet"))
         for position in stride(from: bytes.count / 9, to: bytes.count, by: bytes.count / 9) {
             var changed = bytes

@@ -25,7 +25,9 @@ final class DecodingTests: XCTestCase {
     }
 
     /// The largest difference of logits after each part of a sequence.
-    private func difference(_ model: Transformer, _ whole: [Float], _ tokens: [Int32], partsOf size: Int, _ team: WorkerTeam) throws -> Float {
+    private func difference(
+        _ model: Transformer, _ whole: [Float], _ tokens: [Int32], partsOf size: Int, _ team: WorkerTeam
+    ) throws -> Float {
         let cache = try model.makeCache(context: 64, team: team)
         let width = model.configuration.vocabularySize
         var largest: Float = 0

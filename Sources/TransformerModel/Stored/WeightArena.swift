@@ -29,8 +29,8 @@ final class WeightArena {
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
         let needed = max(byteCount, WeightArena.segmentSize)
         let size = needed <= Int.max - page ? (needed + page - 1) / page * page : Int.max
-        let mapped = size < Int.max ? mmap(nil, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED
-        guard let mapped, mapped != MAP_FAILED else {
+        let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+        guard size < Int.max, let mapped = mmap(nil, size, PROT_READ | PROT_WRITE, flags, -1, 0), mapped != MAP_FAILED else {
             throw GraphError.notComputable("weights", "\(byteCount) bytes of memory are not to be had")
         }
         segments.append(Segment(base: mapped, size: size))
