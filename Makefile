@@ -7,7 +7,7 @@ CAPLET := .build/release/caplet
 BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev pkg-config
 TEST_PACKAGES := zstd python3 python3-venv g++
 
-.PHONY: all build demo compare test fuzz benchmark scale frontier python clean packages test-packages
+.PHONY: all build demo compare test fuzz benchmark scale frontier generation python clean packages test-packages
 
 all: build
 
@@ -57,6 +57,10 @@ scale: build python
 ## frontier: bytes against loss, llama-quantize's files of the bundled model beside `compress --size`: a table, and frontier/frontier.svg.
 frontier: build python
 	.build/python/bin/python Benchmarks/frontier.py
+
+## generation: tokens a second and memory of packed models beside the dense one and llama.cpp: a table, and .build/generation/generation.json.
+generation: build python
+	.build/python/bin/python Benchmarks/generation.py
 
 clean:
 	rm -rf .build demo comparison frontier

@@ -24,6 +24,7 @@ let package = Package(
         .executable(name: "caplet", targets: ["CommandLineTool"]),
         .executable(name: "caplet-demo", targets: ["Demo"]),
         .library(name: "CCapletPlugin", targets: ["CCapletPlugin"]),
+        .library(name: "CapletRuntime", targets: ["CapletRuntime"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -61,6 +62,12 @@ let package = Package(
         target(
             "CapletFormat", ["CKernels", "CXXHash", "CZstd", "FormatKit", "StrictJSON"], path: "formats/caplet",
             exclude: ["SPEC.md", "NOTES.md", "reference"]),
+        target(
+            "CapletRuntime",
+            [
+                "Architectures", "CapletFormat", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "StrictJSON", "Tokenization",
+                "TransformerModel",
+            ]),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"]),
         target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
         target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
@@ -74,7 +81,10 @@ let package = Package(
         target(
             "TestSupport", ["Conformance", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
         test("GGUFFormatTests", ["Architectures", "GGUFFormat", "SafetensorsFormat", "TestSupport"]),
-        test("CommandLineToolTests", ["CommandLineTool", "SafetensorsFormat", "TestSupport"]),
+        test("CommandLineToolTests", ["CommandLineTool", "Generate", "SafetensorsFormat", "TestSupport"]),
+        test(
+            "CapletRuntimeTests",
+            ["CapletFormat", "CapletRuntime", "PostTrainingQuantization", "RPCA", "SafetensorsFormat", "TestSupport"]),
         test("FormatKitTests", ["FormatKit", "TestSupport"]),
         test("NPYFormatTests", ["NPYFormat", "TestSupport", "ZipContainer"]),
         test("PyTorchFormatTests", ["PyTorchFormat", "SafetensorsFormat", "TestSupport"]),
@@ -89,11 +99,13 @@ let package = Package(
                 "RPCA", "ProbabilisticPruning", "Refit", "MagnitudePruning", "Wanda", "SparseGPT", "TruncatedSVD", "OATS",
                 "PostTrainingQuantization",
             ]),
+        .executableTarget(
+            name: "Generate", dependencies: ["CapletRuntime"], path: "Examples/Generate", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "BuiltIns", "Calibration", "Conformance", "GGUFFormat", "LowRankAdapters", "StrictJSON",
+                "BuiltIns", "Calibration", "CapletRuntime", "Conformance", "GGUFFormat", "LowRankAdapters", "StrictJSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -112,7 +124,8 @@ let package = Package(
         test("WandaTests", ["TestSupport", "Wanda"]),
         test("PostTrainingQuantizationTests", ["CapletFormat", "PostTrainingQuantization", "RPCA", "TestSupport"]),
         test("ProbabilisticPruningTests", ["ProbabilisticPruning", "RPCA", "TestSupport"]),
-        test("TransformerModelTests", ["Calibration", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization"]),
+        test(
+            "TransformerModelTests", ["Calibration", "CKernels", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization"]),
         test("CalibrationTests", ["Calibration", "SafetensorsFormat", "TestSupport"]),
         test("StrictJSONTests", ["StrictJSON"]),
         test("TokenizationTests", ["StrictJSON", "TestSupport", "Tokenization"]),

@@ -1,6 +1,7 @@
 import Architectures
 import BuiltIns
 import Calibration
+import CapletRuntime
 import Execution
 import FormatKit
 import LinearAlgebra
@@ -53,9 +54,11 @@ enum ExitStatus: Int32 {
             }
         case let error as ModelError:
             switch error {
-            case .missingTensor, .wrongShape, .badToken, .tooLong: self = .malformedInput
+            case .missingTensor, .wrongShape, .badToken, .tooLong, .contextFull: self = .malformedInput
             case .unknownArchitecture, .unsupportedFeatures, .notCausal, .noHead: self = .unsupported
             }
+        case let error as RuntimeError:
+            if case .noTokenizer = error { self = .unsupported } else { self = .usage }
         case is ConfigurationError, is CalibrationError: self = .malformedInput
         case let error as TokenizationError:
             if case .unsupported = error { self = .unsupported } else { self = .malformedInput }

@@ -12,6 +12,7 @@ struct Caplet: ParsableCommand {
             caplet compress model-folder -o model.caplet --keep 0.5 --calibration text.txt
             caplet convert model.caplet -o model.gguf
             caplet evaluate model.caplet --text held-out.txt
+            caplet run model.caplet --prompt "The people of this country"
 
             Formats are known by what is in a file and by the output's name; --from and --to override both. Results go to standard \
             output, all else to standard error. Exit status: 0 done, 1 a check said no, 2 warnings under --strict, 64 usage, \
@@ -19,8 +20,8 @@ struct Caplet: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            ConvertCommand.self, CompressCommand.self, EvaluateCommand.self, CompareCommand.self, InspectCommand.self,
-            DiffCommand.self, VerifyCommand.self, FormatsCommand.self, PassesCommand.self, PluginCheckCommand.self,
+            ConvertCommand.self, CompressCommand.self, EvaluateCommand.self, RunCommand.self, CompareCommand.self,
+            InspectCommand.self, DiffCommand.self, VerifyCommand.self, FormatsCommand.self, PassesCommand.self, PluginCheckCommand.self,
         ])
 
     static func main() {

@@ -1,6 +1,7 @@
 import Architectures
 import ArgumentParser
 import BuiltIns
+import CapletRuntime
 import Execution
 import FormatKit
 import Glibc
@@ -103,7 +104,10 @@ final class Session {
     func naming<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
         do {
             return try body()
-        } catch let error where error is GraphError || error is ModelError || error is ConfigurationError || error is TokenizationError {
+        } catch let error
+            where error is GraphError || error is ModelError || error is ConfigurationError || error is TokenizationError
+            || error is RuntimeError
+        {
             throw CommandError(ExitStatus(error), "\(path): \(error)")
         }
     }

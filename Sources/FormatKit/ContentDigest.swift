@@ -53,9 +53,11 @@ public final class DigestStream {
         if let state { XXH3_freeState(state) }
     }
 
-    public func add(_ bytes: [UInt8]) {
+    public func add(_ bytes: [UInt8]) { bytes.withUnsafeBytes { add($0) } }
+
+    public func add(_ bytes: UnsafeRawBufferPointer) {
         guard let state else { return }
-        bytes.withUnsafeBytes { _ = XXH3_128bits_update(state, $0.baseAddress, $0.count) }
+        _ = XXH3_128bits_update(state, bytes.baseAddress, bytes.count)
     }
 
     /// Nil when there was no memory for the state.

@@ -7,10 +7,14 @@ public protocol ByteSource: AnyObject {
     func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result
     /// Whether the bytes lie in memory or a mapped file, so that asking for them costs nothing.
     var isAddressable: Bool { get }
+    /// Calls `body` with piece after piece of the bytes, which need not be there all at once; each is valid for its call only. What is
+    /// wrong with the whole may be found, and thrown, after the last piece.
+    func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws
 }
 
 extension ByteSource {
     public var isAddressable: Bool { false }
+    public func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws { try withUnsafeBytes(body) }
 }
 
 /// Bytes in memory of the process's own, 64-byte aligned.
@@ -53,11 +57,23 @@ public final class OwnedBytes: ByteSource {
 public final class DeferredBytes: ByteSource {
     public let byteCount: Int
     private let produce: () throws -> any ByteSource
+    private let pieces: (((UnsafeRawBufferPointer) throws -> Void) throws -> Void)?
 
-    /// - Parameter produce: returns a source of exactly `byteCount` bytes.
-    public init(byteCount: Int, produce: @escaping () throws -> any ByteSource) {
+    /// - Parameters:
+    ///   - pieces: calls its argument with piece after piece of the bytes, where these can be made apart.
+    ///   - produce: returns a source of exactly `byteCount` bytes.
+    public init(
+        byteCount: Int, pieces: (((UnsafeRawBufferPointer) throws -> Void) throws -> Void)? = nil,
+        produce: @escaping () throws -> any ByteSource
+    ) {
         self.byteCount = byteCount
+        self.pieces = pieces
         self.produce = produce
+    }
+
+    public func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        guard let pieces else { return try withUnsafeBytes(body) }
+        try pieces(body)
     }
 
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {

@@ -64,6 +64,15 @@ extension DenseTensor {
         try self.init(codec, shape: payload.shape, blocks: BlockEncoding(payload: payload, name: name).rows(of: codec))
     }
 
+    /// The same tensor with its stored bytes in memory or a mapped file, so that any of its rows can be had without the others.
+    public func resident() throws -> DenseTensor {
+        func made(_ source: any ByteSource) throws -> any ByteSource {
+            source.isAddressable ? source : try source.withUnsafeBytes { OwnedBytes(copying: $0) }
+        }
+        if let encoded = bytes as? EncodedBytes { return try DenseTensor(encoded.codec, shape: shape, blocks: made(encoded.blocks)) }
+        return try DenseTensor(dtype: dtype, shape: shape, bytes: made(bytes))
+    }
+
     /// How the elements are kept when not as themselves.
     public var codec: BlockCodec? { (bytes as? EncodedBytes)?.codec }
 

@@ -1,10 +1,10 @@
 /// Reads a run of rows as floats into a place for all of them. Several threads may call it at once.
-typealias FloatRowReader = (_ rows: Range<Int>, _ out: UnsafeMutablePointer<Float>) throws -> Void
+public typealias FloatRowReader = (_ rows: Range<Int>, _ out: UnsafeMutablePointer<Float>) throws -> Void
 
 extension Payload {
     /// Opens the elements for reading by rows. Dense and quantized tensors are converted row by row; what has to be made as a whole is
     /// made here, and kept by the reader.
-    func floatRows() throws -> FloatRowReader {
+    public func floatRows() throws -> FloatRowReader {
         if case .dense(let dense) = self, let reader = try dense.floatRows() { return reader }
         if case .quantized(let quantized) = self, quantized.shape.elementCount > 0 { return try quantized.floatRows() }
         let values = try densifiedFloats()

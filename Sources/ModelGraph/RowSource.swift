@@ -30,6 +30,13 @@ public final class RowSource: ByteSource {
         return stride(from: 0, to: rowCount, by: length).map { $0..<min($0 + length, rowCount) }
     }
 
+    public func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        let make = try open()
+        for run in runs {
+            try OwnedBytes(byteCount: run.count * bytesPerRow) { try make(run, $0) }.withUnsafeBytes(body)
+        }
+    }
+
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
         let bytes = try OwnedBytes(byteCount: byteCount) { out in
             let make = try open()

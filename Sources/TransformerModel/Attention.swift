@@ -4,7 +4,7 @@ import LinearAlgebra
 
 extension BlockWeights {
     /// The positions that one sees: all up to it, the last of those within the window, or all there are.
-    private func visible(from position: Int, tokens: Int) -> Range<Int> {
+    func visible(from position: Int, tokens: Int) -> Range<Int> {
         guard design.isCausal else { return 0..<tokens }
         return max(0, position + 1 - (window ?? tokens))..<position + 1
     }

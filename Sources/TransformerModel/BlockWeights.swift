@@ -18,12 +18,12 @@ public struct BlockWeights {
     let perceptronNorm: Norm
     let perceptronOutputNorm: Norm?
     /// Those of the layers that the design has.
-    var layers: [BlockLayer: LinearOperator]
+    var layers: [BlockLayer: any LinearMap]
     /// [out] each, of the layers that have one.
     let biases: [BlockLayer: [Float]]
 
     /// The operator of a layer that the design has.
-    subscript(layer: BlockLayer) -> LinearOperator {
+    subscript(layer: BlockLayer) -> any LinearMap {
         guard let found = layers[layer] else { preconditionFailure("the block has no \(layer)") }
         return found
     }

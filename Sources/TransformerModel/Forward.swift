@@ -26,9 +26,11 @@ extension BlockWeights {
     /// With norms before: x += Wo · attention(norm(x)); x += Wdown · f(norm(x)); with norms around: x += norm(Wo · attention(norm(x))) and
     /// so on; with norms after: x = norm(x + Wo · attention(x)); x = norm(x + Wdown · f(x)); where f(h) is act(Wgate · h) ⊙ Wup · h, or
     /// act(Wup · h) where there is no gate. Biases where there are.
+    ///
+    /// - Parameter cached: of tokens before these, which then are part of the same sequence; `rotary` begins at the position of the first.
     func forward(
         _ hidden: UnsafeMutablePointer<Float>, tokens: Int, _ c: ModelConfiguration, _ rotary: RotaryEmbedding?,
-        _ state: RunState, observer: InputObserver?
+        _ state: RunState, after cached: CachedBlock? = nil, observer: InputObserver?
     ) {
         let isAfter = design.placement == .after
         func observe(_ input: BlockInput, _ activations: UnsafeMutablePointer<Float>, _ width: Int) {
@@ -53,7 +55,11 @@ extension BlockWeights {
         enter(attentionNorm, state.normalised)  // [T, hidden]
         observe(.attentionInput, state.normalised, c.hiddenSize)
         project(tokens: tokens, c, rotary, state)
-        attend(tokens: tokens, c, state)  // [T, heads × headSize]
+        if let cached {
+            attend(tokens: tokens, after: cached, c, state)  // [T, heads × headSize]
+        } else {
+            attend(tokens: tokens, c, state)  // [T, heads × headSize]
+        }
         observe(.attentionOutput, state.attended, c.headCount * c.headSize)
         leave(.attentionOutput, state.attended, attentionOutputNorm, state.attentionOutput)
         state.middle?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]

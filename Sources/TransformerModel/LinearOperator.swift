@@ -6,7 +6,7 @@ import ModelGraph
 ///
 /// A low-rank term runs as two thin products, a sparse term straight from its pattern while it is sparse enough for that to
 /// win over a dense product; dense, quantised and half-full sparse terms become one float matrix.
-public struct LinearOperator {
+public struct LinearOperator: LinearMap {
     public let outputSize: Int
     public let inputSize: Int
     private var dense: Matrix?
@@ -71,7 +71,7 @@ public struct LinearOperator {
 
     /// output[tokens, out] ← input[tokens, in] · Wᵀ, or is added to when `accumulate`.
     public func apply(
-        to input: UnsafePointer<Float>, tokens: Int, into output: UnsafeMutablePointer<Float>, accumulate: Bool = false
+        to input: UnsafePointer<Float>, tokens: Int, into output: UnsafeMutablePointer<Float>, accumulate: Bool
     ) {
         var beta: Float = accumulate ? 1 : 0
         if let dense {
@@ -102,8 +102,8 @@ public struct LinearOperator {
     }
 
     /// input[tokens, in] ← output[tokens, out] · W, or is added to when `accumulate`: how gradients pass.
-    func applyTransposed(
-        to output: UnsafePointer<Float>, tokens: Int, into input: UnsafeMutablePointer<Float>, accumulate: Bool = false
+    public func applyTransposed(
+        to output: UnsafePointer<Float>, tokens: Int, into input: UnsafeMutablePointer<Float>, accumulate: Bool
     ) {
         var beta: Float = accumulate ? 1 : 0
         func add(_ weight: Matrix, _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>, beta: Float) {

@@ -12,6 +12,8 @@ public enum ModelError: Error, CustomStringConvertible {
     /// Of an encoder without the head that fills in tokens.
     case noHead
     case tooLong(tokens: Int, positions: Int)
+    /// Of a decoder that was given more tokens than it was to have room for.
+    case contextFull(tokens: Int, context: Int)
 
     public var description: String {
         switch self {
@@ -25,6 +27,7 @@ public enum ModelError: Error, CustomStringConvertible {
         case .badToken(let token, let size): return "token \(token) is outside the vocabulary of \(size)"
         case .notCausal: return "the model is an encoder and does not predict the next token"
         case .noHead: return "the model has no output head"
+        case .contextFull(let tokens, let context): return "\(tokens) tokens do not fit in a context of \(context)"
         case .tooLong(let tokens, let positions): return "a sequence has \(tokens) tokens, the model's table of positions \(positions)"
         }
     }

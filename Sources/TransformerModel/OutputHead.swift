@@ -5,7 +5,7 @@ import CKernels
 public struct OutputHead {
     /// norm(act(W h + b)).
     struct Transform {
-        let weight: LinearOperator
+        let weight: any LinearMap
         let bias: [Float]?
         let activation: BlockDesign.Activation
         let norm: Norm
@@ -15,7 +15,7 @@ public struct OutputHead {
     let norm: Norm?
     let transform: Transform?
     /// [vocabulary, hidden].
-    let weight: LinearOperator
+    let weight: any LinearMap
     let bias: [Float]?
     let softCap: Float?
 

@@ -1,8 +1,11 @@
 import ModelGraph
 
+/// Reads one row as floats.
+typealias RowReading = (_ row: Int, _ out: UnsafeMutableBufferPointer<Float>) throws -> Void
+
 extension Payload {
     /// A function that reads single rows as floats: of a dense table only the rows asked for are converted.
-    func rowReader() throws -> (_ row: Int, _ out: UnsafeMutableBufferPointer<Float>) throws -> Void {
+    func rowReader() throws -> RowReading {
         let columns = shape.columns
         if case .dense(let tensor) = self, tensor.dtype.isComputable, tensor.bytes.isAddressable {
             return { row, out in

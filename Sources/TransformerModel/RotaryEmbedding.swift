@@ -12,17 +12,26 @@ public struct RotaryEmbedding {
     private let sines: [Float]
 
     public init(_ c: ModelConfiguration, positions: Int) {
+        self.init(c, RotaryEmbedding.frequencies(c), positions: 0..<positions)
+    }
+
+    /// θ^(−2i/d), or what scaling makes of that: in float, as the reference implementations have them.
+    static func frequencies(_ c: ModelConfiguration) -> [Float] {
+        let plain = c.rotaryFrequencies
+        guard let divisors = c.ropeScaling.divisors(plain) else { return plain }
+        return zip(plain, divisors).map { $0 / $1 }
+    }
+
+    /// - Parameter frequencies: those of the configuration.
+    init(_ c: ModelConfiguration, _ frequencies: [Float], positions: Range<Int>) {
         headSize = c.headSize
         size = c.rotarySize
         let half = size / 2
         var cosines: [Float] = []
         var sines: [Float] = []
-        cosines.reserveCapacity(positions * half)
-        sines.reserveCapacity(positions * half)
-        // Frequencies and angles in float, as the reference implementations have them.
-        var frequencies = c.rotaryFrequencies
-        if let divisors = c.ropeScaling.divisors(frequencies) { frequencies = zip(frequencies, divisors).map { $0 / $1 } }
-        for position in 0..<positions {
+        cosines.reserveCapacity(positions.count * half)
+        sines.reserveCapacity(positions.count * half)
+        for position in positions {
             for frequency in frequencies {
                 let angle = Float(position) * frequency
                 cosines.append(cosf(angle))
@@ -33,7 +42,7 @@ public struct RotaryEmbedding {
         self.sines = sines
     }
 
-    /// Turns all heads of `vectors` [tokens, heads × headSize] in place; token t is at position t.
+    /// Turns all heads of `vectors` [tokens, heads × headSize] in place; token t is at the t-th of the positions.
     ///
     /// - Parameter backwards: turn the other way, which is both the inverse and how gradients pass.
     func rotate(_ vectors: UnsafeMutablePointer<Float>, tokens: Int, heads: Int, backwards: Bool = false) {

@@ -5,17 +5,17 @@ import ModelGraph
 
 extension Transformer {
     /// tokens + positions + the first token type, and the norm of that, as far as the family has them.
-    func addingPositions(_ tokens: Activations) throws -> Activations {
+    func addingPositions(_ tokens: Activations, from start: Int) throws -> Activations {
         let width = configuration.hiddenSize
         let longest = tokens.tokenCounts.max() ?? 0
         let hasTable = configuration.design.positions == .learned
-        guard !hasTable || longest <= configuration.contextLength else {
-            throw ModelError.tooLong(tokens: longest, positions: configuration.contextLength)
+        guard !hasTable || start + longest <= configuration.contextLength else {
+            throw ModelError.tooLong(tokens: start + longest, positions: configuration.contextLength)
         }
         var added = [Float](repeating: 0, count: longest * width)
         func add(_ module: Module, row: (Int) -> Int) throws {
             let tensor = try source.tensor(module)
-            let table = try tensor.payload.rowReader()
+            let table = try source.rowReader(module)
             var values = [Float](repeating: 0, count: width)
             for position in 0..<longest {
                 try values.withUnsafeMutableBufferPointer { try table(row(position), $0) }
@@ -23,7 +23,7 @@ extension Transformer {
                 for i in 0..<width { added[position * width + i] += values[i] }
             }
         }
-        if hasTable { try add(.positionEmbedding) { $0 + configuration.design.firstPosition } }
+        if hasTable { try add(.positionEmbedding) { start + $0 + configuration.design.firstPosition } }
         if source.name(.tokenTypeEmbedding) != nil { try add(.tokenTypeEmbedding) { _ in 0 } }
         let norm = source.name(.embeddingNorm) == nil ? nil : try source.norm(.embeddingNorm)
         var result = tokens

@@ -10,18 +10,19 @@ import ModelGraph
 /// there at a time. Sequences run side by side, each on one thread: results do not depend on the number of threads.
 public final class Transformer {
     public let configuration: ModelConfiguration
-    let source: WeightSource
+    private(set) var source: WeightSource
     private let pool: RunStatePool
+    let rotaryFrequencies: [Float]
     /// Weights kept between calls; nil when the model is too large for that.
-    private let resident: [BlockWeights]?
-    private let residentHead: OutputHead?
+    private var resident: [BlockWeights]?
+    private var residentHead: OutputHead?
 
     /// Weights of all blocks and the head are kept as floats when they take at most this many bytes.
     public static let residentLimit = 2 << 30
 
     /// - Throws: `ModelError` when the architecture is unknown, a tensor is missing or has a shape that the configuration does
     ///   not allow; `ConfigurationError`; `GraphError` for weights that cannot be computed with.
-    public init(_ graph: TensorGraph) throws {
+    public init(_ graph: consuming TensorGraph, weights: WeightForm = .floats) throws {
         guard let configuration = try graph.configuration() else {
             throw ModelError.unknownArchitecture(graph.metadata["general.architecture"]?.string.map { "'\($0)'" } ?? "unknown")
         }
@@ -29,18 +30,21 @@ public final class Transformer {
             throw ModelError.unsupportedFeatures(configuration.unsupportedFeatures)
         }
         self.configuration = configuration
-        source = try WeightSource(graph: graph, configuration: configuration)
-        pool = RunStatePool(configuration)
         let parameters = graph.tensors.reduce(0) { $0 + $1.shape.elementCount }
-        if parameters <= Transformer.residentLimit / 4 {
-            let source = source
-            resident = try (0..<configuration.blockCount).map { try source.block($0, [:]) }
+        source = try WeightSource(graph: graph, configuration: configuration, weights: weights)
+        pool = RunStatePool(configuration)
+        rotaryFrequencies = configuration.design.positions == .rotary ? RotaryEmbedding.frequencies(configuration) : []
+        if source.stored != nil || parameters <= Transformer.residentLimit / 4 {
+            // The largest come first: what decoding them takes is free again before the last are held.
+            try source.prepareStoredTables()
             residentHead = try source.outputHead()
-        } else {
-            resident = nil
-            residentHead = nil
+            resident = try (0..<configuration.blockCount).map { try source.block($0, [:]) }
         }
+        if source.stored != nil { source.forgetFiles() }
     }
+
+    /// Bytes of weights that are kept as they are stored, in memory or in mapped files.
+    public var byteCount: Int { source.stored?.byteCount ?? 0 }
 
     /// The hidden states of some sequences, advanced block by block.
     public struct Activations {
@@ -71,11 +75,12 @@ public final class Transformer {
 
     /// Looks up the embeddings of token sequences; those of positions and of the first token type are added where the family has them.
     ///
+    /// - Parameter start: the position of the first token of each sequence.
     /// - Throws: `ModelError.badToken` for a token outside the vocabulary, `.tooLong` where there are no positions for a sequence.
-    public func embed(_ sequences: [[Int32]]) throws -> Activations {
+    public func embed(_ sequences: [[Int32]], from start: Int = 0) throws -> Activations {
         let c = configuration
         let embedding = try source.tensor(.tokenEmbedding)
-        let table = try embedding.payload.rowReader()
+        let table = try source.rowReader(.tokenEmbedding)
         let hidden = try sequences.map { tokens in
             var rows = [Float](repeating: 0, count: tokens.count * c.hiddenSize)
             try rows.withUnsafeMutableBufferPointer { rows in
@@ -95,7 +100,7 @@ public final class Transformer {
         }
         guard hidden.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw GraphError.notFinite("tensor '\(embedding.name)'") }
         let tokens = Activations(hidden: hidden, tokenCounts: sequences.map(\.count))
-        return c.design.positions == .rotary ? tokens : try addingPositions(tokens)
+        return c.design.positions == .rotary ? tokens : try addingPositions(tokens, from: start)
     }
 
     /// The weights of one block, with some linear layers replaced by matrices of the same shape.
@@ -133,6 +138,11 @@ public final class Transformer {
                 }
             }
         }
+    }
+
+    /// Scratch memory for one sequence of at most so many tokens.
+    func withState<Result>(tokens: Int, _ body: (RunState) throws -> Result) rethrows -> Result {
+        try pool.withState(tokens: tokens, body)
     }
 
     /// Nil for families that do not turn queries and keys.

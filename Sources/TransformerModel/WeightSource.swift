@@ -4,13 +4,15 @@ import ModelGraph
 
 /// Where the weights of a graph are found by the part that they play, and checked against the configuration as they are read.
 struct WeightSource {
-    let graph: TensorGraph
+    private(set) var graph: TensorGraph
     let configuration: ModelConfiguration
     let family: ArchitectureFamily
     private let prefix: String
+    /// Nil where weights become floats.
+    let stored: StoredWeights?
 
     /// - Throws: `ModelError.unknownArchitecture`.
-    init(graph: TensorGraph, configuration: ModelConfiguration) throws {
+    init(graph: TensorGraph, configuration: ModelConfiguration, weights: WeightForm = .floats) throws {
         guard let family = ArchitectureFamily.named(configuration.architecture) else {
             throw ModelError.unknownArchitecture("'\(configuration.architecture)'")
         }
@@ -18,6 +20,7 @@ struct WeightSource {
         self.configuration = configuration
         self.family = family
         prefix = family.prefix(graph.contains)
+        if case .stored(let team) = weights { stored = StoredWeights(team) } else { stored = nil }
     }
 
     /// The tensor's name; nil where the family has no such module.
@@ -67,14 +70,38 @@ struct WeightSource {
     }
 
     /// A linear weight [out, in], or the replacement given for it.
-    func linear(_ name: String, _ shape: [Int], _ replacements: [String: Matrix]) throws -> LinearOperator {
+    func linear(_ name: String, _ shape: [Int], _ replacements: [String: Matrix]) throws -> any LinearMap {
         if let matrix = replacements[name] {
             guard [matrix.rows, matrix.columns] == shape else {
                 throw ModelError.wrongShape(name, expected: shape, found: [matrix.rows, matrix.columns])
             }
             return LinearOperator(matrix)
         }
-        return try LinearOperator(try tensor(name, shape).payload, name: name)
+        let tensor = try tensor(name, shape)
+        return try stored?.linearMap(of: tensor) ?? LinearOperator(tensor.payload, name: name)
+    }
+
+    /// A function that reads single rows of a table as floats.
+    func rowReader(_ module: Module) throws -> RowReading {
+        let tensor = try tensor(module)
+        guard let stored else { return try tensor.payload.rowReader() }
+        let table = try stored.linearMap(of: tensor)
+        return { row, out in
+            if let base = out.baseAddress { table.readRow(row, into: base) }
+        }
+    }
+
+    /// Lets go of what the model's files hold beside its tensors.
+    mutating func forgetFiles() {
+        graph.attachments = []
+        graph.metadata = Metadata()
+    }
+
+    /// Makes the tables ready that rows are read from, where weights stay as they are stored.
+    func prepareStoredTables() throws {
+        guard stored != nil else { return }
+        let tables: [Module] = [.tokenEmbedding, .positionEmbedding, .tokenTypeEmbedding]
+        for module in tables where name(module) != nil { _ = try rowReader(module) }
     }
 
     /// The floats of a vector of finite values; nil when it is absent.
@@ -108,7 +135,7 @@ struct WeightSource {
     }
 
     func block(_ index: Int, _ replacements: [String: Matrix]) throws -> BlockWeights {
-        var layers: [BlockLayer: LinearOperator] = [:]
+        var layers: [BlockLayer: any LinearMap] = [:]
         var biases: [BlockLayer: [Float]] = [:]
         for layer in BlockLayer.allCases {
             guard let name = name(layer, block: index) else { continue }

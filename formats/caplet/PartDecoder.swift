@@ -10,7 +10,45 @@ struct PartDecoder {
     /// The content, made anew each time it is asked for.
     func source(_ part: Part, _ object: String) -> any ByteSource {
         let decoder = self
-        return DeferredBytes(byteCount: part.byteCount) { try decoder.content(part, object) }
+        return DeferredBytes(byteCount: part.byteCount, pieces: { try decoder.forEachChunk(part, object, $0) }) {
+            try decoder.content(part, object)
+        }
+    }
+
+    /// Calls `body` with the content of chunk after chunk; no more than one is in memory, and of the file no more than its frames.
+    ///
+    /// - Throws: as `content`; what is wrong with the digest comes after the last chunk.
+    func forEachChunk(_ part: Part, _ object: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        let framesPerChunk = part.encoding.coding.framesPerChunk
+        let digest = DigestStream()
+        var offset = part.offset
+        for chunk in 0..<part.chunkCount {
+            try execution.cancellation.check()
+            let frames = part.frames[chunk * framesPerChunk..<(chunk + 1) * framesPerChunk]
+            let target = OwnedChunk(byteCount: part.range(ofChunk: chunk).count)
+            let start = offset
+            do {
+                try file.withBytes { bytes in
+                    let stored = frames.map { frame in
+                        defer { offset += frame.storedByteCount }
+                        return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + frame.storedByteCount])
+                    }
+                    try PartDecoder.decode(stored, frames, part.encoding, into: target.bytes)
+                }
+            } catch {
+                throw FormatError.malformed(file.path, object, "frame at offset \(start): \(error)")
+            }
+            MappedBytes(file, offset: start, byteCount: offset - start)?.didRead(0..<offset - start)
+            try withExtendedLifetime(target) {
+                digest.add(UnsafeRawBufferPointer(target.bytes))
+                try body(UnsafeRawBufferPointer(target.bytes))
+            }
+        }
+        guard let found = digest.digest, found == part.digest else {
+            throw FormatError.malformed(
+                file.path, object,
+                "content has the digest \(digest.digest?.hexadecimal ?? "none"), the manifest \(part.digest.hexadecimal)")
+        }
     }
 
     /// The content of a part whose numbers were checked.

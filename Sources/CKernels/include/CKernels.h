@@ -125,6 +125,77 @@ double caplet_sum_squares(const float *in, size_t count);
 // 1 when any element is NaN or infinite.
 int caplet_has_nonfinite(const float *in, size_t count);
 
+// --- attention.c: one head of one position against rows that lie `stride` apart. ---
+// scores[t] = query . keys[t], of vectors of `size`.
+void caplet_scores_row(const float *query, const float *keys, size_t stride, size_t count, size_t size, float *scores);
+// out[i] = sum over t of weights[t] * rows[t][i].
+void caplet_weighted_rows(const float *weights, const float *rows, size_t stride, size_t count, size_t size, float *out);
+
+// --- packed.c, packedwide.c, packednarrow.c: products with matrices of codes that are packed to a few bits. ---
+// How wide the vectors of this processor are: 16 floats (AVX-512), 8 or 4 (AVX2 with FMA, NEON). Results do not depend on it.
+typedef enum { CAPLET_VECTORS_NONE, CAPLET_VECTORS_NARROW, CAPLET_VECTORS_WIDE } caplet_vector_level;
+typedef enum { CAPLET_SCALE_F32, CAPLET_SCALE_BF16, CAPLET_SCALE_F16 } caplet_scale_kind;
+enum { CAPLET_PACKED_ROWS = 16, CAPLET_ESCAPE_COLUMNS = 256 };
+
+// A matrix [rows, columns] of codes in blocks of 16 rows; of the last block some rows may be missing. Row r of a block is lane r.
+// A block's words hold, group after group, codes of consecutive columns, 16 words side by side for the 16 rows; a group begins with a word
+// of its own. A word has floor(32 / bits) codes, the first in the lowest bits. The bits that are left at the top of the words of a bundle (3,
+// 5 or 7 words of as many bits, 3 of 6), the first word's lowest, have the codes that follow. Codes after the last whole bundle of a group
+// leave these bits empty. What is packed is code - center + 2^(bits - 1). Codes that are too far from the center have the nearest that
+// can be, and escapes that add up to what is missing: column % 256 << 8 | lane << 4 | difference + 8, by rising columns.
+// value = scale * (code - zero), with a scale and a zero for each group of a row.
+typedef struct {
+    size_t rows, columns, group_size, groups;
+    const uint8_t *widths;          // [blocks], 1 ... 8 bits
+    const int16_t *centers;         // [blocks]
+    const size_t *starts;           // [blocks], in words
+    const uint32_t *words;
+    const uint32_t *escape_starts;  // [blocks * segments of 256 columns + 1]
+    const uint16_t *escapes;
+    const void *scales;             // [blocks, groups, 16] of the kind
+    caplet_scale_kind scale_kind;
+    const uint8_t *zeros;           // [blocks, groups, 16], or null for zeros of 0
+} caplet_packed_matrix;
+
+// The widest vectors that this processor has.
+caplet_vector_level caplet_packed_level(void);
+// y[t * y_stride + row] += the product of the matrix's rows with x[t * stride ...], for blocks first ..< last and all tokens t.
+// group_sums are sums of x, [tokens, groups], and null where all centers and zeros are 0.
+void caplet_packed_product(caplet_vector_level level, const caplet_packed_matrix *matrix, size_t first, size_t last, const float *x,
+                           size_t stride, const float *group_sums, size_t tokens, float *y, size_t y_stride);
+// One row as floats.
+void caplet_packed_row(const caplet_packed_matrix *matrix, size_t row, float *out);
+// histogram[value + 128] += 1 for each code, -128 ... 255.
+void caplet_packed_histogram(const uint8_t *codes, int is_signed, size_t count, uint32_t *histogram);
+// Words of a block that a group of `count` columns takes.
+size_t caplet_packed_words(size_t count, int bits);
+// Packs a block of at most 16 rows of `columns` codes. Returns the number of escapes written, and those of each segment of 256 columns.
+size_t caplet_packed_encode(const uint8_t *codes, int is_signed, size_t rows, size_t columns, size_t group_size, int bits, int center,
+                            uint32_t *words, uint16_t *escapes, uint32_t *escape_counts);
+
+// --- packedstream.c: a sequence of such codes, 16 * floor(32 / bits) in each 16 words. ---
+// Codes of a vector of 16 words.
+size_t caplet_stream_vector(int bits);
+// Puts codes into words that were 0; codes too far from the center get the nearest that can be.
+void caplet_stream_encode(const uint8_t *codes, int is_signed, size_t count, int bits, int center, uint32_t *words);
+// The codes of so many whole vectors, as floats.
+void caplet_stream_decode(const uint32_t *words, size_t vectors, int bits, int center, float *out);
+// values[i] = (values[i] - zero) * scale, with those of the group that value first + i is in; zeros may be null.
+void caplet_scale_groups(float *values, size_t first, size_t count, size_t group_size, const float *scales, const uint8_t *zeros);
+
+// --- storedrows.c: y[t * y_stride + row] += row . x[t * stride ...], of weights as they are stored, at any address. ---
+void caplet_rows_product_f32(const void *weights, size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y,
+                             size_t y_stride);
+void caplet_rows_product_bf16(const void *weights, size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y,
+                              size_t y_stride);
+void caplet_rows_product_f16(const void *weights, size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y,
+                             size_t y_stride);
+
+// --- sparserows.c: the same of sparse rows, whose values lie one after the other with room for 16 more behind the last. ---
+// Returns the values consumed.
+size_t caplet_sparse_rows_product(caplet_vector_level level, const uint64_t *words, size_t words_per_row, const float *values,
+                                  size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y, size_t y_stride);
+size_t caplet_set_bits(const uint64_t *words, size_t count);
 
 // --- feedback.c: rounding to codes that are going to be entropy coded. ---
 // Rounds values[j] to steps[j] * codes[j], code by code: to the nearest of -127 ... 127, or to the next one towards zero where the

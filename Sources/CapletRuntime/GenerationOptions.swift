@@ -1,0 +1,34 @@
+import Execution
+
+/// How an answer is chosen, and how long it may be.
+public struct GenerationOptions {
+    /// Most tokens of the answer.
+    public var maxTokens: Int
+    /// Logits are divided by this; 0 takes the likeliest token each time.
+    public var temperature: Double
+    /// Tokens are drawn from the fewest likeliest ones that have this probability together; 1 is all of them.
+    public var topP: Double
+    public var seed: UInt64
+    /// Most tokens of prompt and answer together; nil for what the model was made for.
+    public var context: Int?
+    /// Asked between tokens.
+    public var cancellation = Cancellation()
+
+    public init(maxTokens: Int = 256, temperature: Double = 0.8, topP: Double = 0.95, seed: UInt64 = 0, context: Int? = nil) {
+        self.maxTokens = maxTokens
+        self.temperature = temperature
+        self.topP = topP
+        self.seed = seed
+        self.context = context
+    }
+
+    /// - Throws: `RuntimeError.badOption`.
+    public func check() throws {
+        guard maxTokens >= 0 else { throw RuntimeError.badOption("the most tokens of an answer are 0 or more, not \(maxTokens)") }
+        guard temperature >= 0, temperature.isFinite else {
+            throw RuntimeError.badOption("the temperature is 0 or more, not \(temperature)")
+        }
+        guard topP > 0, topP <= 1 else { throw RuntimeError.badOption("top-p is above 0 and at most 1, not \(topP)") }
+        if let context, context < 1 { throw RuntimeError.badOption("the context is 1 token or more, not \(context)") }
+    }
+}

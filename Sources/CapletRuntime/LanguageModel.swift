@@ -1,0 +1,67 @@
+import Architectures
+import CapletFormat
+import Execution
+import FormatKit
+import ModelGraph
+import Tokenization
+import TransformerModel
+
+/// A decoder that is ready to generate text. Its weights stay in memory as they are stored: codes, factors, sparse values.
+///
+///     let model = try LanguageModel(path: "small.caplet")
+///     let answer = try model.generate("Once upon a time")
+///     while let text = try answer.next() { print(text, terminator: "") }
+///
+/// A model belongs to one thread at a time; it uses others itself.
+public final class LanguageModel {
+    public let tokenizer: Tokenizer
+    /// Tokens that end an answer.
+    public let endTokens: Set<Int32>
+    let transformer: Transformer
+    let team: WorkerTeam
+
+    /// Opens a `.caplet`.
+    ///
+    /// - Parameter threads: 0 stands for all processors; text does not depend on it.
+    /// - Throws: `FormatError` and `FileAccessError` for a file that cannot be opened or is damaged; what `init(_:threads:)` throws.
+    public convenience init(path: String, threads: Int = 0) throws {
+        var graph = try CapletFormat().read(path, ReadContext(execution: ExecutionContext(threads: 1)))
+        _ = try graph.applyArchitecture()
+        try self.init(graph, threads: threads)
+    }
+
+    /// Makes a graph that any reader gave ready; nothing of the graph is kept but what weights lie in.
+    ///
+    /// - Precondition: `applyArchitecture()` was called on the graph.
+    /// - Throws: `ModelError` for an encoder, an unknown architecture and weights that are missing; `GraphError` for weights that cannot
+    ///   be computed with; `TokenizationError`; `RuntimeError.noTokenizer`.
+    public init(_ graph: consuming TensorGraph, threads: Int = 0) throws {
+        if try graph.isEncoder() { throw ModelError.notCausal }
+        guard try graph.configuration() != nil else { throw ModelError.unknownArchitecture("unknown") }
+        guard let tokenizer = try graph.tokenizer() else { throw RuntimeError.noTokenizer }
+        self.tokenizer = tokenizer
+        endTokens = try graph.endTokens(tokenizer)
+        // What the tokenizer was made of is not needed beside the weights.
+        graph.attachments.removeAll { $0.name != "config.json" }
+        team = WorkerTeam(threads: ExecutionContext(threads: threads).threads)
+        transformer = try Transformer(graph, weights: .stored(team))
+    }
+
+    /// Tokens that the model was made for, prompt and answer together.
+    public var contextLength: Int { transformer.configuration.contextLength }
+
+    /// Bytes that the weights take in memory, or in the mapped file that they lie in.
+    public var weightByteCount: Int { transformer.byteCount }
+
+    /// An answer to a prompt, of which nothing is computed yet.
+    ///
+    /// - Throws: `RuntimeError` for an empty prompt or one that leaves no room in the context, and for options out of their range.
+    public func generate(_ prompt: String, _ options: GenerationOptions = GenerationOptions()) throws -> Generation {
+        try Generation(self, tokenizer.encode(prompt), options)
+    }
+
+    /// The same for a prompt that is token ids.
+    public func generate(tokens: [Int32], _ options: GenerationOptions = GenerationOptions()) throws -> Generation {
+        try Generation(self, tokens, options)
+    }
+}

@@ -1,0 +1,95 @@
+import ArgumentParser
+import CapletRuntime
+import Dispatch
+import Execution
+import FormatKit
+import Glibc
+import ModelGraph
+
+struct RunCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Generate text with a model.",
+        discussion: """
+            Prints what the model writes after the prompt, token by token, until it ends the text itself, --max-tokens are written, or \
+            prompt and answer fill the context. Weights stay in memory as they are stored: a .caplet is run from its codes, factors and \
+            sparse values. The text depends on model, prompt, seed and the options, not on --threads.
+            """)
+
+    @Argument(help: "The model: a file or a folder of any format.")
+    var model: String
+
+    @Option(help: "The text to continue; - reads it from standard input.")
+    var prompt: String
+
+    @Option(help: "Most tokens to write.")
+    var maxTokens = 256
+
+    @Option(help: "0 takes the likeliest token each time; the higher, the more are likely.")
+    var temperature = 0.8
+
+    @Option(help: "Draw from the fewest likeliest tokens that have this probability together; 1 is all.")
+    var topP = 0.95
+
+    @Option(help: "Seed of the draws.")
+    var seed: UInt64 = 0
+
+    @Option(help: "Tokens of prompt and answer together; the default is what the model was made for.")
+    var context: Int?
+
+    @Option(help: "Format of the model, instead of looking at it.")
+    var from: String?
+
+    @OptionGroup var common: CommonOptions
+
+    private var options: GenerationOptions {
+        GenerationOptions(maxTokens: maxTokens, temperature: temperature, topP: topP, seed: seed, context: context)
+    }
+
+    func validate() throws {
+        do { try options.check() } catch { throw ValidationError("\(error)") }
+    }
+
+    func run() throws {
+        try Session.run(common) { session in
+            let clock = GenerationClock()
+            let prompt = try self.prompt == "-" ? StandardInput.text() : self.prompt
+            let model = try session.naming(self.model) {
+                // The graph goes when the model is made: attachments and what was decoded on the way are not kept.
+                try LanguageModel(session.open(self.model, from: from).graph, threads: common.threads)
+            }
+            clock.opened()
+            var options = options
+            options.cancellation = session.execution.cancellation
+            let answer = try session.naming(self.model) { try model.generate(prompt, options) }
+            var text = ""
+            do {
+                while let piece = try session.naming(self.model, { try answer.next() }) {
+                    clock.wrote(answer.tokens.count)
+                    if common.json { text += piece } else { write(piece) }
+                }
+            } catch let error as Cancelled {
+                if !common.json { write("\n") }
+                if common.json { try report(answer, text, model, clock, session, isInterrupted: true) }
+                throw error
+            }
+            clock.ended(answer.tokens.count)
+            if !common.json { write("\n") }
+            try report(answer, text, model, clock, session, isInterrupted: false)
+            return .done
+        }
+    }
+
+    /// Text that is seen at once.
+    private func write(_ text: String) {
+        print(text, terminator: "")
+        fflush(stdout)
+    }
+
+    private func report(
+        _ answer: Generation, _ text: String, _ model: LanguageModel, _ clock: GenerationClock, _ session: Session, isInterrupted: Bool
+    ) throws {
+        let result = GenerationReport(answer, text: text, model, clock, isInterrupted: isInterrupted)
+        if common.json { session.print(try JSONOutput.line(result)) } else { session.diagnostics.detail(result.line) }
+    }
+}

@@ -1,0 +1,114 @@
+import CKernels
+import ModelGraph
+
+/// Floats of 16 or 32 bits as they are stored, in a mapped file or in memory.
+final class DenseRowsTerm: RowTerm {
+    private enum Storage {
+        /// Bytes that lie in a file or in memory of their own.
+        case source(any ByteSource)
+        case memory(UnsafeRawPointer, WeightArena)
+    }
+
+    private let storage: Storage
+    private let dtype: DType
+    private let columns: Int
+
+    /// The term that keeps a tensor as it is stored, and the bytes that it keeps outside the arena.
+    ///
+    /// - Throws: `GraphError.notComputable` for dtypes that are only carried.
+    static func term(_ tensor: DenseTensor, name: String, _ arena: WeightArena) throws -> (term: any RowTerm, bytesOutside: Int) {
+        guard tensor.dtype.isComputable else {
+            throw GraphError.notComputable("tensor '\(name)'", "\(tensor.dtype.rawValue) is carried as it is, not computed with")
+        }
+        if [.f32, .f16, .bf16].contains(tensor.dtype), tensor.codec == nil {
+            if tensor.bytes.isAddressable {
+                return (DenseRowsTerm(.source(tensor.bytes), tensor.dtype, columns: tensor.shape.columns), tensor.byteCount)
+            }
+            return (DenseRowsTerm(.memory(try arena.copy(tensor.bytes), arena), tensor.dtype, columns: tensor.shape.columns), 0)
+        }
+        return (try DecodedRowsTerm(tensor, name: name), tensor.storedByteCount)
+    }
+
+    private init(_ storage: Storage, _ dtype: DType, columns: Int) {
+        self.storage = storage
+        self.dtype = dtype
+        self.columns = columns
+    }
+
+    func add(_ rows: Range<Int>, of input: UnsafePointer<Float>, tokens: Int, to output: UnsafeMutablePointer<Float>, stride: Int) {
+        withRows(rows) { weights in
+            let (count, out) = (rows.count, output + rows.lowerBound)
+            switch dtype {
+            case .f16: caplet_rows_product_f16(weights, count, columns, input, columns, tokens, out, stride)
+            case .bf16: caplet_rows_product_bf16(weights, count, columns, input, columns, tokens, out, stride)
+            default: caplet_rows_product_f32(weights, count, columns, input, columns, tokens, out, stride)
+            }
+        }
+    }
+
+    func addRow(_ row: Int, to out: UnsafeMutablePointer<Float>) {
+        withRows(row..<row + 1) { stored in
+            for i in 0..<columns {
+                switch dtype {
+                case .f16: out[i] += Float(stored.loadUnaligned(fromByteOffset: i * 2, as: Float16.self))
+                case .bf16: out[i] += Float(bitPattern: UInt32(stored.loadUnaligned(fromByteOffset: i * 2, as: UInt16.self)) << 16)
+                default: out[i] += stored.loadUnaligned(fromByteOffset: i * 4, as: Float.self)
+                }
+            }
+        }
+    }
+
+    /// Calls `body` with the first byte of the rows.
+    private func withRows(_ rows: Range<Int>, _ body: (UnsafeRawPointer) -> Void) {
+        let offset = rows.lowerBound * columns * dtype.byteWidth
+        switch storage {
+        case .memory(let base, let arena): withExtendedLifetime(arena) { body(base + offset) }
+        case .source(let source):
+            // Bytes that lie in memory are there.
+            try? source.withUnsafeBytes { bytes in
+                if let base = bytes.baseAddress { body(base + offset) }
+            }
+        }
+    }
+}
+
+/// Rows that become floats when they are asked for: blocks of GGUF's types, 8-bit floats, doubles.
+final class DecodedRowsTerm: RowTerm {
+    private let read: FloatRowReader
+    private let columns: Int
+    /// Rows that are decoded at a time.
+    private let rowsAtOnce: Int
+
+    private static let floatsAtOnce = 1 << 14
+
+    /// - Throws: what the tensor's storage throws.
+    init(_ tensor: DenseTensor, name: String) throws {
+        read = try Payload.dense(tensor.resident()).floatRows()
+        columns = tensor.shape.columns
+        rowsAtOnce = max(1, DecodedRowsTerm.floatsAtOnce / max(columns, 1))
+    }
+
+    func add(_ rows: Range<Int>, of input: UnsafePointer<Float>, tokens: Int, to output: UnsafeMutablePointer<Float>, stride: Int) {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: min(rowsAtOnce, rows.count) * columns) { room in
+            guard let values = room.baseAddress else { return }
+            for first in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: rowsAtOnce) {
+                let part = first..<min(first + rowsAtOnce, rows.upperBound)
+                decode(part, into: values)
+                caplet_rows_product_f32(values, part.count, columns, input, columns, tokens, output + first, stride)
+            }
+        }
+    }
+
+    func addRow(_ row: Int, to out: UnsafeMutablePointer<Float>) {
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) { room in
+            guard let values = room.baseAddress else { return }
+            decode(row..<row + 1, into: values)
+            for i in 0..<columns { out[i] += values[i] }
+        }
+    }
+
+    /// Rows that could not be had are no numbers, which whoever looks at the logits refuses.
+    private func decode(_ rows: Range<Int>, into values: UnsafeMutablePointer<Float>) {
+        do { try read(rows, values) } catch { values.update(repeating: .nan, count: rows.count * columns) }
+    }
+}

@@ -1,0 +1,111 @@
+import Architectures
+import Execution
+import FormatKit
+import ModelGraph
+import SafetensorsFormat
+import TestSupport
+import TransformerModel
+import XCTest
+
+/// Token by token, with keys and values kept, against the whole sequence at once: every decoder family, floats and weights as stored.
+final class DecodingTests: XCTestCase {
+    private static let names = [
+        "llama", "linear", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "phi3-part", "gpt2", "gpt2-untied", "opt",
+    ]
+    private static var folder: TemporaryFolder?
+
+    override class func setUp() { folder = try? FamilyCheckpoints.folder(names + ["bert"]) }
+    override class func tearDown() { folder = nil }
+
+    private func graph(_ name: String) throws -> TensorGraph {
+        let folder = try XCTUnwrap(DecodingTests.folder, "transformers made no checkpoints")
+        var graph = try SafetensorsFormat().read(folder.path(name), ReadContext())
+        XCTAssertTrue(try graph.applyArchitecture())
+        return graph
+    }
+
+    /// The largest difference of logits after each part of a sequence.
+    private func difference(
+        _ model: Transformer, _ whole: [Float], _ tokens: [Int32], partsOf size: Int, _ team: WorkerTeam
+    ) throws -> Float {
+        let cache = try model.makeCache(context: 64, team: team)
+        let width = model.configuration.vocabularySize
+        var largest: Float = 0
+        for start in stride(from: 0, to: tokens.count, by: size) {
+            let end = min(start + size, tokens.count)
+            let found = try model.logits(after: Array(tokens[start..<end]), cache)
+            XCTAssertEqual(found.count, width)
+            let expected = whole[(end - 1) * width..<end * width]
+            largest = max(largest, zip(found, expected).map { abs($0 - $1) }.max() ?? .infinity)
+        }
+        XCTAssertEqual(cache.count, tokens.count)
+        return largest
+    }
+
+    func testStepsGiveTheLogitsOfTheWholeSequence() throws {
+        for name in DecodingTests.names {
+            let graph = try graph(name)
+            let reference = try Transformer(graph)
+            let tokens = FamilyCheckpoints.tokens(vocabulary: reference.configuration.vocabularySize)
+            let whole = try reference.logits(of: tokens)
+            for threads in [1, 3] {
+                let team = WorkerTeam(threads: threads)
+                let stored = try Transformer(graph, weights: .stored(team))
+                for size in [1, 5, 29] {
+                    XCTAssertLessThan(try difference(reference, whole, tokens, partsOf: size, team), 1e-4, "\(name) by \(size)")
+                    XCTAssertLessThan(try difference(stored, whole, tokens, partsOf: size, team), 1e-4, "\(name) as stored by \(size)")
+                }
+            }
+        }
+    }
+
+    /// The same bytes of logits from one thread and three, and with tokens one at a time and many at once.
+    func testThreadsAndPartsChangeNothing() throws {
+        for name in ["qwen3", "gemma2", "gpt2"] {
+            let graph = try graph(name)
+            var found: Set<[Float]> = []
+            for (threads, size) in [(1, 29), (3, 29), (1, 1), (2, 4)] {
+                let team = WorkerTeam(threads: threads)
+                let model = try Transformer(graph, weights: .stored(team))
+                let cache = try model.makeCache(context: 40, team: team)
+                let tokens = FamilyCheckpoints.tokens(vocabulary: model.configuration.vocabularySize)
+                var last: [Float] = []
+                for start in stride(from: 0, to: tokens.count, by: size) {
+                    last = try model.logits(after: Array(tokens[start..<min(start + size, tokens.count)]), cache)
+                }
+                found.insert(last)
+            }
+            XCTAssertEqual(found.count, 1, name)
+        }
+    }
+
+    /// A cache that forgets its last tokens goes on as if they had never been.
+    func testTruncation() throws {
+        let model = try Transformer(try graph("mistral"))
+        let cache = try model.makeCache(context: 64, team: WorkerTeam(threads: 1))
+        let first = try model.logits(after: [3, 1, 4, 1, 5], cache)
+        cache.truncate(to: 2)
+        XCTAssertEqual(try model.logits(after: [4, 1, 5], cache), first)
+    }
+
+    func testWhatDoesNotFitIsRefused() throws {
+        let model = try Transformer(try graph("llama"))
+        let cache = try model.makeCache(context: 8, team: WorkerTeam(threads: 1))
+        _ = try model.logits(after: [1, 2, 3, 4, 5], cache)
+        XCTAssertThrowsError(try model.logits(after: [1, 2, 3, 4], cache)) {
+            XCTAssertEqual("\($0)", "9 tokens do not fit in a context of 8")
+        }
+        XCTAssertEqual(cache.count, 5)
+        XCTAssertNoThrow(try model.logits(after: [1, 2, 3], cache))
+        XCTAssertThrowsError(try model.logits(after: [300], model.makeCache(context: 8, team: WorkerTeam(threads: 1)))) {
+            XCTAssertEqual("\($0)", "token 300 is outside the vocabulary of 251")
+        }
+        // Positions of a table end where the table does, whatever the context.
+        let learned = try Transformer(try graph("opt"))
+        let long = try learned.makeCache(context: 100, team: WorkerTeam(threads: 1))
+        _ = try learned.logits(after: [Int32](repeating: 7, count: 64), long)
+        XCTAssertThrowsError(try learned.logits(after: [7], long)) { XCTAssertTrue("\($0)".contains("65 tokens"), "\($0)") }
+        let encoder = try Transformer(try graph("bert"))
+        XCTAssertThrowsError(try encoder.makeCache(context: 8, team: WorkerTeam(threads: 1)))
+    }
+}
