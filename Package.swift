@@ -23,6 +23,7 @@ let package = Package(
     products: [
         .executable(name: "caplet", targets: ["CommandLineTool"]),
         .executable(name: "caplet-demo", targets: ["Demo"]),
+        .executable(name: "caplet-work", targets: ["Work"]),
         .library(name: "CCapletPlugin", targets: ["CCapletPlugin"]),
     ],
     dependencies: [
@@ -90,6 +91,9 @@ let package = Package(
                 "PostTrainingQuantization",
             ]),
         .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
+        .executableTarget(
+            name: "Work", dependencies: ["BuiltIns", "Calibration", "RPCA"], path: "Benchmarks/Work",
+            swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [

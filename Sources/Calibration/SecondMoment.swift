@@ -3,11 +3,11 @@ import LinearAlgebra
 import TransformerModel
 
 /// Sums of XᵀX, in tiles of columns that run side by side.
-enum SecondMoment {
+public enum SecondMoment {
     static let tile = 128
 
     /// sum += scale · XᵀX for X [tokens, width].
-    static func add(_ x: Matrix, scale: Float, to sum: inout Matrix, _ execution: ExecutionContext) throws {
+    public static func add(_ x: Matrix, scale: Float, to sum: inout Matrix, _ execution: ExecutionContext) throws {
         let width = x.columns
         try sum.elements.withUnsafeMutableBufferPointer { out in
             let base = out.baseAddress!
