@@ -39,7 +39,7 @@ let package = Package(
         .target(name: "CKernels"),
         .target(name: "CCapletPlugin"),
         target("Execution", []),
-        target("LinearAlgebra", ["COpenBLAS", "CKernels"]),
+        target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution"]),
         target("ModelGraph", ["CKernels", "LinearAlgebra"]),
         target("StrictJSON", []),
         target("FormatKit", ["CWriteback", "CXXHash", "Execution", "ModelGraph", "StrictJSON"]),

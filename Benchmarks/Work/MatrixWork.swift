@@ -32,7 +32,7 @@ struct MatrixWork {
         guard let matrix = matrices.first else { throw WorkError("\(arguments.input): holds no matrix") }
         let threshold = Float(try arguments.number("threshold"))
         let start = now()
-        let result = try matrix.singularValueThresholded(by: threshold).product
+        let result = try matrix.thresholded(by: threshold, execution).product
         let seconds = now() - start
         if let path = arguments.optionalText("output") { try write(result.elements, to: path) }
         return Timings(seconds: seconds)

@@ -36,7 +36,7 @@ public struct RPCAPass: TensorPass {
 
     public func transform(_ tensor: Tensor, _ context: PassContext) throws -> (payload: Payload, measurements: [Measurement]) {
         let w = try tensor.finiteMatrix()
-        let result = try algorithm.decompose(w, cancellation: context.execution.cancellation)
+        let result = try algorithm.decompose(w, context.execution)
         let sparse = try SparseTensor(nonZerosOf: result.sparse, dtype: dtype)
         let payload = Payload.composite([try .lowRank(LowRankTensor(result.lowRank, dtype: dtype)), .sparse(sparse)])
         return (
