@@ -1,3 +1,4 @@
+import CKernels
 import COpenBLAS
 import Execution
 
@@ -12,6 +13,27 @@ struct DominantDirections {
     var singularValues: [Float]
     /// ‖Aᵀuᵢ − σᵢvᵢ‖ for uᵢ = A·vᵢ/σᵢ: what A has between uᵢ and all other directions.
     var couplings: [Float]
+
+    /// Rayleigh and Ritz: the singular vectors within a subspace.
+    ///
+    /// - Parameters:
+    ///   - basis: orthonormal rows, [p, n].
+    ///   - images: A times each, as rows, [p, m].
+    ///   - returned: Aᵀ times these, [p, n].
+    fileprivate init(basis: Matrix, images: Matrix, returned: Matrix) throws {
+        let rotation = try images.times(images, otherAs: .transposed).symmetricEigen().vectorRows.reversedRows  // [p, p]
+        vRows = rotation.times(basis)
+        self.images = rotation.times(images)
+        let values = self.images.rowNorms
+        singularValues = values
+        // Aᵀu − σv.
+        let inverses = values.map { $0 > 0 ? 1 / $0 : 0 }
+        couplings = (rotation.times(returned).scalingRows(by: inverses) - vRows.scalingRows(by: values)).rowNorms
+    }
+
+    fileprivate init(vRows: Matrix, images: Matrix, singularValues: [Float], couplings: [Float]) {
+        (self.vRows, self.images, self.singularValues, self.couplings) = (vRows, images, singularValues, couplings)
+    }
 
     /// The first so many.
     func prefix(_ count: Int) -> DominantDirections {
@@ -31,42 +53,38 @@ struct DominantDirections {
 }
 
 extension Matrix {
+    /// Subspace iteration until what is asked for has settled, at least `leastSteps` times and at most `mostSteps`, each of about 4mnp
+    /// operations.
+    ///
     /// - Parameters:
     ///   - count: p, at most min(m, n).
-    ///   - steps: of about 4mnp operations each.
-    func dominantDirections(_ count: Int, steps: Int, _ execution: ExecutionContext) throws -> DominantDirections {
+    ///   - isSettled: looks at the directions so far.
+    func dominantDirections(
+        _ count: Int, _ execution: ExecutionContext, until isSettled: (DominantDirections) -> Bool
+    ) throws -> DominantDirections {
+        let (leastSteps, mostSteps) = (3, 10)
         let p = min(count, rows, columns)
         let random = CounterGenerator(seed: 0, stream: UInt64(columns))
-        var basis = Matrix(rows: p, columns: columns, elements: (0..<UInt64(p * columns)).map { random.uniform($0) - 0.5 })
-        var images = Matrix(zeros: p, rows)
-        var next = basis
-        for _ in 0..<steps {
+        var next = Matrix(rows: p, columns: columns, elements: (0..<UInt64(p * columns)).map { random.uniform($0) - 0.5 })
+        var step = 0
+        while true {
             try execution.cancellation.check()
-            basis = try next.withOrthonormalRows()
-            images = try basis.times(self, otherAs: .transposed, on: execution)  // [p, m]
+            step += 1
+            let basis = try next.withOrthonormalRows()
+            let images = try basis.times(self, otherAs: .transposed, on: execution)  // [p, m]
             next = try images.times(self, on: execution)  // AᵀA·v as rows, [p, n]
+            guard step >= leastSteps else { continue }
+            let directions = try DominantDirections(basis: basis, images: images, returned: next)
+            if step == mostSteps || isSettled(directions) { return directions }
         }
-        let rotation = try images.times(images, otherAs: .transposed).symmetricEigen().vectorRows.reversedRows  // [p, p]
-        let (v, turned, squared) = (rotation.times(basis), rotation.times(images), rotation.times(next))
-        let values = turned.rowNorms
-        let couplings = (0..<p).map { i -> Float in
-            guard values[i] > 0 else { return 0 }
-            var sum = 0.0
-            for j in 0..<columns {
-                let rest = squared[i, j] / values[i] - values[i] * v[i, j]
-                sum += Double(rest) * Double(rest)
-            }
-            return Float(sum.squareRoot())
-        }
-        return DominantDirections(vRows: v, images: turned, singularValues: values, couplings: couplings)
     }
 
     /// Euclidean norms of the rows.
     var rowNorms: [Float] {
-        (0..<rows).map { row in
-            var sum = 0.0
-            for column in 0..<columns { sum += Double(self[row, column]) * Double(self[row, column]) }
-            return Float(sum.squareRoot())
+        elements.withUnsafeBufferPointer { values in
+            (0..<rows).map { row in
+                Float(caplet_sum_squares(values.baseAddress! + row * columns, columns).squareRoot())
+            }
         }
     }
 
