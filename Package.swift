@@ -103,7 +103,7 @@ let package = Package(
             ],
             swiftSettings: [.swiftLanguageMode(.v5)]),
         test("ExecutionTests", ["Execution"]),
-        test("LinearAlgebraTests", ["LinearAlgebra", "TestSupport"]),
+        test("LinearAlgebraTests", ["Execution", "LinearAlgebra", "TestSupport"]),
         test("ModelGraphTests", ["ModelGraph", "TestSupport"]),
         test("PassKitTests", ["PassKit"]),
         test("RPCATests", ["RPCA", "TestSupport"]),

@@ -12,8 +12,9 @@ extension Matrix {
     /// apart is off by no more than what couples them with the rest. Where eigenvalues are still too uncertain the result is made by
     /// sgesdd instead. It does not depend on the number of threads.
     ///
-    /// - Throws: `LinearAlgebraError` when an iteration does not converge, as it never does on NaN; `Cancelled`.
+    /// - Throws: `LinearAlgebraError` when an iteration does not converge or an element is not finite; `Cancelled`.
     public func thresholded(by threshold: Float, _ execution: ExecutionContext) throws -> ThresholdedMatrix {
+        guard isFinite else { throw LinearAlgebraError("ssytrd", info: -4, rows: rows, columns: columns) }
         let (leading, rest) = try withoutDominantDirections(threshold, execution)
         let gram = try rest.gramUpperTriangle(rows >= columns ? .transposed : .plain, execution)
         let eigen = try gram.leadingEigen(above: threshold * threshold, execution)

@@ -10,8 +10,8 @@ struct HouseholderBlocks {
     let scales: [Float]
     let order: Int
 
-    /// Reflections that are applied together.
-    static let width = 128
+    /// Reflections that are applied together: the more, the faster the products, but they cost width/order more operations.
+    private var width: Int { order < 1024 ? 32 : order < 2048 ? 64 : 128 }
     /// Rows that one thread applies them to at a time.
     private static let rowsAtATime = 512
 
@@ -19,7 +19,7 @@ struct HouseholderBlocks {
     func apply(toRowsOf matrix: inout Matrix, _ execution: ExecutionContext) throws {
         let (n, count) = (order, matrix.rows)
         guard n > 1, count > 0 else { return }
-        let starts = Array(stride(from: 0, to: n - 1, by: Self.width))
+        let starts = Array(stride(from: 0, to: n - 1, by: width))
         let blocks = try execution.parallelMap(starts.count) { block(from: starts[$0]) }
         let chunks = stride(from: 0, to: count, by: Self.rowsAtATime).map { $0..<min($0 + Self.rowsAtATime, count) }
         try matrix.elements.withUnsafeMutableBufferPointer { rows in
@@ -33,7 +33,7 @@ struct HouseholderBlocks {
 
     /// Reflections first ..< first + width, which touch places from first + 1 on.
     private func block(from first: Int) -> Block {
-        let (n, count) = (order, min(Self.width, order - 1 - first))
+        let (n, count) = (order, min(width, order - 1 - first))
         let height = n - first - 1
         // Column-major [height, count] is row-major vᵢ as rows.
         var v = [Float](repeating: 0, count: height * count)

@@ -43,8 +43,8 @@ extension Matrix {
     func gramUpperTriangle(_ orientation: Orientation, _ execution: ExecutionContext) throws -> Matrix {
         let (n, k) = orientation == .plain ? (rows, columns) : (columns, rows)
         let step = orientation == .plain ? columns : 1
-        // Tiles of the diagonal waste half of their work: narrow rows of tiles keep that small.
-        let height = ProductTile.size / 4
+        // Tiles of the diagonal waste half of their work: low ones keep that small.
+        let height = min(max(n / 4, 64), ProductTile.size / 4)
         let tiles = stride(from: 0, to: n, by: height).map { $0..<min($0 + height, n) }
         var gram = Matrix(zeros: n, n)
         if k == 0 { return gram }
