@@ -142,7 +142,8 @@ class Works:
             gguf = self.prepared(f"{folder.name}.gguf", "convert", folder, "--dtype", "f32")
             composite = self.prepared(
                 f"{folder.name}.caplet", "compress", folder, "--pipeline",
-                "rpca{iterations=3},prune-probabilistic{keep=0.5 objective=weights}")
+                "oats{keep=0.12 rank-ratio=0.5 iterations=2}",
+                "--calibration", WREN.parent / "text/speeches-calibration.txt", "--calibration-sequences", 2, "--context", 64)
             dense = self.prepared(f"{folder.name}-dense", "convert", composite, "--to", "safetensors")
             for threads in self.thread_counts:
                 ours = self.ours("forward", folder, threads, **settings)

@@ -28,7 +28,9 @@ struct LayerwiseWork {
         let start = now()
         let reports = try manager.run(&layer, context)
         let seconds = now() - start
-        guard let error = reports.last?.tensors.first?.measurement("outputError") else { throw WorkError("the pass reports no output error") }
+        guard let error = reports.last?.tensors.first?.measurement("outputError") else {
+            throw WorkError("the pass reports no output error")
+        }
         return Timings(seconds: seconds, figures: [("error", error)])
     }
 }

@@ -56,7 +56,9 @@ extension Matrix {
             if taken.singularValues.count == goal, goal < directions.singularValues.count { break }
         }
         let u = Matrix(rows: values.count, columns: rows, elements: uRows).transposed
-        return (SingularTriplets(u: u, singularValues: values, vTransposed: Matrix(rows: values.count, columns: columns, elements: vRows)), rest)
+        return (
+            SingularTriplets(u: u, singularValues: values, vTransposed: Matrix(rows: values.count, columns: columns, elements: vRows)), rest
+        )
     }
 }
 

@@ -26,7 +26,9 @@ struct HouseholderBlocks {
             guard let base = rows.baseAddress else { return }
             try execution.parallelFor(chunks.count) { index in
                 // The last reflections act first.
-                for block in blocks.reversed() { block.apply(to: base + chunks[index].lowerBound * n, rows: chunks[index].count, stride: n) }
+                for block in blocks.reversed() {
+                    block.apply(to: base + chunks[index].lowerBound * n, rows: chunks[index].count, stride: n)
+                }
             }
         }
     }
@@ -46,7 +48,8 @@ struct HouseholderBlocks {
         _ = LAPACKE_slarft_work(
             LAPACK_COL_MAJOR, CChar(UInt8(ascii: "F")), CChar(UInt8(ascii: "C")), Int32(height), Int32(count), v, Int32(height),
             Array(scales[first..<first + count]), &t, Int32(count))
-        return Block(first: first + 1, vRows: Matrix(rows: count, columns: height, elements: v), t: Matrix(rows: count, columns: count, elements: t))
+        return Block(
+            first: first + 1, vRows: Matrix(rows: count, columns: height, elements: v), t: Matrix(rows: count, columns: count, elements: t))
     }
 
     /// I − V·T·Vᵀ on places from `first` on.

@@ -82,7 +82,8 @@ extension Matrix {
         let k = vectorRows.columns
         // The projection as a matrix, by symmetry, and one product: k²r + 2wk². Two thin products: 4wkr.
         if vectorRows.rows * (4 * max(rows, columns) - k) > 2 * max(rows, columns) * k {
-            let projection = try vectorRows.scalingRows(by: shares.map { $0.squareRoot() }).gramUpperTriangle(.transposed, execution).mirrored
+            let projection = try vectorRows.scalingRows(by: shares.map { $0.squareRoot() }).gramUpperTriangle(.transposed, execution)
+                .mirrored
             return isTall ? try times(projection, on: execution) : try projection.times(self, on: execution)
         }
         let scaled = vectorRows.scalingRows(by: shares)

@@ -29,7 +29,9 @@ final class ThresholdingTests: XCTestCase {
             XCTAssertEqual(value, reference, accuracy: 1e-5 * largest, what)
         }
         for factors in [triplets.u.transposed, triplets.vTransposed] where triplets.rank > 0 {
-            for value in (0..<factors.rows).map({ factors.rows($0..<$0 + 1).frobeniusNorm }) { XCTAssertEqual(value, 1, accuracy: 1e-4, what) }
+            for value in (0..<factors.rows).map({ factors.rows($0..<$0 + 1).frobeniusNorm }) {
+                XCTAssertEqual(value, 1, accuracy: 1e-4, what)
+            }
         }
     }
 
@@ -100,6 +102,7 @@ final class ThresholdingTests: XCTestCase {
         let b = Matrix.random(40, 1100, seed: 2)
         XCTAssertLessThan(try a.times(b, on: execution).relativeFrobeniusError(to: a.times(b)), 1e-6)
         XCTAssertLessThan(
-            try a.transposed.times(b.transposed, .transposed, otherAs: .transposed, on: execution).relativeFrobeniusError(to: a.times(b)), 1e-6)
+            try a.transposed.times(b.transposed, .transposed, otherAs: .transposed, on: execution).relativeFrobeniusError(to: a.times(b)),
+            1e-6)
     }
 }

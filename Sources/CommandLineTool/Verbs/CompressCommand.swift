@@ -214,7 +214,8 @@ struct CompressCommand: ParsableCommand {
         session.print("parameters  \(NumberText.grouped(graph.parameterCount)), \(NumberText.grouped(linear)) of them in linear layers")
         session.print(
             "output      \(output) as \(target.format.name), at most \(NumberText.grouped(plan.byteCount)) bytes before compression")
-        session.print("takes       \(CostEstimate(try session.naming(model) { try manager.costs(of: graph) }, session.execution))")
+        let costs = try session.naming(model) { try manager.costs(of: graph) }
+        session.print("takes       \(CostEstimate(costs, session.execution).text)")
         return .done
     }
 }

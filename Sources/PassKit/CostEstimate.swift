@@ -1,22 +1,20 @@
 import Dispatch
 import Execution
 import LinearAlgebra
-import ModelGraph
-import PassKit
 
 /// Seconds and memory that a pipeline is going to take on this machine, from what its passes say of their cost.
-struct CostEstimate: CustomStringConvertible {
+public struct CostEstimate {
     /// Nil where a pass does not say.
-    let seconds: Double?
+    public let seconds: Double?
     /// Peak of memory beyond the pages of mapped files; nil where a pass does not say.
-    let bytes: Int?
+    public let bytes: Int?
     /// Passes whose cost is not known before.
-    let unknown: [String]
+    public let unknown: [String]
 
     /// Memory of the program itself.
     private static let baseBytes = 40_000_000
 
-    init(_ costs: [(pass: String, cost: PassCost?)], _ execution: ExecutionContext, rates: MachineRates? = nil) {
+    public init(_ costs: [(pass: String, cost: PassCost?)], _ execution: ExecutionContext, rates: MachineRates? = nil) {
         unknown = costs.filter { $0.cost == nil }.map(\.pass)
         guard unknown.isEmpty else {
             (seconds, bytes) = (nil, nil)
@@ -26,7 +24,8 @@ struct CostEstimate: CustomStringConvertible {
         var (seconds, peak, kept) = (0.0, 0, 0)
         for cost in costs.compactMap(\.cost) {
             let threads = max(min(execution.threads, cost.parallelism), 1)
-            seconds += cost.operations / (rates.operationsPerSecond * Double(threads)) + cost.bytesMoved / (rates.bytesPerSecond * Double(threads))
+            let oneThread = cost.operations / rates.operationsPerSecond + cost.bytesMoved / rates.bytesPerSecond
+            seconds += oneThread / Double(threads)
             // What the pass before left is there until this one is through.
             peak = max(peak, kept + cost.resultBytes + threads * cost.workingBytes)
             kept = cost.resultBytes
@@ -34,30 +33,29 @@ struct CostEstimate: CustomStringConvertible {
         self.seconds = seconds
         bytes = CostEstimate.baseBytes + peak
     }
-
-    var description: String {
-        guard let seconds, let bytes else { return "not known: \(unknown.joined(separator: ", ")) cannot say before it runs" }
-        let time = seconds < 1 ? "under 1 s" : "about \(NumberText.grouped(Int(seconds.rounded()))) s"
-        let memory = bytes < 50_000_000 ? "under 50 MB" : "about \(NumberText.grouped(bytes / 1_000_000)) MB"
-        return "\(time) and \(memory) of memory on this machine, reading and writing files not counted"
-    }
 }
 
 /// What one thread of this machine does.
-struct MachineRates {
+public struct MachineRates {
     /// Of products of float matrices.
-    let operationsPerSecond: Double
+    public let operationsPerSecond: Double
     /// Read and written in passes over memory.
-    let bytesPerSecond: Double
+    public let bytesPerSecond: Double
+
+    public init(operationsPerSecond: Double, bytesPerSecond: Double) {
+        self.operationsPerSecond = operationsPerSecond
+        self.bytesPerSecond = bytesPerSecond
+    }
 
     /// Measured in some hundredths of a second.
-    static func measured() -> MachineRates {
+    public static func measured() -> MachineRates {
         let order = 768
         let matrix = Matrix(rows: order, columns: order, elements: [Float](repeating: 0.5, count: order * order))
         let product = fastest { matrix.times(matrix).elements[0] }
         let floats = [Float](repeating: 1, count: 1 << 23)
         let sum = fastest { floats.withUnsafeBufferPointer { a in a.indices.reduce(into: Float(0)) { $0 = max($0, a[$1]) } } }
-        return MachineRates(operationsPerSecond: 2 * Double(order * order * order) / product, bytesPerSecond: Double(floats.count * 4) / sum)
+        return MachineRates(
+            operationsPerSecond: 2 * Double(order * order * order) / product, bytesPerSecond: Double(floats.count * 4) / sum)
     }
 
     /// Seconds of the fastest of some calls.
