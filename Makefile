@@ -45,10 +45,12 @@ test: test-packages python
 fuzz: packages
 	FUZZ_RUNS=$(or $(FUZZ_RUNS),1000000) FUZZ_TARGETS="$(FUZZ_TARGETS)" Tests/Fuzzing/run.sh
 
-## benchmark: conversion, casts and block codecs beside other tools: a table, and .build/benchmark.json. SIZE is that of the checkpoint made.
+## benchmark: conversion, packing, casts, block codecs, linear algebra and models beside other tools: a table, and .build/benchmark.json. SIZE is that
+## of the checkpoint made; WORK="rpca svt forward allocation layerwise" runs some of these alone, LARGE=1 larger matrices too.
 SIZE ?= 1GB
 benchmark: build python
-	.build/python/bin/python Benchmarks/benchmark.py --size $(SIZE)
+	swift build -c release --product caplet-work
+	.build/python/bin/python Benchmarks/benchmark.py --size $(SIZE) $(if $(WORK),--work "$(WORK)") $(if $(LARGE),--large)
 
 ## scale: memory and time of a made 12 GB checkpoint to GGUF Q8_0 and back.
 scale: build python

@@ -23,6 +23,7 @@ let package = Package(
     products: [
         .executable(name: "caplet", targets: ["CommandLineTool"]),
         .executable(name: "caplet-demo", targets: ["Demo"]),
+        .executable(name: "caplet-work", targets: ["Work"]),
         .library(name: "CCapletPlugin", targets: ["CCapletPlugin"]),
         .library(name: "CapletRuntime", targets: ["CapletRuntime"]),
     ],
@@ -39,7 +40,7 @@ let package = Package(
         .target(name: "CKernels"),
         .target(name: "CCapletPlugin"),
         target("Execution", []),
-        target("LinearAlgebra", ["COpenBLAS", "CKernels"]),
+        target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution"]),
         target("ModelGraph", ["CKernels", "LinearAlgebra"]),
         target("StrictJSON", []),
         target("FormatKit", ["CWriteback", "CXXHash", "Execution", "ModelGraph", "StrictJSON"]),
@@ -103,6 +104,9 @@ let package = Package(
             name: "Generate", dependencies: ["CapletRuntime"], path: "Examples/Generate", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(
+            name: "Work", dependencies: ["BuiltIns", "Calibration", "RPCA"], path: "Benchmarks/Work",
+            swiftSettings: [.swiftLanguageMode(.v5)]),
+        .executableTarget(
             name: "CommandLineTool",
             dependencies: [
                 "BuiltIns", "Calibration", "CapletRuntime", "Conformance", "GGUFFormat", "LowRankAdapters", "StrictJSON",
@@ -111,9 +115,9 @@ let package = Package(
             ],
             swiftSettings: [.swiftLanguageMode(.v5)]),
         test("ExecutionTests", ["Execution"]),
-        test("LinearAlgebraTests", ["LinearAlgebra", "TestSupport"]),
+        test("LinearAlgebraTests", ["Execution", "LinearAlgebra", "TestSupport"]),
         test("ModelGraphTests", ["ModelGraph", "TestSupport"]),
-        test("PassKitTests", ["PassKit"]),
+        test("PassKitTests", ["Execution", "PassKit"]),
         test("RPCATests", ["RPCA", "TestSupport"]),
         test("MagnitudePruningTests", ["MagnitudePruning", "TestSupport"]),
         test("LayerwiseCompressionTests", ["LayerwiseCompression", "TestSupport", "Wanda"]),

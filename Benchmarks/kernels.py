@@ -56,7 +56,7 @@ class Kernels:
     def row(self, work, rival, bar, ours, theirs, bytes_moved=None):
         row = Row(work, 1, rival, *in_turns([in_process(ours), in_process(theirs)], self.rounds), bar=bar)
         if bytes_moved:
-            row.bytes_moved, row.limit = bytes_moved, self.limit
+            row.amount, row.limit = bytes_moved, self.limit
         print(f"  {work}, {rival}: {row.ratio:.2f}", file=sys.stderr, flush=True)
         return row
 

@@ -1,4 +1,4 @@
-"""What the machine can do, measured in the run: bytes a second of memcpy and of cp to the disk; and what it is."""
+"""What the machine can do, measured in the run: sgemm, memcpy, and cp to the disk; and what it is."""
 
 import concurrent.futures
 import ctypes
@@ -26,6 +26,22 @@ def blas_core():
     library = ctypes.CDLL(name)
     library.openblas_get_corename.restype = ctypes.c_char_p
     return library.openblas_get_corename().decode()
+
+
+def sgemm_rate(threads, order=2048, rounds=7):
+    """Operations a second of OpenBLAS's product of two square matrices of floats; the best of some, as a limit is."""
+    library = ctypes.CDLL(ctypes.util.find_library("openblas"))
+    library.openblas_set_num_threads(threads)
+    library.cblas_sgemm.argtypes = [ctypes.c_int] * 6 + [ctypes.c_float, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_int,
+                                                         ctypes.c_float, ctypes.c_void_p, ctypes.c_int]
+    a, b, c = (np.full((order, order), value, np.float32) for value in (0.5, 0.25, 0))
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        library.cblas_sgemm(
+            101, 111, 111, order, order, order, 1, a.ctypes.data, order, b.ctypes.data, order, 0, c.ctypes.data, order)
+        times.append(time.perf_counter() - start)
+    return 2 * order**3 / min(times)
 
 
 def memcpy_rate(threads, rounds=7, size=256 << 20):
@@ -62,12 +78,16 @@ def describe(threads, path):
         "processor": processor(), "threads": threads, "openblasCore": blas_core(), "load": os.getloadavg()[0],
         "openblasCoretypeSet": os.environ.get("OPENBLAS_CORETYPE"),
         "memcpyBytesPerSecond": {str(count): memcpy_rate(count) for count in sorted({1, threads})},
-        "diskBytesPerSecond": disk_rate(path),
+        "sgemmOperationsPerSecond": {str(count): sgemm_rate(count) for count in sorted({1, threads})},
+        "diskBytesPerSecond": disk_rate(path) if path else None,
     }
 
 
 def text(machine):
     memory = ", ".join(f"{count} threads {rate / 1e9:.1f}" for count, rate in machine["memcpyBytesPerSecond"].items())
+    products = ", ".join(f"{count} threads {rate / 1e9:.0f}" for count, rate in machine["sgemmOperationsPerSecond"].items())
+    disk = machine["diskBytesPerSecond"]
     return (
         f"{machine['processor']}, {machine['threads']} threads, load {machine['load']:.1f}; OpenBLAS core {machine['openblasCore']}; "
-        f"memcpy, GB/s read and written: {memory}; cp and fsync: {machine['diskBytesPerSecond'] / 1e6:.0f} MB/s")
+        f"sgemm, GFLOP/s: {products}; memcpy, GB/s read and written: {memory}"
+        + (f"; cp and fsync: {disk / 1e6:.0f} MB/s" if disk else ""))

@@ -13,6 +13,7 @@ import time
 class Run:
     seconds: float
     peak_bytes: int | None = None
+    figures: dict = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -25,24 +26,27 @@ class Row:
     ours: list
     theirs: list
     bar: float | None = None
-    bytes_moved: int | None = None
+    # Bytes moved or operations done, and how many of them a second the machine does.
+    amount: float | None = None
     limit: float | None = None
+    note: str = ""
 
     @property
     def ratio(self):
-        return median(self.theirs) / median(self.ours)
+        return median(self.theirs) / median(self.ours) if self.theirs else None
 
     @property
     def share_of_limit(self):
-        """Of the bytes a second that the machine moves: bytes read and written, against memcpy's."""
-        return self.bytes_moved / median(self.ours) / self.limit if self.limit else None
+        """Of the bytes a second that memcpy reads and writes, or of the operations a second of sgemm."""
+        return self.amount / median(self.ours) / self.limit if self.limit else None
 
     def record(self):
         return {
             "work": self.work, "threads": self.threads, "rival": self.rival, "seconds": median(self.ours),
-            "rivalSeconds": median(self.theirs), "ratio": self.ratio, "bar": self.bar,
+            "rivalSeconds": median(self.theirs) if self.theirs else None, "ratio": self.ratio, "bar": self.bar,
             "spread": [run.seconds for run in self.ours], "rivalSpread": [run.seconds for run in self.theirs],
             "peakBytes": peak(self.ours), "rivalPeakBytes": peak(self.theirs), "shareOfLimit": self.share_of_limit,
+            "figures": self.ours[-1].figures, "rivalFigures": self.theirs[-1].figures if self.theirs else {}, "note": self.note,
         }
 
 
@@ -55,13 +59,13 @@ def peak(runs):
     return max(peaks) if peaks else None
 
 
-def in_turns(sides, rounds):
-    """Runs every side once a round, A B A B; the first round, which meets cold caches, is not counted."""
+def in_turns(sides, rounds, warm_up=True):
+    """Runs every side once a round, A B A B; the first round, which meets cold caches, is not counted unless told so."""
     results = [[] for _ in sides]
-    for index in range(rounds + 1):
+    for index in range(rounds + 1 if warm_up else rounds):
         for side, result in zip(sides, results):
             run = side()
-            if index > 0:
+            if index > 0 or not warm_up:
                 result.append(run)
     return results
 
@@ -77,15 +81,15 @@ def in_process(body, least_seconds=0.05):
     return side
 
 
-def in_child(command, outputs, reports_seconds=False):
+def in_child(command, outputs, reports_seconds=False, environment=None):
     """A side that is a process. Its outputs, which must not exist, are on the disk when the time ends, and are removed after it.
 
-    A child that `reports_seconds` prints them, and has synced its output itself: what it takes to start an interpreter and to import
-    packages is not its work.
+    A child that `reports_seconds` prints them, alone or with figures as JSON on its last line, and has synced its output itself: what it
+    takes to start an interpreter and to import packages is not its work.
     """
     def side():
         start = time.perf_counter()
-        process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, text=True, env=environment)
         memory = AnonymousMemory(process.pid)
         output, _ = process.communicate()
         if process.returncode:
@@ -93,10 +97,12 @@ def in_child(command, outputs, reports_seconds=False):
         if not reports_seconds:
             for path in outputs:
                 sync(path)
-        seconds = float(output.split()[-1]) if reports_seconds else time.perf_counter() - start
+        last = json.loads(output.splitlines()[-1]) if reports_seconds else time.perf_counter() - start
+        figures = last if isinstance(last, dict) else {"seconds": last}
+        seconds = figures.pop("seconds")
         for path in outputs:
             os.remove(path)
-        return Run(seconds, memory.peak())
+        return Run(seconds, memory.peak(), figures)
     return side
 
 
@@ -137,16 +143,17 @@ def spread(runs):
 
 
 def table(rows):
-    header = ["work", "threads", "seconds", "spread", "rival", "seconds", "spread", "ratio", "bar", "own MB", "rival's", "of limit"]
+    header = ["work", "threads", "seconds", "spread", "rival", "seconds", "spread", "ratio", "bar", "own MB", "rival's", "of limit", "note"]
     lines = [header, ["---"] * len(header)]
     for row in rows:
         def megabytes(runs):
             return f"{peak(runs) / 1e6:.0f}" if peak(runs) is not None else "–"
         share = row.share_of_limit
         lines.append([
-            row.work, str(row.threads), f"{median(row.ours):.3g}", spread(row.ours), row.rival, f"{median(row.theirs):.3g}",
-            spread(row.theirs), f"{row.ratio:.2f}", f"≥ {row.bar:g}" if row.bar else "–", megabytes(row.ours), megabytes(row.theirs),
-            f"{share:.0%}" if share else "–",
+            row.work, str(row.threads), f"{median(row.ours):.3g}", spread(row.ours), row.rival,
+            f"{median(row.theirs):.3g}" if row.theirs else "–", spread(row.theirs) if row.theirs else "–",
+            f"{row.ratio:.2f}" if row.theirs else "–", f"≥ {row.bar:g}" if row.bar else "–", megabytes(row.ours), megabytes(row.theirs),
+            f"{share:.0%}" if share else "–", row.note or "–",
         ])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

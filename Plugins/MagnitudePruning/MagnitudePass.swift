@@ -22,6 +22,19 @@ public struct MagnitudePass: Pass {
         selection = TensorSelection(options)
     }
 
+    /// Some thirty passes over the entries of each matrix, no products; with one threshold for all, all of them are in memory at once.
+    public func cost(of graph: TensorGraph) throws -> PassCost? {
+        let total = try selection.split(graph, pass: Self.name).selected.reduce(0) { $0 + $1.shape.elementCount }
+        let isGlobal = scope == "global"
+        var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
+            PassCost(
+                operations: 0, bytesMoved: 120 * Double(m * n), workingBytes: 18 * (isGlobal ? total : m * n),
+                resultBytes: Int(4 * keep * Double(m * n)) + m * n / 8, parallelism: 1)
+        }
+        if isGlobal { cost.parallelism = 1 }
+        return cost
+    }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: MagnitudePass.name)
         let (selected, leftAlone) = try selection.split(graph, pass: MagnitudePass.name)

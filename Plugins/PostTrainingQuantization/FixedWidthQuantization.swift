@@ -8,7 +8,7 @@ struct FixedWidthQuantization {
     let selection: TensorSelection
 
     func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
-        try selection.replaceEach(of: &graph, pass: QuantizePass.name, context) { tensor in
+        try selection.replaceEach(of: &graph, pass: QuantizePass.name, context) { tensor, _ in
             let payload = try quantized(tensor.payload, tensor.name)
             let bits = payload.parameterCount == 0 ? 0 : Double(payload.byteCount) * 8 / Double(payload.parameterCount)
             return (payload, [Measurement(name: "bitsPerParameter", value: bits)])

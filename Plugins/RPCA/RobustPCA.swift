@@ -38,7 +38,7 @@ public struct RobustPCA {
     /// Splits `w` [m, n].
     ///
     /// - Throws: `LinearAlgebraError` when an SVD does not converge, `Cancelled`.
-    public func decompose(_ w: Matrix, cancellation: Cancellation = Cancellation()) throws -> Decomposition {
+    public func decompose(_ w: Matrix, _ execution: ExecutionContext = ExecutionContext(threads: 1)) throws -> Decomposition {
         let lambda = Float(self.lambda ?? 1 / Double(max(w.rows, w.columns, 1)).squareRoot())
         let norm = w.frobeniusNorm
         guard norm > 0 else {
@@ -49,19 +49,20 @@ public struct RobustPCA {
         var s = Matrix(zeros: w.rows, w.columns)
         var y = Matrix(zeros: w.rows, w.columns)
         var work = w
-        var triplets: SingularTriplets
+        var thresholded: ThresholdedMatrix
         var residual: Double
         var step = 0
         repeat {
-            try cancellation.check()
+            try execution.cancellation.check()
             step += 1
             combine(&work, w, minus: s, plus: y, over: mu)
-            triplets = try work.singularValueThresholded(by: 1 / mu)
-            let l = triplets.product
+            thresholded = try work.thresholded(by: 1 / mu, execution)
+            let l = thresholded.product
             combine(&work, w, minus: l, plus: y, over: mu)
             caplet_soft_threshold(work.elements, lambda / mu, &s.elements, s.elements.count)
             residual = updateMultiplier(&y, w, l, s, mu) / norm
         } while step < iterations && residual > tolerance
+        let triplets = try thresholded.triplets(execution)
         let nuclear = triplets.singularValues.reduce(0.0) { $0 + Double($1) }
         return Decomposition(
             lowRank: triplets, sparse: s, steps: step, residual: residual,

@@ -3,11 +3,11 @@ import LinearAlgebra
 import TransformerModel
 
 /// Sums of XᵀX, in tiles of columns that run side by side.
-enum SecondMoment {
+public enum SecondMoment {
     static let tile = 128
 
-    /// sum += scale · XᵀX for X [tokens, width].
-    static func add(_ x: Matrix, scale: Float, to sum: inout Matrix, _ execution: ExecutionContext) throws {
+    /// sum += scale · XᵀX for X [tokens, width]: tokens · width² operations, since what is left of a tile is what is above it.
+    public static func add(_ x: Matrix, scale: Float, to sum: inout Matrix, _ execution: ExecutionContext) throws {
         let width = x.columns
         try sum.elements.withUnsafeMutableBufferPointer { out in
             let base = out.baseAddress!
@@ -16,8 +16,15 @@ enum SecondMoment {
                 try execution.parallelFor((width + tile - 1) / tile) { index in
                     let first = index * tile
                     multiply(
-                        m: min(tile, width - first), n: width, k: x.rows, alpha: scale, x0 + first, .transposed, lda: width, x0,
-                        .plain, ldb: width, beta: 1, into: base + first * width, ldc: width)
+                        m: min(tile, width - first), n: width - first, k: x.rows, alpha: scale, x0 + first, .transposed, lda: width,
+                        x0 + first, .plain, ldb: width, beta: 1, into: base + first * (width + 1), ldc: width)
+                }
+            }
+            try execution.parallelFor((width + tile - 1) / tile) { index in
+                for above in 0..<index {
+                    for row in index * tile..<min((index + 1) * tile, width) {
+                        for column in above * tile..<(above + 1) * tile { base[row * width + column] = base[column * width + row] }
+                    }
                 }
             }
         }

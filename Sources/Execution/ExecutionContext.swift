@@ -14,5 +14,10 @@ public struct ExecutionContext {
         self.progress = progress
     }
 
+    /// The same with so many threads, at least 1.
+    public func with(threads: Int) -> ExecutionContext {
+        ExecutionContext(threads: max(threads, 1), cancellation: cancellation, progress: progress)
+    }
+
     public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 }

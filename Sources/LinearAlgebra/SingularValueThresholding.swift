@@ -1,3 +1,5 @@
+import Execution
+
 /// A low-rank matrix as the factors of its thin SVD: U [m, r], σ [r] descending, Vᵀ [r, n].
 public struct SingularTriplets {
     public let u: Matrix
@@ -30,12 +32,11 @@ public struct SingularTriplets {
     }
 
     /// U · diag(σ) · Vᵀ, [m, n].
-    public var product: Matrix {
-        var scaled = vTransposed
-        for component in 0..<rank {
-            for column in 0..<scaled.columns { scaled.elements[component * scaled.columns + column] *= singularValues[component] }
-        }
-        return u.times(scaled)
+    public var product: Matrix { u.times(vTransposed.scalingRows(by: singularValues)) }
+
+    /// The same, tiles of it side by side.
+    func product(_ execution: ExecutionContext) throws -> Matrix {
+        try u.times(vTransposed.scalingRows(by: singularValues), on: execution)
     }
 }
 

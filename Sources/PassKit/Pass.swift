@@ -6,6 +6,11 @@ public protocol PreparedPass {
     /// Whether the pass cannot do without calibration text: a pipeline is then refused before its first pass runs.
     var needsCalibration: Bool { get }
 
+    /// What running on `graph` takes; nil where that is not known before.
+    ///
+    /// - Throws: `PassError` when there is nothing to work on.
+    func cost(of graph: TensorGraph) throws -> PassCost?
+
     /// Changes `graph` and says what it did.
     ///
     /// - Throws: `PassError`, `GraphError`, `Cancelled`; the graph is then not used any more.
@@ -14,6 +19,8 @@ public protocol PreparedPass {
 
 extension PreparedPass {
     public var needsCalibration: Bool { false }
+
+    public func cost(of graph: TensorGraph) throws -> PassCost? { nil }
 }
 
 /// A pass that is a type of its own: a name, options declared once, and a report of what it did.

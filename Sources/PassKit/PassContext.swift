@@ -31,6 +31,12 @@ public struct PassContext {
         self.note = note
     }
 
+    /// The same with fewer threads, for work that runs beside other work.
+    public func with(_ execution: ExecutionContext) -> PassContext {
+        PassContext(
+            execution: execution, seed: seed, original: original, calibration: calibration, outputByteCount: outputByteCount, note: note)
+    }
+
     /// The calibration, for a pass that cannot do without.
     public func requireCalibration(for pass: String) throws -> any CalibrationProvider {
         guard let calibration else {

@@ -22,6 +22,13 @@ public struct PassManager {
         }
     }
 
+    /// What each pass is going to take, by its name; nil where it does not say.
+    ///
+    /// Each is asked for what it takes on `graph` as it is: the passes before it change no shapes.
+    public func costs(of graph: TensorGraph) throws -> [(pass: String, cost: PassCost?)] {
+        try zip(passes, pipeline.invocations).map { ($1.name, try $0.cost(of: graph)) }
+    }
+
     /// Runs all passes. After each one every tensor is checked for consistency.
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> [PassReport] {
         try checkCalibration(isGiven: context.calibration != nil)

@@ -11,26 +11,30 @@ public protocol TensorPass: Pass {
 
 extension TensorPass {
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
-        try selection.replaceEach(of: &graph, pass: Self.name, context) { try transform($0, context) }
+        try selection.replaceEach(of: &graph, pass: Self.name, context) { try transform($0, $1) }
     }
 }
 
 extension TensorSelection {
-    /// Gives each selected tensor a new payload, made by itself and side by side with others.
+    /// Gives each selected tensor a new payload, made by itself: small ones side by side, one thread each; of large ones fewer at a time,
+    /// so that memory is bounded by some of the largest, and each with the threads that are left for it.
     ///
-    /// - Parameter transform: the new payload of a tensor, and figures for the report.
+    /// - Parameter transform: the new payload of a tensor, and figures for the report; is given the context with its share of threads.
     public func replaceEach(
         of graph: inout TensorGraph, pass: String, _ context: PassContext,
-        _ transform: (Tensor) throws -> (payload: Payload, measurements: [Measurement])
+        _ transform: (Tensor, PassContext) throws -> (payload: Payload, measurements: [Measurement])
     ) throws -> PassReport {
         var report = PassReport(pass: pass)
         let (selected, leftAlone) = try split(graph, pass: pass)
         report.leftAlone = leftAlone
         context.execution.progress.begin(pass, total: selected.count, unit: "tensors")
         defer { context.execution.progress.end() }
-        let results = try context.execution.parallelMap(selected.count) { index in
+        let shares = ThreadShares(threads: context.execution.threads, elementCounts: selected.map { $0.shape.elementCount })
+        let outer = context.execution.with(threads: shares.sideBySide)
+        let inner = context.with(context.execution.with(threads: shares.each))
+        let results = try outer.parallelMap(selected.count) { index in
             let tensor = selected[index]
-            let (payload, measurements) = try transform(tensor)
+            let (payload, measurements) = try transform(tensor, inner)
             let entry = try TensorReport(comparing: tensor, with: payload, measurements)
             context.execution.progress.advance(by: 1, remark: tensor.name)
             return (payload, entry)
@@ -40,6 +44,24 @@ extension TensorSelection {
             report.tensors.append(entry)
         }
         return report
+    }
+}
+
+/// How threads are split between matrices worked on side by side and the work on each.
+struct ThreadShares: Equatable {
+    /// Matrices at a time.
+    let sideBySide: Int
+    /// Threads for each of them.
+    let each: Int
+
+    /// Elements of all matrices that are worked on at a time: two of 4096 × 8192, or many small ones.
+    static let elementLimit = 1 << 26
+
+    /// Never more than `threads` in all.
+    init(threads: Int, elementCounts: [Int]) {
+        let largest = max(elementCounts.max() ?? 1, 1)
+        sideBySide = min(max(min(threads, ThreadShares.elementLimit / largest), 1), max(elementCounts.count, 1))
+        each = max(threads / sideBySide, 1)
     }
 }
 

@@ -124,7 +124,7 @@ struct CompressCommand: ParsableCommand {
                 try check(input, against: original, path)
             }
             try manager.checkCalibration(isGiven: calibration != nil)
-            if dryRun { return try plan(input, pipeline, target, session) }
+            if dryRun { return try plan(input, pipeline, manager, target, session) }
 
             // Opened before the work, so that a report that cannot be written is known before and not after it.
             let reportFile = try report.map { try AtomicFileWriter(path: $0, force: force) }
@@ -226,13 +226,17 @@ struct CompressCommand: ParsableCommand {
         }
     }
 
-    private func plan(_ graph: TensorGraph, _ pipeline: Pipeline, _ target: OutputTarget, _ session: Session) throws -> ExitStatus {
+    private func plan(
+        _ graph: TensorGraph, _ pipeline: Pipeline, _ manager: PassManager, _ target: OutputTarget, _ session: Session
+    ) throws -> ExitStatus {
         let plan = try target.plan(graph)
         let linear = graph.tensors.filter { $0.role == .linear }.reduce(0) { $0 + $1.payload.parameterCount }
         session.print("pipeline    \(pipeline)")
         session.print("parameters  \(NumberText.grouped(graph.parameterCount)), \(NumberText.grouped(linear)) of them in linear layers")
         session.print(
             "output      \(output) as \(target.format.name), at most \(NumberText.grouped(plan.byteCount)) bytes before compression")
+        let costs = try session.naming(model) { try manager.costs(of: graph) }
+        session.print("takes       \(CostEstimate(costs, session.execution).text)")
         return .done
     }
 }

@@ -1,0 +1,58 @@
+import BuiltIns
+import Calibration
+import Execution
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+/// A pass that compresses one layer against its inputs: the statistics of these, and the solve.
+struct LayerwiseWork {
+    private let arguments: WorkArguments
+
+    init(_ arguments: WorkArguments) { self.arguments = arguments }
+
+    /// The input holds `weight` [out, in] and `inputs` [tokens, in]; pipeline: the pass. Seconds run from the inputs in memory to the
+    /// pruned layer with its report; the figure `error` is the relative output error that the pass found.
+    func run() throws -> Timings {
+        let execution = try arguments.execution()
+        let file = try graph(at: arguments.input, execution)
+        guard let weight = file["weight"], let inputs = try file["inputs"]?.finiteMatrix() else {
+            throw WorkError("\(arguments.input): needs the tensors weight and inputs")
+        }
+        var layer = TensorGraph()
+        try layer.append(Tensor(name: weight.name, shape: weight.shape, dtype: weight.dtype, role: .linear, payload: weight.payload))
+        layer.structure.inputGroups = [InputGroup(name: "inputs", block: 0, members: [weight.name])]
+        let calibration = GivenInputs(inputs, group: layer.structure.inputGroups[0], execution)
+        let context = PassContext(execution: execution, seed: 0, original: layer, calibration: calibration)
+        let manager = try PassManager(try Pipeline(parsing: try arguments.text("pipeline")), catalog: Registry.builtIn.passes)
+        let start = now()
+        let reports = try manager.run(&layer, context)
+        let seconds = now() - start
+        guard let error = reports.last?.tensors.first?.measurement("outputError") else {
+            throw WorkError("the pass reports no output error")
+        }
+        return Timings(seconds: seconds, figures: [("error", error)])
+    }
+}
+
+/// Inputs of one group that are there already, summed as those of a model are; there is no model whose loss could be told.
+private final class GivenInputs: CalibrationProvider {
+    private let inputs: Matrix
+    private let group: InputGroup
+    private let execution: ExecutionContext
+
+    init(_ inputs: Matrix, group: InputGroup, _ execution: ExecutionContext) {
+        (self.inputs, self.group, self.execution) = (inputs, group, execution)
+    }
+
+    let sequenceCount = 1
+    let scoredTokensPerSequence = 1
+
+    func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] { sequences.map { _ in 0 } }
+
+    func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {
+        var sum = Matrix(zeros: inputs.columns, inputs.columns)
+        try SecondMoment.add(inputs, scale: 1 / Float(inputs.rows), to: &sum, execution)
+        try body(group, sum)
+    }
+}

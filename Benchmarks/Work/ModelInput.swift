@@ -1,0 +1,13 @@
+import Architectures
+import BuiltIns
+import Execution
+import FormatKit
+import ModelGraph
+
+/// A model, or a file of matrices, in any format.
+func graph(at path: String, _ execution: ExecutionContext) throws -> TensorGraph {
+    let context = ReadContext(execution: execution, warn: { _ in })
+    var graph = try Registry.builtIn.format(at: path).read(path, context)
+    _ = try graph.applyArchitecture()
+    return graph
+}

@@ -1,0 +1,44 @@
+extension Matrix {
+    /// diag(d) · A.
+    func scalingRows(by d: [Float]) -> Matrix {
+        precondition(d.count == rows, "\(d.count) factors for \(rows) rows")
+        var result = self
+        result.elements.withUnsafeMutableBufferPointer { out in
+            for row in 0..<rows {
+                let factor = d[row]
+                for i in row * columns..<(row + 1) * columns { out[i] *= factor }
+            }
+        }
+        return result
+    }
+
+    /// Each row over its Euclidean norm; rows of zeros stay.
+    var withUnitRows: Matrix { scalingRows(by: rowNorms.map { $0 > 0 ? 1 / $0 : 0 }) }
+
+    /// The rows in the opposite order.
+    var reversedRows: Matrix {
+        Matrix(rows: rows, columns: columns) { out in
+            elements.withUnsafeBufferPointer { source in
+                for row in 0..<rows {
+                    for column in 0..<columns { out[row * columns + column] = source[(rows - 1 - row) * columns + column] }
+                }
+            }
+        }
+    }
+
+    /// The symmetric matrix of which this has the upper triangle.
+    var mirrored: Matrix {
+        var result = self
+        let (n, tile) = (rows, 64)
+        result.elements.withUnsafeMutableBufferPointer { out in
+            for rowStart in stride(from: 0, to: n, by: tile) {
+                for columnStart in stride(from: 0, through: rowStart, by: tile) {
+                    for row in rowStart..<min(rowStart + tile, n) {
+                        for column in columnStart..<min(columnStart + tile, row) { out[row * n + column] = out[column * n + row] }
+                    }
+                }
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,65 @@
+import Execution
+
+/// Products of large matrices in tiles of fixed size, so that what comes out does not depend on how many threads make them.
+enum ProductTile {
+    /// Rows and columns of a tile of the result.
+    static let size = 1024
+
+    static func ranges(_ count: Int) -> [Range<Int>] {
+        stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
+    }
+}
+
+extension Matrix {
+    /// op(self) · op(other), tiles of the result side by side. 2·m·n·k operations.
+    public func times(
+        _ other: Matrix, _ orientation: Orientation = .plain, otherAs otherOrientation: Orientation = .plain, on execution: ExecutionContext
+    ) throws -> Matrix {
+        let (m, k) = orientation == .plain ? (rows, columns) : (columns, rows)
+        let (k2, n) = otherOrientation == .plain ? (other.rows, other.columns) : (other.columns, other.rows)
+        precondition(k == k2, "inner dimensions differ: \(k) and \(k2)")
+        if m == 0 || n == 0 || k == 0 { return Matrix(zeros: m, n) }
+        let (rowTiles, columnTiles) = (ProductTile.ranges(m), ProductTile.ranges(n))
+        return try Matrix(rows: m, columns: n) { out in
+            try elements.withUnsafeBufferPointer { a in
+                try other.elements.withUnsafeBufferPointer { b in
+                    let (a, b, out) = (a.baseAddress!, b.baseAddress!, out.baseAddress!)
+                    try execution.parallelFor(rowTiles.count * columnTiles.count) { index in
+                        let (i, j) = (rowTiles[index / columnTiles.count], columnTiles[index % columnTiles.count])
+                        sgemm(
+                            orientation, otherOrientation, i.count, j.count, k, 1,
+                            a + i.lowerBound * (orientation == .plain ? columns : 1), columns,
+                            b + j.lowerBound * (otherOrientation == .plain ? 1 : other.columns), other.columns, 0,
+                            out + i.lowerBound * n + j.lowerBound, n)
+                    }
+                }
+            }
+        }
+    }
+
+    /// selfᵀ · self for `.transposed`, self · selfᵀ for `.plain`: the upper triangle, whole tiles of it; what is left of these is 0.
+    ///
+    /// About n²·k operations for n rows of the result.
+    func gramUpperTriangle(_ orientation: Orientation, _ execution: ExecutionContext) throws -> Matrix {
+        let (n, k) = orientation == .plain ? (rows, columns) : (columns, rows)
+        let step = orientation == .plain ? columns : 1
+        // Tiles of the diagonal waste half of their work: low ones keep that small.
+        let height = min(max(n / 4, 64), ProductTile.size / 4)
+        let tiles = stride(from: 0, to: n, by: height).map { $0..<min($0 + height, n) }
+        var gram = Matrix(zeros: n, n)
+        if k == 0 { return gram }
+        try gram.elements.withUnsafeMutableBufferPointer { out in
+            try elements.withUnsafeBufferPointer { a in
+                guard let a = a.baseAddress, let out = out.baseAddress else { return }
+                try execution.parallelFor(tiles.count) { index in
+                    let tile = tiles[index]
+                    sgemm(
+                        orientation, orientation == .plain ? .transposed : .plain, tile.count, n - tile.lowerBound, k, 1,
+                        a + tile.lowerBound * step, columns, a + tile.lowerBound * step, columns, 0,
+                        out + tile.lowerBound * (n + 1), n)
+                }
+            }
+        }
+        return gram
+    }
+}

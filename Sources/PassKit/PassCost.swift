@@ -1,0 +1,40 @@
+import ModelGraph
+
+/// What a pass is going to take, on paper: what `compress --dry-run` makes seconds and bytes of memory from.
+public struct PassCost: Equatable, Sendable {
+    /// Operations, counted as products of large float matrices: work that runs at half the rate of these counts twice.
+    public var operations: Double
+    /// Bytes read and written in passes over memory.
+    public var bytesMoved: Double
+    /// Bytes that one thread needs beside what it starts from and what it leaves.
+    public var workingBytes: Int
+    /// Bytes of what the pass leaves in memory.
+    public var resultBytes: Int
+    /// Matrices of which a thread each can be busy.
+    public var parallelism: Int
+
+    public init(operations: Double, bytesMoved: Double, workingBytes: Int, resultBytes: Int, parallelism: Int) {
+        self.operations = operations
+        self.bytesMoved = bytesMoved
+        self.workingBytes = workingBytes
+        self.resultBytes = resultBytes
+        self.parallelism = parallelism
+    }
+}
+
+extension TensorSelection {
+    /// The cost of work on each selected tensor by itself, summed.
+    ///
+    /// - Parameter cost: of one matrix [m, n].
+    /// - Throws: `PassError` when nothing is selected.
+    public func cost(of graph: TensorGraph, pass: String, each cost: (_ m: Int, _ n: Int) -> PassCost) throws -> PassCost {
+        let shapes = try split(graph, pass: pass).selected.map(\.shape)
+        return shapes.reduce(PassCost(operations: 0, bytesMoved: 0, workingBytes: 0, resultBytes: 0, parallelism: shapes.count)) {
+            let one = cost($1.rows, $1.columns)
+            return PassCost(
+                operations: $0.operations + one.operations, bytesMoved: $0.bytesMoved + one.bytesMoved,
+                workingBytes: max($0.workingBytes, one.workingBytes), resultBytes: $0.resultBytes + one.resultBytes,
+                parallelism: shapes.count)
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import Execution
+import LinearAlgebra
+import TestSupport
+import XCTest
+
+/// Thresholding by the Gram matrix against thresholding by sgesdd, the simplest way there is.
+final class ThresholdingTests: XCTestCase {
+    private let execution = ExecutionContext(threads: 2)
+
+    /// As the bulk of trained weights with directions above it: `spike` times the largest singular value of the noise.
+    private func weights(_ rows: Int, _ columns: Int, spike: Float, seed: UInt64) -> Matrix {
+        let noise = Matrix.random(rows, columns, seed: seed)
+        let u = Matrix.random(rows, 3, seed: seed + 1)
+        let v = Matrix.random(3, columns, seed: seed + 2)
+        let scale = spike * Float(noise.frobeniusNorm / u.times(v).frobeniusNorm)
+        return noise + u.times(Matrix(rows: 3, columns: columns, elements: v.elements.map { $0 * scale }))
+    }
+
+    private func check(_ matrix: Matrix, threshold: Float, _ what: String) throws {
+        let exact = try matrix.singularValueThresholded(by: threshold)
+        let found = try matrix.thresholded(by: threshold, execution)
+        XCTAssertLessThan(found.product.relativeFrobeniusError(to: exact.product), 1e-5, what)
+        let triplets = try found.triplets(execution)
+        XCTAssertEqual(triplets.rank, found.rank, what)
+        XCTAssertLessThan(triplets.product.relativeFrobeniusError(to: found.product), 1e-5, what)
+        XCTAssertEqual(triplets.singularValues, triplets.singularValues.sorted(by: >), what)
+        let largest = exact.singularValues.first ?? 0
+        for (value, reference) in zip(triplets.singularValues, exact.singularValues) {
+            XCTAssertEqual(value, reference, accuracy: 1e-5 * largest, what)
+        }
+        for factors in [triplets.u.transposed, triplets.vTransposed] where triplets.rank > 0 {
+            for value in (0..<factors.rows).map({ factors.rows($0..<$0 + 1).frobeniusNorm }) {
+                XCTAssertEqual(value, 1, accuracy: 1e-4, what)
+            }
+        }
+    }
+
+    func testIsWhatSgesddGivesForTallWideAndSquareMatrices() throws {
+        for (rows, columns) in [(60, 60), (200, 90), (90, 200), (300, 290), (1, 30), (30, 1), (1, 1)] {
+            let matrix = weights(rows, columns, spike: 0, seed: 1)
+            let all = try matrix.singularValueDecomposition().singularValues
+            for share in [0.02, 0.5, 0.98] {
+                let threshold = all[Int(share * Double(all.count))] * 0.999
+                try check(matrix, threshold: threshold, "\(rows) × \(columns), \(share) kept")
+            }
+        }
+    }
+
+    /// In the Gram matrix of such weights in float everything small drowns; see the test after this for what that would be.
+    func testDirectionsFarAboveTheThresholdDoNotDrownTheOthers() throws {
+        for spike: Float in [3, 100, 10_000] {
+            for (rows, columns) in [(150, 150), (260, 120), (120, 260)] {
+                let matrix = weights(rows, columns, spike: spike, seed: 5)
+                let all = try matrix.singularValueDecomposition().singularValues
+                try check(matrix, threshold: all[all.count * 9 / 10], "\(rows) × \(columns), spike \(spike)")
+            }
+        }
+    }
+
+    func testLeadingTripletsAloneWouldDrownThem() throws {
+        let matrix = weights(150, 150, spike: 10_000, seed: 5)
+        let all = try matrix.singularValueDecomposition().singularValues
+        let plain = try matrix.leadingSingularTriplets(150)
+        XCTAssertGreaterThan(abs(plain.singularValues[140] - all[140]), 0.1 * all[140])
+    }
+
+    func testDoesNotDependOnTheNumberOfThreads() throws {
+        // Larger than a tile of products and than the rows that reflections are applied to at a time.
+        let matrix = weights(1100, 1040, spike: 5, seed: 9)
+        let results = try [1, 2, 5].map { threads -> (Matrix, SingularTriplets) in
+            let execution = ExecutionContext(threads: threads)
+            let found = try matrix.thresholded(by: 4, execution)
+            return (found.product, try found.triplets(execution))
+        }
+        for (product, triplets) in results.dropFirst() {
+            XCTAssertEqual(product.elements, results[0].0.elements)
+            XCTAssertEqual(triplets.u.elements, results[0].1.u.elements)
+            XCTAssertEqual(triplets.vTransposed.elements, results[0].1.vTransposed.elements)
+        }
+        try check(matrix, threshold: 4, "1100 × 1040")
+    }
+
+    func testNothingIsLeftAboveTheLargestAndZerosStayZeros() throws {
+        let matrix = weights(20, 30, spike: 2, seed: 3)
+        let largest = try matrix.singularValueDecomposition().singularValues[0]
+        let none = try matrix.thresholded(by: largest * 1.01, execution)
+        XCTAssertEqual(none.rank, 0)
+        XCTAssertEqual(none.product.squaredFrobeniusNorm, 0)
+        XCTAssertEqual(try none.triplets(execution).product.squaredFrobeniusNorm, 0)
+        XCTAssertEqual(try Matrix(zeros: 5, 4).thresholded(by: 1, execution).rank, 0)
+        XCTAssertEqual(try Matrix(zeros: 0, 4).thresholded(by: 1, execution).product.elements, [])
+    }
+
+    func testNaNIsAnErrorNotAnAnswer() {
+        var matrix = Matrix.random(6, 6, seed: 5)
+        matrix[2, 3] = .nan
+        XCTAssertThrowsError(try matrix.thresholded(by: 0.1, execution))
+    }
+
+    func testProductsInTilesAreProducts() throws {
+        let a = Matrix.random(1030, 40, seed: 1)
+        let b = Matrix.random(40, 1100, seed: 2)
+        XCTAssertLessThan(try a.times(b, on: execution).relativeFrobeniusError(to: a.times(b)), 1e-6)
+        XCTAssertLessThan(
+            try a.transposed.times(b.transposed, .transposed, otherAs: .transposed, on: execution).relativeFrobeniusError(to: a.times(b)),
+            1e-6)
+    }
+}
