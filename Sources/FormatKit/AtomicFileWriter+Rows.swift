@@ -12,7 +12,7 @@ extension AtomicFileWriter {
     /// - Throws: `FormatError.writeFailed`; `Cancelled`; what the source throws.
     public func write(_ source: any ByteSource, _ context: ExecutionContext) throws {
         if let rows = source.rows { return try write(rows, context) }
-        guard let mapped = source as? MappedBytes else { return try write(source) }
+        guard let mapped = source as? MappedBytes else { return try source.forEachPiece(atOnce: context.threads) { try write($0) } }
         let start = try reserve(mapped.byteCount)
         let pieces = stride(from: 0, to: mapped.byteCount, by: AtomicFileWriter.pieceBytes)
         // Copies by several threads would wait for each other: the file system lets one of them write to a file.

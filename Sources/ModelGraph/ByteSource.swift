@@ -9,12 +9,15 @@ public protocol ByteSource: AnyObject {
     var isAddressable: Bool { get }
     /// Calls `body` with piece after piece of the bytes, which need not be there all at once; each is valid for its call only. What is
     /// wrong with the whole may be found, and thrown, after the last piece.
-    func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws
+    ///
+    /// - Parameter count: pieces that may be in memory at once, made on as many threads.
+    func forEachPiece(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws
 }
 
 extension ByteSource {
     public var isAddressable: Bool { false }
-    public func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws { try withUnsafeBytes(body) }
+    public func forEachPiece(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws { try withUnsafeBytes(body) }
+    public func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws { try forEachPiece(atOnce: 1, body) }
 }
 
 /// Bytes in memory of the process's own, 64-byte aligned.
@@ -57,13 +60,13 @@ public final class OwnedBytes: ByteSource {
 public final class DeferredBytes: ByteSource {
     public let byteCount: Int
     private let produce: () throws -> any ByteSource
-    private let pieces: (((UnsafeRawBufferPointer) throws -> Void) throws -> Void)?
+    private let pieces: ((Int, (UnsafeRawBufferPointer) throws -> Void) throws -> Void)?
 
     /// - Parameters:
-    ///   - pieces: calls its argument with piece after piece of the bytes, where these can be made apart.
+    ///   - pieces: `forEachPiece`, where pieces can be made apart.
     ///   - produce: returns a source of exactly `byteCount` bytes.
     public init(
-        byteCount: Int, pieces: (((UnsafeRawBufferPointer) throws -> Void) throws -> Void)? = nil,
+        byteCount: Int, pieces: ((Int, (UnsafeRawBufferPointer) throws -> Void) throws -> Void)? = nil,
         produce: @escaping () throws -> any ByteSource
     ) {
         self.byteCount = byteCount
@@ -71,9 +74,9 @@ public final class DeferredBytes: ByteSource {
         self.produce = produce
     }
 
-    public func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    public func forEachPiece(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         guard let pieces else { return try withUnsafeBytes(body) }
-        try pieces(body)
+        try pieces(count, body)
     }
 
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {

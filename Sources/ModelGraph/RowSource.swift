@@ -30,7 +30,7 @@ public final class RowSource: ByteSource {
         return stride(from: 0, to: rowCount, by: length).map { $0..<min($0 + length, rowCount) }
     }
 
-    public func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+    public func forEachPiece(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         let make = try open()
         for run in runs {
             try OwnedBytes(byteCount: run.count * bytesPerRow) { try make(run, $0) }.withUnsafeBytes(body)

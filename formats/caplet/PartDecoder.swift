@@ -10,45 +10,40 @@ struct PartDecoder {
     /// The content, made anew each time it is asked for.
     func source(_ part: Part, _ object: String) -> any ByteSource {
         let decoder = self
-        return DeferredBytes(byteCount: part.byteCount, pieces: { try decoder.forEachChunk(part, object, $0) }) {
+        return DeferredBytes(byteCount: part.byteCount, pieces: { try decoder.forEachChunk(part, object, atOnce: $0, $1) }) {
             try decoder.content(part, object)
         }
     }
 
-    /// Calls `body` with the content of chunk after chunk; no more than one is in memory, and of the file no more than its frames.
+    /// Calls `body` with the content of chunk after chunk; no more than `count` of them are in memory, and of the file no more than their
+    /// frames.
     ///
     /// - Throws: as `content`; what is wrong with the digest comes after the last chunk.
-    func forEachChunk(_ part: Part, _ object: String, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
-        let framesPerChunk = part.encoding.coding.framesPerChunk
+    func forEachChunk(_ part: Part, _ object: String, atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        let places = ChunkPlaces(part)
+        let rooms = (0..<min(max(count, 1), part.chunkCount)).map { _ in
+            (target: OwnedChunk(byteCount: part.range(ofChunk: 0).count), scratch: places.scratch())
+        }
         let digest = DigestStream()
-        var offset = part.offset
-        for chunk in 0..<part.chunkCount {
+        for first in stride(from: 0, to: part.chunkCount, by: max(rooms.count, 1)) {
+            let chunks = first..<min(first + rooms.count, part.chunkCount)
+            func content(_ chunk: Int) -> UnsafeMutableRawBufferPointer {
+                UnsafeMutableRawBufferPointer(rebasing: rooms[chunk - first].target.bytes[..<part.range(ofChunk: chunk).count])
+            }
             try execution.cancellation.check()
-            let frames = part.frames[chunk * framesPerChunk..<(chunk + 1) * framesPerChunk]
-            let target = OwnedChunk(byteCount: part.range(ofChunk: chunk).count)
-            let start = offset
-            do {
-                try file.withBytes { bytes in
-                    let stored = frames.map { frame in
-                        defer { offset += frame.storedByteCount }
-                        return UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + frame.storedByteCount])
-                    }
-                    try PartDecoder.decode(stored, frames, part.encoding, into: target.bytes)
+            try execution.parallelFor(chunks.count) { index in
+                try decode(first + index, of: part, places, object, into: content(first + index), rooms[index].scratch)
+            }
+            let stored = places.range(first).lowerBound..<places.range(chunks.upperBound - 1).upperBound
+            MappedBytes(file, offset: stored.lowerBound, byteCount: stored.count)?.didRead(0..<stored.count)
+            try withExtendedLifetime(rooms) {
+                for chunk in chunks {
+                    digest.add(UnsafeRawBufferPointer(content(chunk)))
+                    try body(UnsafeRawBufferPointer(content(chunk)))
                 }
-            } catch {
-                throw FormatError.malformed(file.path, object, "frame at offset \(start): \(error)")
-            }
-            MappedBytes(file, offset: start, byteCount: offset - start)?.didRead(0..<offset - start)
-            try withExtendedLifetime(target) {
-                digest.add(UnsafeRawBufferPointer(target.bytes))
-                try body(UnsafeRawBufferPointer(target.bytes))
             }
         }
-        guard let found = digest.digest, found == part.digest else {
-            throw FormatError.malformed(
-                file.path, object,
-                "content has the digest \(digest.digest?.hexadecimal ?? "none"), the manifest \(part.digest.hexadecimal)")
-        }
+        try check(digest.digest, of: part, object)
     }
 
     /// The content of a part whose numbers were checked.
@@ -56,47 +51,79 @@ struct PartDecoder {
     /// - Throws: `FormatError.malformed` naming `object` and the frame for a frame that is damaged, breaks its encoding or does
     ///   not match its checksum, and for content that does not match the digest; `Cancelled`.
     func content(_ part: Part, _ object: String) throws -> OwnedBytes {
-        let coding = part.encoding.coding
-        var offsets: [Int] = []
-        offsets.reserveCapacity(part.frames.count)
-        var offset = part.offset
-        for frame in part.frames {
-            offsets.append(offset)
-            offset += frame.storedByteCount
-        }
+        let places = ChunkPlaces(part)
         let content = try OwnedBytes(byteCount: part.byteCount) { out in
-            try file.withBytes { bytes in
-                try execution.parallelFor(part.chunkCount) { chunk in
-                    let indices = chunk * coding.framesPerChunk..<(chunk + 1) * coding.framesPerChunk
-                    let stored = indices.map { index in
-                        UnsafeRawBufferPointer(rebasing: bytes[offsets[index]..<offsets[index] + part.frames[index].storedByteCount])
-                    }
-                    let target = UnsafeMutableRawBufferPointer(rebasing: out[part.range(ofChunk: chunk)])
-                    do {
-                        try PartDecoder.decode(stored, part.frames[indices], part.encoding, into: target)
-                    } catch {
-                        throw FormatError.malformed(file.path, object, "frame at offset \(offsets[indices.lowerBound]): \(error)")
-                    }
-                }
+            try execution.parallelFor(part.chunkCount) { chunk in
+                let target = UnsafeMutableRawBufferPointer(rebasing: out[part.range(ofChunk: chunk)])
+                try decode(chunk, of: part, places, object, into: target, places.scratch())
             }
         }
-        let digest = try content.withUnsafeBytes { ContentDigest(of: $0) }
-        guard digest == part.digest else {
-            throw FormatError.malformed(
-                file.path, object, "content has the digest \(digest.hexadecimal), the manifest \(part.digest.hexadecimal)")
-        }
+        // What the frames became is in memory now: their pages need not be.
+        let stored = (places.offsets.last ?? part.offset) - part.offset
+        MappedBytes(file, offset: part.offset, byteCount: stored)?.didRead(0..<stored)
+        try check(try content.withUnsafeBytes { ContentDigest(of: $0) }, of: part, object)
         return content
     }
 
-    private static func decode(
-        _ stored: [UnsafeRawBufferPointer], _ frames: ArraySlice<Part.Frame>, _ encoding: PartEncoding,
-        into target: UnsafeMutableRawBufferPointer
+    private func check(_ digest: ContentDigest?, of part: Part, _ object: String) throws {
+        guard digest != part.digest else { return }
+        throw FormatError.malformed(
+            file.path, object, "content has the digest \(digest?.hexadecimal ?? "none"), the manifest \(part.digest.hexadecimal)")
+    }
+
+    /// - Parameters:
+    ///   - target: as long as the chunk.
+    ///   - scratch: of `places`.
+    private func decode(
+        _ chunk: Int, of part: Part, _ places: ChunkPlaces, _ object: String, into target: UnsafeMutableRawBufferPointer, _ scratch: OwnedChunk
     ) throws {
-        if encoding == .raw { return try ZstdFrame.decompress(stored[0], into: target) }
-        let scratch = frames.map { OwnedChunk(byteCount: $0.contentByteCount) }
-        for (frame, room) in zip(stored, scratch) { try ZstdFrame.decompress(frame, into: room.bytes) }
-        try withExtendedLifetime(scratch) {
-            try encoding.coding.decode(scratch.map { UnsafeRawBufferPointer($0.bytes) }, into: target)
+        do {
+            try file.withBytes { bytes in
+                let frames = places.frames(chunk)
+                let stored = frames.map { UnsafeRawBufferPointer(rebasing: bytes[places.offsets[$0]..<places.offsets[$0 + 1]]) }
+                if part.encoding == .raw { return try ZstdFrame.decompress(stored[0], into: target) }
+                var used = 0
+                let contents = try zip(frames, stored).map { index, frame in
+                    let count = part.frames[index].contentByteCount
+                    let room = UnsafeMutableRawBufferPointer(rebasing: scratch.bytes[used..<used + count])
+                    used += count
+                    try ZstdFrame.decompress(frame, into: room)
+                    return UnsafeRawBufferPointer(room)
+                }
+                try withExtendedLifetime(scratch) { try part.encoding.coding.decode(contents, into: target) }
+            }
+        } catch {
+            throw FormatError.malformed(file.path, object, "frame at offset \(places.range(chunk).lowerBound): \(error)")
         }
     }
+}
+
+/// Where the frames of a part's chunks lie in the file.
+private struct ChunkPlaces {
+    /// Where each frame begins, and the last one ends.
+    let offsets: [Int]
+    private let framesPerChunk: Int
+    /// Content bytes of the frames of the chunk that has most.
+    private let mostContent: Int
+
+    init(_ part: Part) {
+        framesPerChunk = part.encoding.coding.framesPerChunk
+        var offsets = [part.offset]
+        offsets.reserveCapacity(part.frames.count + 1)
+        var (content, most) = (0, 0)
+        for (index, frame) in part.frames.enumerated() {
+            offsets.append(offsets[index] + frame.storedByteCount)
+            content = (index % framesPerChunk == 0 ? 0 : content) + frame.contentByteCount
+            most = max(most, content)
+        }
+        self.offsets = offsets
+        mostContent = part.encoding == .raw ? 0 : most
+    }
+
+    func frames(_ chunk: Int) -> Range<Int> { chunk * framesPerChunk..<(chunk + 1) * framesPerChunk }
+
+    func range(_ chunk: Int) -> Range<Int> { offsets[frames(chunk).lowerBound]..<offsets[frames(chunk).upperBound] }
+
+    /// Room for the contents of any chunk's frames.
+    func scratch() -> OwnedChunk { OwnedChunk(byteCount: mostContent) }
 }
