@@ -74,6 +74,8 @@ private final class TimedCalibration: CalibrationProvider {
         return try base.losses(sequences: sequences, replacing: weights)
     }
 
+    func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { try base.losses(sequences: sequences, of: graph) }
+
     func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]] {
         try base.losses(sequences: sequences, replacingEach: names, by: weight)
     }
