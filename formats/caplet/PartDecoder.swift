@@ -80,6 +80,8 @@ struct PartDecoder {
                 }
             }
         }
+        // What the frames became is in memory now: their pages need not be.
+        MappedBytes(file, offset: part.offset, byteCount: offset - part.offset)?.didRead(0..<offset - part.offset)
         let digest = try content.withUnsafeBytes { ContentDigest(of: $0) }
         guard digest == part.digest else {
             throw FormatError.malformed(
