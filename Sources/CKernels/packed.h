@@ -14,8 +14,8 @@
 
 enum { PACKED_ROWS = CAPLET_PACKED_ROWS, PACKED_TOKENS = 4 };
 
-// Sums over the codes of one group: sums[t * 16 + lane] = sum of code * x[t]. Code d of a word, or of the bits that are left of a bundle, goes
-// to accumulator d % 4, and these are added as (0 + 1) + (2 + 3).
+// Sums over the codes of one group: sums[t * 16 + lane] = sum of code * x[t]. Code d of a word, or of the bits that are left of a bundle,
+// goes to accumulator d % 4, and these are added as (0 + 1) + (2 + 3).
 typedef void packed_product(const uint32_t *words, int bits, size_t count, const float *x, size_t stride, size_t tokens, float *sums);
 // The scales of a group as floats.
 typedef void packed_scales(const void *scales, caplet_scale_kind kind, size_t index, float *out);

@@ -139,9 +139,9 @@ enum { CAPLET_PACKED_ROWS = 16, CAPLET_ESCAPE_COLUMNS = 256 };
 
 // A matrix [rows, columns] of codes in blocks of 16 rows; of the last block some rows may be missing. Row r of a block is lane r.
 // A block's words hold, group after group, codes of consecutive columns, 16 words side by side for the 16 rows; a group begins with a word
-// of its own. A word has floor(32 / bits) codes, the first in the lowest bits. The bits that are left at the top of the words of a bundle (3,
-// 5 or 7 words of as many bits, 3 of 6), the first word's lowest, have the codes that follow. Codes after the last whole bundle of a group
-// leave these bits empty. What is packed is code - center + 2^(bits - 1). Codes that are too far from the center have the nearest that
+// of its own. A word has floor(32 / bits) codes, the first in the lowest bits. The bits that are left at the top of the words of a bundle
+// (3, 5 or 7 words of as many bits, 3 of 6), the first word's lowest, have the codes that follow. Codes after the last whole bundle of a
+// group leave these bits empty. What is packed is code - center + 2^(bits - 1). Codes that are too far from the center have the nearest that
 // can be, and escapes that add up to what is missing: column % 256 << 8 | lane << 4 | difference + 8, by rising columns.
 // value = scale * (code - zero), with a scale and a zero for each group of a row.
 typedef struct {
@@ -196,6 +196,9 @@ void caplet_rows_product_f16(const void *weights, size_t rows, size_t columns, c
 size_t caplet_sparse_rows_product(caplet_vector_level level, const uint64_t *words, size_t words_per_row, const float *values,
                                   size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y, size_t y_stride);
 size_t caplet_set_bits(const uint64_t *words, size_t count);
+
+// --- memory.c: gives memory that was freed, and that the process would keep for later, back to the system, where the C library can. ---
+void caplet_release_free_memory(void);
 
 // --- feedback.c: rounding to codes that are going to be entropy coded. ---
 // Rounds values[j] to steps[j] * codes[j], code by code: to the nearest of -127 ... 127, or to the next one towards zero where the

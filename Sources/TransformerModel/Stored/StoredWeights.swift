@@ -1,3 +1,4 @@
+import CKernels
 import Execution
 import ModelGraph
 
@@ -15,6 +16,8 @@ final class StoredWeights {
     private let team: WorkerTeam
     private var operators: [String: StoredOperator] = [:]
 
+    private static let leastReleasedElements = 1 << 20
+
     init(_ team: WorkerTeam) { self.team = team }
 
     /// - Throws: as `StoredOperator`.
@@ -22,6 +25,8 @@ final class StoredWeights {
         if let known = operators[tensor.name] { return known }
         let made = try StoredOperator(tensor.payload, name: tensor.name, arena, team)
         operators[tensor.name] = made
+        // What decoding a large tensor took would otherwise stay beside the weights.
+        if tensor.shape.elementCount >= StoredWeights.leastReleasedElements { caplet_release_free_memory() }
         return made
     }
 
