@@ -19,14 +19,16 @@ final class ThresholdingTests: XCTestCase {
     private func check(_ matrix: Matrix, threshold: Float, _ what: String) throws {
         let exact = try matrix.singularValueThresholded(by: threshold)
         let found = try matrix.thresholded(by: threshold, execution)
-        XCTAssertLessThan(found.product.relativeFrobeniusError(to: exact.product), 1e-5, what)
+        // What is left may be far smaller than the matrix, whose singular values are rounded: that rounding is in the reference too.
+        let all = try matrix.singularValueDecomposition().singularValues
+        let scale = max(exact.product.frobeniusNorm, 0.1 * Double(all[0]))
+        XCTAssertLessThan((found.product - exact.product).frobeniusNorm, 1e-5 * scale, what)
         let triplets = try found.triplets(execution)
         XCTAssertEqual(triplets.rank, found.rank, what)
-        XCTAssertLessThan(triplets.product.relativeFrobeniusError(to: found.product), 1e-5, what)
+        XCTAssertLessThan((triplets.product - found.product).frobeniusNorm, 1e-5 * scale, what)
         XCTAssertEqual(triplets.singularValues, triplets.singularValues.sorted(by: >), what)
-        let largest = exact.singularValues.first ?? 0
         for (value, reference) in zip(triplets.singularValues, exact.singularValues) {
-            XCTAssertEqual(value, reference, accuracy: 1e-5 * largest, what)
+            XCTAssertEqual(value, reference, accuracy: 3e-6 * all[0], what)
         }
         for factors in [triplets.u.transposed, triplets.vTransposed] where triplets.rank > 0 {
             for value in (0..<factors.rows).map({ factors.rows($0..<$0 + 1).frobeniusNorm }) {
