@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Tokens a second and memory of `caplet run`: packed models beside the dense one in the same runtime, and llama.cpp on its GGUF.
 
-    generation.py [--tokens 128] [--rounds 5] [--threads 1,2] [--folder .build/generation]
+    generation.py [--tokens 128] [--rounds 5] [--threads 1,2] [--folder .build/generation] [--large]
 
 Two models: the bundled one, and a LLaMA of 105 M parameters with seeded normal weights (make_checkpoint.py --size 210MB). Each is run as the BF16
-checkpoint, as a lossless .caplet, quantised, and pruned and then quantised. Sides run in turns, greedily, on the same prompt; a table has the median
-of tokens a second after the first token. Memory is the process's largest resident set; its floor is that of the same program when it has
-opened no model (`caplet --version`), and what remains after floor and key-value cache is set against the file's bytes.
+checkpoint, as a lossless .caplet, quantised, and pruned and then quantised; with --large another of 770 M parameters as the checkpoint and with codes of
+four bits. Sides run in turns, greedily, on the same prompt; a table has the median of tokens a second after the first token. Memory is the process's
+largest resident set without the key-value cache, set against the file's bytes: all of it, and what is beyond the floor, which is that of the same
+program when it has opened no model (`caplet --version`).
 """
 
 import argparse
@@ -69,8 +70,7 @@ class Bench:
                 "wren-composite.caplet", wren, *text, "--pipeline",
                 "rpca,prune-probabilistic{keep=0.5 mode=scores},quantize{bits=4.5 target=dense+s+uv layers=matrices}")),
         ], [(f"llama.cpp {dtype.upper()}", self.converted(f"wren-{dtype}.gguf", wren, dtype)) for dtype in ["bf16", "q4_k"]]
-        made = self.made("105m", lambda path: subprocess.run(
-            [sys.executable, REPOSITORY / "Benchmarks/make_checkpoint.py", path, "--size", "210MB"], check=True, capture_output=True))
+        made = self.checkpoint("105m", "210MB")
         yield "105m", [
             ("BF16", made),
             ("3.5 bits a weight", self.compressed(
@@ -79,6 +79,18 @@ class Bench:
                 "105m-composite.caplet", made, "--pipeline",
                 "magnitude{keep=0.5},quantize{bits=4 objective=weights target=dense+s+uv layers=matrices}")),
         ], [(f"llama.cpp {dtype.upper()}", self.converted(f"105m-{dtype}.gguf", made, dtype)) for dtype in ["bf16", "q4_k"]]
+
+        if self.options.large:
+            large = self.checkpoint("770m", "1.5GB")
+            yield "770m", [
+                ("BF16", large),
+                ("4 bits, groups of 64", self.compressed(
+                    "770m-4.caplet", large, "--pipeline", "quantize{bits=4 coding=fixed target=dense layers=matrices}")),
+            ], []
+
+    def checkpoint(self, name, size):
+        return self.made(name, lambda path: subprocess.run(
+            [sys.executable, REPOSITORY / "Benchmarks/make_checkpoint.py", path, "--size", size], check=True, capture_output=True))
 
     def ours(self, path, threads):
         return json.loads(self.caplet(
@@ -98,7 +110,7 @@ class Bench:
     def run(self):
         floor = self.floor()
         print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; floor of the process {floor:,} bytes\n")
-        print("| model | side | threads | tokens/s | of BF16 | file bytes | weights in memory | resident | beyond floor and cache | of file |")
+        print("| model | side | threads | tokens/s | of BF16 | file bytes | weights in memory | resident | less cache, of file | less floor too |")
         print("|---|---|---|---|---|---|---|---|---|---|")
         results = []
         for model, sides, rivals in self.models():
@@ -126,7 +138,7 @@ class Bench:
                 resident = max(one["peak_memory_bytes"] for one in result)
                 beyond = resident - floor - result[0]["cache_bytes"]
                 row |= {"fileBytes": size, "weightBytes": result[0]["weight_bytes"], "residentBytes": resident, "beyondFloor": beyond}
-                memory = f"{result[0]['weight_bytes']:,} | {resident:,} | {beyond:,} | {beyond / size:.2f} |"
+                memory = f"{result[0]['weight_bytes']:,} | {resident:,} | {(beyond + floor) / size:.2f} | {beyond / size:.2f} |"
             print(f"| {model} | {name} | {threads} | {speed:.1f} | {speed / dense:.2f} | {size:,} | {memory}", flush=True)
             rows.append(row)
         return rows
@@ -138,6 +150,7 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path, default=REPOSITORY / ".build/generation")
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--large", action="store_true", help="a model of 770 M parameters too")
     parser.add_argument("--threads", type=lambda text: [int(part) for part in text.split(",")], default=[1, 2])
     Bench(parser.parse_args()).run()
 
