@@ -55,9 +55,10 @@ public final class QuadraticCalibration: CalibrationProvider {
     public func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] {
         try losses(
             sequences: sequences,
-            replacing: Dictionary(uniqueKeysWithValues: weights.keys.compactMap { name in
-                try graph[name].map { (name, try $0.payload.densifiedMatrix()) }
-            }))
+            replacing: Dictionary(
+                uniqueKeysWithValues: weights.keys.compactMap { name in
+                    try graph[name].map { (name, try $0.payload.densifiedMatrix()) }
+                }))
     }
 
     public func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {

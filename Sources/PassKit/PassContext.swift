@@ -20,7 +20,8 @@ public struct PassContext {
 
     public init(
         execution: ExecutionContext, seed: UInt64, original: TensorGraph, calibration: (any CalibrationProvider)? = nil,
-        heldBack: (any CalibrationProvider)? = nil, outputByteCount: ((TensorGraph) throws -> Int)? = nil, note: @escaping (String) -> Void = { _ in }
+        heldBack: (any CalibrationProvider)? = nil, outputByteCount: ((TensorGraph) throws -> Int)? = nil,
+        note: @escaping (String) -> Void = { _ in }
     ) {
         self.execution = execution
         self.seed = seed

@@ -75,7 +75,8 @@ struct PartDecoder {
     ///   - target: as long as the chunk.
     ///   - scratch: of `places`.
     private func decode(
-        _ chunk: Int, of part: Part, _ places: ChunkPlaces, _ object: String, into target: UnsafeMutableRawBufferPointer, _ scratch: OwnedChunk
+        _ chunk: Int, of part: Part, _ places: ChunkPlaces, _ object: String, into target: UnsafeMutableRawBufferPointer,
+        _ scratch: OwnedChunk
     ) throws {
         do {
             try file.withBytes { bytes in

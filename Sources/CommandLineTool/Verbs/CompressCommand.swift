@@ -132,7 +132,8 @@ struct CompressCommand: ParsableCommand {
             let provenance = try self.provenance(pipeline, input, original, session)
             var graph = input
             let context = PassContext(
-                execution: session.execution, seed: seed, original: original, calibration: calibration?.set, heldBack: calibration?.heldBack,
+                execution: session.execution, seed: seed, original: original, calibration: calibration?.set,
+                heldBack: calibration?.heldBack,
                 outputByteCount: { try target.byteCount($0, provenance: provenance + CompressCommand.roomForLosses, session) },
                 note: { session.diagnostics.note($0) })
             let start = DispatchTime.now().uptimeNanoseconds
