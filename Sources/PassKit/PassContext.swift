@@ -35,7 +35,8 @@ public struct PassContext {
     /// The same with fewer threads, for work that runs beside other work.
     public func with(_ execution: ExecutionContext) -> PassContext {
         PassContext(
-            execution: execution, seed: seed, original: original, calibration: calibration, outputByteCount: outputByteCount, note: note)
+            execution: execution, seed: seed, original: original, calibration: calibration, heldBack: heldBack,
+            outputByteCount: outputByteCount, note: note)
     }
 
     /// The calibration, for a pass that cannot do without.
