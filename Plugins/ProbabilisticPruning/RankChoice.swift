@@ -21,7 +21,7 @@ struct RankChoice {
     /// - Parameters:
     ///   - candidates: right singular vectors as rows [k, n], orthonormal.
     func choose(_ weight: Matrix, candidates: Matrix, secondMoment h: Matrix, _ cancellation: Cancellation) throws -> Choice {
-        let none = SingularTriplets(u: Matrix(zeros: weight.rows, 0), singularValues: [], vTransposed: Matrix(zeros: 0, weight.columns))
+        let none = SingularTriplets.none(weight.rows, weight.columns)
         let cost = weight.rows + weight.columns
         let most = min(budget / (2 * cost), candidates.rows)
         guard most >= 1 else { return Choice(terms: none) }

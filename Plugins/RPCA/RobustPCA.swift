@@ -6,7 +6,8 @@ import LinearAlgebra
 ///
 /// Each step, with the multiplier Y and the penalty μ fixed:
 /// L ← SVT(W − S + Y/μ, 1/μ); S ← soft(W − L + Y/μ, λ/μ); Y ← Y + μ(W − L − S).
-/// A step costs one SVD of W's shape, about 4mn·min(m, n) to 22mn·min(m, n) operations, and five passes over mn floats.
+/// A step costs one thresholding of W's shape, about 3wk² + 10k³/3 operations for k the smaller and w the larger side, and five passes over mn floats;
+/// singular vectors are made once, at the end.
 public struct RobustPCA {
     /// Weight of ‖S‖₁; nil for 1/√max(m, n).
     public var lambda: Double?
@@ -42,8 +43,7 @@ public struct RobustPCA {
         let lambda = Float(self.lambda ?? 1 / Double(max(w.rows, w.columns, 1)).squareRoot())
         let norm = w.frobeniusNorm
         guard norm > 0 else {
-            let none = SingularTriplets(u: Matrix(zeros: w.rows, 0), singularValues: [], vTransposed: Matrix(zeros: 0, w.columns))
-            return Decomposition(lowRank: none, sparse: w, steps: 0, residual: 0, objective: 0)
+            return Decomposition(lowRank: .none(w.rows, w.columns), sparse: w, steps: 0, residual: 0, objective: 0)
         }
         let mu = Float(self.mu ?? Double(w.elements.count) / (4 * w.entrywiseL1Norm))
         var s = Matrix(zeros: w.rows, w.columns)

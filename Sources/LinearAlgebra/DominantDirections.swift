@@ -79,6 +79,22 @@ extension Matrix {
         }
     }
 
+    /// About the largest singular value, from below, by some steps of power iteration of 4mn operations each.
+    func powerIteration(steps: Int) -> Float {
+        let random = CounterGenerator(seed: 1, stream: UInt64(columns))
+        var v = (0..<UInt64(columns)).map { random.uniform($0) - 0.5 }
+        var u = [Float](repeating: 0, count: rows)
+        var value: Float = 0
+        for _ in 0..<steps {
+            let length = cblas_snrm2(Int32(columns), v, 1)
+            guard length > 0, length.isFinite else { break }
+            cblas_sgemv(CblasRowMajor, CblasNoTrans, Int32(rows), Int32(columns), 1 / length, elements, Int32(columns), v, 1, 0, &u, 1)
+            value = cblas_snrm2(Int32(rows), u, 1)
+            cblas_sgemv(CblasRowMajor, CblasTrans, Int32(rows), Int32(columns), 1, elements, Int32(columns), u, 1, 0, &v, 1)
+        }
+        return value
+    }
+
     /// Euclidean norms of the rows.
     var rowNorms: [Float] {
         elements.withUnsafeBufferPointer { values in

@@ -11,16 +11,18 @@ struct HouseholderBlocks {
     let order: Int
 
     /// Reflections that are applied together: the more, the faster the products, but they cost width/order more operations.
-    private var width: Int { order < 1024 ? 32 : order < 2048 ? 64 : 128 }
+    private var width: Int { order < 512 ? 32 : order < 2048 ? 64 : 128 }
     /// Rows that one thread applies them to at a time.
     private static let rowsAtATime = 512
+    /// Rows and columns of a tile of a symmetric matrix: the higher, the faster the products, but half of a tile of the diagonal is wasted.
+    private var tile: Int { SymmetricTiles.height(order) }
 
     /// rows · Qᵀ, in place: each row, as a column, is multiplied by Q. 2·n²·r operations for r rows.
     func apply(toRowsOf matrix: inout Matrix, _ execution: ExecutionContext) throws {
         let (n, count) = (order, matrix.rows)
         guard n > 1, count > 0 else { return }
         let starts = Array(stride(from: 0, to: n - 1, by: width))
-        let blocks = try execution.parallelMap(starts.count) { block(from: starts[$0]) }
+        let blocks = try execution.parallelMap(starts.count) { block(from: starts[$0], begin: starts[$0] + 1) }
         let chunks = stride(from: 0, to: count, by: Self.rowsAtATime).map { $0..<min($0 + Self.rowsAtATime, count) }
         try matrix.elements.withUnsafeMutableBufferPointer { rows in
             guard let base = rows.baseAddress else { return }
@@ -33,23 +35,70 @@ struct HouseholderBlocks {
         }
     }
 
-    /// Reflections first ..< first + width, which touch places from first + 1 on.
-    private func block(from first: Int) -> Block {
-        let (n, count) = (order, min(width, order - 1 - first))
-        let height = n - first - 1
-        // Column-major [height, count] is row-major vᵢ as rows.
-        var v = [Float](repeating: 0, count: height * count)
-        for i in 0..<count {
-            v[i * height + i] = 1
-            let source = (first + i) * n + first + i + 2
-            for j in 0..<max(height - i - 1, 0) { v[i * height + i + 1 + j] = reflectors[source + j] }
+    /// Q · symmetric · Qᵀ, in place, [n, n]: upper triangles in, upper triangles out. 2·n³ operations.
+    ///
+    /// With P = I − V·T·Vᵀ and Y = S·V·Tᵀ, P·S·Pᵀ is S − X·Vᵀ − V·Xᵀ for X = Y − ½·V·T·(VᵀY); only tiles that lie in the upper triangle or cross
+    /// the diagonal are looked at and changed.
+    func conjugate(_ symmetric: inout Matrix, _ execution: ExecutionContext) throws {
+        let n = order
+        precondition(symmetric.rows == n && symmetric.columns == n, "orders differ")
+        guard n > 1 else { return }
+        let tiles = stride(from: 0, to: n, by: tile).map { $0..<min($0 + tile, n) }
+        // (S·V)ᵀ and Yᵀ, [width, n] each, and rows X, V, X.
+        var scratch = [Float](repeating: 0, count: 5 * width * n)
+        try symmetric.elements.withUnsafeMutableBufferPointer { entries in
+            try scratch.withUnsafeMutableBufferPointer { scratch in
+                guard let s = entries.baseAddress, let product = scratch.baseAddress else { return }
+                mirrorTilesOfDiagonal(s, tiles)
+                for first in stride(from: 0, to: n - 1, by: width).reversed() {
+                    try execution.cancellation.check()
+                    // V with zeros up to the tile's begin, so that tiles are whole.
+                    let reflections = block(from: first, begin: (first + 1) / tile * tile)
+                    try reflections.conjugate(s, order: n, tiles, product, product + width * n, product + 2 * width * n, execution)
+                }
+            }
         }
-        var t = [Float](repeating: 0, count: count * count)
-        _ = LAPACKE_slarft_work(
-            LAPACK_COL_MAJOR, CChar(UInt8(ascii: "F")), CChar(UInt8(ascii: "C")), Int32(height), Int32(count), v, Int32(height),
-            Array(scales[first..<first + count]), &t, Int32(count))
-        return Block(
-            first: first + 1, vRows: Matrix(rows: count, columns: height, elements: v), t: Matrix(rows: count, columns: count, elements: t))
+    }
+
+    /// Copies what is above the diagonal to below it within the tiles that it crosses.
+    private func mirrorTilesOfDiagonal(_ s: UnsafeMutablePointer<Float>, _ tiles: [Range<Int>]) {
+        for tile in tiles {
+            for row in tile {
+                for column in tile.lowerBound..<row { s[row * order + column] = s[column * order + row] }
+            }
+        }
+    }
+
+    /// Reflections first ..< first + width, which touch places from first + 1 on; V's rows start at `begin`, at most first + 1.
+    private func block(from first: Int, begin: Int) -> Block {
+        let (n, count) = (order, min(width, order - 1 - first))
+        let height = n - begin
+        // Column-major [height, count] is row-major vᵢ as rows.
+        let v = Matrix(rows: count, columns: height) { out in
+            out.update(repeating: 0)
+            for i in 0..<count {
+                let one = first + 1 + i
+                out[i * height + one - begin] = 1
+                for place in one + 1..<max(n, one + 1) { out[i * height + place - begin] = reflectors[(first + i) * n + place] }
+            }
+        }
+        // T column by column: Tⱼⱼ = scaleⱼ, above it −scaleⱼ·T·(VᵀV)ⱼ.
+        let products = v.times(v, otherAs: .transposed)
+        var t = Matrix(zeros: count, count)
+        t.elements.withUnsafeMutableBufferPointer { t in
+            products.elements.withUnsafeBufferPointer { products in
+                guard let t = t.baseAddress, let products = products.baseAddress else { return }
+                for j in 0..<count {
+                    // Row j of Tᵀ is column j of T.
+                    let row = t + j * count
+                    row.update(from: products + j * count, count: j)
+                    cblas_strmv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, Int32(j), t, Int32(count), row, 1)
+                    cblas_sscal(Int32(j), -scales[first + j], row, 1)
+                    row[j] = scales[first + j]
+                }
+            }
+        }
+        return Block(first: begin, vRows: v, t: t)
     }
 
     /// I − V·T·Vᵀ on places from `first` on.
@@ -72,6 +121,60 @@ struct HouseholderBlocks {
                         sgemm(.plain, .plain, rows, count, count, 1, xv, count, t, count, 0, turned, count)
                         sgemm(.plain, .plain, rows, height, count, -1, turned, count, v, height, 1, x, stride)
                     }
+                }
+            }
+        }
+
+        /// S ← P·S·Pᵀ for S [n, n], of which tiles in the upper triangle are read and written.
+        ///
+        /// - Parameters:
+        ///   - product, y: room for [count, n] floats each.
+        ///   - stack: room for three times that.
+        func conjugate(
+            _ s: UnsafeMutablePointer<Float>, order n: Int, _ tiles: [Range<Int>], _ product: UnsafeMutablePointer<Float>,
+            _ y: UnsafeMutablePointer<Float>, _ stack: UnsafeMutablePointer<Float>, _ execution: ExecutionContext
+        ) throws {
+            let (count, height, begin) = (vRows.rows, vRows.columns, first)
+            try vRows.elements.withUnsafeBufferPointer { v in
+                guard let v = v.baseAddress else { return }
+                // (S·V)ᵀ, rows of S from the right and from above the diagonal.
+                try execution.parallelFor(tiles.count) { index in
+                    let rows = tiles[index]
+                    let right = max(rows.lowerBound, begin)
+                    sgemm(
+                        .plain, .transposed, count, rows.count, n - right, 1, v + (right - begin), height, s + rows.lowerBound * n + right,
+                        n, 0,
+                        product + rows.lowerBound, n)
+                    guard rows.lowerBound > begin else { return }
+                    sgemm(
+                        .plain, .plain, count, rows.count, rows.lowerBound - begin, 1, v, height, s + begin * n + rows.lowerBound, n, 1,
+                        product + rows.lowerBound, n)
+                }
+                // Yᵀ = T·(S·V)ᵀ, and on the places of V Xᵀ = Yᵀ − ½·(T·VᵀY)·Vᵀ.
+                let middle = t.elements.withUnsafeBufferPointer { t in
+                    sgemm(.transposed, .plain, count, n, count, 1, t.baseAddress!, count, product, n, 0, y, n)
+                    return Matrix(rows: count, columns: count) { out in
+                        sgemm(.plain, .transposed, count, count, height, 1, v, height, y + begin, n, 0, out.baseAddress!, count)
+                    }
+                }
+                let turned = t.times(middle, .transposed)
+                for row in 0..<count {
+                    (stack + row * height).update(from: y + row * n + begin, count: height)
+                    (stack + (count + row) * height).update(from: v + row * height, count: height)
+                }
+                turned.elements.withUnsafeBufferPointer { turned in
+                    sgemm(.plain, .plain, count, height, count, -0.5, turned.baseAddress!, count, v, height, 1, stack, height)
+                }
+                (stack + 2 * count * height).update(from: stack, count: count * height)
+                // Rows X, V, X: the first two against the last two are X·Vᵀ + V·Xᵀ.
+                let below = SymmetricTiles(order: height, height: tiles[0].count)
+                try below.subtractProducts(of: stack, shared: count, from: s + begin * (n + 1), stride: n, execution)
+                // Above V's places S − Y·Vᵀ.
+                try execution.parallelFor(begin / tiles[0].count) { index in
+                    let rows = tiles[index]
+                    sgemm(
+                        .transposed, .plain, rows.count, height, count, -1, y + rows.lowerBound, n, v, height, 1,
+                        s + rows.lowerBound * n + begin, n)
                 }
             }
         }

@@ -26,11 +26,10 @@ extension Matrix {
         }
     }
 
-    /// The symmetric matrix of which this has the upper triangle.
-    var mirrored: Matrix {
-        var result = self
+    /// Makes a square matrix symmetric by its upper triangle.
+    mutating func mirror() {
         let (n, tile) = (rows, 64)
-        result.elements.withUnsafeMutableBufferPointer { out in
+        elements.withUnsafeMutableBufferPointer { out in
             for rowStart in stride(from: 0, to: n, by: tile) {
                 for columnStart in stride(from: 0, through: rowStart, by: tile) {
                     for row in rowStart..<min(rowStart + tile, n) {
@@ -39,6 +38,5 @@ extension Matrix {
                 }
             }
         }
-        return result
     }
 }

@@ -16,6 +16,11 @@ public struct SingularTriplets {
 
     public var rank: Int { singularValues.count }
 
+    /// Those of a matrix of zeros [m, n].
+    public static func none(_ m: Int, _ n: Int) -> SingularTriplets {
+        SingularTriplets(u: Matrix(zeros: m, 0), singularValues: [], vTransposed: Matrix(zeros: 0, n))
+    }
+
     /// The first `rank` of them.
     ///
     /// - Precondition: there are so many.

@@ -8,17 +8,9 @@ public struct ThresholdedMatrix {
 
     private enum Factors {
         case known(SingularTriplets)
-        /// Leading triplets of A that are already thresholded, and of the rest of A the eigenvectors of its smaller Gram matrix as rows
-        /// [r, min(m, n)] with the rest's singular values, ascending.
-        case gram(leading: SingularTriplets, rest: Matrix, vectorRows: Matrix, singularValues: [Float], threshold: Float)
-    }
-
-    /// Singular values above the threshold.
-    public var rank: Int {
-        switch factors {
-        case .known(let triplets): return triplets.rank
-        case .gram(let leading, _, _, let singularValues, _): return leading.rank + singularValues.count
-        }
+        case gram(GramSplit, threshold: Float)
+        /// The same with eigenvectors of the Gram matrix.
+        case eigen(GramSplit, LeadingEigen, threshold: Float)
     }
 
     init(_ triplets: SingularTriplets, _ execution: ExecutionContext) throws {
@@ -26,68 +18,86 @@ public struct ThresholdedMatrix {
         factors = .known(triplets)
     }
 
-    /// - Parameters:
-    ///   - leading: thresholded already.
-    ///   - rest: A without the leading triplets.
-    ///   - eigen: of the rest's smaller Gram matrix.
-    init(
-        leading: SingularTriplets, rest: Matrix, eigen: LeadingEigen, threshold: Float, _ execution: ExecutionContext
-    ) throws {
-        let singularValues = eigen.values.suffix(eigen.vectorRows.rows).map { $0.squareRoot() }
-        let shares = singularValues.map { 1 - threshold / $0 }
-        let projected = try rest.projected(on: eigen.vectorRows, times: shares, execution)
-        product = leading.rank == 0 ? projected : projected + (try leading.product(execution))
-        factors = .gram(
-            leading: leading, rest: rest, vectorRows: eigen.vectorRows, singularValues: singularValues, threshold: threshold)
+    init(_ split: GramSplit, threshold: Float, _ execution: ExecutionContext) throws {
+        let (leading, rest, gram) = (split.leading, split.rest, split.gram)
+        let (k, wide) = (gram.order, max(rest.rows, rest.columns))
+        let kept = gram.eigenvalueCount(above: threshold * threshold)
+        var product: Matrix
+        // Eigenvectors: about 4k³/3 + 2k²r + 4wkr operations; all of f(T): 2k³ + 2wk².
+        let isCheaper = kept * (2 * k + 4 * wide) < (2 * k / 3 + 2 * wide) * k
+        if threshold <= 0 || isCheaper && split.isExactEnough(threshold, for: .vectors) {
+            let eigen = try gram.eigen(above: threshold * threshold, execution)
+            product = try rest.projected(on: eigen, threshold, execution)
+            factors = .eigen(split, eigen, threshold: threshold)
+        } else {
+            var shares = try gram.thresholdingShares(threshold, execution)
+            try gram.reflections.conjugate(&shares, execution)
+            shares.mirror()
+            product = try rest.rows >= rest.columns ? rest.times(shares, on: execution) : shares.times(rest, on: execution)
+            factors = .gram(split, threshold: threshold)
+        }
+        if leading.rank > 0 {
+            try product.add(leading.u, times: leading.vTransposed.scalingRows(by: leading.singularValues), on: execution)
+        }
+        self.product = product
     }
 
-    /// The thin SVD of the product, singular values descending. 2·m·n·r operations where it is not known already.
+    /// The thin SVD of the product, singular values descending; makes eigenvectors where there are none yet.
     public func triplets(_ execution: ExecutionContext) throws -> SingularTriplets {
         switch factors {
         case .known(let triplets): return triplets
-        case .gram(let leading, let a, let ascending, let singularValues, let threshold):
-            let rows = ascending.reversedRows
-            let values = singularValues.reversed().map { $0 - threshold }
-            let isTall = a.rows >= a.columns
-            let others = try rows.times(a, otherAs: isTall ? .transposed : .plain, on: execution).withUnitRows  // [r, max(m, n)]
-            return leading.merged(uRows: isTall ? others : rows, values, vRows: isTall ? rows : others)
+        case .eigen(let split, let eigen, let threshold):
+            return try split.leading.merged(with: split.rest.triplets(by: eigen, threshold, execution))
+        case .gram(let split, let threshold):
+            let (first, rest) = (split.leading, split.rest)
+            let finer =
+                split.isExactEnough(threshold, for: .vectors)
+                ? GramSplit(leading: .none(rest.rows, rest.columns), rest: rest, gram: split.gram)
+                : try rest.gramSplit(threshold, for: .vectors, besides: first.squaredNorm, execution)
+            guard let finer else { return first.merged(with: try rest.singularValueThresholded(by: threshold)) }
+            let eigen = try finer.gram.eigen(above: threshold * threshold, execution)
+            return try first.merged(with: finer.leading).merged(with: finer.rest.triplets(by: eigen, threshold, execution))
         }
     }
 }
 
 extension SingularTriplets {
-    /// These and others of singular vectors as rows, largest first.
-    fileprivate func merged(uRows: Matrix, _ values: [Float], vRows: Matrix) -> SingularTriplets {
-        guard rank > 0 else { return SingularTriplets(u: uRows.transposed, singularValues: values, vTransposed: vRows) }
-        let all = singularValues + values
+    /// Both, largest first.
+    fileprivate func merged(with other: SingularTriplets) -> SingularTriplets {
+        let all = singularValues + other.singularValues
         let order = all.indices.sorted { (all[$1], $0) < (all[$0], $1) }
         func ordered(_ first: Matrix, _ second: Matrix) -> Matrix {
-            Matrix(rows: all.count, columns: first.columns) { out in
+            Matrix(rows: order.count, columns: second.columns) { out in
                 for (place, index) in order.enumerated() {
                     let (source, row) = index < rank ? (first, index) : (second, index - rank)
-                    for column in 0..<first.columns { out[place * first.columns + column] = source[row, column] }
+                    for column in 0..<second.columns { out[place * second.columns + column] = source[row, column] }
                 }
             }
         }
         return SingularTriplets(
-            u: ordered(u.transposed, uRows).transposed, singularValues: order.map { all[$0] }, vTransposed: ordered(vTransposed, vRows))
+            u: ordered(u.transposed, other.u.transposed).transposed, singularValues: order.map { all[$0] },
+            vTransposed: ordered(vTransposed, other.vTransposed))
     }
 }
 
 extension Matrix {
-    /// A · V·diag(shares)·Vᵀ for the rows V of `vectorRows` of A's width, or V·diag(shares)·Vᵀ · A where they are of its height and it is
-    /// wide.
-    fileprivate func projected(on vectorRows: Matrix, times shares: [Float], _ execution: ExecutionContext) throws -> Matrix {
+    /// Triplets by the eigenvectors of the smaller Gram matrix, less the threshold. 2·m·n·r operations.
+    ///
+    /// ‖A·v‖ is the singular value: the root of the eigenvalue has lost digits that A still has.
+    fileprivate func triplets(by eigen: LeadingEigen, _ threshold: Float, _ execution: ExecutionContext) throws -> SingularTriplets {
         let isTall = rows >= columns
-        let k = vectorRows.columns
-        // The projection as a matrix, by symmetry, and one product: k²r + 2wk². Two thin products: 4wkr.
-        if vectorRows.rows * (4 * max(rows, columns) - k) > 2 * max(rows, columns) * k {
-            let projection = try vectorRows.scalingRows(by: shares.map { $0.squareRoot() }).gramUpperTriangle(.transposed, execution)
-                .mirrored
-            return isTall ? try times(projection, on: execution) : try projection.times(self, on: execution)
-        }
-        let scaled = vectorRows.scalingRows(by: shares)
-        if isTall { return try times(vectorRows, otherAs: .transposed, on: execution).times(scaled, on: execution) }
+        let images = try eigen.vectorRows.times(self, otherAs: isTall ? .transposed : .plain, on: execution)  // [r, max(m, n)]
+        let others = images.withUnitRows
+        let (uRows, vRows) = isTall ? (others, eigen.vectorRows) : (eigen.vectorRows, others)
+        return SingularTriplets(
+            u: uRows.transposed, singularValues: images.rowNorms.map { max($0 - threshold, 0) }, vTransposed: vRows)
+    }
+
+    /// A · V·diag(1 − τ/√λ)·Vᵀ for eigenvectors V of A's width, or V·diag(1 − τ/√λ)·Vᵀ · A where A is wide.
+    fileprivate func projected(on eigen: LeadingEigen, _ threshold: Float, _ execution: ExecutionContext) throws -> Matrix {
+        let vectorRows = eigen.vectorRows
+        let scaled = vectorRows.scalingRows(by: eigen.values.suffix(vectorRows.rows).map { 1 - threshold / $0.squareRoot() })
+        if rows >= columns { return try times(vectorRows, otherAs: .transposed, on: execution).times(scaled, on: execution) }
         return try scaled.times(vectorRows.times(self, on: execution), .transposed, on: execution)
     }
 }

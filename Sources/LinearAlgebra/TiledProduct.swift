@@ -16,22 +16,46 @@ extension Matrix {
         _ other: Matrix, _ orientation: Orientation = .plain, otherAs otherOrientation: Orientation = .plain, on execution: ExecutionContext
     ) throws -> Matrix {
         let (m, k) = orientation == .plain ? (rows, columns) : (columns, rows)
+        let n = otherOrientation == .plain ? other.columns : other.rows
+        if m == 0 || n == 0 || k == 0 { return Matrix(zeros: m, n) }
+        return try Matrix(rows: m, columns: n) { out in
+            try multiply(by: other, orientation, otherOrientation, into: out.baseAddress!, keeping: 0, scale: 1, execution)
+        }
+    }
+
+    /// self ← self + scale · op(a) · op(b), tiles side by side.
+    mutating func add(
+        _ a: Matrix, _ orientation: Orientation = .plain, times b: Matrix, as otherOrientation: Orientation = .plain, scale: Float = 1,
+        on execution: ExecutionContext
+    ) throws {
+        precondition(rows == (orientation == .plain ? a.rows : a.columns), "rows differ")
+        precondition(columns == (otherOrientation == .plain ? b.columns : b.rows), "columns differ")
+        if elements.isEmpty || a.elements.isEmpty { return }
+        try elements.withUnsafeMutableBufferPointer { out in
+            try a.multiply(by: b, orientation, otherOrientation, into: out.baseAddress!, keeping: 1, scale: scale, execution)
+        }
+    }
+
+    /// out ← keeping · out + scale · op(self) · op(other), [m, n] row-major.
+    private func multiply(
+        by other: Matrix, _ orientation: Orientation, _ otherOrientation: Orientation, into out: UnsafeMutablePointer<Float>,
+        keeping: Float,
+        scale: Float, _ execution: ExecutionContext
+    ) throws {
+        let (m, k) = orientation == .plain ? (rows, columns) : (columns, rows)
         let (k2, n) = otherOrientation == .plain ? (other.rows, other.columns) : (other.columns, other.rows)
         precondition(k == k2, "inner dimensions differ: \(k) and \(k2)")
-        if m == 0 || n == 0 || k == 0 { return Matrix(zeros: m, n) }
         let (rowTiles, columnTiles) = (ProductTile.ranges(m), ProductTile.ranges(n))
-        return try Matrix(rows: m, columns: n) { out in
-            try elements.withUnsafeBufferPointer { a in
-                try other.elements.withUnsafeBufferPointer { b in
-                    let (a, b, out) = (a.baseAddress!, b.baseAddress!, out.baseAddress!)
-                    try execution.parallelFor(rowTiles.count * columnTiles.count) { index in
-                        let (i, j) = (rowTiles[index / columnTiles.count], columnTiles[index % columnTiles.count])
-                        sgemm(
-                            orientation, otherOrientation, i.count, j.count, k, 1,
-                            a + i.lowerBound * (orientation == .plain ? columns : 1), columns,
-                            b + j.lowerBound * (otherOrientation == .plain ? 1 : other.columns), other.columns, 0,
-                            out + i.lowerBound * n + j.lowerBound, n)
-                    }
+        try elements.withUnsafeBufferPointer { a in
+            try other.elements.withUnsafeBufferPointer { b in
+                guard let a = a.baseAddress, let b = b.baseAddress else { return }
+                try execution.parallelFor(rowTiles.count * columnTiles.count) { index in
+                    let (i, j) = (rowTiles[index / columnTiles.count], columnTiles[index % columnTiles.count])
+                    sgemm(
+                        orientation, otherOrientation, i.count, j.count, k, scale,
+                        a + i.lowerBound * (orientation == .plain ? columns : 1), columns,
+                        b + j.lowerBound * (otherOrientation == .plain ? 1 : other.columns), other.columns, keeping,
+                        out + i.lowerBound * n + j.lowerBound, n)
                 }
             }
         }
@@ -44,7 +68,7 @@ extension Matrix {
         let (n, k) = orientation == .plain ? (rows, columns) : (columns, rows)
         let step = orientation == .plain ? columns : 1
         // Tiles of the diagonal waste half of their work: low ones keep that small.
-        let height = min(max(n / 4, 64), ProductTile.size / 4)
+        let height = 128
         let tiles = stride(from: 0, to: n, by: height).map { $0..<min($0 + height, n) }
         var gram = Matrix(zeros: n, n)
         if k == 0 { return gram }

@@ -97,6 +97,19 @@ size_t caplet_sparse_compact_row(const float *in, uint64_t *words, float *values
 void caplet_sparse_product(const uint64_t *words, size_t words_per_row, const float *values,
                            size_t rows, size_t columns, const float *x, float *y, size_t tokens);
 
+// --- symmetric.c: a symmetric matrix [n, n] by its upper triangle, rows `stride` floats apart, times a vector. ---
+// y += what rows first ..< end of the triangle bring to A·x, above and below the diagonal.
+void caplet_symmetric_product(const float *a, size_t stride, size_t n, size_t first, size_t end, const float *x, float *y);
+
+// --- resolvents.c: sums of resolvents of a tridiagonal matrix. ---
+// Columns column ..< column + count of the sum over the poles p of the real part of wₚ(T − zₚ)⁻¹, in its upper triangle: rows 0 ..< column +
+// count of them to out, `stride` floats apart; below the diagonal zeros. Xᵢⱼ = ratio of row i · Xᵢ₊₁ⱼ for i < j.
+// ratios, diagonals: [n, poles] complex numbers, of the diagonals those of wₚ(T − zₚ)⁻¹. count is at most CAPLET_RESOLVENT_COLUMNS.
+// state: 2 · poles · CAPLET_RESOLVENT_COLUMNS floats, active: poles words, of the caller's.
+enum { CAPLET_RESOLVENT_COLUMNS = 32 };
+void caplet_resolvent_sum(const float *ratios, const float *diagonals, size_t poles, size_t column, size_t count, float *out,
+                          size_t stride, float *state, uint32_t *active);
+
 // --- elementwise.c: the steps between matrix products. ---
 // Soft threshold: out[i] = sign(in[i]) * max(|in[i]| - threshold, 0).
 void caplet_soft_threshold(const float *in, float threshold, float *out, size_t count);

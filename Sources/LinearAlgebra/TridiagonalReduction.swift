@@ -1,0 +1,190 @@
+import CKernels
+import COpenBLAS
+import Execution
+
+/// The reduction of a symmetric matrix to tridiagonal form by Householder reflections, a panel of rows at a time as LAPACK's ssytrd (Dongarra,
+/// Sorensen, Hammarling 1989).
+///
+/// Of its 4n³/3 operations one half are products of what is left of the matrix with a vector each, n of them, which read n³/6 floats in all;
+/// the other half are products of panels. Written anew for the former: they read each entry once, at the rate of the cache that it is in, and run
+/// on several threads.
+struct TridiagonalReduction {
+    /// n × n; reflection i stands in row i, from place i + 2 on.
+    let reflectors: [Float]
+    let diagonal: [Float]
+    let offDiagonal: [Float]
+    let scales: [Float]
+
+    /// - Parameter symmetric: [n, n], of which the upper triangle is read.
+    init(of symmetric: Matrix, _ execution: ExecutionContext) throws {
+        let n = symmetric.rows
+        var reflectors = symmetric.elements
+        var diagonal = [Float](repeating: 0, count: n)
+        var offDiagonal = [Float](repeating: 0, count: max(n - 1, 0))
+        var scales = offDiagonal
+        try reflectors.withUnsafeMutableBufferPointer { a in
+            try diagonal.withUnsafeMutableBufferPointer { diagonal in
+                try offDiagonal.withUnsafeMutableBufferPointer { offDiagonal in
+                    try scales.withUnsafeMutableBufferPointer { scales in
+                        guard let a = a.baseAddress else { return }
+                        try PanelwiseReduction(
+                            order: n, a: a, diagonal: diagonal, offDiagonal: offDiagonal, scales: scales, threads: execution.threads
+                        ).run(execution)
+                    }
+                }
+            }
+        }
+        (self.reflectors, self.diagonal, self.offDiagonal, self.scales) = (reflectors, diagonal, offDiagonal, scales)
+    }
+}
+
+/// The reduction in progress, in memory of its caller's.
+private struct PanelwiseReduction {
+    private let n: Int
+    private let a: UnsafeMutablePointer<Float>
+    private let diagonal: UnsafeMutableBufferPointer<Float>
+    private let offDiagonal: UnsafeMutableBufferPointer<Float>
+    private let scales: UnsafeMutableBufferPointer<Float>
+    /// Rows of a panel.
+    private let width: Int
+    private let team: WorkerTeam
+    private let chunks: [Range<Int>]
+
+    /// Rows that bring one partial sum to a product with a vector: fixed, so that sums do not depend on the number of threads.
+    private static let rowsOfPartialSum = 256
+    /// Matrices of a smaller order are reduced by one thread: a product then takes less time than a meeting.
+    private static let leastOrderOfTeam = 768
+
+    init(
+        order: Int, a: UnsafeMutablePointer<Float>, diagonal: UnsafeMutableBufferPointer<Float>,
+        offDiagonal: UnsafeMutableBufferPointer<Float>, scales: UnsafeMutableBufferPointer<Float>, threads: Int
+    ) {
+        (n, self.a, self.diagonal, self.offDiagonal, self.scales) = (order, a, diagonal, offDiagonal, scales)
+        width = order < 512 ? 32 : 64
+        team = WorkerTeam(threads: order < Self.leastOrderOfTeam ? 1 : threads)
+        chunks = stride(from: 0, to: order, by: Self.rowsOfPartialSum).map { $0..<min($0 + Self.rowsOfPartialSum, order) }
+    }
+
+    func run(_ execution: ExecutionContext) throws {
+        // W, [width, n], rows W, V, W, and partial sums, [chunks, n].
+        var scratch = [Float](repeating: 0, count: (4 * width + chunks.count) * n)
+        try scratch.withUnsafeMutableBufferPointer { scratch in
+            guard let w = scratch.baseAddress else { return }
+            let stack = w + width * n
+            let partialSums = stack + 3 * width * n
+            for start in stride(from: 0, to: n, by: width) {
+                try execution.cancellation.check()
+                let panel = start..<min(start + width, n)
+                reduce(panel, w, partialSums)
+                if panel.upperBound < n { try updateRest(after: panel, w, stack, execution) }
+            }
+        }
+    }
+
+    /// Rows of a panel to reflections; W becomes such that what is left of the matrix is A − VᵀW − WᵀV for the reflections V as rows.
+    private func reduce(_ panel: Range<Int>, _ w: UnsafeMutablePointer<Float>, _ partialSums: UnsafeMutablePointer<Float>) {
+        let firstRow = a + panel.lowerBound * n
+        withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * panel.count) { coefficients in
+            guard let byV = coefficients.baseAddress else { return }
+            let byW = byV + panel.count
+            for i in panel {
+                let k = i - panel.lowerBound
+                let row = a + i * n
+                // What the reflections so far do to row i.
+                for l in 0..<k { (byV[l], byW[l]) = (-w[l * n + i], -firstRow[l * n + i]) }
+                combine(firstRow + i, byV, w + i, byW, rows: k, to: row + i, count: n - i)
+                diagonal[i] = row[i]
+                guard i + 1 < n else { return }
+                let (v, count) = (row + i + 1, n - i - 1)
+                LAPACKE_slarfg_work(Int32(count), v, v + 1, 1, &scales[i])
+                offDiagonal[i] = v[0]
+                v[0] = 1
+                let product = w + k * n + i + 1
+                multiplyRest(from: i + 1, v, partialSums, product)
+                // Less what the reflections of this panel have changed of the rest.
+                if k > 0 {
+                    cblas_sgemv(CblasRowMajor, CblasNoTrans, Int32(k), Int32(count), -1, w + i + 1, Int32(n), v, 1, 0, byV, 1)
+                    cblas_sgemv(CblasRowMajor, CblasNoTrans, Int32(k), Int32(count), -1, firstRow + i + 1, Int32(n), v, 1, 0, byW, 1)
+                    combine(firstRow + i + 1, byV, w + i + 1, byW, rows: k, to: product, count: count)
+                }
+                cblas_sscal(Int32(count), scales[i], product, 1)
+                let share = -scales[i] / 2 * cblas_sdot(Int32(count), product, 1, v, 1)
+                cblas_saxpy(Int32(count), share, v, 1, product, 1)
+            }
+        }
+    }
+
+    /// out += Vᵀ·byV + Wᵀ·byW for some rows of V and W that are n apart.
+    private func combine(
+        _ v: UnsafePointer<Float>, _ byV: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ byW: UnsafePointer<Float>, rows: Int,
+        to out: UnsafeMutablePointer<Float>, count: Int
+    ) {
+        guard rows > 0 else { return }
+        cblas_sgemv(CblasRowMajor, CblasTrans, Int32(rows), Int32(count), 1, v, Int32(n), byV, 1, 1, out, 1)
+        cblas_sgemv(CblasRowMajor, CblasTrans, Int32(rows), Int32(count), 1, w, Int32(n), byW, 1, 1, out, 1)
+    }
+
+    /// out ← A·v for the rows and columns of A from `first` on.
+    private func multiplyRest(
+        from first: Int, _ v: UnsafePointer<Float>, _ partialSums: UnsafeMutablePointer<Float>,
+        _ out: UnsafeMutablePointer<Float>
+    ) {
+        let (n, count, chunks) = (n, n - first, chunks)
+        let begin = first / Self.rowsOfPartialSum
+        // From the start of the rest on.
+        let rest = a + first * (n + 1)
+        team.forEach(chunks.count - begin) { _, index in
+            let chunk = chunks[begin + index]
+            let (from, to) = (max(chunk.lowerBound, first) - first, chunk.upperBound - first)
+            let sum = partialSums + (begin + index) * n
+            (sum + from).update(repeating: 0, count: count - from)
+            caplet_symmetric_product(rest, n, count, from, to, v, sum)
+        }
+        out.update(from: partialSums + begin * n, count: count)
+        for index in begin + 1..<max(chunks.count, begin + 1) {
+            let from = chunks[index].lowerBound - first
+            cblas_saxpy(Int32(count - from), 1, partialSums + index * n + from, 1, out + from, 1)
+        }
+    }
+
+    /// A ← A − VᵀW − WᵀV for the rows and columns after a panel.
+    private func updateRest(
+        after panel: Range<Int>, _ w: UnsafePointer<Float>, _ stack: UnsafeMutablePointer<Float>, _ execution: ExecutionContext
+    ) throws {
+        let (first, count) = (panel.upperBound, n - panel.upperBound)
+        // Rows W, V, W: the first two against the last two.
+        for row in 0..<panel.count {
+            (stack + row * count).update(from: w + row * n + first, count: count)
+            (stack + (panel.count + row) * count).update(from: a + (panel.lowerBound + row) * n + first, count: count)
+        }
+        (stack + 2 * panel.count * count).update(from: stack, count: panel.count * count)
+        try SymmetricTiles(order: count, height: SymmetricTiles.height(n)).subtractProducts(
+            of: stack, shared: panel.count, from: a + first * (n + 1), stride: n, execution)
+    }
+}
+
+/// The upper triangle of a symmetric matrix as panels of rows, each from its tile of the diagonal on.
+struct SymmetricTiles {
+    let panels: [Range<Int>]
+    private let order: Int
+
+    /// Rows of a panel: the more, the faster the products, but half of a tile of the diagonal is wasted.
+    static func height(_ order: Int) -> Int { order < 1024 ? 64 : 128 }
+
+    init(order: Int, height: Int) {
+        self.order = order
+        panels = stride(from: 0, to: order, by: height).map { $0..<min($0 + height, order) }
+    }
+
+    /// S ← S − XᵀV − VᵀX for rows X, V, X of `stack`, [3 · shared, order]; of S the tiles that lie in its upper triangle or cross the diagonal.
+    func subtractProducts(
+        of stack: UnsafePointer<Float>, shared: Int, from s: UnsafeMutablePointer<Float>, stride: Int, _ execution: ExecutionContext
+    ) throws {
+        try execution.parallelFor(panels.count) { index in
+            let (first, rows) = (panels[index].lowerBound, panels[index].count)
+            sgemm(
+                .transposed, .plain, rows, order - first, 2 * shared, -1, stack + first, order, stack + shared * order + first, order, 1,
+                s + first * (stride + 1), stride)
+        }
+    }
+}
