@@ -22,13 +22,12 @@ public struct MagnitudePass: Pass {
         selection = TensorSelection(options)
     }
 
-    /// Some thirty passes over the entries of each matrix, no products; with one threshold for all, all of them are in memory at once.
-    public func cost(of graph: TensorGraph) throws -> PassCost? {
-        let total = try selection.split(graph, pass: Self.name).selected.reduce(0) { $0 + $1.shape.elementCount }
+    /// Some thirty passes over the entries of each matrix, no products; with one threshold for all three more, one matrix after another.
+    public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         let isGlobal = scope == "global"
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
             PassCost(
-                operations: 0, bytesMoved: 120 * Double(m * n), workingBytes: 18 * (isGlobal ? total : m * n),
+                operations: 0, bytesMoved: (isGlobal ? 200 : 120) * Double(m * n), workingBytes: 18 * m * n,
                 resultBytes: Int(4 * keep * Double(m * n)) + m * n / 8, parallelism: 1)
         }
         if isGlobal { cost.parallelism = 1 }
@@ -36,39 +35,46 @@ public struct MagnitudePass: Pass {
     }
 
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
-        var report = PassReport(pass: MagnitudePass.name)
-        let (selected, leftAlone) = try selection.split(graph, pass: MagnitudePass.name)
-        report.leftAlone = leftAlone
-        context.execution.progress.begin(MagnitudePass.name, total: selected.count, unit: "tensors")
-        defer { context.execution.progress.end() }
-        // One threshold needs all magnitudes at once; a threshold a tensor needs only its own.
-        let groups = scope == "global" ? [Array(selected.indices)] : selected.indices.map { [$0] }
-        let results = try context.execution.parallelMap(groups.count) { group in
-            try prune(groups[group].map { selected[$0] }, context)
+        guard scope == "global" else {
+            return try selection.replaceEach(of: &graph, pass: Self.name, context) { tensor, _ in
+                let magnitudes = try Self.magnitudes(tensor)
+                let threshold = kept(of: magnitudes.count).map { OrderStatistic(largest: $0, of: [magnitudes]) }
+                var ties = threshold?.tiesKept ?? 0
+                return try prune(tensor, magnitudes, threshold, &ties)
+            }
         }
-        for (payload, entry) in results.joined() {
-            try graph.setPayload(payload, of: entry.name)
-            report.tensors.append(entry)
+        let selected = try selection.split(graph, pass: Self.name).selected
+        let threshold = try kept(of: selected.reduce(0) { $0 + $1.shape.elementCount }).map {
+            try OrderStatistic(largest: $0, of: selected.count) { index in
+                try context.execution.cancellation.check()
+                return try Self.magnitudes(selected[index])
+            }
         }
-        return report
+        // Ties are kept in file order: one tensor after the other.
+        var ties = threshold?.tiesKept ?? 0
+        let inOrder = context.with(context.execution.with(threads: 1))
+        return try selection.replaceEach(of: &graph, pass: Self.name, inOrder) { tensor, _ in
+            try prune(tensor, Self.magnitudes(tensor), threshold, &ties)
+        }
     }
 
-    /// Keeps the largest entries of some tensors together.
-    private func prune(_ tensors: [Tensor], _ context: PassContext) throws -> [(Payload, TensorReport)] {
-        var matrices = try tensors.map { try $0.finiteMatrix() }
-        let magnitudes = matrices.map { $0.elements.map { abs($0) } }
-        let kept = Int((keep * Double(magnitudes.reduce(0) { $0 + $1.count })).rounded(.down))
-        let masks =
-            kept == 0
-            ? magnitudes.map { [Bool](repeating: false, count: $0.count) }
-            : OrderStatistic(largest: kept, of: magnitudes).selection(of: magnitudes)
-        return try tensors.indices.map { index in
-            for position in masks[index].indices where !masks[index][position] { matrices[index].elements[position] = 0 }
-            let dtype = tensors[index].dtype.isComputable ? tensors[index].dtype : .f32
-            let payload = Payload.sparse(try SparseTensor(nonZerosOf: matrices[index], dtype: dtype))
-            context.execution.progress.advance(by: 1, remark: tensors[index].name)
-            let density = Measurement(name: "density", value: payload.density ?? 0)
-            return (payload, try TensorReport(comparing: tensors[index], with: payload, [density]))
-        }
+    /// How many of so many entries stay; nil for none.
+    private func kept(of count: Int) -> Int? {
+        let kept = Int((keep * Double(count)).rounded(.down))
+        return kept > 0 ? kept : nil
+    }
+
+    private static func magnitudes(_ tensor: Tensor) throws -> [Float] { try tensor.finiteMatrix().elements.map { abs($0) } }
+
+    /// Keeps the entries from the threshold up; nil keeps none.
+    private func prune(
+        _ tensor: Tensor, _ magnitudes: [Float], _ threshold: OrderStatistic?, _ ties: inout Int
+    ) throws -> (Payload, [Measurement]) {
+        var matrix = try tensor.finiteMatrix()
+        let mask = threshold?.selection(of: magnitudes, ties: &ties) ?? [Bool](repeating: false, count: magnitudes.count)
+        for position in mask.indices where !mask[position] { matrix.elements[position] = 0 }
+        let dtype = tensor.dtype.isComputable ? tensor.dtype : .f32
+        let payload = Payload.sparse(try SparseTensor(nonZerosOf: matrix, dtype: dtype))
+        return (payload, [Measurement(name: "density", value: payload.density ?? 0)])
     }
 }

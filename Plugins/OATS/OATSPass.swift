@@ -39,8 +39,21 @@ public struct OATSPass: Pass {
 
     public var needsCalibration: Bool { true }
 
+    /// The calibration; a step takes about 10k³ + 6wk² operations for k the smaller and w the larger side, which run at up to 0.6 of the rate of
+    /// large products, and some 100 bytes an entry.
+    public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
+        let layers = try selection.cost(of: graph, pass: Self.name) { m, n in
+            let (k, w, steps) = (Double(min(m, n)), Double(max(m, n)), Double(iterations))
+            let rate = 0.6 * k / (k + 64)
+            return PassCost(
+                operations: steps * (10 * k * k * k + 6 * w * k * k) / rate, bytesMoved: (steps * 100 + 100) * Double(m * n),
+                workingBytes: 36 * m * n, resultBytes: Int(2 * keep * Double(m * n)) + m * n / 8, parallelism: 1)
+        }
+        return calibration?.ofLayerwise(layers, needsSecondMoments: false)
+    }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
-        let layers = try CalibratedLayers(graph, selection, pass: Self.name, context)
+        let layers = try CalibratedLayers(graph, selection, pass: Self.name, context, statistics: .norms)
         return try layers.replace(in: &graph, keep: keep) { layer in
             let norms = try layer.requireInputNorms()
             let least = max((norms.max() ?? 0) * Self.leastNorm, Float.leastNormalMagnitude)

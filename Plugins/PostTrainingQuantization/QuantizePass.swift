@@ -96,6 +96,29 @@ public struct QuantizePass: Pass {
         return objective != "weights"
     }
 
+    /// Codes of one width: some passes over the entries and a division each. Entropy coding: see the type's comment; 16 rounds, of which most are
+    /// counted in a histogram, components and their prices.
+    public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
+        let isFixed = fixed != nil
+        var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
+            let (rows, columns) = (Double(m), Double(n))
+            let operations = objective == "weights" ? 0 : 6 * (rows * columns * columns + columns * columns * columns)
+            return PassCost(
+                operations: isFixed ? 0 : operations, bytesMoved: (isFixed ? 300 : 4000) * rows * columns, workingBytes: isFixed ? 16 * m * n : 0,
+                resultBytes: m * n, parallelism: 1)
+        }
+        if isFixed { return cost }
+        let selected = try selection.split(graph, pass: Self.name).selected
+        // Second moments of inputs and values of all layers.
+        cost.workingBytes = selected.reduce(0) { $0 + 8 * $1.shape.elementCount + 4 * $1.shape.columns * $1.shape.columns }
+        if objective == "weights" { return cost }
+        guard let calibration else { return nil }
+        cost.operations += 5 * calibration.forward + 2 * calibration.secondMoments
+        cost.workingBytes += calibration.workingBytes
+        cost.parallelism = max(cost.parallelism, calibration.sequenceCount)
+        return cost
+    }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         if let fixed { return try fixed.run(&graph, context) }
         return try EntropyCodedQuantization(pass: self).run(&graph, context)

@@ -74,6 +74,35 @@ public struct ProbabilisticPruningPass: Pass {
 
     public var needsCalibration: Bool { objective != "weights" }
 
+    /// Nearly all is forward passes: with mode=learned two of a batch a step, half a pass of 16 sequences a layer for the sensitivities, and some ten
+    /// over the whole set; with mode=published a pass each, of which a fifth more is drawing and updating. The solves take 3n³ + 2mn² a layer.
+    public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
+        let selected = try selection.split(graph, pass: Self.name).selected
+        var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
+            let solve = refit == "solve" ? 3 * Double(n * n * n) + 2 * Double(m * n * n) : 0
+            return PassCost(
+                operations: solve, bytesMoved: 400 * Double(m * n), workingBytes: 0, resultBytes: Int(2 * keep * Double(m * n)) + m * n / 8,
+                parallelism: 1)
+        }
+        // Weights, scores and candidates of all layers.
+        cost.workingBytes = 20 * selected.reduce(0) { $0 + $1.shape.elementCount }
+        if objective == "weights" { return cost }
+        guard let calibration, objective == "loss" else { return nil }
+        let count = Double(calibration.sequenceCount)
+        let sensitivities = (1 + Double(selected.count) / 2) * min(16, count) / count
+        let passesOverSet: Double
+        switch mode {
+        case "learned": passesOverSet = 2 * Double(steps * min(batch, calibration.sequenceCount)) / count + sensitivities + 10
+        case "scores": passesOverSet = sensitivities + 6
+        case "uniform": passesOverSet = 5
+        default: passesOverSet = 1.2 * Double(passes) + 2
+        }
+        cost.operations += passesOverSet * calibration.forward + calibration.secondMoments
+        cost.workingBytes += calibration.workingBytes
+        cost.parallelism = max(cost.parallelism, calibration.sequenceCount)
+        return cost
+    }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: Self.name)
         let (selected, leftAlone) = try selection.split(graph, pass: Self.name)

@@ -34,16 +34,16 @@ public struct RPCAPass: TensorPass {
         dtype = DType(name: options.word("dtype")) ?? .f32
     }
 
-    /// A step takes 4wk² + 5k³ operations for k the smaller and w the larger side, which run at up to 0.6 of the rate of large products, and
-    /// some 60 bytes an entry; ten steps leave about 0.8·k terms and half of the entries.
-    public func cost(of graph: TensorGraph) throws -> PassCost? {
+    /// A step takes 3wk² + 10k³/3 operations for k the smaller and w the larger side, which run at up to 0.6 of the rate of large products, and
+    /// some 60 bytes an entry; singular vectors at the end about 8k³; ten steps leave about 0.8·k terms and half of the entries.
+    public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         try selection.cost(of: graph, pass: Self.name) { m, n in
             let (k, w, count) = (Double(min(m, n)), Double(max(m, n)), Double(m * n))
             let rate = 0.6 * k / (k + 192)
             let steps = Double(algorithm.iterations)
             let rank = 0.8 * k
             return PassCost(
-                operations: steps * (4 * w * k * k + 5 * k * k * k) / rate + 2 * count * rank, bytesMoved: (steps * 60 + 100) * count,
+                operations: (steps * (3 * w * k * k + 10 / 3 * k * k * k) + 8 * k * k * k) / rate + 2 * count * rank, bytesMoved: (steps * 60 + 100) * count,
                 workingBytes: Int(4 * (7 * count + 4 * k * k)),
                 resultBytes: Int(Double(dtype == .f32 ? 4 : 2) * (rank * (k + w) + count / 2) + count / 8), parallelism: 1)
         }

@@ -43,6 +43,24 @@ public struct RefitPass: Pass {
 
     public var needsCalibration: Bool { objective != "weights" }
 
+    /// See the type's comment: as forward passes over the set, five a pass for objective=loss and four for objective=block; for the weights alone
+    /// some products of U and V.
+    public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
+        var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
+            PassCost(
+                operations: objective == "weights" ? 40 * Double(m * n * min(m, n)) / 4 : 0, bytesMoved: 200 * Double(m * n), workingBytes: 24 * m * n,
+                resultBytes: 2 * m * n, parallelism: 1)
+        }
+        if objective == "weights" { return cost }
+        guard let calibration else { return nil }
+        cost.operations += (objective == "block" ? 4 : 5) * Double(passes) * calibration.forward + 2 * calibration.forward
+        // Values, gradients and two moments of all that moves.
+        let moving = try selection.split(graph, pass: Self.name).selected.reduce(0) { $0 + $1.shape.elementCount }
+        cost.workingBytes += calibration.workingBytes + 16 * moving
+        cost.parallelism = max(cost.parallelism, calibration.sequenceCount)
+        return cost
+    }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: Self.name)
         let (selected, leftAlone) = try selection.split(graph, pass: Self.name)

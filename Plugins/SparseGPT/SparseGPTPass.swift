@@ -41,6 +41,17 @@ public struct SparseGPTPass: Pass {
 
     public var needsCalibration: Bool { true }
 
+    /// The calibration; 4n³ operations for the inverse's factor, mn² for feeding errors forward and 4mn² for the output errors of the report.
+    public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
+        let layers = try selection.cost(of: graph, pass: Self.name) { m, n in
+            let (m, n) = (Double(m), Double(n))
+            return PassCost(
+                operations: 4 * n * n * n + 6 * m * n * n, bytesMoved: 400 * m * n, workingBytes: Int(28 * m * n + 12 * n * n),
+                resultBytes: Int(2 * keep * m * n + m * n / 8), parallelism: 1)
+        }
+        return calibration?.ofLayerwise(layers, needsSecondMoments: true)
+    }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         let layers = try CalibratedLayers(graph, selection, pass: Self.name, context)
         let counts = try ratios.counts(layers, keep: keep)

@@ -31,6 +31,20 @@ public struct TruncatedSVDPass: Pass {
 
     public var needsCalibration: Bool { whitens }
 
+    /// An SVD of about 20k³ + 4wk² operations for k the smaller and w the larger side; with `whiten` the calibration, 9n³ for the inputs' root, and
+    /// 8mn² for the products with it and the output errors of the report.
+    public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
+        let layers = try selection.cost(of: graph, pass: Self.name) { m, n in
+            let (k, w) = (Double(min(m, n)), Double(max(m, n)))
+            let whitening = whitens ? 9 * Double(n * n * n) + 8 * Double(m * n * n) : 0
+            return PassCost(
+                operations: (20 * k * k * k + 4 * w * k * k + whitening) * (1 + 128 / k), bytesMoved: 200 * Double(m * n),
+                workingBytes: 24 * m * n + 16 * n * n, resultBytes: Int(2 * keep * Double(m * n)), parallelism: 1)
+        }
+        if !whitens { return layers }
+        return calibration?.ofLayerwise(layers, needsSecondMoments: true)
+    }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         let layers = try CalibratedLayers(graph, selection, pass: Self.name, context, needsInputs: whitens)
         for tensor in layers.tensors where rank(tensor.shape.rows, tensor.shape.columns) == 0 {

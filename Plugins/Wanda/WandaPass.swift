@@ -33,8 +33,18 @@ public struct WandaPass: Pass {
 
     public var needsCalibration: Bool { true }
 
+    /// The calibration, some fifty passes over the entries, no products.
+    public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
+        let layers = try selection.cost(of: graph, pass: Self.name) { m, n in
+            PassCost(
+                operations: 0, bytesMoved: 200 * Double(m * n), workingBytes: 28 * m * n, resultBytes: Int(2 * keep * Double(m * n)) + m * n / 8,
+                parallelism: 1)
+        }
+        return calibration?.ofLayerwise(layers, needsSecondMoments: false)
+    }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
-        let layers = try CalibratedLayers(graph, selection, pass: Self.name, context)
+        let layers = try CalibratedLayers(graph, selection, pass: Self.name, context, statistics: .norms)
         let counts = try ratios.counts(layers, keep: keep)
         return try layers.replace(in: &graph, keep: keep) { layer in
             let scores = layer.weight.scalingColumns(by: try layer.requireInputNorms()).elements.map { abs($0) }

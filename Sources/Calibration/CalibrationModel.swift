@@ -110,6 +110,21 @@ public final class CalibrationModel: CalibrationProvider {
         }
     }
 
+    public func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws {
+        var activations = try model.embed(tokens.sequences)
+        let total = Double(activations.tokenCounts.reduce(0, +))
+        for block in 0..<model.configuration.blockCount {
+            try execution.cancellation.check()
+            let squares = InputSquares(sequences: activations.hidden.count)
+            try model.forward(&activations, through: try model.block(block), execution) { squares.add($0, $1, $2, $3) }
+            for input in BlockInput.allCases {
+                guard let group = structure.inputGroups.first(where: { $0.block == block && $0.name == input.groupName }) else { continue }
+                let sums = squares.sums(input)
+                if !sums.isEmpty { try body(group, sums.map { Float(($0 / total).squareRoot()) }) }
+            }
+        }
+    }
+
     /// Advances the activations through a block, some sequences at a time, and sums XᵀX over the inputs of each group. Waves and
     /// tiles are of fixed size and added in order, so that sums do not depend on the number of threads.
     func secondMoments(

@@ -9,9 +9,29 @@ public struct CalibratedLayer {
     public let tensor: Tensor
     /// W [out, in], all finite.
     public let weight: Matrix
-    /// H = XᵀX / N [in, in] of the layer's inputs, all finite; nil when the pass runs without.
-    public let secondMoment: Matrix?
+    /// What is known of the layer's inputs, all finite; nil when the pass runs without.
+    let inputs: Inputs?
     let pass: String
+
+    enum Inputs {
+        /// H = XᵀX / N [in, in].
+        case secondMoment(Matrix)
+        /// √Hⱼⱼ, [in].
+        case norms([Float])
+
+        var isFinite: Bool {
+            switch self {
+            case .secondMoment(let h): return h.isFinite
+            case .norms(let norms): return norms.allSatisfy(\.isFinite)
+            }
+        }
+    }
+
+    /// H = XᵀX / N [in, in]; nil when the pass runs without inputs, or asked for their norms alone.
+    public var secondMoment: Matrix? {
+        guard case .secondMoment(let h) = inputs else { return nil }
+        return h
+    }
 
     /// H, for a pass that cannot do without.
     public func requireSecondMoment() throws -> Matrix {
@@ -22,15 +42,23 @@ public struct CalibratedLayer {
     }
 
     /// ‖Xⱼ‖₂ / √N, the root mean square of each input, [in].
-    public func requireInputNorms() throws -> [Float] { try requireSecondMoment().diagonalRoots }
+    public func requireInputNorms() throws -> [Float] {
+        if case .norms(let norms) = inputs { return norms }
+        return try requireSecondMoment().diagonalRoots
+    }
 
-    /// Figures of what became of the layer: rank, density where there are entries, and where inputs are known the output error.
+    /// Figures of what became of the layer: rank, density where there are entries, and where inputs are known the error of the outputs, or
+    /// with norms alone of the entries weighted by them, as if inputs were not correlated.
     public func measurements(of payload: Payload) throws -> [Measurement] {
         var figures = [Measurement(name: "rank", value: Double(payload.rank))]
         if let density = payload.density { figures.append(Measurement(name: "density", value: density)) }
         if let secondMoment {
             let error = try relativeOutputError(of: payload.densifiedMatrix(), to: weight, secondMoment: secondMoment)
             figures.append(Measurement(name: "outputError", value: error))
+        } else if case .norms(let norms) = inputs {
+            let error = (try payload.densifiedMatrix() - weight).scalingColumns(by: norms).squaredFrobeniusNorm
+            let scale = weight.scalingColumns(by: norms).squaredFrobeniusNorm
+            figures.append(Measurement(name: "weightedError", value: error == 0 ? 0 : error / scale))
         }
         return figures
     }
@@ -49,9 +77,6 @@ public func relativeOutputError(of approximation: Matrix, to weight: Matrix, sec
 }
 
 extension Matrix {
-    /// √aⱼⱼ of a positive semidefinite matrix; rounding below zero counts as zero.
-    public var diagonalRoots: [Float] { (0..<rows).map { max(self[$0, $0], 0).squareRoot() } }
-
     /// A · diag(d).
     public func scalingColumns(by d: [Float]) -> Matrix {
         precondition(d.count == columns, "\(d.count) factors for \(columns) columns")

@@ -16,13 +16,24 @@ public struct CalibratedLayers {
     let structure: GraphStructure
     private let leftAlone: [LeftAlone]
     private let calibration: (any CalibrationProvider)?
+    private let statistics: Statistics
+
+    /// What a pass wants to know of the layers' inputs.
+    public enum Statistics {
+        /// XᵀX / N.
+        case secondMoment
+        /// Its diagonal, which costs next to nothing.
+        case norms
+    }
 
     /// - Parameter needsInputs: whether the pass can do nothing without the layers' inputs.
     /// - Throws: `PassError` when no tensor is selected, and with `needsInputs` when there is no calibration text or a selected
     ///   tensor is not a linear layer inside a block.
     public init(
-        _ graph: TensorGraph, _ selection: TensorSelection, pass: String, _ context: PassContext, needsInputs: Bool = true
+        _ graph: TensorGraph, _ selection: TensorSelection, pass: String, _ context: PassContext, needsInputs: Bool = true,
+        statistics: Statistics = .secondMoment
     ) throws {
+        self.statistics = statistics
         (tensors, leftAlone) = try selection.split(graph, pass: pass)
         self.pass = pass
         self.context = context
@@ -38,16 +49,16 @@ public struct CalibratedLayers {
         PassError(.unsupported, pass: pass, "only linear layers inside blocks have inputs to calibrate on; '\(tensor.name)' is none")
     }
 
-    /// Calls `body` once for each layer, on several threads, with its second moment when `haveInputs`.
+    /// Calls `body` once for each layer, on several threads, with the statistics of its inputs when `haveInputs`.
     ///
     /// - Throws: `GraphError.notFinite` for weights, `PassError` for inputs that are not finite or were not visited.
     public func forEach(_ body: (CalibratedLayer) throws -> Void) throws {
-        func visit(_ index: Int, _ h: Matrix?) throws {
+        func visit(_ index: Int, _ inputs: CalibratedLayer.Inputs?) throws {
             let weight = try tensors[index].finiteMatrix()
-            guard h?.isFinite ?? true else {
+            guard inputs?.isFinite ?? true else {
                 throw PassError(.unsupported, pass: pass, "the inputs of '\(tensors[index].name)' are not finite")
             }
-            try body(CalibratedLayer(index: index, tensor: tensors[index], weight: weight, secondMoment: h, pass: pass))
+            try body(CalibratedLayer(index: index, tensor: tensors[index], weight: weight, inputs: inputs, pass: pass))
         }
         guard haveInputs, let calibration else {
             try context.execution.parallelFor(tensors.count) { try visit($0, nil) }
@@ -55,10 +66,14 @@ public struct CalibratedLayers {
         }
         let positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
         var unvisited = Set(tensors.indices)
-        try calibration.forEachSecondMoment { group, h in
+        func visitMembers(_ group: InputGroup, _ inputs: CalibratedLayer.Inputs) throws {
             let members = group.members.compactMap { positions[$0] }
-            try context.execution.parallelFor(members.count) { try visit(members[$0], h) }
+            try context.execution.parallelFor(members.count) { try visit(members[$0], inputs) }
             unvisited.subtract(members)
+        }
+        switch statistics {
+        case .secondMoment: try calibration.forEachSecondMoment { try visitMembers($0, .secondMoment($1)) }
+        case .norms: try calibration.forEachInputNorms { try visitMembers($0, .norms($1)) }
         }
         if let missed = unvisited.min() { throw Self.inputsUnknown(tensors[missed], pass) }
     }
@@ -109,7 +124,7 @@ public struct CalibratedLayers {
         report.leftAlone = leftAlone
         let results = try map(pass) { layer in
             let (payload, measurements) = try compress(layer)
-            return (payload, try TensorReport(comparing: layer.tensor, with: payload, measurements))
+            return (try context.kept(payload), try TensorReport(comparing: layer.tensor, with: payload, measurements))
         }
         for (payload, entry) in results {
             try graph.setPayload(payload, of: entry.name)
@@ -121,12 +136,17 @@ public struct CalibratedLayers {
 
     private func measureLosses(_ payloads: [Payload], _ report: inout PassReport) throws {
         guard haveInputs, let calibration else { return }
-        func loss(_ weights: [String: Matrix]) throws -> Double {
-            let losses = try calibration.losses(sequences: Array(0..<calibration.sequenceCount), replacing: weights)
-            return losses.reduce(0, +) / Double(max(losses.count, 1))
+        func mean(_ losses: [Double]) -> Double { losses.reduce(0, +) / Double(max(losses.count, 1)) }
+        let sequences = Array(0..<calibration.sequenceCount)
+        report.measure("loss.dense", mean(try calibration.losses(sequences: sequences, replacing: [:])))
+        // Dense matrices that are made when their block is computed: all at once would be a model in floats.
+        var result = context.original
+        for (tensor, payload) in zip(tensors, payloads) {
+            let bytes = DeferredBytes(byteCount: tensor.shape.elementCount * MemoryLayout<Float>.size) {
+                OwnedBytes(elements: try payload.densifiedMatrix().elements)
+            }
+            try result.setPayload(.dense(DenseTensor(dtype: .f32, shape: tensor.shape, bytes: bytes)), of: tensor.name)
         }
-        report.measure("loss.dense", try loss([:]))
-        let stored = try zip(tensors, payloads).map { ($0.name, try $1.densifiedMatrix()) }
-        report.measure("loss.final", try loss(Dictionary(uniqueKeysWithValues: stored)))
+        report.measure("loss.final", mean(try calibration.losses(sequences: sequences, of: result)))
     }
 }

@@ -39,4 +39,7 @@ extension Matrix {
             }
         }
     }
+
+    /// √aⱼⱼ of a positive semidefinite matrix; rounding below zero counts as zero.
+    public var diagonalRoots: [Float] { (0..<rows).map { max(self[$0, $0], 0).squareRoot() } }
 }

@@ -10,7 +10,10 @@ public struct OrderStatistic {
     /// - Parameters:
     ///   - k: from 1 to the number of values.
     ///   - pieces: the values, none negative or NaN.
-    public init(largest k: Int, of pieces: [[Float]]) {
+    public init(largest k: Int, of pieces: [[Float]]) { self.init(largest: k, of: pieces.count) { pieces[$0] } }
+
+    /// The same of pieces that are made when they are looked at, three times each, one at a time.
+    public init(largest k: Int, of pieceCount: Int, piece: (Int) throws -> [Float]) rethrows {
         var remaining = k
         var prefix: UInt32 = 0
         var decided = 0
@@ -19,9 +22,9 @@ public struct OrderStatistic {
             var counts = [Int](repeating: 0, count: 1 << width)
             let mask = UInt32((1 << width) - 1)
             let upper: UInt32 = decided == 0 ? 0 : ~UInt32(0) << UInt32(32 - decided)
-            counts.withUnsafeMutableBufferPointer { counts in
-                for piece in pieces {
-                    piece.withUnsafeBufferPointer { values in
+            try counts.withUnsafeMutableBufferPointer { counts in
+                for index in 0..<pieceCount {
+                    try piece(index).withUnsafeBufferPointer { values in
                         for value in values where value.bitPattern & upper == prefix {
                             counts[Int((value.bitPattern >> shift) & mask)] += 1
                         }
@@ -43,13 +46,18 @@ public struct OrderStatistic {
     /// Which values are among the k largest; ties are kept in the order of `pieces`.
     public func selection(of pieces: [[Float]]) -> [[Bool]] {
         var ties = tiesKept
-        return pieces.map { piece in
-            piece.map { value in
-                if value > threshold { return true }
-                guard value == threshold, ties > 0 else { return false }
-                ties -= 1
-                return true
-            }
+        return pieces.map { selection(of: $0, ties: &ties) }
+    }
+
+    /// The same of one piece after another.
+    ///
+    /// - Parameter ties: how many more ties may be kept: `tiesKept` before the first piece.
+    public func selection(of piece: [Float], ties: inout Int) -> [Bool] {
+        piece.map { value in
+            if value > threshold { return true }
+            guard value == threshold, ties > 0 else { return false }
+            ties -= 1
+            return true
         }
     }
 }

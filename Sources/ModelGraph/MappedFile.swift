@@ -31,6 +31,27 @@ public final class MappedFile {
         }
     }
 
+    /// Maps a part of an open file for reading; the file may be closed, and have no name, while it is mapped.
+    ///
+    /// - Parameters:
+    ///   - path: to name it by in errors.
+    ///   - offset: a multiple of the page size.
+    public init(_ descriptor: Int32, path: String, offset: Int, byteCount: Int) throws {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw FileAccessError(path: path, code: errno) }
+        self.path = path
+        self.byteCount = byteCount
+        identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+        if byteCount == 0 {
+            base = nil
+        } else {
+            guard let mapped = mmap(nil, byteCount, PROT_READ, MAP_SHARED, descriptor, off_t(offset)), mapped != MAP_FAILED else {
+                throw FileAccessError(path: path, code: errno)
+            }
+            base = UnsafeRawPointer(mapped)
+        }
+    }
+
     deinit {
         if let base { munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
     }

@@ -21,14 +21,12 @@ public struct CostEstimate {
             return
         }
         let rates = rates ?? MachineRates.measured()
-        var (seconds, peak, kept) = (0.0, 0, 0)
+        var (seconds, peak) = (0.0, 0)
         for cost in costs.compactMap(\.cost) {
             let threads = max(min(execution.threads, cost.parallelism), 1)
             let oneThread = cost.operations / rates.operationsPerSecond + cost.bytesMoved / rates.bytesPerSecond
             seconds += oneThread / Double(threads)
-            // What the pass before left is there until this one is through.
-            peak = max(peak, kept + cost.resultBytes + threads * cost.workingBytes)
-            kept = cost.resultBytes
+            peak = max(peak, min(cost.resultBytes, ResultStore.usualMemoryLimit) + threads * cost.workingBytes)
         }
         self.seconds = seconds
         bytes = CostEstimate.baseBytes + peak

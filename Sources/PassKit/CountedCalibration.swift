@@ -37,6 +37,11 @@ public final class CountedCalibration: CalibrationProvider {
         try base.forEachSecondMoment(body)
     }
 
+    public func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws {
+        sequencePasses += Double(sequenceCount)
+        try base.forEachInputNorms(body)
+    }
+
     public func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> [String: Matrix]) throws {
         sequencePasses += 2 * Double(sequenceCount)
         try base.forEachBlock(replace)

@@ -8,8 +8,9 @@ public protocol PreparedPass {
 
     /// What running on `graph` takes; nil where that is not known before.
     ///
+    /// - Parameter calibration: of the calibration set; nil where there is none.
     /// - Throws: `PassError` when there is nothing to work on.
-    func cost(of graph: TensorGraph) throws -> PassCost?
+    func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost?
 
     /// Changes `graph` and says what it did.
     ///
@@ -20,7 +21,7 @@ public protocol PreparedPass {
 extension PreparedPass {
     public var needsCalibration: Bool { false }
 
-    public func cost(of graph: TensorGraph) throws -> PassCost? { nil }
+    public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? { nil }
 }
 
 /// A pass that is a type of its own: a name, options declared once, and a report of what it did.

@@ -4,7 +4,7 @@ import ModelGraph
 
 /// What a pass is handed beside the graph.
 public struct PassContext {
-    public let execution: ExecutionContext
+    public private(set) var execution: ExecutionContext
     /// Seed of every random choice; equal seeds give equal results.
     public let seed: UInt64
     /// The graph as it was before the first pass: what later passes measure their errors against.
@@ -15,12 +15,14 @@ public struct PassContext {
     public let heldBack: (any CalibrationProvider)?
     /// Bytes of the file that a graph would be written as; nil where that cannot be told before the end.
     public let outputByteCount: ((TensorGraph) throws -> Int)?
+    /// Where results wait to be written; nil where they stay in memory.
+    public let results: ResultStore?
     /// Called with lines worth showing while the pass runs.
     public let note: (String) -> Void
 
     public init(
         execution: ExecutionContext, seed: UInt64, original: TensorGraph, calibration: (any CalibrationProvider)? = nil,
-        heldBack: (any CalibrationProvider)? = nil, outputByteCount: ((TensorGraph) throws -> Int)? = nil,
+        heldBack: (any CalibrationProvider)? = nil, outputByteCount: ((TensorGraph) throws -> Int)? = nil, results: ResultStore? = nil,
         note: @escaping (String) -> Void = { _ in }
     ) {
         self.execution = execution
@@ -29,15 +31,19 @@ public struct PassContext {
         self.calibration = calibration
         self.heldBack = heldBack
         self.outputByteCount = outputByteCount
+        self.results = results
         self.note = note
     }
 
     /// The same with fewer threads, for work that runs beside other work.
     public func with(_ execution: ExecutionContext) -> PassContext {
-        PassContext(
-            execution: execution, seed: seed, original: original, calibration: calibration, heldBack: heldBack,
-            outputByteCount: outputByteCount, note: note)
+        var copy = self
+        copy.execution = execution
+        return copy
     }
+
+    /// A result that is to wait for its pass to end: where it lies from then on.
+    public func kept(_ payload: Payload) throws -> Payload { try results?.keep(payload) ?? payload }
 
     /// The calibration, for a pass that cannot do without.
     public func requireCalibration(for pass: String) throws -> any CalibrationProvider {
@@ -78,6 +84,9 @@ public protocol CalibrationProvider: AnyObject {
     /// the N activations that the original model feeds to the group over the whole set.
     func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws
 
+    /// The same with √Hⱼⱼ alone, the root mean square of each input, [in]: a forward pass and next to nothing more.
+    func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws
+
     /// Gradients of the model, where its way back is known.
     var gradients: (any GradientProvider)? { get }
 
@@ -88,6 +97,10 @@ public protocol CalibrationProvider: AnyObject {
 
 extension CalibrationProvider {
     public var gradients: (any GradientProvider)? { nil }
+
+    public func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws {
+        try forEachSecondMoment { group, h in try body(group, h.diagonalRoots) }
+    }
 
     /// Without a model to run, every block sees the original inputs.
     public func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> [String: Matrix]) throws {

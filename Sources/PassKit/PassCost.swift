@@ -8,7 +8,7 @@ public struct PassCost: Equatable, Sendable {
     public var bytesMoved: Double
     /// Bytes that one thread needs beside what it starts from and what it leaves.
     public var workingBytes: Int
-    /// Bytes of what the pass leaves in memory.
+    /// Bytes of what the pass leaves; see `ResultStore` for how much of it is in memory.
     public var resultBytes: Int
     /// Matrices of which a thread each can be busy.
     public var parallelism: Int

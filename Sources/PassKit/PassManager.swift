@@ -25,8 +25,8 @@ public struct PassManager {
     /// What each pass is going to take, by its name; nil where it does not say.
     ///
     /// Each is asked for what it takes on `graph` as it is: the passes before it change no shapes.
-    public func costs(of graph: TensorGraph) throws -> [(pass: String, cost: PassCost?)] {
-        try zip(passes, pipeline.invocations).map { ($1.name, try $0.cost(of: graph)) }
+    public func costs(of graph: TensorGraph, calibration: CalibrationCost?) throws -> [(pass: String, cost: PassCost?)] {
+        try zip(passes, pipeline.invocations).map { ($1.name, try $0.cost(of: graph, calibration: calibration)) }
     }
 
     /// Runs all passes. After each one every tensor is checked for consistency.
@@ -39,6 +39,7 @@ public struct PassManager {
             let start = DispatchTime.now()
             var report = try pass.run(&graph, context)
             for tensor in graph.tensors { try tensor.checkInvariants() }
+            try context.results?.settle(&graph)
             report.pass = invocation.description
             report.seconds = Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) / 1e9
             (report.parametersBefore, report.bytesBefore) = (parameters, bytes)

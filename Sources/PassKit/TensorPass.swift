@@ -37,7 +37,7 @@ extension TensorSelection {
             let (payload, measurements) = try transform(tensor, inner)
             let entry = try TensorReport(comparing: tensor, with: payload, measurements)
             context.execution.progress.advance(by: 1, remark: tensor.name)
-            return (payload, entry)
+            return (try context.kept(payload), entry)
         }
         for (payload, entry) in results {
             try graph.setPayload(payload, of: entry.name)

@@ -31,7 +31,10 @@ final class WandaTests: XCTestCase {
             XCTAssertLessThan(ours.matrix.supportDifference(from: theirs), 1e-4, "\(scope) \(keep)")
             XCTAssertTrue(zip(ours.matrix.elements, layer.weight.elements).allSatisfy { $0 == 0 || $0 == $1 })
             XCTAssertEqual(ours.report.parametersAfter, Int(keep * Double(layer.weight.elements.count)))
-            XCTAssertEqual(try XCTUnwrap(ours.report.measurement("outputError")), layer.outputError(ours.matrix), accuracy: 1e-5)
+            let norms = layer.secondMoment.diagonalRoots
+            let lost = (ours.matrix - layer.weight).scalingColumns(by: norms).squaredFrobeniusNorm
+            let error = lost / layer.weight.scalingColumns(by: norms).squaredFrobeniusNorm
+            XCTAssertEqual(try XCTUnwrap(ours.report.measurement("weightedError")), error, accuracy: 1e-5)
         }
     }
 

@@ -1,3 +1,4 @@
+import Architectures
 import ArgumentParser
 import BuiltIns
 import Calibration
@@ -131,10 +132,12 @@ struct CompressCommand: ParsableCommand {
             let calibration = try session.naming(self.original ?? model) { try self.calibrationModel(original, session) }
             let provenance = try self.provenance(pipeline, input, original, session)
             var graph = input
+            let scratch = try ScratchFile(beside: output)
             let context = PassContext(
                 execution: session.execution, seed: seed, original: original, calibration: calibration?.set,
                 heldBack: calibration?.heldBack,
                 outputByteCount: { try target.byteCount($0, provenance: provenance + CompressCommand.roomForLosses, session) },
+                results: ResultStore { try scratch.keep($0) },
                 note: { session.diagnostics.note($0) })
             let start = DispatchTime.now().uptimeNanoseconds
             let reports = try session.naming(model) { try manager.run(&graph, context) }
@@ -190,8 +193,7 @@ struct CompressCommand: ParsableCommand {
     ) throws -> (set: CalibrationModel, heldBack: CalibrationModel?)? {
         guard let calibration else { return nil }
         guard let configuration = try graph.configuration() else { throw ModelError.unknownArchitecture("unknown") }
-        let length = context ?? min(configuration.contextLength, 2048)
-        let windows = try CalibrationText.sequences(of: calibration, graph, windowLength: length)
+        let windows = try CalibrationText.sequences(of: calibration, graph, windowLength: windowLength(configuration))
         let set = try CalibrationModel(graph, tokens: windows.evenlySpaced(calibrationSequences), session.execution)
         let rest = windows.without(evenlySpaced: calibrationSequences).evenlySpaced(CompressCommand.heldBackShare * calibrationSequences)
         return (set, CalibrationModel(like: set, tokens: rest))
@@ -227,6 +229,13 @@ struct CompressCommand: ParsableCommand {
         }
     }
 
+    private func calibrationCost(_ graph: TensorGraph) throws -> CalibrationCost? {
+        guard calibration != nil, let configuration = try graph.configuration() else { return nil }
+        return CalibrationCost(graph, sequences: calibrationSequences, tokens: windowLength(configuration))
+    }
+
+    private func windowLength(_ configuration: ModelConfiguration) -> Int { context ?? min(configuration.contextLength, 2048) }
+
     private func plan(
         _ graph: TensorGraph, _ pipeline: Pipeline, _ manager: PassManager, _ target: OutputTarget, _ session: Session
     ) throws -> ExitStatus {
@@ -236,7 +245,7 @@ struct CompressCommand: ParsableCommand {
         session.print("parameters  \(NumberText.grouped(graph.parameterCount)), \(NumberText.grouped(linear)) of them in linear layers")
         session.print(
             "output      \(output) as \(target.format.name), at most \(NumberText.grouped(plan.byteCount)) bytes before compression")
-        let costs = try session.naming(model) { try manager.costs(of: graph) }
+        let costs = try session.naming(model) { try manager.costs(of: graph, calibration: calibrationCost(graph)) }
         session.print("takes       \(CostEstimate(costs, session.execution).text)")
         return .done
     }

@@ -1,0 +1,49 @@
+import ModelGraph
+
+/// What it takes to run a model on a calibration set, on paper.
+public struct CalibrationCost: Sendable {
+    /// Sequences in the set: of which a thread each can be busy.
+    public let sequenceCount: Int
+    /// Operations of one forward pass over the set, counted as products of large matrices.
+    public let forward: Double
+    /// Operations of the second moments of the inputs of all layers.
+    public let secondMoments: Double
+    /// Bytes of hidden states of the set, and what one block makes of some sequences.
+    public let workingBytes: Int
+
+    /// Of the rate of large products, what a forward pass runs at.
+    private static let efficiency = 0.7
+
+    /// - Parameters:
+    ///   - graph: with its structure known.
+    ///   - tokens: in each sequence.
+    public init(_ graph: TensorGraph, sequences: Int, tokens: Int) {
+        let total = Double(sequences * tokens)
+        let matrices = graph.tensors.filter { $0.shape.rank == 2 && $0.role == .linear }
+        let linear = matrices.reduce(0.0) { $0 + Double($1.shape.elementCount) }
+        let embedding = graph.tensors.first { $0.shape.rank == 2 && ($0.role == .head || $0.role == .embedding) }
+        let (vocabulary, hidden) = (embedding?.shape.rows ?? 0, embedding?.shape.columns ?? matrices.first?.shape.columns ?? 0)
+        // Scores and sums of attention: 2 each a pair of tokens and channel.
+        let attention = 4 * total * Double(tokens * hidden * graph.structure.blockCount)
+        sequenceCount = sequences
+        forward = (2 * total * (linear + Double(vocabulary * hidden)) + attention) / Self.efficiency
+        secondMoments = graph.structure.inputGroups.reduce(0.0) { sum, group in
+            let width = Double(group.members.first.flatMap { graph[$0]?.shape.columns } ?? 0)
+            return sum + total * width * width / Self.efficiency
+        }
+        let widest = matrices.map(\.shape.rows).max() ?? 0
+        workingBytes = 4 * (sequences * tokens * hidden + 8 * tokens * (widest + max(vocabulary, hidden)))
+    }
+
+    /// The cost of a pass that compresses each layer by itself, against the statistics of its inputs: one forward pass for these and two for the
+    /// losses before and after.
+    ///
+    /// - Parameter layers: what the pass takes for its layers.
+    public func ofLayerwise(_ layers: PassCost, needsSecondMoments: Bool) -> PassCost {
+        var cost = layers
+        cost.operations += 3 * forward + (needsSecondMoments ? secondMoments : 0)
+        cost.workingBytes += workingBytes
+        cost.parallelism = max(cost.parallelism, sequenceCount)
+        return cost
+    }
+}
