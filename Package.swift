@@ -117,7 +117,7 @@ let package = Package(
         test("ExecutionTests", ["Execution"]),
         test("LinearAlgebraTests", ["Execution", "LinearAlgebra", "TestSupport"]),
         test("ModelGraphTests", ["ModelGraph", "TestSupport"]),
-        test("PassKitTests", ["Execution", "PassKit"]),
+        test("PassKitTests", ["Conformance", "Execution", "PassKit"]),
         test("RPCATests", ["RPCA", "TestSupport"]),
         test("MagnitudePruningTests", ["MagnitudePruning", "TestSupport"]),
         test("LayerwiseCompressionTests", ["LayerwiseCompression", "TestSupport", "Wanda"]),

@@ -65,6 +65,27 @@ final class CalibrationTests: XCTestCase {
         XCTAssertEqual(visited.prefix(4), ["0 attention-input", "0 attention-output", "0 mlp-input", "0 mlp-output"])
     }
 
+    func testInputNormsAreTheRootsOfTheSecondMomentsDiagonal() throws {
+        var graph = try SafetensorsFormat().read(BundledModel.folder, ReadContext())
+        try graph.applyArchitecture()
+        let sequences: [[Int32]] = (0..<10).map { SampleModel.tokens(row: $0, count: 32) }
+        var expected: [String: [Float]] = [:]
+        let calibration = try CalibrationModel(graph, tokens: TokenSequences(sequences), ExecutionContext(threads: 2))
+        try calibration.forEachSecondMoment { group, moment in expected["\(group.block) \(group.name)"] = moment.diagonalRoots }
+        var byThreads: [[String: [Float]]] = []
+        for threads in [1, 3] {
+            let calibration = try CalibrationModel(graph, tokens: TokenSequences(sequences), ExecutionContext(threads: threads))
+            var found: [String: [Float]] = [:]
+            try calibration.forEachInputNorms { group, norms in found["\(group.block) \(group.name)"] = norms }
+            byThreads.append(found)
+        }
+        XCTAssertEqual(byThreads[0], byThreads[1])
+        XCTAssertEqual(Set(byThreads[0].keys), Set(expected.keys))
+        for (name, norms) in byThreads[0] {
+            for (norm, root) in zip(norms, expected[name] ?? []) { XCTAssertEqual(norm, root, accuracy: 1e-4 * root, name) }
+        }
+    }
+
     func testReplacedWeightsChangeTheLossAndNothingElse() throws {
         var graph = try SafetensorsFormat().read(BundledModel.folder, ReadContext())
         try graph.applyArchitecture()
