@@ -52,9 +52,10 @@ benchmark: build python
 	swift build -c release --product caplet-work
 	.build/python/bin/python Benchmarks/benchmark.py --size $(SIZE) $(if $(WORK),--work "$(WORK)") $(if $(LARGE),--large)
 
-## scale: memory and time of a made 12 GB checkpoint to GGUF Q8_0 and back.
+## scale: memory and time of a made 12 GB checkpoint to GGUF Q8_0 and back, and of compressing one of 30 GB under a limit of 2 GiB (90 GB of disk).
 scale: build python
 	.build/python/bin/python Benchmarks/conversion_at_scale.py
+	.build/python/bin/python Benchmarks/compression_at_scale.py
 
 ## frontier: bytes against loss, llama-quantize's files of the bundled model beside `compress --size`: a table, and frontier/frontier.svg.
 frontier: build python

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Glibc
 import LinearAlgebra
+import ModelGraph
 
 /// `caplet`: one subcommand a verb.
 @main
@@ -26,6 +27,7 @@ struct Caplet: ParsableCommand {
 
     static func main() {
         LinearAlgebraRuntime.useOneThreadPerCall()
+        ProcessMemory.returnLargeBlocks()
         Self.main(nil)
     }
 }

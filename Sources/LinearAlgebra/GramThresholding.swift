@@ -1,14 +1,14 @@
 import Execution
 
 extension Matrix {
-    /// Singular value thresholding by the eigenvectors of the smaller Gram matrix; see `singularValueThresholded(by:)` for what it is.
+    /// Singular value thresholding by the smaller Gram matrix; see `singularValueThresholded(by:)` for what it is.
     ///
     /// With G = AᵀA = Q·T·Qᵀ, T tridiagonal, the result is A · Q·f(T)·Qᵀ for f(λ) = max(0, 1 − τ/√λ), and likewise from the left where A is
     /// wide. f(T) is a sum of resolvents (see `ThresholdingShare`), which costs next to nothing. For k the smaller and w the larger side about w·k²
     /// operations for G, 4k³/3 for T, 2k³ for Q·f(T)·Qᵀ, 2w·k² for the product, against about 22k³ of sgesdd where A is square. Where few singular
     /// values are above τ, their r eigenvectors cost less.
     ///
-    /// Squaring costs digits: eigenvalues are uncertain by some 2⁻²³·λ₁. So the largest directions, far above τ in trained weights, are
+    /// Squaring costs digits: eigenvalues are uncertain by a share of λ₁ (see `GramAccuracy`). So the largest directions, far above τ in trained weights, are
     /// found by subspace iteration and taken out before. Thresholding does not increase distances in the Frobenius norm, so that doing it
     /// apart is off by no more than what couples them with the rest. Where eigenvalues are still too uncertain the result is made by
     /// sgesdd instead. It does not depend on the number of threads.

@@ -24,11 +24,16 @@ extension ByteSource {
 public final class OwnedBytes: ByteSource {
     public let byteCount: Int
     private let base: UnsafeMutableRawPointer
+    private let allocation: UnsafeMutableRawPointer
+
+    private static let alignment = 64
 
     /// `byteCount` bytes that `fill` writes, all of them.
     public init(byteCount: Int, filledBy fill: (UnsafeMutableRawBufferPointer) throws -> Void) rethrows {
         self.byteCount = byteCount
-        base = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64)
+        // Asked for without alignment: a hole that an aligned block leaves in the heap is too small for the next one of its size.
+        allocation = UnsafeMutableRawPointer.allocate(byteCount: byteCount + Self.alignment, alignment: 16)
+        base = allocation.alignedUp(toMultipleOf: Self.alignment)
         try fill(UnsafeMutableRawBufferPointer(start: base, count: byteCount))
     }
 
@@ -47,7 +52,7 @@ public final class OwnedBytes: ByteSource {
         }
     }
 
-    deinit { base.deallocate() }
+    deinit { allocation.deallocate() }
 
     public var isAddressable: Bool { true }
 

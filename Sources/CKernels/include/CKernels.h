@@ -212,6 +212,8 @@ size_t caplet_set_bits(const uint64_t *words, size_t count);
 
 // --- memory.c: gives memory that was freed, and that the process would keep for later, back to the system, where the C library can. ---
 void caplet_release_free_memory(void);
+// From now on blocks of 8 MB and more are mappings of their own, which go back when they are freed.
+void caplet_return_large_memory(void);
 
 // --- feedback.c: rounding to codes that are going to be entropy coded. ---
 // Rounds values[j] to steps[j] * codes[j], code by code: to the nearest of -127 ... 127, or to the next one towards zero where the
