@@ -30,7 +30,8 @@ struct LayerwiseWork {
         let seconds = now() - start
         let (dense, pruned) = (try weight.finiteMatrix(), try layer.tensors[0].finiteMatrix())
         let outputs = try inputs.times(dense, otherAs: .transposed, on: execution)
-        let error = try inputs.times(pruned - dense, otherAs: .transposed, on: execution).squaredFrobeniusNorm / outputs.squaredFrobeniusNorm
+        let error =
+            try inputs.times(pruned - dense, otherAs: .transposed, on: execution).squaredFrobeniusNorm / outputs.squaredFrobeniusNorm
         return Timings(seconds: seconds, figures: [("error", error)])
     }
 }

@@ -104,7 +104,8 @@ public struct QuantizePass: Pass {
             let (rows, columns) = (Double(m), Double(n))
             let operations = objective == "weights" ? 0 : 6 * (rows * columns * columns + columns * columns * columns)
             return PassCost(
-                operations: isFixed ? 0 : operations, bytesMoved: (isFixed ? 300 : 4000) * rows * columns, workingBytes: isFixed ? 16 * m * n : 0,
+                operations: isFixed ? 0 : operations, bytesMoved: (isFixed ? 300 : 4000) * rows * columns,
+                workingBytes: isFixed ? 16 * m * n : 0,
                 resultBytes: m * n, parallelism: 1)
         }
         if isFixed { return cost }

@@ -43,7 +43,8 @@ public struct RPCAPass: TensorPass {
             let steps = Double(algorithm.iterations)
             let rank = 0.8 * k
             return PassCost(
-                operations: (steps * (3 * w * k * k + 10 / 3 * k * k * k) + 8 * k * k * k) / rate + 2 * count * rank, bytesMoved: (steps * 60 + 100) * count,
+                operations: (steps * (3 * w * k * k + 10 / 3 * k * k * k) + 8 * k * k * k) / rate + 2 * count * rank,
+                bytesMoved: (steps * 60 + 100) * count,
                 workingBytes: Int(4 * (7 * count + 4 * k * k)),
                 resultBytes: Int(Double(dtype == .f32 ? 4 : 2) * (rank * (k + w) + count / 2) + count / 8), parallelism: 1)
         }

@@ -48,7 +48,8 @@ public struct RefitPass: Pass {
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
             PassCost(
-                operations: objective == "weights" ? 40 * Double(m * n * min(m, n)) / 4 : 0, bytesMoved: 200 * Double(m * n), workingBytes: 24 * m * n,
+                operations: objective == "weights" ? 40 * Double(m * n * min(m, n)) / 4 : 0, bytesMoved: 200 * Double(m * n),
+                workingBytes: 24 * m * n,
                 resultBytes: 2 * m * n, parallelism: 1)
         }
         if objective == "weights" { return cost }

@@ -40,7 +40,9 @@ public final class ScratchFile: Sendable {
             written += count
         }
         let file = try MappedFile(descriptor, path: path, offset: offset, byteCount: bytes.count)
-        guard let source = MappedBytes(file, offset: 0, byteCount: bytes.count) else { throw FormatError.writeFailed(path, "cannot be mapped") }
+        guard let source = MappedBytes(file, offset: 0, byteCount: bytes.count) else {
+            throw FormatError.writeFailed(path, "cannot be mapped")
+        }
         return source
     }
 }

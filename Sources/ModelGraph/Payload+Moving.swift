@@ -14,7 +14,8 @@ extension Payload {
         case .dense(let tensor): return .dense(try moved(tensor))
         case .lowRank(let tensor):
             return .lowRank(
-                try LowRankTensor(u: tensor.u.movingOwnedBytes(ofAtLeast: least, move), v: tensor.v.movingOwnedBytes(ofAtLeast: least, move)))
+                try LowRankTensor(
+                    u: tensor.u.movingOwnedBytes(ofAtLeast: least, move), v: tensor.v.movingOwnedBytes(ofAtLeast: least, move)))
         case .sparse(let tensor):
             let pattern = tensor.pattern
             return .sparse(
@@ -25,7 +26,8 @@ extension Payload {
         case .quantized(let tensor):
             return .quantized(
                 try QuantizedTensor(
-                    shape: tensor.shape, bits: tensor.bits, groupSize: tensor.groupSize, codes: moved(tensor.codes), scales: moved(tensor.scales),
+                    shape: tensor.shape, bits: tensor.bits, groupSize: tensor.groupSize, codes: moved(tensor.codes),
+                    scales: moved(tensor.scales),
                     zeroPoints: tensor.zeroPoints.map(moved), columnScales: tensor.columnScales.map(moved)))
         case .composite(let terms): return .composite(try terms.map { try $0.movingOwnedBytes(ofAtLeast: least, move) })
         }
