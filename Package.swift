@@ -49,7 +49,7 @@ let package = Package(
         target("TransformerModel", ["Architectures", "CKernels", "Execution", "LinearAlgebra", "ModelGraph", "Tokenization"]),
         target("Calibration", ["PassKit", "StrictJSON", "Tokenization", "TransformerModel"]),
         target("LowRankAdapters", ["FormatKit", "LinearAlgebra", "ModelGraph", "SafetensorsFormat", "StrictJSON"]),
-        target("LayerwiseCompression", ["LinearAlgebra", "ModelGraph", "PassKit"]),
+        target("LayerwiseCompression", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target("OATS", ["LayerwiseCompression"], path: "Plugins/OATS"),
         target("SparseGPT", ["LayerwiseCompression"], path: "Plugins/SparseGPT"),
         target("TruncatedSVD", ["LayerwiseCompression"], path: "Plugins/TruncatedSVD"),

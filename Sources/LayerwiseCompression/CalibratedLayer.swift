@@ -1,3 +1,4 @@
+import Execution
 import LinearAlgebra
 import ModelGraph
 import PassKit
@@ -67,13 +68,10 @@ public struct CalibratedLayer {
 /// tr(E H Eᵀ) / tr(W H Wᵀ) with E = W' − W: the energy of the error in the layer's outputs over the outputs' own.
 ///
 /// - Returns: 0 when there is no error, infinite when only W H Wᵀ is zero.
-public func relativeOutputError(of approximation: Matrix, to weight: Matrix, secondMoment h: Matrix) -> Double {
-    func energy(_ a: Matrix) -> Double {
-        let weighted = a.times(h)
-        return zip(a.elements, weighted.elements).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
-    }
-    let error = max(energy(approximation - weight), 0)
-    return error == 0 ? 0 : error / energy(weight)
+public func relativeOutputError(of approximation: Matrix, to weight: Matrix, secondMoment h: Matrix) throws -> Double {
+    let execution = ExecutionContext(threads: 1)
+    let error = max(try (approximation - weight).energy(in: h, execution), 0)
+    return error == 0 ? 0 : error / (try weight.energy(in: h, execution))
 }
 
 extension Matrix {

@@ -61,6 +61,21 @@ extension Matrix {
         }
     }
 
+    /// tr(A·H·Aᵀ) for A [m, n] and a symmetric H [n, n]: about m·n² operations where A is tall, 2m·n² where it is wide and AᵀA would be larger
+    /// than A·H.
+    public func energy(in h: Matrix, _ execution: ExecutionContext) throws -> Double {
+        precondition(h.rows == columns && h.columns == columns, "A has \(columns) columns, H is [\(h.rows), \(h.columns)]")
+        func inner(_ a: ArraySlice<Float>, _ b: ArraySlice<Float>) -> Double { zip(a, b).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } }
+        guard rows >= columns else { return inner(elements[...], try times(h, on: execution).elements[...]) }
+        // Σ Hᵢⱼ (AᵀA)ᵢⱼ, what is above the diagonal twice.
+        let gram = try gramUpperTriangle(.transposed, execution)
+        return (0..<columns).reduce(0.0) { sum, i in
+            let (row, end) = (i * columns, (i + 1) * columns)
+            let diagonal = Double(h[i, i]) * Double(gram[i, i])
+            return sum + diagonal + 2 * inner(h.elements[row + i + 1..<end], gram.elements[row + i + 1..<end])
+        }
+    }
+
     /// selfᵀ · self for `.transposed`, self · selfᵀ for `.plain`: the upper triangle, whole tiles of it; what is left of these is 0.
     ///
     /// About n²·k operations for n rows of the result.

@@ -1,3 +1,4 @@
+import Execution
 import LinearAlgebra
 import TestSupport
 import XCTest
@@ -54,5 +55,16 @@ final class DecompositionTests: XCTestCase {
         matrix[2, 3] = .nan
         XCTAssertFalse(matrix.isFinite)
         XCTAssertThrowsError(try matrix.singularValueDecomposition())
+    }
+
+    func testEnergyIsTheTraceByOneProductAfterTheOther() throws {
+        for (m, n) in [(1, 1), (70, 40), (40, 70), (300, 300)] {
+            let a = Matrix.random(m, n, seed: 3)
+            let root = Matrix.random(n, n, seed: 4)
+            let h = root.times(root, otherAs: .transposed)
+            let product = a.times(h)
+            let expected = zip(a.elements, product.elements).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+            XCTAssertEqual(try a.energy(in: h, ExecutionContext(threads: 2)), expected, accuracy: 1e-5 * expected)
+        }
     }
 }
