@@ -104,7 +104,7 @@ public struct QuantizePass: Pass {
             let (rows, columns) = (Double(m), Double(n))
             let operations = objective == "weights" ? 0 : 6 * (rows * columns * columns + columns * columns * columns)
             return PassCost(
-                operations: isFixed ? 0 : operations, bytesMoved: (isFixed ? 300 : 4000) * rows * columns,
+                operations: isFixed ? 0 : operations, bytesMoved: (isFixed ? 300 : 2000) * rows * columns,
                 workingBytes: isFixed ? 16 * m * n : 0,
                 resultBytes: m * n, parallelism: 1)
         }
@@ -114,7 +114,7 @@ public struct QuantizePass: Pass {
         cost.workingBytes = selected.reduce(0) { $0 + 8 * $1.shape.elementCount + 4 * $1.shape.columns * $1.shape.columns }
         if objective == "weights" { return cost }
         guard let calibration else { return nil }
-        cost.operations += 5 * calibration.forward + 2 * calibration.secondMoments
+        cost.operations += 3.5 * calibration.forward + 2 * calibration.secondMoments
         cost.workingBytes += calibration.workingBytes
         cost.parallelism = max(cost.parallelism, calibration.sequenceCount)
         return cost
