@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import make_checkpoint
 from conversion_at_scale import watched
 
-PIPELINES = ["magnitude{keep=0.5}", "magnitude{keep=0.5},quantize{bits=8 mode=fixed}"]
+PIPELINES = ["magnitude{keep=0.5}", "magnitude{keep=0.5},quantize{bits=8 target=s}"]
 
 
 def main():

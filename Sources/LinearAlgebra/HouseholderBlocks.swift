@@ -4,7 +4,7 @@ import Execution
 /// The orthogonal Q = H₀ · H₁ ⋯ of a reduction to tridiagonal form, Hᵢ = I − scaleᵢ·vᵢvᵢᵀ, applied some reflections at a time as
 /// I − V·T·Vᵀ (Schreiber and Van Loan 1989).
 struct HouseholderBlocks {
-    /// n × n column-major as ssytrd leaves them with "L": vᵢ is 0 up to place i, 1 at i + 1, and stands below that in column i.
+    /// n × n row-major, as `TridiagonalReduction` leaves them: vᵢ is 0 up to place i, 1 at i + 1, and stands after that in row i.
     let reflectors: [Float]
     /// n − 1 of them.
     let scales: [Float]
@@ -143,8 +143,7 @@ struct HouseholderBlocks {
                     let right = max(rows.lowerBound, begin)
                     sgemm(
                         .plain, .transposed, count, rows.count, n - right, 1, v + (right - begin), height, s + rows.lowerBound * n + right,
-                        n, 0,
-                        product + rows.lowerBound, n)
+                        n, 0, product + rows.lowerBound, n)
                     guard rows.lowerBound > begin else { return }
                     sgemm(
                         .plain, .plain, count, rows.count, rows.lowerBound - begin, 1, v, height, s + begin * n + rows.lowerBound, n, 1,
