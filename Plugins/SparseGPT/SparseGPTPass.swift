@@ -58,8 +58,9 @@ public struct SparseGPTPass: Pass {
         return try layers.replace(in: &graph, keep: keep) { layer in
             let solver = try SparseGPTSolver(secondMoment: try layer.requireSecondMoment(), blockSize: blockSize)
             let target = pattern ?? .entries(counts[layer.index])
-            let kept = try solver.prune(layer.weight, to: target, context.execution.cancellation)
-            return .sparse(try SparseTensor(nonZerosOf: kept, dtype: dtype(for: layer.tensor, kept.elements)))
+            let (kept, outputError) = try solver.prune(layer.weight, to: target, context.execution.cancellation)
+            // The error is that of `kept` as computed: of rounding to 16 bits it has no part.
+            return (.sparse(try SparseTensor(nonZerosOf: kept, dtype: dtype(for: layer.tensor, kept.elements))), outputError)
         }
     }
 }

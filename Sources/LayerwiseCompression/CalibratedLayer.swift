@@ -50,11 +50,15 @@ public struct CalibratedLayer {
 
     /// Figures of what became of the layer: rank, density where there are entries, and where inputs are known the error of the outputs, or
     /// with norms alone of the entries weighted by them, as if inputs were not correlated.
-    public func measurements(of payload: Payload) throws -> [Measurement] {
+    ///
+    /// - Parameter outputError: tr(E H Eᵀ) with E = W' − W where the pass knows it; else it is computed, in m·n² operations.
+    public func measurements(of payload: Payload, outputError: Double? = nil) throws -> [Measurement] {
         var figures = [Measurement(name: "rank", value: Double(payload.rank))]
         if let density = payload.density { figures.append(Measurement(name: "density", value: density)) }
         if let secondMoment {
-            let error = try relativeOutputError(of: payload.densifiedMatrix(), to: weight, secondMoment: secondMoment)
+            let error =
+                try outputError.map { try relative(outputError: $0, of: weight, secondMoment: secondMoment) }
+                ?? relativeOutputError(of: payload.densifiedMatrix(), to: weight, secondMoment: secondMoment)
             figures.append(Measurement(name: "outputError", value: error))
         } else if case .norms(let norms) = inputs {
             let error = (try payload.densifiedMatrix() - weight).scalingColumns(by: norms).squaredFrobeniusNorm
@@ -70,8 +74,12 @@ public struct CalibratedLayer {
 /// - Returns: 0 when there is no error, infinite when only W H Wᵀ is zero.
 public func relativeOutputError(of approximation: Matrix, to weight: Matrix, secondMoment h: Matrix) throws -> Double {
     let execution = ExecutionContext(threads: 1)
-    let error = max(try (approximation - weight).energy(in: h, execution), 0)
-    return error == 0 ? 0 : error / (try weight.energy(in: h, execution))
+    return try relative(outputError: (approximation - weight).energy(in: h, execution), of: weight, secondMoment: h)
+}
+
+/// tr(E H Eᵀ), below 0 by rounding at most, over tr(W H Wᵀ).
+private func relative(outputError: Double, of weight: Matrix, secondMoment h: Matrix) throws -> Double {
+    outputError <= 0 ? 0 : outputError / (try weight.energy(in: h, ExecutionContext(threads: 1)))
 }
 
 extension Matrix {

@@ -99,9 +99,16 @@ public struct CalibratedLayers {
     /// - Parameter keep: share of the layers' parameters that may be kept, all together, rounded down.
     /// - Throws: `PassError` when more was kept than that, and what `compress` throws.
     public func replace(in graph: inout TensorGraph, keep: Double, _ compress: (CalibratedLayer) throws -> Payload) throws -> PassReport {
+        try replace(in: &graph, keep: keep) { (try compress($0), outputError: nil) }
+    }
+
+    /// The same for a pass that knows the error of each layer's outputs, as `CalibratedLayer.measurements(of:outputError:)` takes it.
+    public func replace(
+        in graph: inout TensorGraph, keep: Double, _ compress: (CalibratedLayer) throws -> (payload: Payload, outputError: Double?)
+    ) throws -> PassReport {
         var report = try replace(in: &graph) { layer in
-            let payload = try compress(layer)
-            return (payload, try layer.measurements(of: payload))
+            let (payload, outputError) = try compress(layer)
+            return (payload, try layer.measurements(of: payload, outputError: outputError))
         }
         let total = tensors.reduce(0) { $0 + $1.shape.elementCount }
         let budget = Int((keep * Double(total)).rounded(.down))
