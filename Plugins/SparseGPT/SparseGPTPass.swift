@@ -58,7 +58,7 @@ public struct SparseGPTPass: Pass {
         return try layers.replace(in: &graph, keep: keep) { layer in
             let solver = try SparseGPTSolver(secondMoment: try layer.requireSecondMoment(), blockSize: blockSize)
             let target = pattern ?? .entries(counts[layer.index])
-            let (kept, outputError) = try solver.prune(layer.weight, to: target, context.execution.cancellation)
+            let (kept, outputError) = try solver.prune(layer.weight, to: target, layer.execution)
             // The error is that of `kept` as computed: of rounding to 16 bits it has no part.
             return (.sparse(try SparseTensor(nonZerosOf: kept, dtype: dtype(for: layer.tensor, kept.elements))), outputError)
         }

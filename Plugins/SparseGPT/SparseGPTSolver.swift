@@ -41,31 +41,32 @@ struct SparseGPTSolver {
 
     /// The pruned layer with the values of the kept entries adjusted, and tr(D H Dᵀ) of its difference D to the layer.
     ///
-    /// What is fed forward adds up to D = −e·U, so tr(D (H + λI) Dᵀ) = ‖e‖² and the product with H can be spared.
-    func prune(_ weight: Matrix, to target: Target, _ cancellation: Cancellation) throws -> (kept: Matrix, outputError: Double) {
+    /// What is fed forward adds up to D = −e·U, so tr(D (H + λI) Dᵀ) = ‖e‖² and the product with H can be spared. Rows are independent
+    /// once a block's mask is known; tiles of them run side by side, and results do not depend on the number of threads.
+    func prune(_ weight: Matrix, to target: Target, _ execution: ExecutionContext) throws -> (kept: Matrix, outputError: Double) {
         let (m, n) = (weight.rows, weight.columns)
         let alive = weight.scalingColumns(by: isDead.map { $0 ? 0 : 1 })
         var w = alive
         var squaredErrors = 0.0
-        var errors = [Float](repeating: 0, count: m * blockSize)
+        let tiles = stride(from: 0, to: m, by: Self.tileRows).map { $0..<min($0 + Self.tileRows, m) }
         for start in stride(from: 0, to: n, by: blockSize) {
-            try cancellation.check()
             let block = start..<min(start + blockSize, n)
             let mask = mask(w, block, target)
-            squaredErrors += feedForward(&w, within: block, mask, target, &errors)
-            guard block.upperBound < n else { continue }
-            let rest = block.upperBound
-            w.elements.withUnsafeMutableBufferPointer { w in
-                factor.elements.withUnsafeBufferPointer { u in
-                    guard let w = w.baseAddress, let u = u.baseAddress else { return }
-                    multiply(
-                        m: m, n: n - rest, k: block.count, alpha: -1, errors, .plain, lda: blockSize, u + start * n + rest, .plain, ldb: n,
-                        beta: 1, into: w + rest, ldc: n)
-                }
+            squaredErrors += try w.elements.withUnsafeMutableBufferPointer { w in
+                let w = w
+                return try execution.parallelMap(tiles.count) { index in
+                    let rows = tiles[index]
+                    return feedForward(
+                        UnsafeMutableBufferPointer(rebasing: w[rows.lowerBound * n..<rows.upperBound * n]), columns: n, block,
+                        mask[rows.lowerBound * block.count..<rows.upperBound * block.count], target)
+                }.reduce(0, +)
             }
         }
         return (w, squaredErrors - Double(addedToDiagonal) * (w - alive).squaredFrobeniusNorm)
     }
+
+    /// Rows of a tile.
+    private static let tileRows = 512
 
     /// Which entries of a block of columns stay, [m, block]; all of them when a pattern decides later.
     private func mask(_ w: Matrix, _ block: Range<Int>, _ target: Target) -> [Bool] {
@@ -78,36 +79,42 @@ struct SparseGPTSolver {
         return OrderStatistic(largest: count, of: [scores]).selection(of: [scores])[0]
     }
 
-    /// Zeroes the pruned entries of a block and corrects the later ones within it; `errors` becomes e, row stride `blockSize`.
+    /// Zeroes the pruned entries of a block in some rows and corrects the later columns of these.
     ///
+    /// - Parameters:
+    ///   - w: the rows, each of `n` contiguous elements.
+    ///   - mask: what stays of the block, row by row.
     /// - Returns: ‖e‖² of the block.
     private func feedForward(
-        _ w: inout Matrix, within block: Range<Int>, _ mask: [Bool], _ target: Target, _ errors: inout [Float]
+        _ w: UnsafeMutableBufferPointer<Float>, columns n: Int, _ block: Range<Int>, _ mask: ArraySlice<Bool>, _ target: Target
     ) -> Double {
+        let (rows, width, rest) = (w.count / max(n, 1), block.count, block.upperBound)
         var squaredErrors = 0.0
-        let (n, width) = (w.columns, block.count)
-        w.elements.withUnsafeMutableBufferPointer { w in
-            factor.elements.withUnsafeBufferPointer { u in
-                errors.withUnsafeMutableBufferPointer { errors in
-                    for row in 0..<w.count / max(n, 1) {
-                        let values = UnsafeMutableBufferPointer(rebasing: w[row * n + block.lowerBound..<row * n + block.upperBound])
-                        var stays = Array(mask[row * width..<(row + 1) * width])
-                        for j in 0..<width {
-                            if case .pattern(let kept, let size) = target, j % size == 0 {
-                                choose(kept, of: j..<min(j + size, width), values, firstColumn: block.lowerBound, &stays)
-                            }
-                            let diagonal = (block.lowerBound + j) * (n + 1)
-                            let error = stays[j] ? 0 : values[j] / u[diagonal]
-                            errors[row * blockSize + j] = error
-                            if stays[j] { continue }
-                            values[j] = 0
-                            if error == 0 { continue }
-                            squaredErrors += Double(error) * Double(error)
-                            for k in 1..<max(width - j, 1) { values[j + k] -= error * u[diagonal + k] }
+        var errors = [Float](repeating: 0, count: rows * width)
+        factor.elements.withUnsafeBufferPointer { u in
+            errors.withUnsafeMutableBufferPointer { errors in
+                for row in 0..<rows {
+                    let values = UnsafeMutableBufferPointer(rebasing: w[row * n + block.lowerBound..<row * n + block.upperBound])
+                    var stays = Array(mask.dropFirst(row * width).prefix(width))
+                    for j in 0..<width {
+                        if case .pattern(let kept, let size) = target, j % size == 0 {
+                            choose(kept, of: j..<min(j + size, width), values, firstColumn: block.lowerBound, &stays)
                         }
+                        if stays[j] { continue }
+                        let diagonal = (block.lowerBound + j) * (n + 1)
+                        let error = values[j] / u[diagonal]
+                        values[j] = 0
+                        if error == 0 { continue }
+                        errors[row * width + j] = error
+                        squaredErrors += Double(error) * Double(error)
+                        for k in 1..<max(width - j, 1) { values[j + k] -= error * u[diagonal + k] }
                     }
                 }
             }
+            guard rest < n, let w = w.baseAddress, let u = u.baseAddress else { return }
+            multiply(
+                m: rows, n: n - rest, k: width, alpha: -1, errors, .plain, lda: width, u + block.lowerBound * n + rest, .plain, ldb: n,
+                beta: 1, into: w + rest, ldc: n)
         }
         return squaredErrors
     }

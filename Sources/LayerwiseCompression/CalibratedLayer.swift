@@ -13,6 +13,8 @@ public struct CalibratedLayer {
     /// What is known of the layer's inputs, all finite; nil when the pass runs without.
     let inputs: Inputs?
     let pass: String
+    /// Threads that the work on this layer may use: all of them where no other layer has the same inputs.
+    public let execution: ExecutionContext
 
     enum Inputs {
         /// H = XᵀX / N [in, in].
@@ -48,17 +50,18 @@ public struct CalibratedLayer {
         return try requireSecondMoment().diagonalRoots
     }
 
-    /// Figures of what became of the layer: rank, density where there are entries, and where inputs are known the error of the outputs, or
-    /// with norms alone of the entries weighted by them, as if inputs were not correlated.
+    /// Figures of what became of the layer: rank, density where there are entries, and where inputs are known the energy of the error in the
+    /// outputs over their own, tr(E H Eᵀ) / tr(W H Wᵀ) with E = W' − W, infinite when only the outputs are zero; or with norms alone that of
+    /// the entries weighted by them, as if inputs were not correlated.
     ///
-    /// - Parameter outputError: tr(E H Eᵀ) with E = W' − W where the pass knows it; else it is computed, in m·n² operations.
+    /// - Parameter outputError: tr(E H Eᵀ) where the pass knows it; else it is computed, in m·n² operations.
     public func measurements(of payload: Payload, outputError: Double? = nil) throws -> [Measurement] {
         var figures = [Measurement(name: "rank", value: Double(payload.rank))]
         if let density = payload.density { figures.append(Measurement(name: "density", value: density)) }
         if let secondMoment {
-            let error =
-                try outputError.map { try relative(outputError: $0, of: weight, secondMoment: secondMoment) }
-                ?? relativeOutputError(of: payload.densifiedMatrix(), to: weight, secondMoment: secondMoment)
+            // Rounding may leave a sum of squares below 0.
+            let energy = max(try outputError ?? (payload.densifiedMatrix() - weight).energy(in: secondMoment, execution), 0)
+            let error = energy == 0 ? 0 : energy / (try weight.energy(in: secondMoment, execution))
             figures.append(Measurement(name: "outputError", value: error))
         } else if case .norms(let norms) = inputs {
             let error = (try payload.densifiedMatrix() - weight).scalingColumns(by: norms).squaredFrobeniusNorm
@@ -67,19 +70,6 @@ public struct CalibratedLayer {
         }
         return figures
     }
-}
-
-/// tr(E H Eᵀ) / tr(W H Wᵀ) with E = W' − W: the energy of the error in the layer's outputs over the outputs' own.
-///
-/// - Returns: 0 when there is no error, infinite when only W H Wᵀ is zero.
-public func relativeOutputError(of approximation: Matrix, to weight: Matrix, secondMoment h: Matrix) throws -> Double {
-    let execution = ExecutionContext(threads: 1)
-    return try relative(outputError: (approximation - weight).energy(in: h, execution), of: weight, secondMoment: h)
-}
-
-/// tr(E H Eᵀ), below 0 by rounding at most, over tr(W H Wᵀ).
-private func relative(outputError: Double, of weight: Matrix, secondMoment h: Matrix) throws -> Double {
-    outputError <= 0 ? 0 : outputError / (try weight.energy(in: h, ExecutionContext(threads: 1)))
 }
 
 extension Matrix {

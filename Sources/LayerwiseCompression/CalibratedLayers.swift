@@ -53,22 +53,25 @@ public struct CalibratedLayers {
     ///
     /// - Throws: `GraphError.notFinite` for weights, `PassError` for inputs that are not finite or were not visited.
     public func forEach(_ body: (CalibratedLayer) throws -> Void) throws {
-        func visit(_ index: Int, _ inputs: CalibratedLayer.Inputs?) throws {
+        func visit(_ index: Int, _ inputs: CalibratedLayer.Inputs?, threads: Int) throws {
             let weight = try tensors[index].finiteMatrix()
             guard inputs?.isFinite ?? true else {
                 throw PassError(.unsupported, pass: pass, "the inputs of '\(tensors[index].name)' are not finite")
             }
-            try body(CalibratedLayer(index: index, tensor: tensors[index], weight: weight, inputs: inputs, pass: pass))
+            let execution = context.execution.with(threads: threads)
+            try body(
+                CalibratedLayer(index: index, tensor: tensors[index], weight: weight, inputs: inputs, pass: pass, execution: execution))
         }
         guard haveInputs, let calibration else {
-            try context.execution.parallelFor(tensors.count) { try visit($0, nil) }
+            try context.execution.parallelFor(tensors.count) { try visit($0, nil, threads: 1) }
             return
         }
         let positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
         var unvisited = Set(tensors.indices)
         func visitMembers(_ group: InputGroup, _ inputs: CalibratedLayer.Inputs) throws {
             let members = group.members.compactMap { positions[$0] }
-            try context.execution.parallelFor(members.count) { try visit(members[$0], inputs) }
+            let threads = context.execution.threads / max(members.count, 1)
+            try context.execution.parallelFor(members.count) { try visit(members[$0], inputs, threads: threads) }
             unvisited.subtract(members)
         }
         switch statistics {
