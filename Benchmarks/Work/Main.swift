@@ -1,6 +1,7 @@
 import Execution
 import Glibc
 import LinearAlgebra
+import ModelGraph
 
 /// Runs one named piece of work once and prints what it took as a line of JSON: our side of the benchmarks of linear algebra and models.
 ///
@@ -9,7 +10,9 @@ import LinearAlgebra
 @main
 struct Work {
     static func main() {
+        // As `caplet` does.
         LinearAlgebraRuntime.useOneThreadPerCall()
+        ProcessMemory.returnLargeBlocks()
         do {
             let arguments = try WorkArguments(CommandLine.arguments)
             print(try timings(arguments).line)

@@ -55,8 +55,8 @@ extension Matrix {
 /// How OpenBLAS runs in this process.
 public enum LinearAlgebraRuntime {
     /// Keeps each BLAS and LAPACK call on the thread that makes it: parallelism is over matrices and sequences, so that
-    /// results do not depend on the number of threads. Call it once, before any other use.
-    public static func useOneThreadPerCall() { openblas_set_num_threads(1) }
+    /// results do not depend on the number of threads. OpenBLAS's own threads end. Call it once, before any other use.
+    public static func useOneThreadPerCall() { caplet_openblas_use_one_thread() }
 
     /// The kernel set that OpenBLAS chose for this processor, such as "SkylakeX".
     public static var coreName: String {
