@@ -6,7 +6,7 @@ import LinearAlgebra
 ///
 /// Each step, with the multiplier Y and the penalty μ fixed:
 /// L ← SVT(W − S + Y/μ, 1/μ); S ← soft(W − L + Y/μ, λ/μ); Y ← Y + μ(W − L − S).
-/// A step costs one thresholding of W's shape, about 3wk² + 10k³/3 operations for k the smaller and w the larger side, and five passes over mn floats;
+/// A step costs one thresholding of W's shape, about 3wk² + 10k³/3 operations for k the smaller and w the larger side, and two passes over mn floats;
 /// singular vectors are made once, at the end.
 public struct RobustPCA {
     /// Weight of ‖S‖₁; nil for 1/√max(m, n).
@@ -49,20 +49,22 @@ public struct RobustPCA {
         var s = Matrix(zeros: w.rows, w.columns)
         var y = Matrix(zeros: w.rows, w.columns)
         var work = w
-        var thresholded: ThresholdedMatrix
-        var residual: Double
+        var thresholded: ThresholdedMatrix?
+        var residual = Double.infinity
         var step = 0
-        repeat {
+        while step == 0 || step < iterations && residual > tolerance {
             try execution.cancellation.check()
             step += 1
+            // It holds `work`, which is written anew.
+            thresholded = nil
             combine(&work, w, minus: s, plus: y, over: mu)
-            thresholded = try work.thresholded(by: 1 / mu, execution)
-            let l = thresholded.product
-            combine(&work, w, minus: l, plus: y, over: mu)
-            caplet_soft_threshold(work.elements, lambda / mu, &s.elements, s.elements.count)
-            residual = updateMultiplier(&y, w, l, s, mu) / norm
-        } while step < iterations && residual > tolerance
-        let triplets = try thresholded.triplets(execution)
+            let current = try work.thresholded(by: 1 / mu, execution)
+            let squares = caplet_sparse_and_multiplier_step(
+                w.elements, current.product.elements, lambda / mu, mu, &s.elements, &y.elements, s.elements.count)
+            residual = squares.squareRoot() / norm
+            thresholded = current
+        }
+        let triplets = try thresholded?.triplets(execution) ?? .none(w.rows, w.columns)
         let nuclear = triplets.singularValues.reduce(0.0) { $0 + Double($1) }
         return Decomposition(
             lowRank: triplets, sparse: s, steps: step, residual: residual,
@@ -81,24 +83,5 @@ public struct RobustPCA {
                 }
             }
         }
-    }
-
-    /// Y ← Y + μ(W − L − S); returns ‖W − L − S‖_F.
-    private func updateMultiplier(_ y: inout Matrix, _ w: Matrix, _ l: Matrix, _ s: Matrix, _ mu: Float) -> Double {
-        var squares = 0.0
-        y.elements.withUnsafeMutableBufferPointer { y in
-            w.elements.withUnsafeBufferPointer { w in
-                l.elements.withUnsafeBufferPointer { l in
-                    s.elements.withUnsafeBufferPointer { s in
-                        for i in 0..<y.count {
-                            let rest = w[i] - l[i] - s[i]
-                            y[i] += mu * rest
-                            squares += Double(rest) * Double(rest)
-                        }
-                    }
-                }
-            }
-        }
-        return squares.squareRoot()
     }
 }

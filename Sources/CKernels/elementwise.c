@@ -5,13 +5,41 @@
 #include <math.h>
 #include <string.h>
 
+static inline float shrunk(float value, float threshold) {
+    float magnitude = fabsf(value) - threshold;
+    magnitude = magnitude > 0 ? magnitude : 0;
+    return copysignf(magnitude, value);
+}
+
 CAPLET_DISPATCH
 void caplet_soft_threshold(const float *in, float threshold, float *out, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        float magnitude = fabsf(in[i]) - threshold;
-        magnitude = magnitude > 0 ? magnitude : 0;
-        out[i] = copysignf(magnitude, in[i]);
+    for (size_t i = 0; i < count; i++) out[i] = shrunk(in[i], threshold);
+}
+
+CAPLET_DISPATCH
+double caplet_sparse_and_multiplier_step(const float *w, const float *l, float threshold, float mu, float *s, float *y, size_t count) {
+    const float inverse = 1 / mu;
+    double lane[LANES] = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        for (int k = 0; k < LANES; k++) {
+            const float scaled = y[i + k] * inverse, left = w[i + k] - l[i + k];
+            s[i + k] = shrunk(left + scaled, threshold);
+            const float rest = left - s[i + k], change = mu * rest;
+            y[i + k] += change;
+            lane[k] += (double)rest * (double)rest;
+        }
     }
+    for (; i < count; i++) {
+        const float scaled = y[i] * inverse, left = w[i] - l[i];
+        s[i] = shrunk(left + scaled, threshold);
+        const float rest = left - s[i], change = mu * rest;
+        y[i] += change;
+        lane[0] += (double)rest * (double)rest;
+    }
+    double sum = 0;
+    for (int k = 0; k < LANES; k++) sum += lane[k];
+    return sum;
 }
 
 CAPLET_DISPATCH

@@ -28,6 +28,9 @@ public struct Matrix {
         self.init(rows: rows, columns: columns, elements: elements)
     }
 
+    /// The elements, not shared with the matrix, which is used up.
+    consuming func takeElements() -> [Float] { elements }
+
     public subscript(row: Int, column: Int) -> Float {
         get { elements[row * columns + column] }
         set { elements[row * columns + column] = newValue }

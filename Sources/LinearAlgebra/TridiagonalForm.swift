@@ -12,11 +12,11 @@ struct TridiagonalForm {
     var order: Int { diagonal.count }
 
     /// 4n³/3 operations; see `TridiagonalReduction`. Reads the upper triangle.
-    init(of symmetric: Matrix, _ execution: ExecutionContext) throws {
+    init(of symmetric: consuming Matrix, _ execution: ExecutionContext) throws {
         precondition(symmetric.rows == symmetric.columns, "not square")
         let reduction = try TridiagonalReduction(of: symmetric, execution)
         (diagonal, offDiagonal) = (reduction.diagonal, reduction.offDiagonal)
-        reflections = HouseholderBlocks(reflectors: reduction.reflectors, scales: reduction.scales, order: symmetric.rows)
+        reflections = HouseholderBlocks(reflectors: reduction.reflectors, scales: reduction.scales, order: diagonal.count)
     }
 
     /// No eigenvalue is larger (Gershgorin).

@@ -15,10 +15,10 @@ struct TridiagonalReduction {
     let offDiagonal: [Float]
     let scales: [Float]
 
-    /// - Parameter symmetric: [n, n], of which the upper triangle is read.
-    init(of symmetric: Matrix, _ execution: ExecutionContext) throws {
+    /// - Parameter symmetric: [n, n], of which the upper triangle is read; its memory is worked in when no one else holds it.
+    init(of symmetric: consuming Matrix, _ execution: ExecutionContext) throws {
         let n = symmetric.rows
-        var reflectors = symmetric.elements
+        var reflectors = symmetric.takeElements()
         var diagonal = [Float](repeating: 0, count: n)
         var offDiagonal = [Float](repeating: 0, count: max(n - 1, 0))
         var scales = offDiagonal

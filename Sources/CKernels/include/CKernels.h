@@ -113,6 +113,9 @@ void caplet_resolvent_sum(const float *ratios, const float *diagonals, size_t po
 // --- elementwise.c: the steps between matrix products. ---
 // Soft threshold: out[i] = sign(in[i]) * max(|in[i]| - threshold, 0).
 void caplet_soft_threshold(const float *in, float threshold, float *out, size_t count);
+// A step of robust PCA beside the thresholding of singular values: s = soft(w - l + y / mu, threshold), then y += mu (w - l - s).
+// Returns the sum of squares of w - l - s.
+double caplet_sparse_and_multiplier_step(const float *w, const float *l, float threshold, float mu, float *s, float *y, size_t count);
 // out[i] = a[i] >= threshold ? w[i] : 0.
 void caplet_mask_at_least(const float *a, float threshold, const float *w, float *out, size_t count);
 // Root mean square norm of each row of length n, times weight.
