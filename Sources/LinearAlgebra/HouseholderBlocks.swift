@@ -14,8 +14,8 @@ struct HouseholderBlocks {
     private var width: Int { order < 512 ? 32 : order < 2048 ? 64 : 128 }
     /// Rows that one thread applies them to at a time.
     private static let rowsAtATime = 512
-    /// Rows and columns of a tile of a symmetric matrix: the higher, the faster the products, but half of a tile of the diagonal is wasted.
-    private var tile: Int { SymmetricTiles.height(order) }
+    /// Rows of a tile of a symmetric matrix.
+    private static let tileHeight = 256
 
     /// rows · Qᵀ, in place: each row, as a column, is multiplied by Q. 2·n²·r operations for r rows.
     func apply(toRowsOf matrix: inout Matrix, _ execution: ExecutionContext) throws {
@@ -37,34 +37,22 @@ struct HouseholderBlocks {
 
     /// Q · symmetric · Qᵀ, in place, [n, n]: upper triangles in, upper triangles out. 2·n³ operations.
     ///
-    /// With P = I − V·T·Vᵀ and Y = S·V·Tᵀ, P·S·Pᵀ is S − X·Vᵀ − V·Xᵀ for X = Y − ½·V·T·(VᵀY); only tiles that lie in the upper triangle or cross
-    /// the diagonal are looked at and changed.
+    /// With P = I − V·T·Vᵀ and Y = S·V·Tᵀ, P·S·Pᵀ is S − X·Vᵀ − V·Xᵀ for X = Y − ½·V·T·(VᵀY).
     func conjugate(_ symmetric: inout Matrix, _ execution: ExecutionContext) throws {
         let n = order
         precondition(symmetric.rows == n && symmetric.columns == n, "orders differ")
         guard n > 1 else { return }
-        let tiles = stride(from: 0, to: n, by: tile).map { $0..<min($0 + tile, n) }
         // (S·V)ᵀ and Yᵀ, [width, n] each, and rows X, V, X.
         var scratch = [Float](repeating: 0, count: 5 * width * n)
         try symmetric.elements.withUnsafeMutableBufferPointer { entries in
             try scratch.withUnsafeMutableBufferPointer { scratch in
                 guard let s = entries.baseAddress, let product = scratch.baseAddress else { return }
-                mirrorTilesOfDiagonal(s, tiles)
                 for first in stride(from: 0, to: n - 1, by: width).reversed() {
                     try execution.cancellation.check()
-                    // V with zeros up to the tile's begin, so that tiles are whole.
-                    let reflections = block(from: first, begin: (first + 1) / tile * tile)
-                    try reflections.conjugate(s, order: n, tiles, product, product + width * n, product + 2 * width * n, execution)
+                    // V with some zeros before its ones, so that its rows begin where a vector does.
+                    let reflections = block(from: first, begin: (first + 1) / 16 * 16)
+                    try reflections.conjugate(s, order: n, product, product + width * n, product + 2 * width * n, execution)
                 }
-            }
-        }
-    }
-
-    /// Copies what is above the diagonal to below it within the tiles that it crosses.
-    private func mirrorTilesOfDiagonal(_ s: UnsafeMutablePointer<Float>, _ tiles: [Range<Int>]) {
-        for tile in tiles {
-            for row in tile {
-                for column in tile.lowerBound..<row { s[row * order + column] = s[column * order + row] }
             }
         }
     }
@@ -125,30 +113,29 @@ struct HouseholderBlocks {
             }
         }
 
-        /// S ← P·S·Pᵀ for S [n, n], of which tiles in the upper triangle are read and written.
+        /// S ← P·S·Pᵀ for S [n, n], of which the upper triangle is read and written.
         ///
         /// - Parameters:
         ///   - product, y: room for [count, n] floats each.
         ///   - stack: room for three times that.
         func conjugate(
-            _ s: UnsafeMutablePointer<Float>, order n: Int, _ tiles: [Range<Int>], _ product: UnsafeMutablePointer<Float>,
-            _ y: UnsafeMutablePointer<Float>, _ stack: UnsafeMutablePointer<Float>, _ execution: ExecutionContext
+            _ s: UnsafeMutablePointer<Float>, order n: Int, _ product: UnsafeMutablePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+            _ stack: UnsafeMutablePointer<Float>, _ execution: ExecutionContext
         ) throws {
             let (count, height, begin) = (vRows.rows, vRows.columns, first)
+            let above = Swift.stride(from: 0, to: begin, by: rowsAtATime).map { $0..<min($0 + rowsAtATime, begin) }
+            let touched = SymmetricTiles(order: height, height: tileHeight)
+            let corner = s + begin * (n + 1)
             try vRows.elements.withUnsafeBufferPointer { v in
                 guard let v = v.baseAddress else { return }
-                // (S·V)ᵀ, rows of S from the right and from above the diagonal.
-                try execution.parallelFor(tiles.count) { index in
-                    let rows = tiles[index]
-                    let right = max(rows.lowerBound, begin)
+                // (S·V)ᵀ: rows of S above V's places, and those at them.
+                try execution.parallelFor(above.count) { index in
+                    let rows = above[index]
                     sgemm(
-                        .plain, .transposed, count, rows.count, n - right, 1, v + (right - begin), height, s + rows.lowerBound * n + right,
-                        n, 0, product + rows.lowerBound, n)
-                    guard rows.lowerBound > begin else { return }
-                    sgemm(
-                        .plain, .plain, count, rows.count, rows.lowerBound - begin, 1, v, height, s + begin * n + rows.lowerBound, n, 1,
+                        .plain, .transposed, count, rows.count, height, 1, v, height, s + rows.lowerBound * n + begin, n, 0,
                         product + rows.lowerBound, n)
                 }
+                try touched.multiply(v, count: count, stride: height, by: corner, rowStride: n, into: product + begin, outStride: n, execution)
                 // Yᵀ = T·(S·V)ᵀ, and on the places of V Xᵀ = Yᵀ − ½·(T·VᵀY)·Vᵀ.
                 let middle = t.elements.withUnsafeBufferPointer { t in
                     sgemm(.transposed, .plain, count, n, count, 1, t.baseAddress!, count, product, n, 0, y, n)
@@ -166,11 +153,10 @@ struct HouseholderBlocks {
                 }
                 (stack + 2 * count * height).update(from: stack, count: count * height)
                 // Rows X, V, X: the first two against the last two are X·Vᵀ + V·Xᵀ.
-                let below = SymmetricTiles(order: height, height: tiles[0].count)
-                try below.subtractProducts(of: stack, shared: count, from: s + begin * (n + 1), stride: n, execution)
+                try touched.subtractProducts(of: stack, shared: count, from: corner, stride: n, execution)
                 // Above V's places S − Y·Vᵀ.
-                try execution.parallelFor(begin / tiles[0].count) { index in
-                    let rows = tiles[index]
+                try execution.parallelFor(above.count) { index in
+                    let rows = above[index]
                     sgemm(
                         .transposed, .plain, rows.count, height, count, -1, y + rows.lowerBound, n, v, height, 1,
                         s + rows.lowerBound * n + begin, n)

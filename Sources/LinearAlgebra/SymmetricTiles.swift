@@ -1,27 +1,93 @@
+import COpenBLAS
 import Execution
 
-/// The upper triangle of a symmetric matrix as panels of rows, each from its tile of the diagonal on.
+/// The upper triangle of a symmetric matrix in tiles: those that the diagonal crosses are worked on by BLAS's symmetric routines, which leave
+/// what is below it alone, those on their right by products.
+///
+/// Tiles depend on the order alone, so that results do not depend on how many threads work on them.
 struct SymmetricTiles {
-    let panels: [Range<Int>]
+    /// Of the tiles on the diagonal.
+    let rows: [Range<Int>]
     private let order: Int
+    /// Tiles right of the diagonal.
+    private let products: [(rows: Range<Int>, columns: Range<Int>)]
 
-    /// Rows of a panel: the more, the faster the products, but half of a tile of the diagonal is wasted.
-    static func height(_ order: Int) -> Int { order < 1024 ? 64 : 128 }
+    /// Most columns of a product.
+    private static let widest = 1024
 
+    /// - Parameter height: rows of a tile; the more, the less often the products' other operand is packed.
     init(order: Int, height: Int) {
         self.order = order
-        panels = stride(from: 0, to: order, by: height).map { $0..<min($0 + height, order) }
+        rows = stride(from: 0, to: order, by: height).map { $0..<min($0 + height, order) }
+        products = rows.flatMap { rows in
+            stride(from: rows.upperBound, to: order, by: Self.widest).map { (rows, $0..<min($0 + Self.widest, order)) }
+        }
     }
 
-    /// S ← S − XᵀV − VᵀX for rows X, V, X of `stack`, [3 · shared, order]; of S the tiles that lie in its upper triangle or cross the diagonal.
+    /// Calls `diagonal` for each tile on the diagonal and `product` for each one right of it, on several threads, the larger ones first.
+    private func forEach(
+        _ execution: ExecutionContext, diagonal: (Range<Int>) -> Void, product: (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
+    ) throws {
+        try execution.parallelFor(products.count + rows.count) { index in
+            if index < products.count {
+                product(products[index].rows, products[index].columns)
+            } else {
+                diagonal(rows[index - products.count])
+            }
+        }
+    }
+
+    /// S ← AᵀA for `.transposed`, AAᵀ for `.plain`, where A has `shared` rows, or columns, `stride` floats apart.
+    func setProducts(
+        of a: UnsafePointer<Float>, _ orientation: Orientation, stride: Int, shared: Int, to s: UnsafeMutablePointer<Float>,
+        _ execution: ExecutionContext
+    ) throws {
+        let step = orientation == .plain ? stride : 1
+        try forEach(execution) { rows in
+            cblas_ssyrk(
+                CblasRowMajor, CblasUpper, orientation == .plain ? CblasNoTrans : CblasTrans, blasint(rows.count), blasint(shared), 1,
+                a + rows.lowerBound * step, blasint(stride), 0, s + rows.lowerBound * (order + 1), blasint(order))
+        } product: { rows, columns in
+            sgemm(
+                orientation, orientation == .plain ? .transposed : .plain, rows.count, columns.count, shared, 1,
+                a + rows.lowerBound * step, stride, a + columns.lowerBound * step, stride, 0,
+                s + rows.lowerBound * order + columns.lowerBound, order)
+        }
+    }
+
+    /// S ← S − XᵀV − VᵀX for rows X, V, X of `stack`, [3 · shared, order].
     func subtractProducts(
         of stack: UnsafePointer<Float>, shared: Int, from s: UnsafeMutablePointer<Float>, stride: Int, _ execution: ExecutionContext
     ) throws {
-        try execution.parallelFor(panels.count) { index in
-            let (first, rows) = (panels[index].lowerBound, panels[index].count)
+        let v = stack + shared * order
+        try forEach(execution) { rows in
+            cblas_ssyr2k(
+                CblasRowMajor, CblasUpper, CblasTrans, blasint(rows.count), blasint(shared), -1, stack + rows.lowerBound, blasint(order),
+                v + rows.lowerBound, blasint(order), 1, s + rows.lowerBound * (stride + 1), blasint(stride))
+        } product: { rows, columns in
+            // X and V below it against V and X.
             sgemm(
-                .transposed, .plain, rows, order - first, 2 * shared, -1, stack + first, order, stack + shared * order + first, order, 1,
-                s + first * (stride + 1), stride)
+                .transposed, .plain, rows.count, columns.count, 2 * shared, -1, stack + rows.lowerBound, order, v + columns.lowerBound,
+                order, 1, s + rows.lowerBound * stride + columns.lowerBound, stride)
+        }
+    }
+
+    /// out ← V·S for rows V [count, order] that are `stride` floats apart, as are those of `out` by `outStride`.
+    func multiply(
+        _ v: UnsafePointer<Float>, count: Int, stride: Int, by s: UnsafePointer<Float>, rowStride n: Int,
+        into out: UnsafeMutablePointer<Float>, outStride: Int, _ execution: ExecutionContext
+    ) throws {
+        try execution.parallelFor(rows.count) { index in
+            let (first, end) = (rows[index].lowerBound, rows[index].upperBound)
+            cblas_ssymm(
+                CblasRowMajor, CblasRight, CblasUpper, blasint(count), blasint(end - first), 1, s + first * (n + 1), blasint(n), v + first,
+                blasint(stride), 0, out + first, blasint(outStride))
+            if end < order {
+                sgemm(
+                    .plain, .transposed, count, end - first, order - end, 1, v + end, stride, s + first * n + end, n, 1, out + first,
+                    outStride)
+            }
+            if first > 0 { sgemm(.plain, .plain, count, end - first, first, 1, v, stride, s + first, n, 1, out + first, outStride) }
         }
     }
 }

@@ -76,27 +76,15 @@ extension Matrix {
         }
     }
 
-    /// selfᵀ · self for `.transposed`, self · selfᵀ for `.plain`: the upper triangle, whole tiles of it; what is left of these is 0.
-    ///
-    /// About n²·k operations for n rows of the result.
+    /// selfᵀ · self for `.transposed`, self · selfᵀ for `.plain`: the upper triangle, zeros below it. About n²·k operations for n rows of it.
     func gramUpperTriangle(_ orientation: Orientation, _ execution: ExecutionContext) throws -> Matrix {
         let (n, k) = orientation == .plain ? (rows, columns) : (columns, rows)
-        let step = orientation == .plain ? columns : 1
-        // Tiles of the diagonal waste half of their work: low ones keep that small.
-        let height = 128
-        let tiles = stride(from: 0, to: n, by: height).map { $0..<min($0 + height, n) }
         var gram = Matrix(zeros: n, n)
-        if k == 0 { return gram }
+        if n == 0 || k == 0 { return gram }
         try gram.elements.withUnsafeMutableBufferPointer { out in
             try elements.withUnsafeBufferPointer { a in
                 guard let a = a.baseAddress, let out = out.baseAddress else { return }
-                try execution.parallelFor(tiles.count) { index in
-                    let tile = tiles[index]
-                    sgemm(
-                        orientation, orientation == .plain ? .transposed : .plain, tile.count, n - tile.lowerBound, k, 1,
-                        a + tile.lowerBound * step, columns, a + tile.lowerBound * step, columns, 0,
-                        out + tile.lowerBound * (n + 1), n)
-                }
+                try SymmetricTiles(order: n, height: 512).setProducts(of: a, orientation, stride: columns, shared: k, to: out, execution)
             }
         }
         return gram

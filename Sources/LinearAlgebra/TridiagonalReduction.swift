@@ -158,7 +158,7 @@ private struct PanelwiseReduction {
             (stack + (panel.count + row) * count).update(from: a + (panel.lowerBound + row) * n + first, count: count)
         }
         (stack + 2 * panel.count * count).update(from: stack, count: panel.count * count)
-        try SymmetricTiles(order: count, height: SymmetricTiles.height(n)).subtractProducts(
+        try SymmetricTiles(order: count, height: 256).subtractProducts(
             of: stack, shared: panel.count, from: a + first * (n + 1), stride: n, execution)
     }
 }
