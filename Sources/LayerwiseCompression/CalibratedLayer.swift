@@ -13,7 +13,7 @@ public struct CalibratedLayer {
     /// What is known of the layer's inputs, all finite; nil when the pass runs without.
     let inputs: Inputs?
     let pass: String
-    /// Threads that the work on this layer may use: all of them where no other layer has the same inputs.
+    /// Threads that the work on this layer may use: all of them, or a share where several layers have the same inputs and go side by side.
     public let execution: ExecutionContext
 
     enum Inputs {

@@ -49,7 +49,7 @@ struct HouseholderBlocks {
                 guard let s = entries.baseAddress, let product = scratch.baseAddress else { return }
                 for first in stride(from: 0, to: n - 1, by: width).reversed() {
                     try execution.cancellation.check()
-                    // V with some zeros before its ones, so that its rows begin where a vector does.
+                    // Zeros before V's ones, so that tiles begin at whole cache lines of a row.
                     let reflections = block(from: first, begin: (first + 1) / 16 * 16)
                     try reflections.conjugate(s, order: n, product, product + width * n, product + 2 * width * n, execution)
                 }

@@ -107,6 +107,38 @@ final class ThresholdingTests: XCTestCase {
             1e-6)
     }
 
+    /// More rows than a tile on the diagonal has, and more columns than one product.
+    func testTilesOfSymmetricMatricesAreProducts() throws {
+        for (rows, columns) in [(1700, 9), (600, 70), (5, 3)] {
+            let a = Matrix.random(rows, columns, seed: 1)
+            for (orientation, expected) in [(Orientation.plain, a.times(a, otherAs: .transposed)), (.transposed, a.times(a, .transposed))] {
+                var gram = try a.gramUpperTriangle(orientation, execution)
+                for row in 0..<gram.rows { XCTAssertTrue((0..<row).allSatisfy { gram[row, $0] == 0 }) }
+                gram.mirror()
+                XCTAssertLessThan(gram.relativeFrobeniusError(to: expected), 1e-6)
+            }
+            let s = a.times(a, otherAs: .transposed)
+            let (x, v) = (Matrix.random(columns, rows, seed: 2), Matrix.random(columns, rows, seed: 3))
+            let tiles = SymmetricTiles(order: rows, height: 256)
+            var (updated, product) = (s, Matrix(zeros: columns, rows))
+            try updated.elements.withUnsafeMutableBufferPointer {
+                try tiles.subtractProducts(
+                    of: x.elements + v.elements + x.elements, shared: columns, from: $0.baseAddress!, stride: rows, execution)
+            }
+            updated.mirror()
+            XCTAssertLessThan(updated.relativeFrobeniusError(to: s - x.times(v, .transposed) - v.times(x, .transposed)), 1e-6)
+            // What is below the diagonal is not looked at.
+            var upper = s
+            for row in 0..<rows { for column in 0..<row { upper[row, column] = .nan } }
+            try product.elements.withUnsafeMutableBufferPointer {
+                try tiles.multiply(
+                    v.elements, count: columns, stride: rows, by: upper.elements, rowStride: rows, into: $0.baseAddress!, outStride: rows,
+                    execution)
+            }
+            XCTAssertLessThan(product.relativeFrobeniusError(to: v.times(s)), 1e-6)
+        }
+    }
+
     /// The simplest way to the same: f(T) by the eigenvectors of T.
     func testSharesByResolventsAreThoseByEigenvectors() throws {
         for (n, seed) in [(1, 1), (2, 2), (31, 3), (33, 4), (200, 5), (515, 6)] as [(Int, UInt64)] {

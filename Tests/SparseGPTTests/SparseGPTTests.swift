@@ -1,9 +1,11 @@
+import Execution
 import LinearAlgebra
 import ModelGraph
 import PassKit
-import SparseGPT
 import TestSupport
 import XCTest
+
+@testable import SparseGPT
 
 final class SparseGPTTests: XCTestCase {
     private let passes: [any Pass.Type] = [SparseGPTPass.self]
@@ -56,6 +58,22 @@ final class SparseGPTTests: XCTestCase {
             for start in stride(from: 0, to: matrix.elements.count, by: size) {
                 XCTAssertLessThanOrEqual(matrix.elements[start..<start + size].count { $0 != 0 }, kept)
             }
+        }
+    }
+
+    /// More rows than a tile has, an input that is always zero, and a last block that is narrower.
+    func testTilesOfRowsGiveTheSameOnAllThreadsAndTheErrorOfTheirOutputs() throws {
+        var inputs = Matrix.random(300, 40, seed: 1)
+        for row in 0..<300 { inputs[row, 7] = 0 }
+        let h = inputs.times(inputs, .transposed)
+        let weight = Matrix.random(1100, 40, seed: 2)
+        let solver = try SparseGPTSolver(secondMoment: h, blockSize: 16)
+        for target in [SparseGPTSolver.Target.entries(20_000), .pattern(kept: 2, of: 4)] {
+            let results = try [1, 3].map { try solver.prune(weight, to: target, ExecutionContext(threads: $0)) }
+            XCTAssertEqual(results[0].kept.elements, results[1].kept.elements)
+            XCTAssertEqual(results[0].outputError, results[1].outputError)
+            let difference = inputs.times(results[0].kept - weight, otherAs: .transposed).squaredFrobeniusNorm
+            XCTAssertEqual(results[0].outputError / difference, 1, accuracy: 1e-4)
         }
     }
 
