@@ -135,7 +135,8 @@ struct HouseholderBlocks {
                         .plain, .transposed, count, rows.count, height, 1, v, height, s + rows.lowerBound * n + begin, n, 0,
                         product + rows.lowerBound, n)
                 }
-                try touched.multiply(v, count: count, stride: height, by: corner, rowStride: n, into: product + begin, outStride: n, execution)
+                try touched.multiply(
+                    v, count: count, stride: height, by: corner, rowStride: n, into: product + begin, outStride: n, execution)
                 // Yᵀ = T·(S·V)ᵀ, and on the places of V Xᵀ = Yᵀ − ½·(T·VᵀY)·Vᵀ.
                 let middle = t.elements.withUnsafeBufferPointer { t in
                     sgemm(.transposed, .plain, count, n, count, 1, t.baseAddress!, count, product, n, 0, y, n)
