@@ -29,7 +29,9 @@ struct OutlierAwareDecomposition {
             try cancellation.check()
             if rank > 0 { lowRank = try (a - sparse).leadingSingularTriplets(rank) }
             let rest = rank > 0 ? a - lowRank.product : a
-            sparse = rest.keepingLargest(entries, by: rest.elements.map { abs($0) }, within: .row)
+            sparse = try rest.keepingLargest(entries, within: .row, ExecutionContext(threads: 1)) { row in
+                rest.elements[row * rest.columns..<(row + 1) * rest.columns].map { abs($0) }
+            }
         }
         return Parts(lowRank: lowRank, sparse: sparse)
     }

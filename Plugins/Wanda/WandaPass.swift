@@ -48,8 +48,10 @@ public struct WandaPass: Pass {
         let layers = try CalibratedLayers(graph, selection, pass: Self.name, context, statistics: .norms)
         let counts = try ratios.counts(layers, keep: keep)
         return try layers.replace(in: &graph, keep: keep) { layer in
-            let scores = layer.weight.scalingColumns(by: try layer.requireInputNorms()).elements.map { abs($0) }
-            let kept = layer.weight.keepingLargest(counts[layer.index], by: scores, within: scope)
+            let (norms, n) = (try layer.requireInputNorms(), layer.weight.columns)
+            let kept = try layer.weight.keepingLargest(counts[layer.index], within: scope, layer.execution) { row in
+                zip(layer.weight.elements[row * n..<(row + 1) * n], norms).map { abs($0 * $1) }
+            }
             let dtype = layer.tensor.dtype.isComputable ? layer.tensor.dtype : .f32
             return .sparse(try SparseTensor(nonZerosOf: kept, dtype: dtype))
         }

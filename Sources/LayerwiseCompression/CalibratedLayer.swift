@@ -64,8 +64,18 @@ public struct CalibratedLayer {
             let error = energy == 0 ? 0 : energy / (try weight.energy(in: secondMoment, execution))
             figures.append(Measurement(name: "outputError", value: error))
         } else if case .norms(let norms) = inputs {
-            let error = (try payload.densifiedMatrix() - weight).scalingColumns(by: norms).squaredFrobeniusNorm
-            let scale = weight.scalingColumns(by: norms).squaredFrobeniusNorm
+            let (kept, n) = (try payload.densifiedMatrix(), weight.columns)
+            let sums = try execution.parallelMap(weight.rows) { row -> (error: Double, scale: Double) in
+                var (error, scale) = (0.0, 0.0)
+                for column in 0..<n {
+                    let value = weight.elements[row * n + column]
+                    let (change, own) = (Double((kept.elements[row * n + column] - value) * norms[column]), Double(value * norms[column]))
+                    error += change * change
+                    scale += own * own
+                }
+                return (error, scale)
+            }
+            let (error, scale) = sums.reduce((0, 0)) { ($0.0 + $1.error, $0.1 + $1.scale) }
             figures.append(Measurement(name: "weightedError", value: error == 0 ? 0 : error / scale))
         }
         return figures

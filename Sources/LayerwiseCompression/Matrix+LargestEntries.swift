@@ -1,3 +1,4 @@
+import Execution
 import LinearAlgebra
 
 /// Which entries compete with each other for a place.
@@ -13,26 +14,33 @@ extension Matrix {
     ///
     /// Ties are kept in row-major order. Rows differ by at most one entry when `count` is no multiple of their number.
     ///
-    /// - Parameter scores: one an entry, row-major, none negative or NaN.
-    public func keepingLargest(_ count: Int, by scores: [Float], within group: ComparisonGroup) -> Matrix {
-        precondition(scores.count == elements.count, "\(scores.count) scores for \(elements.count) entries")
+    /// - Parameter scores: those of a row's entries, none negative or NaN; called from several threads.
+    public func keepingLargest(
+        _ count: Int, within group: ComparisonGroup, _ execution: ExecutionContext, by scores: (_ row: Int) -> [Float]
+    ) throws -> Matrix {
         if group == .layer {
-            return Matrix(rows: rows, columns: columns, elements: Self.largest(count, of: elements[...], by: scores[...]))
+            return Matrix(
+                rows: rows, columns: columns,
+                elements: Self.largest(count, of: elements[...], by: (0..<rows).flatMap { scores($0) }))
         }
         let shares = EvenShares(of: count, over: rows)
-        var kept: [Float] = []
-        kept.reserveCapacity(elements.count)
-        for row in 0..<rows {
-            let range = row * columns..<(row + 1) * columns
-            kept += Self.largest(shares[row], of: elements[range], by: scores[range])
+        let rowsAtATime = 64
+        return try Matrix(rows: rows, columns: columns) { out in
+            let out = out
+            try execution.parallelFor((rows + rowsAtATime - 1) / rowsAtATime) { part in
+                for row in part * rowsAtATime..<min((part + 1) * rowsAtATime, rows) {
+                    let range = row * columns..<(row + 1) * columns
+                    let kept = Self.largest(shares[row], of: elements[range], by: scores(row))
+                    _ = UnsafeMutableBufferPointer(rebasing: out[range]).update(fromContentsOf: kept)
+                }
+            }
         }
-        return Matrix(rows: rows, columns: columns, elements: kept)
     }
 
-    private static func largest(_ count: Int, of values: ArraySlice<Float>, by scores: ArraySlice<Float>) -> [Float] {
+    private static func largest(_ count: Int, of values: ArraySlice<Float>, by scores: [Float]) -> [Float] {
         if count <= 0 { return [Float](repeating: 0, count: values.count) }
         if count >= values.count { return Array(values) }
-        let pieces = [Array(scores)]
+        let pieces = [scores]
         let kept = OrderStatistic(largest: count, of: pieces).selection(of: pieces)[0]
         return zip(values, kept).map { $1 ? $0 : 0 }
     }
