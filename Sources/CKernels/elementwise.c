@@ -16,6 +16,15 @@ void caplet_soft_threshold(const float *in, float threshold, float *out, size_t 
     for (size_t i = 0; i < count; i++) out[i] = shrunk(in[i], threshold);
 }
 
+// One entry's step; returns the square of w - l - s.
+static inline double sparse_and_multiplier_step(float w, float l, float threshold, float mu, float inverse, float *s, float *y) {
+    const float scaled = *y * inverse, left = w - l;
+    *s = shrunk(left + scaled, threshold);
+    const float rest = left - *s, change = mu * rest;
+    *y += change;
+    return (double)rest * (double)rest;
+}
+
 CAPLET_DISPATCH
 double caplet_sparse_and_multiplier_step(const float *w, const float *l, float threshold, float mu, float *s, float *y, size_t count) {
     const float inverse = 1 / mu;
@@ -23,20 +32,10 @@ double caplet_sparse_and_multiplier_step(const float *w, const float *l, float t
     size_t i = 0;
     for (; i + LANES <= count; i += LANES) {
         for (int k = 0; k < LANES; k++) {
-            const float scaled = y[i + k] * inverse, left = w[i + k] - l[i + k];
-            s[i + k] = shrunk(left + scaled, threshold);
-            const float rest = left - s[i + k], change = mu * rest;
-            y[i + k] += change;
-            lane[k] += (double)rest * (double)rest;
+            lane[k] += sparse_and_multiplier_step(w[i + k], l[i + k], threshold, mu, inverse, &s[i + k], &y[i + k]);
         }
     }
-    for (; i < count; i++) {
-        const float scaled = y[i] * inverse, left = w[i] - l[i];
-        s[i] = shrunk(left + scaled, threshold);
-        const float rest = left - s[i], change = mu * rest;
-        y[i] += change;
-        lane[0] += (double)rest * (double)rest;
-    }
+    for (; i < count; i++) lane[0] += sparse_and_multiplier_step(w[i], l[i], threshold, mu, inverse, &s[i], &y[i]);
     double sum = 0;
     for (int k = 0; k < LANES; k++) sum += lane[k];
     return sum;
