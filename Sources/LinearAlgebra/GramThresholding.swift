@@ -5,8 +5,7 @@ extension Matrix {
     ///
     /// With G = AᵀA = Q·T·Qᵀ, T tridiagonal, the result is A · Q·f(T)·Qᵀ for f(λ) = max(0, 1 − τ/√λ), and likewise from the left where A is
     /// wide. f(T) is a sum of resolvents (see `ThresholdingShare`), which costs next to nothing. For k the smaller and w the larger side about w·k²
-    /// operations for G, 4k³/3 for T, 2k³ for Q·f(T)·Qᵀ, 2w·k² for the product, against about 22k³ of sgesdd where A is square. Where few singular
-    /// values are above τ, their r eigenvectors cost less.
+    /// operations for G, 4k³/3 for T, 2k³ for Q·f(T)·Qᵀ, 2w·k² for the product, against about 22k³ of sgesdd where A is square.
     ///
     /// Squaring costs digits: eigenvalues are uncertain by a share of λ₁ (see `GramAccuracy`). So the largest directions, far above τ in trained weights, are
     /// found by subspace iteration and taken out before. Thresholding does not increase distances in the Frobenius norm, so that doing it
@@ -16,52 +15,48 @@ extension Matrix {
     /// - Throws: `LinearAlgebraError` when an iteration does not converge or an element is not finite; `Cancelled`.
     public func thresholded(by threshold: Float, _ execution: ExecutionContext) throws -> ThresholdedMatrix {
         guard isFinite else { throw LinearAlgebraError("ssytrd", info: -4, rows: rows, columns: columns) }
-        guard let split = try gramSplit(threshold, for: .product, execution) else {
+        guard threshold > 0, let split = try gramSplit(threshold, execution) else {
             return try ThresholdedMatrix(singularValueThresholded(by: threshold), execution)
         }
         return try ThresholdedMatrix(split, threshold: threshold, execution)
     }
 
     /// Takes out what is too large, if that is needed; nil where not even that makes the Gram matrix exact enough.
-    ///
-    /// - Parameter kept: squared norm of thresholded parts of the same matrix that were taken out before.
-    func gramSplit(_ threshold: Float, for purpose: GramAccuracy, besides kept: Double = 0, _ execution: ExecutionContext) throws
-        -> GramSplit?
-    {
-        let isPlain = try !needsSplitting(threshold, purpose, execution)
+    private func gramSplit(_ threshold: Float, _ execution: ExecutionContext) throws -> GramSplit? {
+        let isPlain = try !needsSplitting(threshold, execution)
         for isSplit in isPlain ? [false, true] : [true] {
-            let (leading, rest) = try isSplit ? withoutDominantDirections(threshold, purpose, execution) : (.none(rows, columns), self)
+            let (leading, rest) = try isSplit ? withoutDominantDirections(threshold, execution) : (.none(rows, columns), self)
             let gram = try TridiagonalForm(of: rest.gramUpperTriangle(rows >= columns ? .transposed : .plain, execution), execution)
             try execution.cancellation.check()
             let split = GramSplit(leading: leading, rest: rest, gram: gram)
-            if split.isExactEnough(threshold, for: purpose, besides: kept) { return split }
+            if split.isExactEnough(threshold) { return split }
         }
         return nil
     }
 
     /// Whether the largest direction is so large that others would drown in its rounding, as far as some steps of power iteration tell.
-    private func needsSplitting(_ threshold: Float, _ purpose: GramAccuracy, _ execution: ExecutionContext) throws -> Bool {
-        guard threshold > 0, !elements.isEmpty else { return false }
+    private func needsSplitting(_ threshold: Float, _ execution: ExecutionContext) throws -> Bool {
+        guard !elements.isEmpty else { return false }
         let norm = frobeniusNorm
         let largest = powerIteration(steps: 6)
-        return purpose.error(ofDirection: largest, besides: norm, order: min(rows, columns), threshold) > GramAccuracy.tolerance * norm
+        return GramAccuracy.error(ofDirection: largest, besides: norm, order: min(rows, columns), threshold) > GramAccuracy.tolerance * norm
     }
 
     /// The thresholded triplets of directions in which the matrix is so large that others would drown in their rounding, and the matrix
     /// without them.
-    private func withoutDominantDirections(
-        _ threshold: Float, _ purpose: GramAccuracy, _ execution: ExecutionContext
-    ) throws -> (leading: SingularTriplets, rest: Matrix) {
+    private func withoutDominantDirections(_ threshold: Float, _ execution: ExecutionContext) throws
+        -> (leading: SingularTriplets, rest: Matrix)
+    {
         let k = min(rows, columns)
         var rest = self
         var (uRows, values, vRows): ([Float], [Float], [Float]) = ([], [], [])
-        for _ in 0..<GramAccuracy.rounds where threshold > 0 {
+        for _ in 0..<GramAccuracy.rounds {
             let norm = rest.frobeniusNorm
             let limit = GramAccuracy.tolerance * norm / 4
             /// How many are so large that their rounding would be felt.
             func needed(_ directions: DominantDirections) -> Int {
                 directions.singularValues.prefix { value in
-                    let error = purpose.error(ofDirection: value, besides: norm, order: k, threshold)
+                    let error = GramAccuracy.error(ofDirection: value, besides: norm, order: k, threshold)
                     return value > threshold && error > GramAccuracy.tolerance * norm / 2
                 }.count
             }
@@ -92,9 +87,8 @@ struct GramSplit {
     /// Of the rest, the smaller one.
     let gram: TridiagonalForm
 
-    /// - Parameter kept: squared norm of thresholded parts of the same matrix that were taken out before.
-    func isExactEnough(_ threshold: Float, for purpose: GramAccuracy, besides kept: Double = 0) -> Bool {
-        gram.uncertainty(ofThresholdingBy: threshold, purpose, besides: kept + leading.squaredNorm) <= GramAccuracy.tolerance
+    fileprivate func isExactEnough(_ threshold: Float) -> Bool {
+        gram.uncertainty(ofThresholdingBy: threshold, besides: leading.squaredNorm) <= GramAccuracy.tolerance
     }
 }
 
@@ -103,35 +97,25 @@ extension SingularTriplets {
     var squaredNorm: Double { singularValues.reduce(0.0) { $0 + Double($1) * Double($1) } }
 }
 
-/// How exact a Gram matrix has to be.
-enum GramAccuracy {
-    /// For the thresholded matrix.
-    case product
-    /// For its singular vectors too.
-    case vectors
-
-    /// Error as a share of the result's Frobenius norm.
+/// How exact a Gram matrix has to be, and what rounding does to it.
+private enum GramAccuracy {
+    /// Error of the thresholded matrix as a share of its Frobenius norm.
     static let tolerance = 1e-5
     /// Most times that dominant directions are looked for.
     static let rounds = 3
 
-    /// How uncertain an eigenvalue of a Gram matrix is, as a share of the largest one.
+    /// How uncertain an eigenvalue is, as a share of the largest one.
     ///
-    /// The roundings of its entries are independent of each other and of the eigenvectors, so that a function of the matrix sees the less of
+    /// The roundings of a Gram matrix's entries are independent of each other and of the eigenvectors, so that a function of the matrix sees the less of
     /// them the larger the matrix is: on matrices with noise, a falling spectrum or some large directions errors were 1.4 to 5 times below this.
-    private func rounding(order: Int) -> Double {
-        switch self {
-        case .product: return 0x1p-23 / max(Double(order).squareRoot() / 4, 1)
-        case .vectors: return 0x1p-23
-        }
-    }
+    private static func rounding(order: Int) -> Double { 0x1p-23 / max(Double(order).squareRoot() / 4, 1) }
 
     /// The same in numbers, where the largest eigenvalues have `norm` as the root of the sum of their squares.
-    func eigenvalueError(order: Int, norm: Double) -> Double { rounding(order: order) * norm }
+    static func eigenvalueError(order: Int, norm: Double) -> Double { rounding(order: order) * norm }
 
     /// What rounding in a direction of singular value `value` does to the thresholded matrix, on paper: a share of value² in each eigenvalue,
     /// half of that over σ in each singular value σ, which are spread evenly down to the threshold.
-    func error(ofDirection value: Float, besides norm: Double, order k: Int, _ threshold: Float) -> Double {
+    static func error(ofDirection value: Float, besides norm: Double, order k: Int, _ threshold: Float) -> Double {
         let (count, typical) = (Double(k).squareRoot(), norm / Double(k).squareRoot())
         let spread = min(1, Double(threshold) / typical).squareRoot()
         return rounding(order: k) * Double(value) * Double(value) * count / (2 * Double(threshold)) * spread
@@ -143,11 +127,11 @@ extension TridiagonalForm {
     /// the largest ones (see `GramAccuracy`): σ is then off by that over 2σ.
     ///
     /// - Parameter kept: squared norm of the part of the result that does not come from here.
-    fileprivate func uncertainty(ofThresholdingBy threshold: Float, _ purpose: GramAccuracy, besides kept: Double) -> Double {
+    fileprivate func uncertainty(ofThresholdingBy threshold: Float, besides kept: Double) -> Double {
         let roundings = leadingNorm
         guard roundings.isFinite else { return .infinity }
         guard order > 0, roundings > 0 else { return 0 }
-        let error = purpose.eigenvalueError(order: order, norm: roundings)
+        let error = GramAccuracy.eigenvalueError(order: order, norm: roundings)
         var (squaredError, squaredNorm) = (0.0, kept)
         // Eigenvalues in bins of which each ends at 1.2 times its begin, all taken for the begin.
         var begin = max(threshold * threshold, Float(roundings) * 0x1p-40)

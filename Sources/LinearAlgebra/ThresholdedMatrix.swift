@@ -9,8 +9,6 @@ public struct ThresholdedMatrix {
     private enum Factors {
         case known(SingularTriplets)
         case gram(GramSplit, threshold: Float)
-        /// The same with eigenvectors of the Gram matrix.
-        case eigen(GramSplit, LeadingEigen, threshold: Float)
     }
 
     init(_ triplets: SingularTriplets, _ execution: ExecutionContext) throws {
@@ -20,43 +18,32 @@ public struct ThresholdedMatrix {
 
     init(_ split: GramSplit, threshold: Float, _ execution: ExecutionContext) throws {
         let (leading, rest, gram) = (split.leading, split.rest, split.gram)
-        let (k, wide) = (gram.order, max(rest.rows, rest.columns))
-        let kept = gram.eigenvalueCount(above: threshold * threshold)
         var product: Matrix
-        // Eigenvectors: about 4k³/3 + 2k²r + 4wkr operations; all of f(T): 2k³ + 2wk².
-        let isCheaper = kept * (2 * k + 4 * wide) < (2 * k / 3 + 2 * wide) * k
-        if threshold <= 0 || isCheaper && split.isExactEnough(threshold, for: .vectors) {
-            let eigen = try gram.eigen(above: threshold * threshold, execution)
-            product = try rest.projected(on: eigen, threshold, execution)
-            factors = .eigen(split, eigen, threshold: threshold)
+        if gram.eigenvalueCount(above: threshold * threshold) == 0 {
+            product = Matrix(zeros: rest.rows, rest.columns)
         } else {
             var shares = try gram.thresholdingShares(threshold, execution)
             try gram.reflections.conjugate(&shares, execution)
             shares.mirror()
             product = try rest.rows >= rest.columns ? rest.times(shares, on: execution) : shares.times(rest, on: execution)
-            factors = .gram(split, threshold: threshold)
         }
         if leading.rank > 0 {
             try product.add(leading.u, times: leading.vTransposed.scalingRows(by: leading.singularValues), on: execution)
         }
         self.product = product
+        factors = .gram(split, threshold: threshold)
     }
 
-    /// The thin SVD of the product, singular values descending; makes eigenvectors where there are none yet.
+    /// The thin SVD of the product, singular values descending.
+    ///
+    /// Where the Gram matrix was used U and V are orthonormal to about 1e-4, a column's products with the others taken together. Eigenvectors are made
+    /// here: about 8k³/3 operations, 2k²r and 2wkr for r values above the threshold, k the smaller and w the larger side.
     public func triplets(_ execution: ExecutionContext) throws -> SingularTriplets {
         switch factors {
         case .known(let triplets): return triplets
-        case .eigen(let split, let eigen, let threshold):
-            return try split.leading.merged(with: split.rest.triplets(by: eigen, threshold, execution))
         case .gram(let split, let threshold):
-            let (first, rest) = (split.leading, split.rest)
-            let finer =
-                split.isExactEnough(threshold, for: .vectors)
-                ? GramSplit(leading: .none(rest.rows, rest.columns), rest: rest, gram: split.gram)
-                : try rest.gramSplit(threshold, for: .vectors, besides: first.squaredNorm, execution)
-            guard let finer else { return first.merged(with: try rest.singularValueThresholded(by: threshold)) }
-            let eigen = try finer.gram.eigen(above: threshold * threshold, execution)
-            return try first.merged(with: finer.leading).merged(with: finer.rest.triplets(by: eigen, threshold, execution))
+            let eigen = try split.gram.eigen(above: threshold * threshold, execution)
+            return try split.leading.merged(with: split.rest.triplets(by: eigen, threshold, execution))
         }
     }
 }
@@ -91,13 +78,5 @@ extension Matrix {
         let (uRows, vRows) = isTall ? (others, eigen.vectorRows) : (eigen.vectorRows, others)
         return SingularTriplets(
             u: uRows.transposed, singularValues: images.rowNorms.map { max($0 - threshold, 0) }, vTransposed: vRows)
-    }
-
-    /// A · V·diag(1 − τ/√λ)·Vᵀ for eigenvectors V of A's width, or V·diag(1 − τ/√λ)·Vᵀ · A where A is wide.
-    fileprivate func projected(on eigen: LeadingEigen, _ threshold: Float, _ execution: ExecutionContext) throws -> Matrix {
-        let vectorRows = eigen.vectorRows
-        let scaled = vectorRows.scalingRows(by: eigen.values.suffix(vectorRows.rows).map { 1 - threshold / $0.squareRoot() })
-        if rows >= columns { return try times(vectorRows, otherAs: .transposed, on: execution).times(scaled, on: execution) }
-        return try scaled.times(vectorRows.times(self, on: execution), .transposed, on: execution)
     }
 }

@@ -51,26 +51,28 @@ struct TridiagonalForm {
         return count
     }
 
-    /// The eigenvalues, and eigenvectors of those above `floor`: divide and conquer on T (sstedc, at most about 4n³/3 operations), then the
-    /// reflections back onto the r vectors that are wanted (2n²r).
+    /// The eigenvalues, and eigenvectors of those above `floor`: divide and conquer on T in double precision (dstedc, at most about 4n³/3
+    /// operations), then the reflections back onto the r vectors that are wanted (2n²r).
+    ///
+    /// In single precision divide and conquer would be off by more than all that leads to T: by 2⁻²³ of the largest eigenvalue in each one.
     func eigen(above floor: Float, _ execution: ExecutionContext) throws -> LeadingEigen {
         let n = order
         if n == 0 { return LeadingEigen(values: [], vectorRows: Matrix(zeros: 0, 0)) }
-        var (values, offDiagonal) = (diagonal, offDiagonal + [0])
-        var vectors = [Float](repeating: 0, count: n * n)
-        var work = [Float](repeating: 0, count: 1 + 4 * n + n * n)
+        var (values, offDiagonal) = (diagonal.map(Double.init), (offDiagonal + [0]).map(Double.init))
+        var vectors = [Double](repeating: 0, count: n * n)
+        var work = [Double](repeating: 0, count: 1 + 4 * n + n * n)
         var integerWork = [Int32](repeating: 0, count: 3 + 5 * n)
-        let info = LAPACKE_sstedc_work(
+        let info = LAPACKE_dstedc_work(
             LAPACK_COL_MAJOR, CChar(UInt8(ascii: "I")), Int32(n), &values, &offDiagonal, &vectors, Int32(n), &work, Int32(work.count),
             &integerWork, Int32(integerWork.count))
-        guard info == 0 else { throw LinearAlgebraError("sstedc", info: Int(info), rows: n, columns: n) }
+        guard info == 0 else { throw LinearAlgebraError("dstedc", info: Int(info), rows: n, columns: n) }
         try execution.cancellation.check()
         // Column-major columns are row-major rows.
-        let wanted = values.count { $0 > floor }
-        var leading = Matrix(rows: wanted, columns: n, elements: Array(vectors[(n - wanted) * n..<n * n]))
+        let wanted = values.count { $0 > Double(floor) }
+        var leading = Matrix(rows: wanted, columns: n, elements: vectors[(n - wanted) * n..<n * n].map(Float.init))
         vectors = []
         try reflections.apply(toRowsOf: &leading, execution)
-        return LeadingEigen(values: values, vectorRows: leading)
+        return LeadingEigen(values: values.map(Float.init), vectorRows: leading)
     }
 }
 
