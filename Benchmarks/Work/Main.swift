@@ -13,6 +13,8 @@ struct Work {
         // As `caplet` does.
         LinearAlgebraRuntime.useOneThreadPerCall()
         ProcessMemory.returnLargeBlocks()
+        // As `compress` does.
+        ProcessMemory.useHugePages()
         do {
             let arguments = try WorkArguments(CommandLine.arguments)
             print(try timings(arguments).line)

@@ -71,8 +71,8 @@ extension Matrix {
             try execution.cancellation.check()
             step += 1
             let basis = try next.withOrthonormalRows()
-            let images = try basis.times(self, otherAs: .transposed, on: execution)  // [p, m]
-            next = try images.times(self, on: execution)  // AᵀA·v as rows, [p, n]
+            let images: Matrix
+            (images, next) = try normalProducts(of: basis, execution)
             guard step >= leastSteps else { continue }
             let directions = try DominantDirections(basis: basis, images: images, returned: next)
             if step == mostSteps || isSettled(directions) { return directions }
@@ -80,19 +80,54 @@ extension Matrix {
     }
 
     /// About the largest singular value, from below, by some steps of power iteration of 4mn operations each.
-    func powerIteration(steps: Int) -> Float {
+    func powerIteration(steps: Int, _ execution: ExecutionContext) throws -> Float {
         let random = CounterGenerator(seed: 1, stream: UInt64(columns))
-        var v = (0..<UInt64(columns)).map { random.uniform($0) - 0.5 }
-        var u = [Float](repeating: 0, count: rows)
+        var v = Matrix(rows: 1, columns: columns, elements: (0..<UInt64(columns)).map { random.uniform($0) - 0.5 })
         var value: Float = 0
         for _ in 0..<steps {
-            let length = cblas_snrm2(Int32(columns), v, 1)
-            guard length > 0, length.isFinite else { break }
-            cblas_sgemv(CblasRowMajor, CblasNoTrans, Int32(rows), Int32(columns), 1 / length, elements, Int32(columns), v, 1, 0, &u, 1)
-            value = cblas_snrm2(Int32(rows), u, 1)
-            cblas_sgemv(CblasRowMajor, CblasTrans, Int32(rows), Int32(columns), 1, elements, Int32(columns), u, 1, 0, &v, 1)
+            guard let length = v.rowNorms.first, length > 0, length.isFinite else { break }
+            let (image, next) = try normalProducts(of: v.withUnitRows, execution)
+            (value, v) = (image.rowNorms[0], next)
         }
         return value
+    }
+
+    /// A·vᵢ, as rows [p, m], and AᵀA·vᵢ, as rows [p, n], for the rows vᵢ of `basis` [p, n]. 4mnp operations; where they are few A is read once.
+    private func normalProducts(of basis: Matrix, _ execution: ExecutionContext) throws -> (images: Matrix, returned: Matrix) {
+        let (fewRows, rowsAtATime, rowsOfPartialSum) = (16, 8, 512)
+        let (m, n, p) = (rows, columns, basis.rows)
+        guard p <= fewRows else {
+            let images = try basis.times(self, otherAs: .transposed, on: execution)
+            return (images, try images.times(self, on: execution))
+        }
+        var images = Matrix(zeros: p, m)
+        // Of fixed size, so that sums do not depend on the number of threads.
+        let chunks = stride(from: 0, to: m, by: rowsOfPartialSum).map { $0..<min($0 + rowsOfPartialSum, m) }
+        var partialSums = [Float](repeating: 0, count: chunks.count * p * n)
+        try images.elements.withUnsafeMutableBufferPointer { images in
+            try partialSums.withUnsafeMutableBufferPointer { sums in
+                try elements.withUnsafeBufferPointer { a in
+                    guard let a = a.baseAddress, let images = images.baseAddress, let sums = sums.baseAddress else { return }
+                    try execution.parallelFor(chunks.count) { index in
+                        for row in stride(from: chunks[index].lowerBound, to: chunks[index].upperBound, by: rowsAtATime) {
+                            let count = min(rowsAtATime, chunks[index].upperBound - row)
+                            for i in 0..<p {
+                                let products = images + i * m + row
+                                basis.elements.withUnsafeBufferPointer { v in
+                                    caplet_row_products(a + row * n, n, count, v.baseAddress! + i * n, n, products)
+                                }
+                                caplet_add_row_sum(a + row * n, n, count, products, sums + (index * p + i) * n, n)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        var returned = Matrix(rows: p, columns: n, elements: Array(partialSums.prefix(p * n)))
+        for index in chunks.indices.dropFirst() {
+            for i in 0..<p * n { returned.elements[i] += partialSums[index * p * n + i] }
+        }
+        return (images, returned)
     }
 
     /// Euclidean norms of the rows.

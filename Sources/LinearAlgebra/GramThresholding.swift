@@ -38,7 +38,7 @@ extension Matrix {
     private func needsSplitting(_ threshold: Float, _ execution: ExecutionContext) throws -> Bool {
         guard !elements.isEmpty else { return false }
         let norm = frobeniusNorm
-        let largest = powerIteration(steps: 6)
+        let largest = try powerIteration(steps: 6, execution)
         return GramAccuracy.error(ofDirection: largest, besides: norm, order: min(rows, columns), threshold) > GramAccuracy.tolerance * norm
     }
 
@@ -50,7 +50,7 @@ extension Matrix {
         let k = min(rows, columns)
         var rest = self
         var (uRows, values, vRows): ([Float], [Float], [Float]) = ([], [], [])
-        for _ in 0..<GramAccuracy.rounds {
+        for round in 0..<GramAccuracy.rounds {
             let norm = rest.frobeniusNorm
             let limit = GramAccuracy.tolerance * norm / 4
             /// How many are so large that their rounding would be felt.
@@ -60,13 +60,13 @@ extension Matrix {
                     return value > threshold && error > GramAccuracy.tolerance * norm / 2
                 }.count
             }
-            let directions = try rest.dominantDirections(max(8, min(k / 64, 256)), execution) { directions in
+            let directions = try rest.dominantDirections(GramAccuracy.directions(order: k, round: round), execution) { directions in
                 needed(directions) <= directions.count(couplingAtMost: limit)
             }
             let goal = needed(directions)
             let taken = directions.prefix(min(goal, directions.count(couplingAtMost: limit)))
             if taken.singularValues.isEmpty { break }
-            try rest.add(taken.images, .transposed, times: taken.vRows, scale: -1, on: execution)
+            try rest.addOuterProducts(taken.images, taken.vRows, scale: -1, execution)
             uRows += taken.images.withUnitRows.elements
             values += taken.singularValues.map { $0 - threshold }
             vRows += taken.vRows.elements
@@ -103,6 +103,8 @@ private enum GramAccuracy {
     static let tolerance = 1e-5
     /// Most times that dominant directions are looked for.
     static let rounds = 3
+    /// How many of them are looked for in a round: mostly one or two are too large; where they are more, more are looked for in the next round.
+    static func directions(order: Int, round: Int) -> Int { max(8, min(order / 256, 64)) << (2 * round) }
 
     /// How uncertain an eigenvalue is, as a share of the largest one.
     ///

@@ -1,3 +1,5 @@
+import CKernels
+
 extension Matrix {
     /// diag(d) · A.
     func scalingRows(by d: [Float]) -> Matrix {
@@ -28,15 +30,9 @@ extension Matrix {
 
     /// Makes a square matrix symmetric by its upper triangle.
     mutating func mirror() {
-        let (n, tile) = (rows, 64)
+        let n = rows
         elements.withUnsafeMutableBufferPointer { out in
-            for rowStart in stride(from: 0, to: n, by: tile) {
-                for columnStart in stride(from: 0, through: rowStart, by: tile) {
-                    for row in rowStart..<min(rowStart + tile, n) {
-                        for column in columnStart..<min(columnStart + tile, row) { out[row * n + column] = out[column * n + row] }
-                    }
-                }
-            }
+            if let out = out.baseAddress { caplet_mirror_upper_triangle(out, n) }
         }
     }
 

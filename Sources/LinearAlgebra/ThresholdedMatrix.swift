@@ -28,7 +28,8 @@ public struct ThresholdedMatrix {
             product = try rest.rows >= rest.columns ? rest.times(shares, on: execution) : shares.times(rest, on: execution)
         }
         if leading.rank > 0 {
-            try product.add(leading.u, times: leading.vTransposed.scalingRows(by: leading.singularValues), on: execution)
+            let scaled = leading.vTransposed.scalingRows(by: leading.singularValues)
+            try product.addOuterProducts(leading.u.transposed, scaled, scale: 1, execution)
         }
         self.product = product
         factors = .gram(split, threshold: threshold)

@@ -62,20 +62,9 @@ extension TridiagonalForm {
         let poles = share.heights.count
         var ratios = [Float](repeating: 0, count: 2 * n * poles)
         var diagonals = ratios
-        try ratios.withUnsafeMutableBufferPointer { ratios in
-            try diagonals.withUnsafeMutableBufferPointer { diagonals in
-                let (ratios, diagonals) = (ratios, diagonals)
-                try execution.parallelFor(poles) { pole in
-                    let resolvent = TridiagonalResolvent(diagonal: shifted, offDiagonal: coupling, height: share.heights[pole])
-                    for i in 0..<n {
-                        let place = 2 * (i * poles + pole)
-                        let value = share.weights[pole] / resolvent.inverseDiagonal[i]
-                        (ratios[place], ratios[place + 1]) = (Float(resolvent.ratios[i].real), Float(resolvent.ratios[i].imaginary))
-                        (diagonals[place], diagonals[place + 1]) = (Float(value.real), Float(value.imaginary))
-                    }
-                }
-            }
-        }
+        let weights = share.weights.flatMap { [$0.real, $0.imaginary] }
+        var state = [Double](repeating: 0, count: 2 * Int(CAPLET_RESOLVENT_POLES) * n)
+        caplet_resolvent_factors(shifted, coupling, n, share.heights, weights, poles, &ratios, &diagonals, &state)
         var result = Matrix(zeros: n, n)
         let width = Int(CAPLET_RESOLVENT_COLUMNS)
         let blocks = (n + width - 1) / width

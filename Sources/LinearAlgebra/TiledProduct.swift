@@ -1,3 +1,4 @@
+import CKernels
 import Execution
 
 /// Products of large matrices in tiles of fixed size, so that what comes out does not depend on how many threads make them.
@@ -19,28 +20,32 @@ extension Matrix {
         let n = otherOrientation == .plain ? other.columns : other.rows
         if m == 0 || n == 0 || k == 0 { return Matrix(zeros: m, n) }
         return try Matrix(rows: m, columns: n) { out in
-            try multiply(by: other, orientation, otherOrientation, into: out.baseAddress!, keeping: 0, scale: 1, execution)
+            try multiply(by: other, orientation, otherOrientation, into: out.baseAddress!, execution)
         }
     }
 
-    /// self ← self + scale · op(a) · op(b), tiles side by side.
-    mutating func add(
-        _ a: Matrix, _ orientation: Orientation = .plain, times b: Matrix, as otherOrientation: Orientation = .plain, scale: Float = 1,
-        on execution: ExecutionContext
-    ) throws {
-        precondition(rows == (orientation == .plain ? a.rows : a.columns), "rows differ")
-        precondition(columns == (otherOrientation == .plain ? b.columns : b.rows), "columns differ")
-        if elements.isEmpty || a.elements.isEmpty { return }
+    /// self ← self + scale · aᵀ · b for a few rows a [r, rows] and b [r, columns], rows of self side by side. 2·m·n·r operations.
+    mutating func addOuterProducts(_ a: Matrix, _ b: Matrix, scale: Float, _ execution: ExecutionContext) throws {
+        precondition(a.columns == rows && b.columns == columns && a.rows == b.rows, "shapes differ")
+        let factors = a.transposed  // [rows, r]
+        let chunk = 64
+        let (columns, rank) = (columns, a.rows)
         try elements.withUnsafeMutableBufferPointer { out in
-            try a.multiply(by: b, orientation, otherOrientation, into: out.baseAddress!, keeping: 1, scale: scale, execution)
+            let out = out
+            try execution.parallelFor((rows + chunk - 1) / chunk) { index in
+                var scaled = [Float](repeating: 0, count: rank)
+                for row in index * chunk..<min((index + 1) * chunk, factors.rows) {
+                    for i in 0..<rank { scaled[i] = scale * factors[row, i] }
+                    caplet_add_row_sum(b.elements, columns, rank, scaled, out.baseAddress! + row * columns, columns)
+                }
+            }
         }
     }
 
-    /// out ← keeping · out + scale · op(self) · op(other), [m, n] row-major.
+    /// out ← op(self) · op(other), [m, n] row-major.
     private func multiply(
         by other: Matrix, _ orientation: Orientation, _ otherOrientation: Orientation, into out: UnsafeMutablePointer<Float>,
-        keeping: Float,
-        scale: Float, _ execution: ExecutionContext
+        _ execution: ExecutionContext
     ) throws {
         let (m, k) = orientation == .plain ? (rows, columns) : (columns, rows)
         let (k2, n) = otherOrientation == .plain ? (other.rows, other.columns) : (other.columns, other.rows)
@@ -52,9 +57,9 @@ extension Matrix {
                 try execution.parallelFor(rowTiles.count * columnTiles.count) { index in
                     let (i, j) = (rowTiles[index / columnTiles.count], columnTiles[index % columnTiles.count])
                     sgemm(
-                        orientation, otherOrientation, i.count, j.count, k, scale,
+                        orientation, otherOrientation, i.count, j.count, k, 1,
                         a + i.lowerBound * (orientation == .plain ? columns : 1), columns,
-                        b + j.lowerBound * (otherOrientation == .plain ? 1 : other.columns), other.columns, keeping,
+                        b + j.lowerBound * (otherOrientation == .plain ? 1 : other.columns), other.columns, 0,
                         out + i.lowerBound * n + j.lowerBound, n)
                 }
             }

@@ -92,7 +92,8 @@ private struct PanelwiseReduction {
                 let row = a + i * n
                 // What the reflections so far do to row i.
                 for l in 0..<k { (byV[l], byW[l]) = (-w[l * n + i], -firstRow[l * n + i]) }
-                combine(firstRow + i, byV, w + i, byW, rows: k, to: row + i, count: n - i)
+                caplet_add_row_sum(firstRow + i, n, k, byV, row + i, n - i)
+                caplet_add_row_sum(w + i, n, k, byW, row + i, n - i)
                 diagonal[i] = row[i]
                 guard i + 1 < n else { return }
                 let (v, count) = (row + i + 1, n - i - 1)
@@ -102,26 +103,16 @@ private struct PanelwiseReduction {
                 let product = w + k * n + i + 1
                 multiplyRest(from: i + 1, v, partialSums, product)
                 // Less what the reflections of this panel have changed of the rest.
-                if k > 0 {
-                    cblas_sgemv(CblasRowMajor, CblasNoTrans, Int32(k), Int32(count), -1, w + i + 1, Int32(n), v, 1, 0, byV, 1)
-                    cblas_sgemv(CblasRowMajor, CblasNoTrans, Int32(k), Int32(count), -1, firstRow + i + 1, Int32(n), v, 1, 0, byW, 1)
-                    combine(firstRow + i + 1, byV, w + i + 1, byW, rows: k, to: product, count: count)
-                }
+                caplet_row_products(w + i + 1, n, k, v, count, byV)
+                caplet_row_products(firstRow + i + 1, n, k, v, count, byW)
+                for l in 0..<k { (byV[l], byW[l]) = (-byV[l], -byW[l]) }
+                caplet_add_row_sum(firstRow + i + 1, n, k, byV, product, count)
+                caplet_add_row_sum(w + i + 1, n, k, byW, product, count)
                 cblas_sscal(Int32(count), scales[i], product, 1)
                 let share = -scales[i] / 2 * cblas_sdot(Int32(count), product, 1, v, 1)
                 cblas_saxpy(Int32(count), share, v, 1, product, 1)
             }
         }
-    }
-
-    /// out += Vᵀ·byV + Wᵀ·byW for some rows of V and W that are n apart.
-    private func combine(
-        _ v: UnsafePointer<Float>, _ byV: UnsafePointer<Float>, _ w: UnsafePointer<Float>, _ byW: UnsafePointer<Float>, rows: Int,
-        to out: UnsafeMutablePointer<Float>, count: Int
-    ) {
-        guard rows > 0 else { return }
-        cblas_sgemv(CblasRowMajor, CblasTrans, Int32(rows), Int32(count), 1, v, Int32(n), byV, 1, 1, out, 1)
-        cblas_sgemv(CblasRowMajor, CblasTrans, Int32(rows), Int32(count), 1, w, Int32(n), byW, 1, 1, out, 1)
     }
 
     /// out ← A·v for the rows and columns of A from `first` on.

@@ -100,11 +100,24 @@ void caplet_sparse_product(const uint64_t *words, size_t words_per_row, const fl
 // --- symmetric.c: a symmetric matrix [n, n] by its upper triangle, rows `stride` floats apart, times a vector. ---
 // y += what rows first ..< end of the triangle bring to A·x, above and below the diagonal.
 void caplet_symmetric_product(const float *a, size_t stride, size_t n, size_t first, size_t end, const float *x, float *y);
+// What is below the diagonal of a [n, n] becomes what is above it.
+void caplet_mirror_upper_triangle(float *a, size_t n);
 
-// --- resolvents.c: sums of resolvents of a tridiagonal matrix. ---
-// Columns column ..< column + count of the sum over the poles p of the real part of wₚ(T − zₚ)⁻¹, in its upper triangle: rows 0 ..< column +
-// count of them to out, `stride` floats apart; below the diagonal zeros. Xᵢⱼ = ratio of row i · Xᵢ₊₁ⱼ for i < j.
-// ratios, diagonals: [n, poles] complex numbers, of the diagonals those of wₚ(T − zₚ)⁻¹. count is at most CAPLET_RESOLVENT_COLUMNS.
+// --- panels.c: some rows of floats, `stride` apart. ---
+// products[i] = row i · x, [rows].
+void caplet_row_products(const float *a, size_t stride, size_t rows, const float *x, size_t n, float *products);
+// out += sum over the rows of factors[i] · row i, [n].
+void caplet_add_row_sum(const float *a, size_t stride, size_t rows, const float *factors, float *out, size_t n);
+
+// --- resolvents.c: sums of resolvents of a tridiagonal matrix T [n, n] by its diagonal and what is beside it. ---
+// ratios, diagonals: [n, poles] complex numbers, for Xᵢⱼ = ratio of row i · Xᵢ₊₁ⱼ where i < j in the upper triangle of wₚ(T − zₚ)⁻¹ = X, and
+// its diagonal. The pole is zₚ = i · height, with a height above 0, so that no pivot is 0; heights: [poles], weights: complex numbers, [poles].
+// state: 2 · CAPLET_RESOLVENT_POLES · n doubles of the caller's.
+enum { CAPLET_RESOLVENT_POLES = 8 };
+void caplet_resolvent_factors(const double *diagonal, const double *off_diagonal, size_t n, const double *heights,
+                              const double *weights, size_t poles, float *ratios, float *diagonals, double *state);
+// Columns column ..< column + count of the sum over the poles of the real part of X, in its upper triangle: rows 0 ..< column + count of them to
+// out, `stride` floats apart; below the diagonal zeros. column is a multiple of CAPLET_RESOLVENT_COLUMNS, count at most that.
 // state: 2 · poles · CAPLET_RESOLVENT_COLUMNS floats, active: poles words, of the caller's.
 enum { CAPLET_RESOLVENT_COLUMNS = 32 };
 void caplet_resolvent_sum(const float *ratios, const float *diagonals, size_t poles, size_t column, size_t count, float *out,
@@ -217,6 +230,8 @@ size_t caplet_set_bits(const uint64_t *words, size_t count);
 void caplet_release_free_memory(void);
 // From now on blocks of 8 MB and more are mappings of their own, which go back when they are freed.
 void caplet_return_large_memory(void);
+// Asks for huge pages for the first 48 MB of the heap, which are only taken when they are used. Call it once, from the first thread.
+void caplet_use_huge_pages(void);
 
 // --- feedback.c: rounding to codes that are going to be entropy coded. ---
 // Rounds values[j] to steps[j] * codes[j], code by code: to the nearest of -127 ... 127, or to the next one towards zero where the

@@ -70,6 +70,7 @@ struct CompareCommand: ParsableCommand {
     }
 
     func run() throws {
+        ProcessMemory.useHugePages()
         try Session.run(common) { session in
             let (shares, methods) = (try self.shares(), try ComparisonMethod.parse(self.methods))
             let entries = try methods.flatMap { method in

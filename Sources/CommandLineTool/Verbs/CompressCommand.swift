@@ -108,6 +108,7 @@ struct CompressCommand: ParsableCommand {
     }
 
     func run() throws {
+        ProcessMemory.useHugePages()
         try Session.run(common) { session in
             let given = try givenPipeline(session.registry.passes)
             var target = try OutputTarget(output, formatName: to, force: force, session)
