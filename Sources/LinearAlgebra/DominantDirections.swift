@@ -93,7 +93,7 @@ extension Matrix {
     }
 
     /// A·vᵢ, as rows [p, m], and AᵀA·vᵢ, as rows [p, n], for the rows vᵢ of `basis` [p, n]. 4mnp operations; where they are few A is read once.
-    private func normalProducts(of basis: Matrix, _ execution: ExecutionContext) throws -> (images: Matrix, returned: Matrix) {
+    func normalProducts(of basis: Matrix, _ execution: ExecutionContext) throws -> (images: Matrix, returned: Matrix) {
         let (fewRows, rowsAtATime, rowsOfPartialSum) = (16, 8, 512)
         let (m, n, p) = (rows, columns, basis.rows)
         guard p <= fewRows else {

@@ -37,8 +37,9 @@ public struct ThresholdedMatrix {
 
     /// The thin SVD of the product, singular values descending.
     ///
-    /// Where the Gram matrix was used U and V are orthonormal to about 1e-4, a column's products with the others taken together. Eigenvectors are made
-    /// here: about 8k³/3 operations, 2k²r and 2wkr for r values above the threshold, k the smaller and w the larger side.
+    /// Where the Gram matrix was used U and V are orthonormal to about 1e-4, a column's products with the others taken together, and to 2⁻²³ of the
+    /// largest singular value over the threshold where that is more. Eigenvectors are made here: about 4k³/3 operations in double precision, 2k²r
+    /// and 2wkr for r values above the threshold, k the smaller and w the larger side.
     public func triplets(_ execution: ExecutionContext) throws -> SingularTriplets {
         switch factors {
         case .known(let triplets): return triplets

@@ -31,9 +31,11 @@ final class ThresholdingTests: XCTestCase {
             XCTAssertEqual(value, reference, accuracy: 3e-6 * all[0], what)
         }
         for factors in [triplets.u.transposed, triplets.vTransposed] where triplets.rank > 0 {
-            for value in (0..<factors.rows).map({ factors.rows($0..<$0 + 1).frobeniusNorm }) {
-                XCTAssertEqual(value, 1, accuracy: 1e-4, what)
-            }
+            var products = factors.times(factors, otherAs: .transposed)
+            for i in 0..<products.rows { products[i, i] -= 1 }
+            // Of a column with all others, on average. What is taken out before leaves its own rounding in the rest.
+            let rounding = 0x1p-23 * Double(all[0] / threshold)
+            XCTAssertLessThan(products.frobeniusNorm / Double(triplets.rank).squareRoot(), max(2e-4, 2 * rounding), what)
         }
     }
 
@@ -96,6 +98,40 @@ final class ThresholdingTests: XCTestCase {
         var matrix = Matrix.random(6, 6, seed: 5)
         matrix[2, 3] = .nan
         XCTAssertThrowsError(try matrix.thresholded(by: 0.1, execution))
+    }
+
+    /// At every place of sums in lanes of sixteen and groups of rows.
+    func testOuterProductsAreAddedWhateverTheirShape() throws {
+        for (rows, columns, rank) in [(1, 1, 1), (70, 15, 2), (130, 16, 3), (65, 37, 8), (64, 100, 11), (3, 33, 0)] {
+            let start = Matrix.random(rows, columns, seed: 1)
+            let (a, b) = (Matrix.random(rank, rows, seed: 2), Matrix.random(rank, columns, seed: 3))
+            var found = start
+            try found.addOuterProducts(a, b, scale: -0.5, execution)
+            let product = a.times(b, .transposed)
+            let expected = zip(start.elements, product.elements).map { $0 - 0.5 * $1 }
+            for (value, reference) in zip(found.elements, expected) { XCTAssertEqual(value, reference, accuracy: 1e-5) }
+        }
+    }
+
+    func testNormalProductsAreProductsFewOrMany() throws {
+        for (rows, columns, count) in [(1030, 37, 1), (5, 64, 3), (513, 100, 16), (90, 40, 17)] {
+            let (a, basis) = (Matrix.random(rows, columns, seed: 1), Matrix.random(count, columns, seed: 2))
+            let (images, returned) = try a.normalProducts(of: basis, execution)
+            let expected = basis.times(a, otherAs: .transposed)
+            XCTAssertLessThan(images.relativeFrobeniusError(to: expected), 1e-6)
+            XCTAssertLessThan(returned.relativeFrobeniusError(to: expected.times(a)), 1e-6)
+            let alone = try a.normalProducts(of: basis, ExecutionContext(threads: 1))
+            XCTAssertEqual(alone.returned.elements, returned.elements)
+        }
+    }
+
+    func testMirrorsTheUpperTriangle() {
+        for n in [1, 2, 63, 64, 65, 200] {
+            let matrix = Matrix.random(n, n, seed: 1)
+            var mirrored = matrix
+            mirrored.mirror()
+            for i in 0..<n { for j in 0..<n { XCTAssertEqual(mirrored[i, j], matrix[min(i, j), max(i, j)]) } }
+        }
     }
 
     func testProductsInTilesAreProducts() throws {
