@@ -41,7 +41,7 @@ let package = Package(
         .target(name: "CCapletPlugin"),
         target("Execution", []),
         target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution"]),
-        target("ModelGraph", ["CKernels", "LinearAlgebra"]),
+        target("ModelGraph", ["CKernels", "Execution", "LinearAlgebra"]),
         target("StrictJSON", []),
         target("FormatKit", ["CWriteback", "CXXHash", "Execution", "ModelGraph", "StrictJSON"]),
         target("Architectures", ["FormatKit", "ModelGraph", "StrictJSON"]),

@@ -44,7 +44,8 @@ struct EntropyCodedQuantization {
             let rate = made.bits / Double(max(tensor.shape.elementCount, 1))
             bits += made.bits
             report.tensors.append(
-                try TensorReport(comparing: tensor, with: made.payload, [Measurement(name: "entropyBitsPerWeight", value: rate)]))
+                try TensorReport(
+                    comparing: tensor, with: made.payload, [Measurement(name: "entropyBitsPerWeight", value: rate)], context.execution))
             try graph.setPayload(made.payload, of: tensor.name)
         }
         report.measure("step", step)

@@ -131,7 +131,7 @@ public struct ProbabilisticPruningPass: Pass {
             ]
             if let gain = results[index].rankGain { figures.append(Measurement(name: "rankGain", value: gain)) }
             if let rise = results[index].sensitivity { figures.append(Measurement(name: "sensitivity", value: rise)) }
-            let entry = try TensorReport(comparing: reference, with: stored, figures)
+            let entry = try TensorReport(comparing: reference, with: stored, figures, context.execution.with(threads: 1))
             return (stored, entry)
         }
         for (payload, entry) in entries {

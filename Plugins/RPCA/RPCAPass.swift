@@ -51,9 +51,9 @@ public struct RPCAPass: TensorPass {
     }
 
     public func transform(_ tensor: Tensor, _ context: PassContext) throws -> (payload: Payload, measurements: [Measurement]) {
-        let w = try tensor.finiteMatrix()
+        let w = try tensor.finiteMatrix(context.execution)
         let result = try algorithm.decompose(w, context.execution)
-        let sparse = try SparseTensor(nonZerosOf: result.sparse, dtype: dtype)
+        let sparse = try SparseTensor(nonZerosOf: result.sparse, dtype: dtype, context.execution)
         let payload = Payload.composite([try .lowRank(LowRankTensor(result.lowRank, dtype: dtype)), .sparse(sparse)])
         return (
             payload,

@@ -101,7 +101,7 @@ public struct RefitPass: Pass {
             let figures = [
                 Measurement(name: "rank", value: Double(payload.rank)), Measurement(name: "density", value: payload.density ?? 0),
             ]
-            report.tensors.append(try TensorReport(comparing: before, with: payload, figures))
+            report.tensors.append(try TensorReport(comparing: before, with: payload, figures, context.execution))
             try graph.setPayload(payload, of: tensor.name)
         }
         return report

@@ -61,7 +61,8 @@ public struct SparseGPTPass: Pass {
             let target = pattern ?? .entries(counts[layer.index])
             let (kept, outputError) = try solver.prune(layer.weight, to: target, layer.execution)
             // The error is that of `kept` as computed: of rounding to 16 bits it has no part.
-            return (.sparse(try SparseTensor(nonZerosOf: kept, dtype: dtype(for: layer.tensor, kept.elements))), outputError)
+            let stored = dtype(for: layer.tensor, kept.elements)
+            return (.sparse(try SparseTensor(nonZerosOf: kept, dtype: stored, layer.execution)), outputError)
         }
     }
 }

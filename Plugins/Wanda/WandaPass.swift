@@ -53,7 +53,7 @@ public struct WandaPass: Pass {
                 zip(layer.weight.elements[row * n..<(row + 1) * n], norms).map { abs($0 * $1) }
             }
             let dtype = layer.tensor.dtype.isComputable ? layer.tensor.dtype : .f32
-            return .sparse(try SparseTensor(nonZerosOf: kept, dtype: dtype))
+            return .sparse(try SparseTensor(nonZerosOf: kept, dtype: dtype, layer.execution))
         }
     }
 }

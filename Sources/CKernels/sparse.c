@@ -17,18 +17,24 @@ size_t caplet_sparse_expand_row(const uint64_t *words, const float *values, floa
     return (size_t)(next - values);
 }
 
-size_t caplet_sparse_compact_row(const float *in, uint64_t *words, float *values, size_t columns) {
-    float *next = values;
+CAPLET_DISPATCH
+size_t caplet_sparse_pattern_row(const float *in, uint64_t *words, size_t columns) {
+    size_t count = 0;
     for (size_t w = 0; w * 64 < columns; w++) {
         size_t width = columns - w * 64 < 64 ? columns - w * 64 : 64;
+        const float *from = in + w * 64;
         uint64_t bits = 0;
-        for (size_t j = 0; j < width; j++) {
-            if (in[w * 64 + j] != 0) {
-                bits |= 1ull << j;
-                *next++ = in[w * 64 + j];
-            }
-        }
+        for (size_t j = 0; j < width; j++) bits |= (uint64_t)(from[j] != 0) << j;
         words[w] = bits;
+        count += (size_t)__builtin_popcountll(bits);
+    }
+    return count;
+}
+
+size_t caplet_sparse_gather_row(const uint64_t *words, const float *in, float *values, size_t columns) {
+    float *next = values;
+    for (size_t w = 0; w * 64 < columns; w++) {
+        for (uint64_t bits = words[w]; bits; bits &= bits - 1) *next++ = in[w * 64 + (size_t)__builtin_ctzll(bits)];
     }
     return (size_t)(next - values);
 }

@@ -64,16 +64,14 @@ public struct CalibratedLayer {
             let error = energy == 0 ? 0 : energy / (try weight.energy(in: secondMoment, execution))
             figures.append(Measurement(name: "outputError", value: error))
         } else if case .norms(let norms) = inputs {
-            let (kept, n) = (try payload.densifiedMatrix(), weight.columns)
-            let sums = try execution.parallelMap(weight.rows) { row -> (error: Double, scale: Double) in
-                var (error, scale) = (0.0, 0.0)
-                for column in 0..<n {
-                    let value = weight.elements[row * n + column]
-                    let (change, own) = (Double((kept.elements[row * n + column] - value) * norms[column]), Double(value * norms[column]))
-                    error += change * change
-                    scale += own * own
-                }
-                return (error, scale)
+            let (read, n) = (try payload.floatRows(), weight.columns)
+            let runs = Payload.rowRuns(rows: weight.rows, columns: n)
+            let sums = try execution.parallelMap(runs.count) { index -> (error: Double, scale: Double) in
+                let dense = weight.rows(runs[index])
+                let kept = try Matrix(runs[index], columns: n, of: read)
+                return (
+                    (kept - dense).scalingColumns(by: norms).squaredFrobeniusNorm, dense.scalingColumns(by: norms).squaredFrobeniusNorm
+                )
             }
             let (error, scale) = sums.reduce((0, 0)) { ($0.0 + $1.error, $0.1 + $1.scale) }
             figures.append(Measurement(name: "weightedError", value: error == 0 ? 0 : error / scale))

@@ -54,11 +54,11 @@ public struct CalibratedLayers {
     /// - Throws: `GraphError.notFinite` for weights, `PassError` for inputs that are not finite or were not visited.
     public func forEach(_ body: (CalibratedLayer) throws -> Void) throws {
         func visit(_ index: Int, _ inputs: CalibratedLayer.Inputs?, threads: Int) throws {
-            let weight = try tensors[index].finiteMatrix()
+            let execution = context.execution.with(threads: threads)
+            let weight = try tensors[index].finiteMatrix(execution)
             guard inputs?.isFinite ?? true else {
                 throw PassError(.unsupported, pass: pass, "the inputs of '\(tensors[index].name)' are not finite")
             }
-            let execution = context.execution.with(threads: threads)
             try body(
                 CalibratedLayer(index: index, tensor: tensors[index], weight: weight, inputs: inputs, pass: pass, execution: execution))
         }
@@ -134,7 +134,7 @@ public struct CalibratedLayers {
         report.leftAlone = leftAlone
         let results = try map(pass) { layer in
             let (payload, measurements) = try compress(layer)
-            return (try context.kept(payload), try TensorReport(comparing: layer.tensor, with: payload, measurements))
+            return (try context.kept(payload), try TensorReport(comparing: layer.tensor, with: payload, measurements, layer.execution))
         }
         for (payload, entry) in results {
             try graph.setPayload(payload, of: entry.name)

@@ -19,9 +19,9 @@ extension Matrix {
         _ count: Int, within group: ComparisonGroup, _ execution: ExecutionContext, by scores: (_ row: Int) -> [Float]
     ) throws -> Matrix {
         if group == .layer {
-            return Matrix(
-                rows: rows, columns: columns,
-                elements: Self.largest(count, of: elements[...], by: (0..<rows).flatMap { scores($0) }))
+            return Matrix(rows: rows, columns: columns) { out in
+                keepLargest(count, of: elements.indices, by: (0..<rows).flatMap { scores($0) }, in: out)
+            }
         }
         let shares = EvenShares(of: count, over: rows)
         let rowsAtATime = 64
@@ -30,18 +30,26 @@ extension Matrix {
             try execution.parallelFor((rows + rowsAtATime - 1) / rowsAtATime) { part in
                 for row in part * rowsAtATime..<min((part + 1) * rowsAtATime, rows) {
                     let range = row * columns..<(row + 1) * columns
-                    let kept = Self.largest(shares[row], of: elements[range], by: scores(row))
-                    _ = UnsafeMutableBufferPointer(rebasing: out[range]).update(fromContentsOf: kept)
+                    keepLargest(shares[row], of: range, by: scores(row), in: UnsafeMutableBufferPointer(rebasing: out[range]))
                 }
             }
         }
     }
 
-    private static func largest(_ count: Int, of values: ArraySlice<Float>, by scores: [Float]) -> [Float] {
-        if count <= 0 { return [Float](repeating: 0, count: values.count) }
-        if count >= values.count { return Array(values) }
-        let pieces = [scores]
-        let kept = OrderStatistic(largest: count, of: pieces).selection(of: pieces)[0]
-        return zip(values, kept).map { $1 ? $0 : 0 }
+    /// Elements of largest score in a range of them to `out`, zeros for the others.
+    private func keepLargest(_ count: Int, of range: Range<Int>, by scores: [Float], in out: UnsafeMutableBufferPointer<Float>) {
+        let statistic = count > 0 && count < range.count ? OrderStatistic(largest: count, of: [scores]) : nil
+        // All of them, or none.
+        let threshold = statistic?.threshold ?? (count > 0 ? -1 : .infinity)
+        var ties = statistic?.tiesKept ?? 0
+        elements.withUnsafeBufferPointer { elements in
+            scores.withUnsafeBufferPointer { scores in
+                for (place, index) in range.enumerated() {
+                    let isTie = scores[place] == threshold && ties > 0
+                    ties -= isTie ? 1 : 0
+                    out[place] = scores[place] > threshold || isTie ? elements[index] : 0
+                }
+            }
+        }
     }
 }

@@ -1,12 +1,15 @@
+import CKernels
+import Execution
+import LinearAlgebra
+
 /// Reads a run of rows as floats into a place for all of them. Several threads may call it at once.
 public typealias FloatRowReader = (_ rows: Range<Int>, _ out: UnsafeMutablePointer<Float>) throws -> Void
 
 extension Payload {
-    /// Opens the elements for reading by rows. Dense and quantized tensors are converted row by row; what has to be made as a whole is
+    /// Opens the elements for reading by rows. Dense, sparse and quantized tensors are converted row by row; what has to be made as a whole is
     /// made here, and kept by the reader.
     public func floatRows() throws -> FloatRowReader {
-        if case .dense(let dense) = self, let reader = try dense.floatRows() { return reader }
-        if case .quantized(let quantized) = self, quantized.shape.elementCount > 0 { return try quantized.floatRows() }
+        if let reader = try ownFloatRows() { return reader }
         let values = try densifiedFloats()
         let columns = shape.columns
         return { rows, out in
@@ -14,6 +17,42 @@ extension Payload {
                 guard let base = values.baseAddress else { return }
                 out.update(from: base + rows.lowerBound * columns, count: rows.count * columns)
             }
+        }
+    }
+
+    /// Nil when the elements have to be made as a whole.
+    private func ownFloatRows() throws -> FloatRowReader? {
+        switch self {
+        case .dense(let dense): return try dense.floatRows()
+        case .sparse(let sparse): return try sparse.floatRows()
+        case .quantized(let quantized): return quantized.shape.elementCount > 0 ? try quantized.floatRows() : nil
+        case .lowRank, .composite: return nil
+        }
+    }
+
+    /// Rows in runs that are good to work on at a time: of a fixed size, so that sums over them do not depend on the number of threads.
+    public static func rowRuns(rows: Int, columns: Int) -> [Range<Int>] {
+        let length = max(1, (1 << 16) / max(columns, 1))
+        return stride(from: 0, to: rows, by: length).map { $0..<min($0 + length, rows) }
+    }
+
+    /// The elements as `densifiedMatrix()` has them, runs of rows side by side where rows can be had apart.
+    public func densifiedMatrix(_ execution: ExecutionContext) throws -> Matrix {
+        guard let read = try ownFloatRows() else { return try densifiedMatrix() }
+        let (rows, columns) = (shape.rows, shape.columns)
+        let runs = Payload.rowRuns(rows: rows, columns: columns)
+        return try Matrix(rows: rows, columns: columns) { out in
+            guard let base = out.baseAddress else { return }
+            try execution.parallelFor(runs.count) { try read(runs[$0], base + runs[$0].lowerBound * columns) }
+        }
+    }
+}
+
+extension Matrix {
+    /// A run of rows of `columns` elements.
+    public init(_ rows: Range<Int>, columns: Int, of read: FloatRowReader) throws {
+        try self.init(rows: rows.count, columns: columns) { out in
+            if let base = out.baseAddress { try read(rows, base) }
         }
     }
 }
@@ -30,6 +69,37 @@ extension DenseTensor {
                 return try reader.read(rows, into: UnsafeMutableRawBufferPointer(start: out, count: rows.count * columns * 4))
             }
             try reader.withRows(rows) { FloatCast.widen($0, dtype, into: out, count: rows.count * columns) }
+        }
+    }
+}
+
+extension SparseTensor {
+    /// Nil when values cannot be had apart from each other.
+    fileprivate func floatRows() throws -> FloatRowReader? {
+        guard case .dense(let kept) = values, kept.dtype.isComputable, kept.bytes.isResident, shape.columns > 0 else { return nil }
+        try pattern.checkBits()
+        let (words, wordsPerRow, columns) = (try pattern.readWords(), pattern.wordsPerRow, shape.columns)
+        var starts = [0]
+        for row in 0..<pattern.rows {
+            let bits = words[row * wordsPerRow..<(row + 1) * wordsPerRow].reduce(0) { $0 + $1.nonzeroBitCount }
+            starts.append(starts[row] + bits)
+        }
+        let width = kept.dtype.byteWidth
+        return { rows, out in
+            let range = starts[rows.lowerBound]..<starts[rows.upperBound]
+            try withUnsafeTemporaryAllocation(of: Float.self, capacity: range.count + 1) { values in
+                guard var next = UnsafePointer(values.baseAddress) else { return }
+                try kept.bytes.withUnsafeBytes { raw in
+                    let part = UnsafeRawBufferPointer(rebasing: raw[range.lowerBound * width..<range.upperBound * width])
+                    FloatCast.widen(part, kept.dtype, into: values.baseAddress!, count: range.count)
+                }
+                for row in rows {
+                    next += words.withUnsafeBufferPointer { words in
+                        caplet_sparse_expand_row(
+                            words.baseAddress! + row * wordsPerRow, next, out + (row - rows.lowerBound) * columns, columns)
+                    }
+                }
+            }
         }
     }
 }

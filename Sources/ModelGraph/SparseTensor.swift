@@ -1,4 +1,5 @@
 import CKernels
+import Execution
 import LinearAlgebra
 
 /// Which elements of a matrix [rows, columns] are kept: one bit an element, least significant bit first, each row padded with
@@ -77,24 +78,47 @@ public struct SparseTensor {
     }
 
     /// The non-zeros of `matrix`, values stored as `dtype`. A value that rounds to zero in `dtype` keeps its position.
-    public init(nonZerosOf matrix: Matrix, dtype: DType) throws {
-        let wordsPerRow = SparsePattern.wordsPerRow(columns: matrix.columns)
-        var values = [Float](repeating: 0, count: matrix.elements.count)
-        var count = 0
-        let words = OwnedBytes(byteCount: matrix.rows * wordsPerRow * 8) { out in
+    ///
+    /// - Throws: `GraphError.notComputable` for a dtype that floats cannot be stored as, `Cancelled`.
+    public init(nonZerosOf matrix: Matrix, dtype: DType, _ execution: ExecutionContext = ExecutionContext(threads: 1)) throws {
+        guard dtype.isComputable else {
+            throw GraphError.notComputable("sparse values", "floats cannot be stored as \(dtype.rawValue)")
+        }
+        let (columns, wordsPerRow) = (matrix.columns, SparsePattern.wordsPerRow(columns: matrix.columns))
+        let runs = Payload.rowRuns(rows: matrix.rows, columns: columns)
+        var counts: [Int] = []
+        let words = try OwnedBytes(byteCount: matrix.rows * wordsPerRow * 8) { out in
             let target = out.bindMemory(to: UInt64.self)
-            matrix.elements.withUnsafeBufferPointer { source in
-                values.withUnsafeMutableBufferPointer { kept in
-                    guard let source = source.baseAddress, let kept = kept.baseAddress, let target = target.baseAddress else { return }
-                    for row in 0..<matrix.rows {
-                        count += caplet_sparse_compact_row(
-                            source + row * matrix.columns, target + row * wordsPerRow, kept + count, matrix.columns)
+            counts = try execution.parallelMap(runs.count) { index in
+                matrix.elements.withUnsafeBufferPointer { source in
+                    guard let source = source.baseAddress, let target = target.baseAddress else { return 0 }
+                    return runs[index].reduce(0) {
+                        $0 + caplet_sparse_pattern_row(source + $1 * columns, target + $1 * wordsPerRow, columns)
                     }
                 }
             }
         }
-        values.removeLast(values.count - count)
-        let pattern = try SparsePattern(rows: matrix.rows, columns: matrix.columns, nonZeroCount: count, words: words)
-        try self.init(pattern: pattern, values: .dense(DenseTensor(floats: values, shape: Shape(count: count), dtype: dtype)))
+        let count = counts.reduce(0, +)
+        let starts = counts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
+        let values = try OwnedBytes(byteCount: count * dtype.byteWidth) { out in
+            try execution.parallelFor(runs.count) { index in
+                try withUnsafeTemporaryAllocation(of: Float.self, capacity: counts[index]) { kept in
+                    try words.withUnsafeBytes { words in
+                        matrix.elements.withUnsafeBufferPointer { source in
+                            guard let source = source.baseAddress, var next = kept.baseAddress else { return }
+                            let words = words.bindMemory(to: UInt64.self)
+                            for row in runs[index] {
+                                next += caplet_sparse_gather_row(
+                                    words.baseAddress! + row * wordsPerRow, source + row * columns, next, columns)
+                            }
+                        }
+                    }
+                    let range = starts[index] * dtype.byteWidth..<starts[index + 1] * dtype.byteWidth
+                    FloatCast.narrow(UnsafeBufferPointer(kept), to: dtype, into: UnsafeMutableRawBufferPointer(rebasing: out[range]))
+                }
+            }
+        }
+        let pattern = try SparsePattern(rows: matrix.rows, columns: columns, nonZeroCount: count, words: words)
+        try self.init(pattern: pattern, values: .dense(DenseTensor(dtype: dtype, shape: Shape(count: count), bytes: values)))
     }
 }

@@ -1,3 +1,4 @@
+import Execution
 import LinearAlgebra
 import ModelGraph
 
@@ -35,7 +36,7 @@ extension TensorSelection {
         let results = try outer.parallelMap(selected.count) { index in
             let tensor = selected[index]
             let (payload, measurements) = try transform(tensor, inner)
-            let entry = try TensorReport(comparing: tensor, with: payload, measurements)
+            let entry = try TensorReport(comparing: tensor, with: payload, measurements, inner.execution)
             context.execution.progress.advance(by: 1, remark: tensor.name)
             return (try context.kept(payload), entry)
         }
@@ -68,15 +69,20 @@ struct ThreadShares: Equatable {
 extension TensorReport {
     /// Measures a new payload against the tensor's present one.
     ///
-    /// - Throws: `GraphError.notFinite` when the new payload holds NaN or infinities.
-    public init(comparing tensor: Tensor, with payload: Payload, _ measurements: [Measurement]) throws {
-        let before = try tensor.payload.densifiedMatrix()
-        let after = try payload.densifiedMatrix()
-        guard after.isFinite else { throw GraphError.notFinite("tensor '\(tensor.name)'") }
+    /// - Throws: `GraphError.notFinite` when the new payload holds NaN or infinities, `Cancelled`.
+    public init(comparing tensor: Tensor, with payload: Payload, _ measurements: [Measurement], _ execution: ExecutionContext) throws {
+        let (before, after, columns) = (try tensor.payload.floatRows(), try payload.floatRows(), payload.shape.columns)
+        let runs = Payload.rowRuns(rows: payload.shape.rows, columns: columns)
+        let squares = try execution.parallelMap(runs.count) { index -> (error: Double, norm: Double) in
+            let old = try Matrix(runs[index], columns: columns, of: before)
+            let new = try Matrix(runs[index], columns: columns, of: after)
+            guard new.isFinite else { throw GraphError.notFinite("tensor '\(tensor.name)'") }
+            return ((new - old).squaredFrobeniusNorm, old.squaredFrobeniusNorm)
+        }
         self.init(
             name: tensor.name, parametersBefore: tensor.payload.parameterCount, parametersAfter: payload.parameterCount,
             bytesBefore: tensor.payload.byteCount, bytesAfter: payload.byteCount,
-            squaredError: (after - before).squaredFrobeniusNorm, squaredNorm: before.squaredFrobeniusNorm,
+            squaredError: squares.reduce(0) { $0 + $1.error }, squaredNorm: squares.reduce(0) { $0 + $1.norm },
             measurements: measurements)
     }
 }
@@ -84,9 +90,9 @@ extension TensorReport {
 extension Tensor {
     /// The values as a matrix of finite floats.
     ///
-    /// - Throws: `GraphError.notFinite` naming the tensor when it holds NaN or infinities.
-    public func finiteMatrix() throws -> Matrix {
-        let matrix = try payload.densifiedMatrix()
+    /// - Throws: `GraphError.notFinite` naming the tensor when it holds NaN or infinities, `Cancelled`.
+    public func finiteMatrix(_ execution: ExecutionContext = ExecutionContext(threads: 1)) throws -> Matrix {
+        let matrix = try payload.densifiedMatrix(execution)
         guard matrix.isFinite else { throw GraphError.notFinite("tensor '\(name)'") }
         return matrix
     }

@@ -1,3 +1,4 @@
+import Execution
 import LinearAlgebra
 import ModelGraph
 import TestSupport
@@ -21,6 +22,29 @@ final class PayloadTests: XCTestCase {
         XCTAssertEqual(composite.byteCount, 4 * 3 * 80 + 4 * nonZeros + (700 + 7) / 8)
         XCTAssertEqual(composite.rank, 3)
         XCTAssertEqual(composite.density ?? 0, Double(nonZeros) / 700, accuracy: 1e-12)
+    }
+
+    /// More rows than are read at a time, rows without an entry, columns that fill no word.
+    func testSparseRowsAreHadApartAndMadeOnSeveralThreads() throws {
+        for (rows, columns) in [(3000, 70), (5, 64), (40, 1), (0, 9)] {
+            var entries = Matrix.random(rows, columns, seed: 4)
+            for index in entries.elements.indices where index % 3 == 0 || index / max(columns, 1) % 7 == 2 { entries.elements[index] = 0 }
+            for dtype in [DType.f32, .bf16] {
+                let alone = try SparseTensor(nonZerosOf: entries, dtype: dtype)
+                let together = try SparseTensor(nonZerosOf: entries, dtype: dtype, ExecutionContext(threads: 3))
+                XCTAssertEqual(try alone.pattern.readWords(), try together.pattern.readWords())
+                XCTAssertEqual(try alone.values.densifiedFloats(), try together.values.densifiedFloats())
+                let whole = try Payload.sparse(alone).densifiedMatrix()
+                if dtype == .f32 { XCTAssertEqual(whole.elements, entries.elements) }
+                XCTAssertEqual(try Payload.sparse(together).densifiedMatrix(ExecutionContext(threads: 3)).elements, whole.elements)
+                let read = try Payload.sparse(alone).floatRows()
+                for run in [rows / 3..<rows / 2, 0..<min(1, rows), rows..<rows] {
+                    XCTAssertEqual(
+                        try Matrix(run, columns: columns, of: read).elements,
+                        Array(whole.elements[run.lowerBound * columns..<run.upperBound * columns]))
+                }
+            }
+        }
     }
 
     func testQuantisedValuesAreScaleTimesCodeLessZeroPoint() throws {

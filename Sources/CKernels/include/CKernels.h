@@ -91,8 +91,10 @@ void caplet_dequantize_u8(const uint8_t *codes, float scale, float zero, float *
 // --- sparse.c: a pattern is one bit an element, least significant bit first, each row padded to whole 64-bit words. ---
 // Writes one row: out[j] = the next value where bit j is set, 0 elsewhere. Returns the values consumed.
 size_t caplet_sparse_expand_row(const uint64_t *words, const float *values, float *out, size_t columns);
-// Sets the bits of in[j] != 0 and packs those values. Returns the values written.
-size_t caplet_sparse_compact_row(const float *in, uint64_t *words, float *values, size_t columns);
+// Sets the bits of in[j] != 0. Returns their number.
+size_t caplet_sparse_pattern_row(const float *in, uint64_t *words, size_t columns);
+// Packs in[j] of the bits that are set. Returns the values written.
+size_t caplet_sparse_gather_row(const uint64_t *words, const float *in, float *values, size_t columns);
 // y[i, 0..<tokens] += sum over set bits j of row i: value * x[j, 0..<tokens]; x and y are token-contiguous.
 void caplet_sparse_product(const uint64_t *words, size_t words_per_row, const float *values,
                            size_t rows, size_t columns, const float *x, float *y, size_t tokens);
