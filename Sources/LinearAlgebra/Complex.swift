@@ -7,7 +7,6 @@ struct Complex {
 
     init(_ real: Double, _ imaginary: Double) { (self.real, self.imaginary) = (real, imaginary) }
 
-    static func + (a: Complex, b: Complex) -> Complex { Complex(a.real + b.real, a.imaginary + b.imaginary) }
     static func - (a: Complex, b: Complex) -> Complex { Complex(a.real - b.real, a.imaginary - b.imaginary) }
     static func / (a: Complex, b: Complex) -> Complex {
         let square = b.real * b.real + b.imaginary * b.imaginary

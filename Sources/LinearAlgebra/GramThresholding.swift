@@ -65,7 +65,9 @@ extension Matrix {
             }
             let goal = needed(directions)
             let taken = directions.prefix(min(goal, directions.count(couplingAtMost: limit)))
-            if taken.singularValues.isEmpty { break }
+            if goal == 0 { break }
+            // None has settled: the next ones are about as large, and are looked for too.
+            if taken.singularValues.isEmpty { continue }
             try rest.addOuterProducts(taken.images, taken.vRows, scale: -1, execution)
             uRows += taken.images.withUnitRows.elements
             values += taken.singularValues.map { $0 - threshold }

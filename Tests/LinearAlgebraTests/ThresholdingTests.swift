@@ -8,11 +8,11 @@ import XCTest
 final class ThresholdingTests: XCTestCase {
     private let execution = ExecutionContext(threads: 2)
 
-    /// As the bulk of trained weights with directions above it: `spike` times the largest singular value of the noise.
-    private func weights(_ rows: Int, _ columns: Int, spike: Float, seed: UInt64) -> Matrix {
+    /// As the bulk of trained weights with some directions above it, all together `spike` times as large as the noise.
+    private func weights(_ rows: Int, _ columns: Int, spike: Float, directions: Int = 3, seed: UInt64) -> Matrix {
         let noise = Matrix.random(rows, columns, seed: seed)
-        let u = Matrix.random(rows, 3, seed: seed + 1)
-        let v = Matrix.random(3, columns, seed: seed + 2)
+        let u = Matrix.random(rows, directions, seed: seed + 1)
+        let v = Matrix.random(directions, columns, seed: seed + 2)
         let scale = spike * Float(noise.frobeniusNorm / u.times(v).frobeniusNorm)
         return noise + u.times(Matrix(rows: 3, columns: columns, elements: v.elements.map { $0 * scale }))
     }
@@ -58,6 +58,15 @@ final class ThresholdingTests: XCTestCase {
                 let all = try matrix.singularValueDecomposition().singularValues
                 try check(matrix, threshold: all[all.count * 9 / 10], "\(rows) × \(columns), spike \(spike)")
             }
+        }
+    }
+
+    /// More of them than are looked for at first, about as large as each other.
+    func testManyLargeDirectionsDoNotDrownTheOthersEither() throws {
+        for directions in [9, 40] {
+            let matrix = weights(300, 260, spike: 100, directions: directions, seed: 7)
+            let all = try matrix.singularValueDecomposition().singularValues
+            try check(matrix, threshold: all[all.count * 9 / 10], "\(directions) directions")
         }
     }
 
