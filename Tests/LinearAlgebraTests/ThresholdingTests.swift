@@ -14,7 +14,7 @@ final class ThresholdingTests: XCTestCase {
         let u = Matrix.random(rows, directions, seed: seed + 1)
         let v = Matrix.random(directions, columns, seed: seed + 2)
         let scale = spike * Float(noise.frobeniusNorm / u.times(v).frobeniusNorm)
-        return noise + u.times(Matrix(rows: 3, columns: columns, elements: v.elements.map { $0 * scale }))
+        return noise + u.times(Matrix(rows: directions, columns: columns, elements: v.elements.map { $0 * scale }))
     }
 
     private func check(_ matrix: Matrix, threshold: Float, _ what: String) throws {
