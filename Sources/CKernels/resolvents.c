@@ -101,7 +101,7 @@ CAPLET_INLINE void add_poles(const float *ratios, size_t poles, size_t row, size
 }
 
 // What is smaller adds nothing to sums of about 1, and would soon be too small for a normal float.
-static const float negligible = 1e-16f;
+static const float negligible = 1e-12f;
 
 static int is_negligible(const float *re, const float *im) {
     float most = 0;

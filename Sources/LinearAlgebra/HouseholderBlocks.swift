@@ -42,16 +42,16 @@ struct HouseholderBlocks {
         let n = order
         precondition(symmetric.rows == n && symmetric.columns == n, "orders differ")
         guard n > 1 else { return }
-        // (S·V)ᵀ and Yᵀ, [width, n] each, and rows X, V, X.
+        // (V·Tᵀ)ᵀ and Yᵀ, [width, n] each, and rows X, V, X.
         var scratch = [Float](repeating: 0, count: 5 * width * n)
         try symmetric.elements.withUnsafeMutableBufferPointer { entries in
             try scratch.withUnsafeMutableBufferPointer { scratch in
-                guard let s = entries.baseAddress, let product = scratch.baseAddress else { return }
+                guard let s = entries.baseAddress, let turned = scratch.baseAddress else { return }
                 for first in stride(from: 0, to: n - 1, by: width).reversed() {
                     try execution.cancellation.check()
                     // Zeros before V's ones, so that tiles begin at whole cache lines of a row.
                     let reflections = block(from: first, begin: (first + 1) / 16 * 16)
-                    try reflections.conjugate(s, order: n, product, product + width * n, product + 2 * width * n, execution)
+                    try reflections.conjugate(s, order: n, turned, turned + width * n, turned + 2 * width * n, execution)
                 }
             }
         }
@@ -116,10 +116,10 @@ struct HouseholderBlocks {
         /// S ← P·S·Pᵀ for S [n, n], of which the upper triangle is read and written.
         ///
         /// - Parameters:
-        ///   - product, y: room for [count, n] floats each.
+        ///   - turned, y: room for [count, n] floats each.
         ///   - stack: room for three times that.
         func conjugate(
-            _ s: UnsafeMutablePointer<Float>, order n: Int, _ product: UnsafeMutablePointer<Float>, _ y: UnsafeMutablePointer<Float>,
+            _ s: UnsafeMutablePointer<Float>, order n: Int, _ turned: UnsafeMutablePointer<Float>, _ y: UnsafeMutablePointer<Float>,
             _ stack: UnsafeMutablePointer<Float>, _ execution: ExecutionContext
         ) throws {
             let (count, height, begin) = (vRows.rows, vRows.columns, first)
@@ -128,29 +128,29 @@ struct HouseholderBlocks {
             let corner = s + begin * (n + 1)
             try vRows.elements.withUnsafeBufferPointer { v in
                 guard let v = v.baseAddress else { return }
-                // (S·V)ᵀ: rows of S above V's places, and those at them.
+                t.elements.withUnsafeBufferPointer { t in
+                    sgemm(.transposed, .plain, count, height, count, 1, t.baseAddress!, count, v, height, 0, turned, height)
+                }
+                // Yᵀ: rows of S above V's places, and those at them.
                 try execution.parallelFor(above.count) { index in
                     let rows = above[index]
                     sgemm(
-                        .plain, .transposed, count, rows.count, height, 1, v, height, s + rows.lowerBound * n + begin, n, 0,
-                        product + rows.lowerBound, n)
+                        .plain, .transposed, count, rows.count, height, 1, turned, height, s + rows.lowerBound * n + begin, n, 0,
+                        y + rows.lowerBound, n)
                 }
                 try touched.multiply(
-                    v, count: count, stride: height, by: corner, rowStride: n, into: product + begin, outStride: n, execution)
-                // Yᵀ = T·(S·V)ᵀ, and on the places of V Xᵀ = Yᵀ − ½·(T·VᵀY)·Vᵀ.
-                let middle = t.elements.withUnsafeBufferPointer { t in
-                    sgemm(.transposed, .plain, count, n, count, 1, t.baseAddress!, count, product, n, 0, y, n)
-                    return Matrix(rows: count, columns: count) { out in
-                        sgemm(.plain, .transposed, count, count, height, 1, v, height, y + begin, n, 0, out.baseAddress!, count)
-                    }
+                    turned, count: count, stride: height, by: corner, rowStride: n, into: y + begin, outStride: n, execution)
+                // On the places of V Xᵀ = Yᵀ − ½·(T·VᵀY)·Vᵀ.
+                let middle = Matrix(rows: count, columns: count) { out in
+                    sgemm(.plain, .transposed, count, count, height, 1, v, height, y + begin, n, 0, out.baseAddress!, count)
                 }
-                let turned = t.times(middle, .transposed)
+                let inner = t.times(middle, .transposed)
                 for row in 0..<count {
                     (stack + row * height).update(from: y + row * n + begin, count: height)
                     (stack + (count + row) * height).update(from: v + row * height, count: height)
                 }
-                turned.elements.withUnsafeBufferPointer { turned in
-                    sgemm(.plain, .plain, count, height, count, -0.5, turned.baseAddress!, count, v, height, 1, stack, height)
+                inner.elements.withUnsafeBufferPointer { inner in
+                    sgemm(.plain, .plain, count, height, count, -0.5, inner.baseAddress!, count, v, height, 1, stack, height)
                 }
                 (stack + 2 * count * height).update(from: stack, count: count * height)
                 // Rows X, V, X: the first two against the last two are X·Vᵀ + V·Xᵀ.

@@ -60,7 +60,7 @@ private struct PanelwiseReduction {
         offDiagonal: UnsafeMutableBufferPointer<Float>, scales: UnsafeMutableBufferPointer<Float>, threads: Int
     ) {
         (n, self.a, self.diagonal, self.offDiagonal, self.scales) = (order, a, diagonal, offDiagonal, scales)
-        width = order < 512 ? 32 : 64
+        width = order <= 2048 ? 32 : 64
         team = WorkerTeam(threads: order < Self.leastOrderOfTeam ? 1 : threads)
         chunks = stride(from: 0, to: order, by: Self.rowsOfPartialSum).map { $0..<min($0 + Self.rowsOfPartialSum, order) }
     }
