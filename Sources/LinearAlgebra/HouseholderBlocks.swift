@@ -14,6 +14,8 @@ struct HouseholderBlocks {
     private var width: Int { order < 512 ? 32 : order < 2048 ? 64 : 128 }
     /// Rows that one thread applies them to at a time.
     private static let rowsAtATime = 512
+    /// Smaller matrices are worked on by one thread.
+    private static let leastOrderOfTeam = 512
     /// Rows of a tile of a symmetric matrix.
     private static let tileHeight = 256
 
@@ -44,6 +46,8 @@ struct HouseholderBlocks {
         guard n > 1 else { return }
         // (V·Tᵀ)ᵀ and Yᵀ, [width, n] each, and rows X, V, X.
         var scratch = [Float](repeating: 0, count: 5 * width * n)
+        // Products of a panel are too short for threads that have to be woken.
+        let team = WorkerTeam(threads: n < Self.leastOrderOfTeam ? 1 : execution.threads)
         try symmetric.elements.withUnsafeMutableBufferPointer { entries in
             try scratch.withUnsafeMutableBufferPointer { scratch in
                 guard let s = entries.baseAddress, let turned = scratch.baseAddress else { return }
@@ -51,7 +55,7 @@ struct HouseholderBlocks {
                     try execution.cancellation.check()
                     // Zeros before V's ones, so that tiles begin at whole cache lines of a row.
                     let reflections = block(from: first, begin: (first + 1) / 16 * 16)
-                    try reflections.conjugate(s, order: n, turned, turned + width * n, turned + 2 * width * n, execution)
+                    reflections.conjugate(s, order: n, turned, turned + width * n, turned + 2 * width * n, team)
                 }
             }
         }
@@ -120,26 +124,26 @@ struct HouseholderBlocks {
         ///   - stack: room for three times that.
         func conjugate(
             _ s: UnsafeMutablePointer<Float>, order n: Int, _ turned: UnsafeMutablePointer<Float>, _ y: UnsafeMutablePointer<Float>,
-            _ stack: UnsafeMutablePointer<Float>, _ execution: ExecutionContext
-        ) throws {
+            _ stack: UnsafeMutablePointer<Float>, _ team: WorkerTeam
+        ) {
             let (count, height, begin) = (vRows.rows, vRows.columns, first)
             let above = Swift.stride(from: 0, to: begin, by: rowsAtATime).map { $0..<min($0 + rowsAtATime, begin) }
             let touched = SymmetricTiles(order: height, height: tileHeight)
             let corner = s + begin * (n + 1)
-            try vRows.elements.withUnsafeBufferPointer { v in
+            vRows.elements.withUnsafeBufferPointer { v in
                 guard let v = v.baseAddress else { return }
                 t.elements.withUnsafeBufferPointer { t in
                     sgemm(.transposed, .plain, count, height, count, 1, t.baseAddress!, count, v, height, 0, turned, height)
                 }
                 // Yᵀ: rows of S above V's places, and those at them.
-                try execution.parallelFor(above.count) { index in
+                team.forEach(above.count) { _, index in
                     let rows = above[index]
                     sgemm(
                         .plain, .transposed, count, rows.count, height, 1, turned, height, s + rows.lowerBound * n + begin, n, 0,
                         y + rows.lowerBound, n)
                 }
-                try touched.multiply(
-                    turned, count: count, stride: height, by: corner, rowStride: n, into: y + begin, outStride: n, execution)
+                touched.multiply(
+                    turned, count: count, stride: height, by: corner, rowStride: n, into: y + begin, outStride: n, team)
                 // On the places of V Xᵀ = Yᵀ − ½·(T·VᵀY)·Vᵀ.
                 let middle = Matrix(rows: count, columns: count) { out in
                     sgemm(.plain, .transposed, count, count, height, 1, v, height, y + begin, n, 0, out.baseAddress!, count)
@@ -154,9 +158,9 @@ struct HouseholderBlocks {
                 }
                 (stack + 2 * count * height).update(from: stack, count: count * height)
                 // Rows X, V, X: the first two against the last two are X·Vᵀ + V·Xᵀ.
-                try touched.subtractProducts(of: stack, shared: count, from: corner, stride: n, execution)
+                touched.subtractProducts(of: stack, shared: count, from: corner, stride: n, team)
                 // Above V's places S − Y·Vᵀ.
-                try execution.parallelFor(above.count) { index in
+                team.forEach(above.count) { _, index in
                     let rows = above[index]
                     sgemm(
                         .transposed, .plain, rows.count, height, count, -1, y + rows.lowerBound, n, v, height, 1,

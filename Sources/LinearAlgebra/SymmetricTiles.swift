@@ -24,16 +24,14 @@ struct SymmetricTiles {
         }
     }
 
-    /// Calls `diagonal` for each tile on the diagonal and `product` for each one right of it, on several threads, the larger ones first.
-    private func forEach(
-        _ execution: ExecutionContext, diagonal: (Range<Int>) -> Void, product: (_ rows: Range<Int>, _ columns: Range<Int>) -> Void
-    ) throws {
-        try execution.parallelFor(products.count + rows.count) { index in
-            if index < products.count {
-                product(products[index].rows, products[index].columns)
-            } else {
-                diagonal(rows[index - products.count])
-            }
+    private var count: Int { products.count + rows.count }
+
+    /// Calls `diagonal` for a tile on the diagonal or `product` for one right of it: the larger ones have the first indices.
+    private func withTile(_ index: Int, diagonal: (Range<Int>) -> Void, product: (_ rows: Range<Int>, _ columns: Range<Int>) -> Void) {
+        if index < products.count {
+            product(products[index].rows, products[index].columns)
+        } else {
+            diagonal(rows[index - products.count])
         }
     }
 
@@ -43,41 +41,45 @@ struct SymmetricTiles {
         _ execution: ExecutionContext
     ) throws {
         let step = orientation == .plain ? stride : 1
-        try forEach(execution) { rows in
-            cblas_ssyrk(
-                CblasRowMajor, CblasUpper, orientation == .plain ? CblasNoTrans : CblasTrans, blasint(rows.count), blasint(shared), 1,
-                a + rows.lowerBound * step, blasint(stride), 0, s + rows.lowerBound * (order + 1), blasint(order))
-        } product: { rows, columns in
-            sgemm(
-                orientation, orientation == .plain ? .transposed : .plain, rows.count, columns.count, shared, 1,
-                a + rows.lowerBound * step, stride, a + columns.lowerBound * step, stride, 0,
-                s + rows.lowerBound * order + columns.lowerBound, order)
+        try execution.parallelFor(count) { index in
+            withTile(index) { rows in
+                cblas_ssyrk(
+                    CblasRowMajor, CblasUpper, orientation == .plain ? CblasNoTrans : CblasTrans, blasint(rows.count), blasint(shared), 1,
+                    a + rows.lowerBound * step, blasint(stride), 0, s + rows.lowerBound * (order + 1), blasint(order))
+            } product: { rows, columns in
+                sgemm(
+                    orientation, orientation == .plain ? .transposed : .plain, rows.count, columns.count, shared, 1,
+                    a + rows.lowerBound * step, stride, a + columns.lowerBound * step, stride, 0,
+                    s + rows.lowerBound * order + columns.lowerBound, order)
+            }
         }
     }
 
-    /// S ← S − XᵀV − VᵀX for rows X, V, X of `stack`, [3 · shared, order].
+    /// S ← S − XᵀV − VᵀX for rows X, V, X of `stack`, [3 · shared, order], on the threads of a team.
     func subtractProducts(
-        of stack: UnsafePointer<Float>, shared: Int, from s: UnsafeMutablePointer<Float>, stride: Int, _ execution: ExecutionContext
-    ) throws {
+        of stack: UnsafePointer<Float>, shared: Int, from s: UnsafeMutablePointer<Float>, stride: Int, _ team: WorkerTeam
+    ) {
         let v = stack + shared * order
-        try forEach(execution) { rows in
-            cblas_ssyr2k(
-                CblasRowMajor, CblasUpper, CblasTrans, blasint(rows.count), blasint(shared), -1, stack + rows.lowerBound, blasint(order),
-                v + rows.lowerBound, blasint(order), 1, s + rows.lowerBound * (stride + 1), blasint(stride))
-        } product: { rows, columns in
-            // X and V below it against V and X.
-            sgemm(
-                .transposed, .plain, rows.count, columns.count, 2 * shared, -1, stack + rows.lowerBound, order, v + columns.lowerBound,
-                order, 1, s + rows.lowerBound * stride + columns.lowerBound, stride)
+        team.forEach(count) { _, index in
+            withTile(index) { rows in
+                cblas_ssyr2k(
+                    CblasRowMajor, CblasUpper, CblasTrans, blasint(rows.count), blasint(shared), -1, stack + rows.lowerBound,
+                    blasint(order), v + rows.lowerBound, blasint(order), 1, s + rows.lowerBound * (stride + 1), blasint(stride))
+            } product: { rows, columns in
+                // X and V below it against V and X.
+                sgemm(
+                    .transposed, .plain, rows.count, columns.count, 2 * shared, -1, stack + rows.lowerBound, order,
+                    v + columns.lowerBound, order, 1, s + rows.lowerBound * stride + columns.lowerBound, stride)
+            }
         }
     }
 
     /// out ← V·S for rows V [count, order] that are `stride` floats apart, as are those of `out` by `outStride`.
     func multiply(
         _ v: UnsafePointer<Float>, count: Int, stride: Int, by s: UnsafePointer<Float>, rowStride n: Int,
-        into out: UnsafeMutablePointer<Float>, outStride: Int, _ execution: ExecutionContext
-    ) throws {
-        try execution.parallelFor(rows.count) { index in
+        into out: UnsafeMutablePointer<Float>, outStride: Int, _ team: WorkerTeam
+    ) {
+        team.forEach(rows.count) { _, index in
             let (first, end) = (rows[index].lowerBound, rows[index].upperBound)
             cblas_ssymm(
                 CblasRowMajor, CblasRight, CblasUpper, blasint(count), blasint(end - first), 1, s + first * (n + 1), blasint(n), v + first,

@@ -3,10 +3,15 @@ import Execution
 
 /// Products of large matrices in tiles of fixed size, so that what comes out does not depend on how many threads make them.
 enum ProductTile {
-    /// Rows and columns of a tile of the result.
-    static let size = 1024
+    /// Most rows and columns of a tile of the result.
+    private static let size = 1024
+    /// Rows are halved down to so many, so that threads have something to share.
+    private static let leastHeight = 256
 
-    static func ranges(_ count: Int) -> [Range<Int>] {
+    static func rows(_ count: Int) -> [Range<Int>] { ranges(count, by: min(size, max(leastHeight, (count + 1) / 2))) }
+    static func columns(_ count: Int) -> [Range<Int>] { ranges(count, by: size) }
+
+    private static func ranges(_ count: Int, by size: Int) -> [Range<Int>] {
         stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
     }
 }
@@ -50,7 +55,7 @@ extension Matrix {
         let (m, k) = orientation == .plain ? (rows, columns) : (columns, rows)
         let (k2, n) = otherOrientation == .plain ? (other.rows, other.columns) : (other.columns, other.rows)
         precondition(k == k2, "inner dimensions differ: \(k) and \(k2)")
-        let (rowTiles, columnTiles) = (ProductTile.ranges(m), ProductTile.ranges(n))
+        let (rowTiles, columnTiles) = (ProductTile.rows(m), ProductTile.columns(n))
         try elements.withUnsafeBufferPointer { a in
             try other.elements.withUnsafeBufferPointer { b in
                 guard let a = a.baseAddress, let b = b.baseAddress else { return }

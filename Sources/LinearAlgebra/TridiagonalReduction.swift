@@ -76,7 +76,7 @@ private struct PanelwiseReduction {
                 try execution.cancellation.check()
                 let panel = start..<min(start + width, n)
                 reduce(panel, w, partialSums)
-                if panel.upperBound < n { try updateRest(after: panel, w, stack, execution) }
+                if panel.upperBound < n { updateRest(after: panel, w, stack) }
             }
         }
     }
@@ -140,8 +140,8 @@ private struct PanelwiseReduction {
 
     /// A ← A − VᵀW − WᵀV for the rows and columns after a panel.
     private func updateRest(
-        after panel: Range<Int>, _ w: UnsafePointer<Float>, _ stack: UnsafeMutablePointer<Float>, _ execution: ExecutionContext
-    ) throws {
+        after panel: Range<Int>, _ w: UnsafePointer<Float>, _ stack: UnsafeMutablePointer<Float>
+    ) {
         let (first, count) = (panel.upperBound, n - panel.upperBound)
         // Rows W, V, W: the first two against the last two.
         for row in 0..<panel.count {
@@ -149,7 +149,7 @@ private struct PanelwiseReduction {
             (stack + (panel.count + row) * count).update(from: a + (panel.lowerBound + row) * n + first, count: count)
         }
         (stack + 2 * panel.count * count).update(from: stack, count: panel.count * count)
-        try SymmetricTiles(order: count, height: 256).subtractProducts(
-            of: stack, shared: panel.count, from: a + first * (n + 1), stride: n, execution)
+        SymmetricTiles(order: count, height: 256).subtractProducts(
+            of: stack, shared: panel.count, from: a + first * (n + 1), stride: n, team)
     }
 }

@@ -166,19 +166,20 @@ final class ThresholdingTests: XCTestCase {
             let (x, v) = (Matrix.random(columns, rows, seed: 2), Matrix.random(columns, rows, seed: 3))
             let tiles = SymmetricTiles(order: rows, height: 256)
             var (updated, product) = (s, Matrix(zeros: columns, rows))
-            try updated.elements.withUnsafeMutableBufferPointer {
-                try tiles.subtractProducts(
-                    of: x.elements + v.elements + x.elements, shared: columns, from: $0.baseAddress!, stride: rows, execution)
+            let team = WorkerTeam(threads: 2)
+            updated.elements.withUnsafeMutableBufferPointer {
+                tiles.subtractProducts(
+                    of: x.elements + v.elements + x.elements, shared: columns, from: $0.baseAddress!, stride: rows, team)
             }
             updated.mirror()
             XCTAssertLessThan(updated.relativeFrobeniusError(to: s - x.times(v, .transposed) - v.times(x, .transposed)), 1e-6)
             // What is below the diagonal is not looked at.
             var upper = s
             for row in 0..<rows { for column in 0..<row { upper[row, column] = .nan } }
-            try product.elements.withUnsafeMutableBufferPointer {
-                try tiles.multiply(
+            product.elements.withUnsafeMutableBufferPointer {
+                tiles.multiply(
                     v.elements, count: columns, stride: rows, by: upper.elements, rowStride: rows, into: $0.baseAddress!, outStride: rows,
-                    execution)
+                    team)
             }
             XCTAssertLessThan(product.relativeFrobeniusError(to: v.times(s)), 1e-6)
         }
