@@ -67,11 +67,14 @@ struct HouseholderBlocks {
         let height = n - begin
         // Column-major [height, count] is row-major vᵢ as rows.
         let v = Matrix(rows: count, columns: height) { out in
-            out.update(repeating: 0)
-            for i in 0..<count {
-                let one = first + 1 + i
-                out[i * height + one - begin] = 1
-                for place in one + 1..<max(n, one + 1) { out[i * height + place - begin] = reflectors[(first + i) * n + place] }
+            reflectors.withUnsafeBufferPointer { reflectors in
+                guard let out = out.baseAddress, let reflectors = reflectors.baseAddress else { return }
+                for i in 0..<count {
+                    let (row, one) = (out + i * height, first + 1 + i)
+                    row.update(repeating: 0, count: one - begin)
+                    row[one - begin] = 1
+                    (row + one + 1 - begin).update(from: reflectors + (first + i) * n + one + 1, count: n - one - 1)
+                }
             }
         }
         // T column by column: Tⱼⱼ = scaleⱼ, above it −scaleⱼ·T·(VᵀV)ⱼ.
