@@ -1,7 +1,7 @@
 import CKernels
 import Execution
 
-/// Products of large matrices in tiles of fixed size, so that what comes out does not depend on how many threads make them.
+/// Products of large matrices in tiles that depend on the shape alone, so that what comes out does not depend on how many threads make them.
 enum ProductTile {
     /// Most rows and columns of a tile of the result.
     private static let size = 1024
