@@ -6,7 +6,7 @@ public enum ProcessMemory {
     /// pieces. Call it once, before any other use.
     public static func returnLargeBlocks() { caplet_return_large_memory() }
 
-    /// Huge pages for what lies in the heap: matrices of 8 MB and less, whose pages otherwise come one by one, for a twentieth of the time of
+    /// Huge pages for what lies in the heap: matrices below 8 MB, whose pages otherwise come one by one, for a twentieth of the time of
     /// an SVD. Larger matrices stay without: where pages are contiguous, rows at a distance of a power of two share places in the caches.
     /// Call it once, from the first thread, after `returnLargeBlocks`.
     public static func useHugePages() { caplet_use_huge_pages() }

@@ -31,6 +31,7 @@ final class ThresholdingTests: XCTestCase {
             XCTAssertEqual(value, reference, accuracy: 3e-6 * all[0], what)
         }
         for factors in [triplets.u.transposed, triplets.vTransposed] where triplets.rank > 0 {
+            for row in 0..<factors.rows { XCTAssertEqual(factors.rows(row..<row + 1).frobeniusNorm, 1, accuracy: 1e-4, what) }
             var products = factors.times(factors, otherAs: .transposed)
             for i in 0..<products.rows { products[i, i] -= 1 }
             // Of a column with all others, on average. What is taken out before leaves its own rounding in the rest.
