@@ -8,4 +8,7 @@
 #define CAPLET_DISPATCH
 #endif
 
+// Of functions of vectors, which are compiled with their caller for its processor.
+#define CAPLET_INLINE static inline __attribute__((always_inline))
+
 #endif

@@ -1,6 +1,8 @@
 #ifndef CAPLET_LANES_H
 #define CAPLET_LANES_H
 
+#include "dispatch.h"
+
 #include <stdint.h>
 
 // How vectors are passed to functions depends on the processor; these functions are never called, only inlined.
@@ -16,7 +18,6 @@ enum { LANES = 8 };
 typedef float lanes __attribute__((ext_vector_type(LANES)));
 typedef int32_t integer_lanes __attribute__((ext_vector_type(LANES)));
 
-#define CAPLET_INLINE static inline __attribute__((always_inline))
 
 CAPLET_INLINE lanes lanes_of(float value) { return (lanes)value; }
 CAPLET_INLINE lanes least(lanes a, lanes b) { return a < b ? a : b; }

@@ -15,8 +15,6 @@ typedef float pole_floats __attribute__((ext_vector_type(POLES)));
 // A complex number for each of some poles.
 typedef struct { pole_lanes re, im; } pole_numbers;
 
-#define CAPLET_INLINE static inline __attribute__((always_inline))
-
 // factor / z
 CAPLET_INLINE pole_numbers quotients(double factor, const pole_numbers *z) {
     pole_lanes scale = factor / (z->re * z->re + z->im * z->im);
