@@ -21,8 +21,9 @@ public final class AtomicFileWriter {
     private let turn = Mutex(())
 
     private static let bufferLimit = 1 << 20
-    /// Bytes after which writing to the disk begins, so that it goes on beside the work, and little is left for the end.
-    private static let writebackBytes = 32 << 20
+    /// Bytes after which writing to the disk begins, so that it goes on beside the work, and little is left for the end; fewer of a file
+    /// that may be short.
+    private static let (firstWritebackBytes, writebackBytes) = (4 << 20, 32 << 20)
 
     /// - Parameter force: replace a file that is there.
     /// - Throws: `FormatError.refused` when the path exists and `force` is false, `.writeFailed` when it cannot be made.
@@ -158,7 +159,8 @@ public final class AtomicFileWriter {
             place += count
         }
         let total = written.wrappingAdd(bytes.count, ordering: .relaxed).newValue
-        if total / AtomicFileWriter.writebackBytes != (total - bytes.count) / AtomicFileWriter.writebackBytes {
+        let step = total < AtomicFileWriter.writebackBytes ? AtomicFileWriter.firstWritebackBytes : AtomicFileWriter.writebackBytes
+        if total / step != (total - bytes.count) / step {
             // A hint: `finish` waits for what it does not do.
             caplet_begin_writeback(descriptor)
         }

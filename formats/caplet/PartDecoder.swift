@@ -6,6 +6,12 @@ import ModelGraph
 struct PartDecoder {
     let file: MappedFile
     let execution: ExecutionContext
+    private let rooms = ChunkRooms()
+
+    init(file: MappedFile, execution: ExecutionContext) {
+        self.file = file
+        self.execution = execution
+    }
 
     /// The content, made anew each time it is asked for.
     func source(_ part: Part, _ object: String) -> any ByteSource {
@@ -21,22 +27,22 @@ struct PartDecoder {
     /// - Throws: as `content`; what is wrong with the digest comes after the last chunk.
     func forEachChunk(_ part: Part, _ object: String, atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         let places = ChunkPlaces(part)
-        let rooms = (0..<min(max(count, 1), part.chunkCount)).map { _ in
-            (target: OwnedChunk(byteCount: part.range(ofChunk: 0).count), scratch: places.scratch())
+        let work = (0..<min(max(count, 1), part.chunkCount)).map { _ in
+            (target: OwnedChunk(byteCount: part.range(ofChunk: 0).count, rooms), scratch: places.scratch(rooms))
         }
         let digest = DigestStream()
-        for first in stride(from: 0, to: part.chunkCount, by: max(rooms.count, 1)) {
-            let chunks = first..<min(first + rooms.count, part.chunkCount)
+        for first in stride(from: 0, to: part.chunkCount, by: max(work.count, 1)) {
+            let chunks = first..<min(first + work.count, part.chunkCount)
             func content(_ chunk: Int) -> UnsafeMutableRawBufferPointer {
-                UnsafeMutableRawBufferPointer(rebasing: rooms[chunk - first].target.bytes[..<part.range(ofChunk: chunk).count])
+                UnsafeMutableRawBufferPointer(rebasing: work[chunk - first].target.bytes[..<part.range(ofChunk: chunk).count])
             }
             try execution.cancellation.check()
             try execution.parallelFor(chunks.count) { index in
-                try decode(first + index, of: part, places, object, into: content(first + index), rooms[index].scratch)
+                try decode(first + index, of: part, places, object, into: content(first + index), work[index].scratch)
             }
             let stored = places.range(first).lowerBound..<places.range(chunks.upperBound - 1).upperBound
             MappedBytes(file, offset: stored.lowerBound, byteCount: stored.count)?.didRead(0..<stored.count)
-            try withExtendedLifetime(rooms) {
+            try withExtendedLifetime(work) {
                 for chunk in chunks {
                     digest.add(UnsafeRawBufferPointer(content(chunk)))
                     try body(UnsafeRawBufferPointer(content(chunk)))
@@ -55,7 +61,7 @@ struct PartDecoder {
         let content = try OwnedBytes(byteCount: part.byteCount) { out in
             try execution.parallelFor(part.chunkCount) { chunk in
                 let target = UnsafeMutableRawBufferPointer(rebasing: out[part.range(ofChunk: chunk)])
-                try decode(chunk, of: part, places, object, into: target, places.scratch())
+                try decode(chunk, of: part, places, object, into: target, places.scratch(rooms))
             }
         }
         // What the frames became is in memory now: their pages need not be.
@@ -126,5 +132,5 @@ private struct ChunkPlaces {
     func range(_ chunk: Int) -> Range<Int> { offsets[frames(chunk).lowerBound]..<offsets[frames(chunk).upperBound] }
 
     /// Room for the contents of any chunk's frames.
-    func scratch() -> OwnedChunk { OwnedChunk(byteCount: mostContent) }
+    func scratch(_ rooms: ChunkRooms) -> OwnedChunk { OwnedChunk(byteCount: mostContent, rooms) }
 }

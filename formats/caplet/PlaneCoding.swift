@@ -1,5 +1,4 @@
 import CKernels
-import Glibc
 
 /// The bytes of wide elements, plane by plane: frame k of a chunk has byte k of each element, the lowest first.
 ///
@@ -30,33 +29,5 @@ struct PlaneCoding: ChunkCoding {
         let planes = contents.map { $0.baseAddress?.assumingMemoryBound(to: UInt8.self) }
         guard chunk.count >= width, let out = chunk.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
         caplet_planes_join(planes, out, chunk.count / width, width, rotates ? 1 : 0)
-    }
-}
-
-/// Aligned bytes for the length of a chunk's coding; many of them go back to the system at once, and not to the process's heap.
-final class OwnedChunk {
-    let bytes: UnsafeMutableRawBufferPointer
-    let base: UnsafeMutablePointer<UInt8>
-
-    private let isMapped: Bool
-
-    private static let leastMappedByteCount = 1 << 16
-
-    init(byteCount: Int) {
-        let mapped =
-            byteCount >= OwnedChunk.leastMappedByteCount
-            ? mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : MAP_FAILED
-        if let mapped, mapped != MAP_FAILED {
-            isMapped = true
-            base = mapped.assumingMemoryBound(to: UInt8.self)
-        } else {
-            isMapped = false
-            base = UnsafeMutableRawPointer.allocate(byteCount: max(byteCount, 1), alignment: 64).assumingMemoryBound(to: UInt8.self)
-        }
-        bytes = UnsafeMutableRawBufferPointer(start: base, count: byteCount)
-    }
-
-    deinit {
-        if isMapped { munmap(base, bytes.count) } else { UnsafeMutableRawPointer(base).deallocate() }
     }
 }
