@@ -133,8 +133,10 @@ public struct CalibratedLayers {
         var report = PassReport(pass: pass)
         report.leftAlone = leftAlone
         let results = try map(pass) { layer in
-            let (payload, measurements) = try compress(layer)
-            return (try context.kept(payload), try TensorReport(comparing: layer.tensor, with: payload, measurements, layer.execution))
+            try context.finishing(layer.tensor) {
+                let (payload, measurements) = try compress(layer)
+                return (payload, try TensorReport(comparing: layer.tensor, with: payload, measurements, layer.execution))
+            }
         }
         for (payload, entry) in results {
             try graph.setPayload(payload, of: entry.name)

@@ -10,13 +10,15 @@ public struct PassContext {
     /// The graph as it was before the first pass: what later passes measure their errors against.
     public let original: TensorGraph
     /// The calibration set and the model that runs it; nil when no calibration text was given.
-    public let calibration: (any CalibrationProvider)?
+    public private(set) var calibration: (any CalibrationProvider)?
     /// The same model with text of the same kind that `calibration` does not have; nil when there is no more.
-    public let heldBack: (any CalibrationProvider)?
+    public private(set) var heldBack: (any CalibrationProvider)?
     /// Bytes of the file that a graph would be written as; nil where that cannot be told before the end.
     public let outputByteCount: ((TensorGraph) throws -> Int)?
     /// Where results wait to be written; nil where they stay in memory.
     public let results: ResultStore?
+    /// What of the pass an interrupted run had finished; nil where nothing is kept.
+    private var finished: FinishedPass?
     /// Called with lines worth showing while the pass runs.
     public let note: (String) -> Void
 
@@ -42,8 +44,25 @@ public struct PassContext {
         return copy
     }
 
-    /// A result that is to wait for its pass to end: where it lies from then on.
-    public func kept(_ payload: Payload) throws -> Payload { try results?.keep(payload) ?? payload }
+    /// The same for a pass of which something may be finished.
+    func with(_ finished: FinishedPass?) -> PassContext {
+        guard let finished else { return self }
+        var copy = self
+        copy.finished = finished
+        copy.calibration = calibration.map { RecordedCalibration($0, .calibration, finished) }
+        copy.heldBack = heldBack.map { RecordedCalibration($0, .heldBack, finished) }
+        return copy
+    }
+
+    /// What the pass makes of a tensor by itself, to wait for the pass to end, and its entry in the report; what an interrupted run had
+    /// made is not made again. For each tensor once a pass, from any thread.
+    public func finishing(_ tensor: Tensor, _ make: () throws -> (Payload, TensorReport)) throws -> (Payload, TensorReport) {
+        func kept() throws -> (Payload, TensorReport) {
+            let (payload, report) = try make()
+            return (try results?.keep(payload) ?? payload, report)
+        }
+        return try finished?.tensor(tensor.name, kept) ?? kept()
+    }
 
     /// The calibration, for a pass that cannot do without.
     public func requireCalibration(for pass: String) throws -> any CalibrationProvider {

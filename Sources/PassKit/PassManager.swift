@@ -30,16 +30,23 @@ public struct PassManager {
     }
 
     /// Runs all passes. After each one every tensor is checked for consistency.
-    public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> [PassReport] {
+    ///
+    /// - Parameter work: what an equal run has finished, and where this one keeps what it finishes.
+    public func run(_ graph: inout TensorGraph, _ context: PassContext, keeping work: FinishedWork? = nil) throws -> [PassReport] {
         try checkCalibration(isGiven: context.calibration != nil)
         var reports: [PassReport] = []
-        for (pass, invocation) in zip(passes, pipeline.invocations) {
+        for (index, (pass, invocation)) in zip(passes, pipeline.invocations).enumerated() {
             try context.execution.cancellation.check()
+            let finished = work?.pass(index)
+            if let report = try finished?.restore(&graph) {
+                reports.append(report)
+                continue
+            }
+            let before = finished == nil ? nil : graph
             let (parameters, bytes) = (graph.parameterCount, graph.byteCount)
             let start = DispatchTime.now()
-            var report = try pass.run(&graph, context)
+            var report = try pass.run(&graph, context.with(finished))
             for tensor in graph.tensors { try tensor.checkInvariants() }
-            try context.results?.settle(&graph)
             report.pass = invocation.description
             report.seconds = Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) / 1e9
             (report.parametersBefore, report.bytesBefore) = (parameters, bytes)
@@ -48,6 +55,8 @@ public struct PassManager {
             let error = report.tensors.reduce(0) { $0 + $1.squaredError }
             report.relativeError = error == 0 ? 0 : (error / norm).squareRoot()
             reports.append(report)
+            if let finished, let before { try finished.finish(report, graph, since: before) }
+            try context.results?.settle(&graph)
         }
         return reports
     }

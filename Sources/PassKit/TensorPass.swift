@@ -35,10 +35,11 @@ extension TensorSelection {
         let inner = context.with(context.execution.with(threads: shares.each))
         let results = try outer.parallelMap(selected.count) { index in
             let tensor = selected[index]
-            let (payload, measurements) = try transform(tensor, inner)
-            let entry = try TensorReport(comparing: tensor, with: payload, measurements, inner.execution)
-            context.execution.progress.advance(by: 1, remark: tensor.name)
-            return (try context.kept(payload), entry)
+            defer { context.execution.progress.advance(by: 1, remark: tensor.name) }
+            return try context.finishing(tensor) {
+                let (payload, measurements) = try transform(tensor, inner)
+                return (payload, try TensorReport(comparing: tensor, with: payload, measurements, inner.execution))
+            }
         }
         for (payload, entry) in results {
             try graph.setPayload(payload, of: entry.name)

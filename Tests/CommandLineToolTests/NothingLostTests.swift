@@ -237,4 +237,62 @@ final class NothingLostTests: XCTestCase {
             XCTAssertEqual(try folder.listing(), before)
         }
     }
+
+    /// A run that was interrupted is gone on with by the same command alone, and comes to the same bytes.
+    func testInterruptedWorkIsGoneOnWith() throws {
+        let folder = try CheckpointFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let model = Repository.path("Examples/wren-7m")
+        func command(_ output: String) -> String {
+            "caplet compress \(model) -o \(output) --pipeline 'rpca{iterations=120 tolerance=0},magnitude{keep=0.4}' --no-progress"
+        }
+        XCTAssertEqual(try CapletProcess.shell(command("straight.caplet"), in: folder.path).status, 0)
+        let before = try folder.listing()
+
+        let running = try CapletProcess.start("exec env --default-signal=INT \(command("out.caplet"))", in: folder.path)
+        Thread.sleep(forTimeInterval: 4)
+        XCTAssertTrue(running.process.isRunning, "it ended before it was interrupted")
+        kill(running.process.processIdentifier, SIGINT)
+        let interrupted = try running.wait()
+        XCTAssertEqual(interrupted.status, 130, interrupted.errors)
+        XCTAssertTrue(
+            interrupted.errors.hasPrefix("what is finished is in out.caplet.unfinished; the same command goes on from there\n"),
+            interrupted.errors)
+        let unfinished = try FileManager.default.contentsOfDirectory(atPath: folder.path("out.caplet.unfinished"))
+        XCTAssertEqual(unfinished.sorted(), ["000001.caplet", "run.json"])
+        XCTAssertEqual(try CapletProcess.shell("caplet verify out.caplet.unfinished/000001.caplet", in: folder.path).status, 0)
+
+        // Another run does not touch it.
+        let kept = try folder.listing()
+        let other = try CapletProcess.shell("\(command("out.caplet")) --seed 1", in: folder.path)
+        XCTAssertEqual(other.status, 64)
+        XCTAssertEqual(
+            other.errors,
+            "caplet: error: out.caplet.unfinished: holds what another run has finished (seed 0, not 1); its command goes on from there, "
+                + "--force begins anew\n")
+        XCTAssertEqual(try folder.listing(), kept)
+
+        let resumed = try CapletProcess.shell("\(command("out.caplet")) --threads 1", in: folder.path)
+        XCTAssertEqual(resumed.status, 0, resumed.errors)
+        XCTAssertTrue(
+            resumed.errors.hasPrefix("goes on from what an interrupted run has finished, out.caplet.unfinished\n"), resumed.errors)
+        XCTAssertTrue(try folder.bytes("out.caplet") == folder.bytes("straight.caplet"))
+        XCTAssertEqual(try folder.listing().filter { !$0.hasPrefix("out.caplet ") }, before)
+    }
+
+    /// What is damaged is not taken for a result.
+    func testDamagedUnfinishedWork() throws {
+        let folder = try CheckpointFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let command = "caplet compress tiny -o out.caplet --pipeline 'magnitude{keep=0.4}' --no-progress"
+        XCTAssertEqual(try CapletProcess.shell("mkdir out.caplet.unfinished && \(command)", in: folder.path).status, 0)
+        let damage =
+            "rm out.caplet; mkdir out.caplet.unfinished; touch out.caplet.unfinished/000001.caplet"
+        XCTAssertEqual(try CapletProcess.shell(damage, in: folder.path).status, 0)
+        let result = try CapletProcess.shell(command, in: folder.path)
+        XCTAssertEqual(result.status, 64)
+        XCTAssertTrue(result.errors.contains("another run has finished (it does not say which)"), result.errors)
+        XCTAssertEqual(try CapletProcess.shell("\(command) --force", in: folder.path).status, 0)
+        XCTAssertEqual(try folder.listing().filter { $0.contains("unfinished") }, [])
+    }
 }

@@ -16,6 +16,9 @@ struct CompressCommand: ParsableCommand {
         discussion: """
             Without --pipeline the pipeline is \(DefaultPipeline.text(keep: 0.5)), or with --keep another share of the linear \
             layers' parameters. `caplet passes` lists the passes and their options.
+
+            What a long run finishes is kept in OUTPUT.unfinished until the output is there. The command of a run that was interrupted \
+            goes on from it, and comes to the same bytes.
             """)
 
     @Argument(help: "The model: a file or a folder of any format.")
@@ -141,9 +144,12 @@ struct CompressCommand: ParsableCommand {
                 results: ResultStore { try scratch.keep($0) },
                 note: { session.diagnostics.note($0) })
             let start = DispatchTime.now().uptimeNanoseconds
-            let reports = try session.naming(model) { try manager.run(&graph, context) }
-            let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-            let plan = try target.write(graph, provenance: provenance + losses(reports), session)
+            let run = try unfinishedRun(target, provenance, original, calibration?.tokens, session)
+            let (reports, seconds, plan) = try run.run(force: force, note: session.diagnostics.note) { work in
+                let reports = try session.naming(model) { try manager.run(&graph, context, keeping: work) }
+                let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+                return (reports, seconds, try target.write(graph, provenance: provenance + losses(reports), session))
+            }
             let summary = CompressionSummary(
                 output: output, pipeline: pipeline.description, seed: seed, original: input, compressed: graph,
                 outputBytes: plan.byteCount, seconds: seconds, passes: reports)
@@ -191,13 +197,31 @@ struct CompressCommand: ParsableCommand {
 
     private func calibrationModel(
         _ graph: TensorGraph, _ session: Session
-    ) throws -> (set: CalibrationModel, heldBack: CalibrationModel?)? {
+    ) throws -> (set: CalibrationModel, heldBack: CalibrationModel?, tokens: String)? {
         guard let calibration else { return nil }
         guard let configuration = try graph.configuration() else { throw ModelError.unknownArchitecture("unknown") }
         let windows = try CalibrationText.sequences(of: calibration, graph, windowLength: windowLength(configuration))
         let set = try CalibrationModel(graph, tokens: windows.evenlySpaced(calibrationSequences), session.execution)
         let rest = windows.without(evenlySpaced: calibrationSequences).evenlySpaced(CompressCommand.heldBackShare * calibrationSequences)
-        return (set, CalibrationModel(like: set, tokens: rest))
+        return (set, CalibrationModel(like: set, tokens: rest), windows.digest)
+    }
+
+    /// - Parameter tokens: digest of the calibration text's.
+    private func unfinishedRun(
+        _ target: OutputTarget, _ provenance: [(key: String, value: String)], _ original: TensorGraph, _ tokens: String?, _ session: Session
+    ) throws -> UnfinishedRun {
+        let identity = {
+            var identity = Dictionary(uniqueKeysWithValues: provenance.map { ($0.key, $0.value) })
+            identity["output format"] = target.format.name
+            identity["calibration tokens"] = tokens
+            identity["configuration"] = try original.configuration()?.digest
+            identity["program"] = try ContentDigest.of(file: "/proc/self/exe")
+            for plugin in session.plugins { identity["plugin \(plugin.path)"] = try ContentDigest.of(file: plugin.path) }
+            return identity
+        }
+        return UnfinishedRun(
+            output: output, identity: identity, format: try session.registry.writableFormat(named: "caplet"),
+            threads: session.execution.threads)
     }
 
     /// What it takes to make the same bytes again; nothing of a model that is as it was, so that unpacking adds nothing to it.

@@ -1,0 +1,73 @@
+import Dispatch
+import ModelGraph
+import Synchronization
+
+/// What a run of a pipeline has finished, kept outside the process from time to time, so that an equal run goes on where it was interrupted.
+///
+/// Results depend on nothing but what a run was given, so that those of an equal run are what this one would come to. That the runs are
+/// equal is for the caller to see to.
+public final class FinishedWork: Sendable {
+    private struct State: @unchecked Sendable {
+        /// What an equal run had finished, of each pass.
+        var earlier: [Int: WorkSegment] = [:]
+        /// What is not kept yet.
+        var pending: [Int: WorkSegment] = [:]
+        var lastKept = DispatchTime.now()
+        var hasKept = false
+    }
+
+    private let state: Mutex<State>
+    private let writing = Mutex(())
+    private let keep: @Sendable (WorkSegment) throws -> Void
+    private let secondsBetween: Double
+
+    /// Seconds of work that may be lost.
+    public static let usualSecondsBetween = 30.0
+    /// Seconds of work that an interrupted run may as well do again.
+    private static let secondsAtInterruption = 2.0
+
+    /// - Parameters:
+    ///   - earlier: what an equal run has kept, in its order.
+    ///   - secondsBetween: from one time of keeping to the next.
+    ///   - keep: puts a segment elsewhere; called on any thread, once at a time.
+    public init(
+        _ earlier: [WorkSegment] = [], secondsBetween: Double = usualSecondsBetween, keep: @escaping @Sendable (WorkSegment) throws -> Void
+    ) {
+        var state = State()
+        for segment in earlier { state.earlier[segment.pass, default: WorkSegment(pass: segment.pass)].add(segment) }
+        state.hasKept = !earlier.isEmpty
+        self.state = Mutex(state)
+        self.secondsBetween = secondsBetween
+        self.keep = keep
+    }
+
+    /// What concerns a pass, by its number in the pipeline.
+    func pass(_ index: Int) -> FinishedPass {
+        FinishedPass(self, index, earlier: state.withLock { $0.earlier[index] } ?? WorkSegment(pass: index))
+    }
+
+    /// Adds to what is to be kept, and keeps it when it is time.
+    func add(_ segment: WorkSegment) throws {
+        state.withLock { $0.pending[segment.pass, default: WorkSegment(pass: segment.pass)].add(segment) }
+        try keepPending(after: secondsBetween)
+    }
+
+    /// Keeps what an interrupted run has finished, if that took more than some seconds.
+    ///
+    /// - Returns: whether anything is kept, now or before.
+    public func keepAtInterruption() throws -> Bool {
+        try keepPending(after: min(FinishedWork.secondsAtInterruption, secondsBetween))
+        return state.withLock { $0.hasKept }
+    }
+
+    private func keepPending(after seconds: Double) throws {
+        let due = state.withLock { state -> [WorkSegment] in
+            let now = DispatchTime.now()
+            let passed = Double(now.uptimeNanoseconds - state.lastKept.uptimeNanoseconds) / 1e9
+            guard !state.pending.isEmpty, passed >= seconds else { return [] }
+            defer { (state.pending, state.lastKept, state.hasKept) = ([:], now, true) }
+            return state.pending.values.sorted { $0.pass < $1.pass }
+        }
+        try writing.withLock { _ in for segment in due { try keep(segment) } }
+    }
+}

@@ -1,0 +1,54 @@
+import ModelGraph
+
+/// Some of what a pass has finished.
+public struct WorkSegment {
+    /// Number of the pass in its pipeline, from 0.
+    public let pass: Int
+    public var tensors: [FinishedTensor] = []
+    public var losses: [FinishedLosses] = []
+    /// What the pass reported, once all of it is finished.
+    public var report: PassReport?
+
+    public init(pass: Int) { self.pass = pass }
+
+    mutating func add(_ other: WorkSegment) {
+        tensors += other.tensors
+        losses += other.losses
+        report = other.report ?? report
+    }
+}
+
+/// What a pass made of one tensor.
+public struct FinishedTensor {
+    public let name: String
+    public let payload: Payload
+    /// Nil where the pass makes all tensors together: its own report says what became of them.
+    public let report: TensorReport?
+
+    public init(name: String, payload: Payload, report: TensorReport?) {
+        self.name = name
+        self.payload = payload
+        self.report = report
+    }
+}
+
+/// Losses that a calibration set was asked for.
+public struct FinishedLosses: Codable {
+    /// Which of the sets that a pass is given.
+    public enum CalibrationSet: String, Codable, Sendable {
+        case calibration
+        case heldBack
+    }
+
+    public let set: CalibrationSet
+    /// How many calls of that set came before, in the same pass.
+    public let call: Int
+    /// Of each sequence; of as many models as the call had.
+    public let losses: [[Double]]
+
+    public init(set: CalibrationSet, call: Int, losses: [[Double]]) {
+        self.set = set
+        self.call = call
+        self.losses = losses
+    }
+}

@@ -1,0 +1,194 @@
+import Conformance
+import Execution
+import LinearAlgebra
+import ModelGraph
+import Synchronization
+import XCTest
+
+@testable import PassKit
+
+final class FinishedWorkTests: XCTestCase {
+    /// What the passes of a test did, and when they are to be interrupted.
+    private struct Journal {
+        var made: [String] = []
+        var limit = Int.max
+    }
+
+    private static let journal = Mutex(Journal())
+
+    private static func note(_ work: String) throws {
+        try journal.withLock { journal in
+            guard journal.made.count < journal.limit else { throw Cancelled() }
+            journal.made.append(work)
+        }
+    }
+
+    /// The journal since the last call, and a new one.
+    private static func made(limitingTheNextTo limit: Int = .max) -> [String] {
+        journal.withLock { journal in
+            defer { journal = Journal(limit: limit) }
+            return journal.made
+        }
+    }
+
+    /// Makes tensors one by one: W + 1.
+    private struct AddingPass: TensorPass {
+        static let name = "adding"
+        static let summary = "adds"
+        static let options = [TensorSelection.option]
+        let selection: TensorSelection
+
+        init(_ options: PassOptions) throws { selection = TensorSelection(options) }
+
+        func transform(_ tensor: Tensor, _ context: PassContext) throws -> (payload: Payload, measurements: [PassKit.Measurement]) {
+            try FinishedWorkTests.note("adding \(tensor.name)")
+            let matrix = try tensor.finiteMatrix()
+            let sum = Matrix(rows: matrix.rows, columns: matrix.columns, elements: matrix.elements.map { $0 + 1 })
+            return (.dense(try DenseTensor(sum, dtype: .f32)), [PassKit.Measurement(name: "infinite", value: .infinity)])
+        }
+    }
+
+    /// Asks for losses, then multiplies all tensors by them together.
+    private struct ScalingPass: Pass {
+        static let name = "scaling"
+        static let summary = "scales"
+        static let options = [TensorSelection.option]
+        let selection: TensorSelection
+
+        init(_ options: PassOptions) throws { selection = TensorSelection(options) }
+
+        func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
+            var report = PassReport(pass: Self.name)
+            let calibration = try context.requireCalibration(for: Self.name)
+            var factor: Float = 1
+            for index in 0..<3 { factor *= Float(try calibration.losses(sequences: [index, 3], replacing: [:])[0]) }
+            factor *= Float(try XCTUnwrap(context.heldBack).losses(sequences: [1], replacingEach: ["a"]) { _ in Matrix(zeros: 1, 1) }[0][0])
+            try FinishedWorkTests.note("scaling")
+            for tensor in try selection.split(graph, pass: Self.name).selected {
+                let matrix = try tensor.finiteMatrix()
+                let scaled = Matrix(rows: matrix.rows, columns: matrix.columns, elements: matrix.elements.map { $0 * factor })
+                try graph.setPayload(.dense(try DenseTensor(scaled, dtype: .f32)), of: tensor.name)
+            }
+            report.measure("factor", Double(factor))
+            return report
+        }
+    }
+
+    private final class Calibration: CalibrationProvider {
+        let sequenceCount = 4
+        let scoredTokensPerSequence = 1
+
+        func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] {
+            try FinishedWorkTests.note("losses \(sequences) \(weights.keys.joined())")
+            return sequences.map { 1.5 + Double($0 + weights.count) }
+        }
+
+        func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { [] }
+        func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {}
+    }
+
+    private let names = ["a", "b", "c"]
+    private let pipeline = "adding{layers=matrices},scaling{layers=matrices},adding{layers=matrices}"
+
+    private func graph() throws -> TensorGraph {
+        let matrices = try names.enumerated().map { index, name in
+            Tensor(name: name, dense: try DenseTensor(Matrix.random(5, 7, seed: UInt64(index)), dtype: .f32), role: .linear)
+        }
+        return try SampleGraph.graph(matrices + [try SampleGraph.tensor("norm", .f32, [7])])
+    }
+
+    private func run(_ work: FinishedWork?) throws -> (graph: TensorGraph, reports: [PassReport]) {
+        var graph = try graph()
+        let context = PassContext(
+            execution: ExecutionContext(threads: 1), seed: 0, original: graph, calibration: Calibration(), heldBack: Calibration())
+        let manager = try PassManager(try Pipeline(parsing: pipeline), catalog: PassCatalog([AddingPass.self, ScalingPass.self]))
+        let reports = try manager.run(&graph, context, keeping: work)
+        return (graph, reports)
+    }
+
+    private func floats(_ graph: TensorGraph) throws -> [[Float]] { try graph.tensors.map { try $0.payload.densifiedFloats() } }
+
+    /// However often it is interrupted, nothing is done twice and the result is the same.
+    func testNothingIsDoneTwice() throws {
+        _ = FinishedWorkTests.made()
+        let straight = try run(nil)
+        let all = FinishedWorkTests.made()
+        XCTAssertEqual(all.count, 3 + 4 + 1 + 3)
+        for limit in 1..<all.count {
+            var segments: [WorkSegment] = []
+            var done: [String] = []
+            for _ in 0..<all.count {
+                _ = FinishedWorkTests.made(limitingTheNextTo: limit)
+                let more = Kept()
+                let work = FinishedWork(segments, secondsBetween: 0) { more.segments.append($0) }
+                do {
+                    let (graph, reports) = try run(work)
+                    XCTAssertEqual(try floats(graph), try floats(straight.graph))
+                    XCTAssertEqual(reports.map(\.pass), straight.reports.map(\.pass))
+                    XCTAssertEqual(reports[1].measurement("factor"), straight.reports[1].measurement("factor"))
+                    XCTAssertEqual(reports.map { $0.tensors.map(\.name) }, straight.reports.map { $0.tensors.map(\.name) })
+                    XCTAssertEqual(reports[2].tensors[1].measurement("infinite"), .infinity)
+                    done += FinishedWorkTests.made()
+                    break
+                } catch is Cancelled {
+                    segments += more.segments
+                    done += FinishedWorkTests.made()
+                }
+            }
+            XCTAssertEqual(done, all, "interrupted after \(limit)")
+        }
+    }
+
+    private final class Kept: @unchecked Sendable {
+        var segments: [WorkSegment] = []
+    }
+
+    func testWhatIsQuicklyDoneIsNotKept() throws {
+        _ = FinishedWorkTests.made(limitingTheNextTo: 7)
+        let kept = Kept()
+        let work = FinishedWork(secondsBetween: 1000) { kept.segments.append($0) }
+        XCTAssertThrowsError(try run(work)) { XCTAssert($0 is Cancelled) }
+        XCTAssertFalse(try work.keepAtInterruption())
+        XCTAssertTrue(kept.segments.isEmpty)
+        _ = FinishedWorkTests.made()
+    }
+
+    /// Of a pass that makes all tensors together those that are others than before are kept at its end.
+    func testChangedTensorsAreKept() throws {
+        _ = FinishedWorkTests.made()
+        let kept = Kept()
+        _ = try run(FinishedWork(secondsBetween: 0) { kept.segments.append($0) })
+        XCTAssertEqual(kept.segments.filter { $0.pass == 1 && $0.report != nil }.map { $0.tensors.map(\.name) }, [names])
+        XCTAssertEqual(kept.segments.filter { $0.pass == 0 }.flatMap { $0.tensors.map(\.name) }, names)
+        _ = FinishedWorkTests.made()
+    }
+
+    /// A segment a pass, with all that is not kept yet.
+    func testSegments() throws {
+        _ = FinishedWorkTests.made(limitingTheNextTo: 5)
+        let kept = Kept()
+        let work = FinishedWork(secondsBetween: 0.2) { kept.segments.append($0) }
+        XCTAssertThrowsError(try run(work))
+        XCTAssertTrue(kept.segments.isEmpty)
+        Thread.sleep(forTimeInterval: 0.25)
+        XCTAssertTrue(try work.keepAtInterruption())
+        XCTAssertTrue(try work.keepAtInterruption())
+        XCTAssertEqual(kept.segments.map(\.pass), [0, 1])
+        XCTAssertEqual(kept.segments[0].tensors.map(\.name), names)
+        XCTAssertNotNil(kept.segments[0].report)
+        XCTAssertEqual(kept.segments[1].tensors.count, 0)
+        XCTAssertEqual(kept.segments[1].losses.map(\.call), [0, 1])
+        XCTAssertNil(kept.segments[1].report)
+        _ = FinishedWorkTests.made()
+    }
+
+    /// A tensor that the graph does not have is no result of the run.
+    func testAnotherModelIsRefused() throws {
+        var segment = WorkSegment(pass: 0)
+        let other = try SampleGraph.tensor("d", .f32, [5, 7])
+        segment.tensors = [FinishedTensor(name: "d", payload: other.payload, report: nil)]
+        segment.report = PassReport(pass: "adding")
+        let work = FinishedWork([segment]) { _ in }
+        XCTAssertThrowsError(try run(work)) { XCTAssert("\($0)".contains("tensor 'd'"), "\($0)") }
+    }
+}
