@@ -3,8 +3,8 @@ import Glibc
 /// Adam (Kingma and Ba 2015, algorithm 1) over the values of one tensor, with steps in units of each part's own size: the rate is
 /// multiplied by the root mean square that the part began with, so that it means the same for every model.
 struct AdamOptimizer {
-    private var mean: [[Float]]
-    private var square: [[Float]]
+    private(set) var mean: [[Float]]
+    private(set) var square: [[Float]]
     private let scales: [Float]
     private var step = 0
 
@@ -17,6 +17,11 @@ struct AdamOptimizer {
             let sum = part.reduce(0.0) { $0 + Double($1) * Double($1) }
             return Float((sum / Double(max(part.count, 1))).squareRoot())
         }
+    }
+
+    /// Goes on after `step` moves with the moments that they left.
+    mutating func resume(mean: [[Float]], square: [[Float]], step: Int) {
+        (self.mean, self.square, self.step) = (mean, square, step)
     }
 
     /// Moves `parts` against `gradients`, both as the tensor gives them.

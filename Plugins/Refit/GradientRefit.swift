@@ -37,47 +37,59 @@ struct GradientRefit {
     /// Steps over which the rate rises to its full value.
     private static let warmUp = 10
 
-    func run(_ start: [RefitTensor], _ objective: any RefitObjective, sequences count: Int) throws -> Outcome {
+    /// - Parameters:
+    ///   - snapshot: where an interrupted run stood.
+    ///   - keep: keeps where this one stands, from time to time.
+    func run(
+        _ start: [RefitTensor], _ objective: any RefitObjective, sequences count: Int, from snapshot: PassSnapshot? = nil,
+        keep: (() throws -> PassSnapshot) throws -> Void = { _ in }
+    ) throws -> Outcome {
         let rates = rate.map { [$0] } ?? GradientRefit.trialRates
-        let before = try value(objective, GradientRefit.split(count).heldBack, start)
-        for trial in rates.dropLast() {
-            if let outcome = try run(start, objective, sequences: count, rate: trial, before: before, mustHelp: true) { return outcome }
-            execution.progress.advance(by: -GradientRefit.split(count).learning.count, remark: "smaller steps")
+        var state: RefitState
+        if let snapshot {
+            state = try RefitState(snapshot, start)
+            guard state.trial < rates.count else { throw PassSnapshot.foreign }
+            execution.progress.advance(by: state.outcome.sequences.gradients)
+        } else {
+            let before = try value(objective, GradientRefit.split(count).heldBack, start)
+            state = RefitState(start, trial: 0, rate: rates[0], before: before)
         }
-        let last = rates[rates.count - 1]
-        return try run(start, objective, sequences: count, rate: last, before: before, mustHelp: false)
-            ?? Outcome(tensors: start, heldBack: [before], rate: last)
+        while try !run(&state, objective, sequences: count, mustHelp: state.trial + 1 < rates.count, keep) {
+            execution.progress.advance(by: -GradientRefit.split(count).learning.count, remark: "smaller steps")
+            let next = state.trial + 1
+            state = RefitState(start, trial: next, rate: rates[next], before: state.outcome.heldBack[0])
+        }
+        return state.outcome
     }
 
-    /// - Returns: nil when `mustHelp` and the first pass did not.
+    /// - Returns: false when `mustHelp` and the first pass did not.
     private func run(
-        _ start: [RefitTensor], _ objective: any RefitObjective, sequences count: Int, rate: Double, before: Double, mustHelp: Bool
-    ) throws -> Outcome? {
+        _ state: inout RefitState, _ objective: any RefitObjective, sequences count: Int, mustHelp: Bool,
+        _ keep: (() throws -> PassSnapshot) throws -> Void
+    ) throws -> Bool {
         let (learning, heldBack) = GradientRefit.split(count)
-        var tensors = start
-        var optimizers = tensors.map { AdamOptimizer($0.parts) }
-        var outcome = Outcome(tensors: start, heldBack: [before], rate: rate)
         let stepsAPass = (learning.count + batch - 1) / batch
         let total = stepsAPass * passes
-        for pass in 0..<passes {
+        while state.step < total {
+            try execution.cancellation.check()
+            try keep { state.snapshot }
+            let (pass, slot) = state.step.quotientAndRemainder(dividingBy: stepsAPass)
             let order = CounterGenerator(seed: seed, stream: UInt64(pass)).permutation(of: learning.count)
-            for slot in 0..<stepsAPass {
-                try execution.cancellation.check()
-                let chosen = order[slot * batch..<min((slot + 1) * batch, order.count)].map { learning[$0] }
-                let found = try objective.value(sequences: chosen, replacing: try matrices(tensors), withGradients: true)
-                let step = pass * stepsAPass + slot
-                try move(&tensors, &optimizers, found.weights, rate: rate * schedule(step, of: total))
-                outcome.steps.append(found.value)
-                outcome.sequences.gradients += chosen.count
-                execution.progress.advance(by: chosen.count, remark: "objective \(rounded(found.value))")
-            }
-            let now = try value(objective, heldBack, tensors)
-            if now < outcome.heldBack.min() ?? .infinity { outcome.tensors = tensors }
-            outcome.heldBack.append(now)
-            outcome.sequences.forward += heldBack.count
-            if mustHelp, pass == 0, !(now < before) { return nil }
+            let chosen = order[slot * batch..<min((slot + 1) * batch, order.count)].map { learning[$0] }
+            let found = try objective.value(sequences: chosen, replacing: try matrices(state.tensors), withGradients: true)
+            try move(&state.tensors, &state.optimizers, found.weights, rate: state.outcome.rate * schedule(state.step, of: total))
+            state.step += 1
+            state.outcome.steps.append(found.value)
+            state.outcome.sequences.gradients += chosen.count
+            execution.progress.advance(by: chosen.count, remark: "objective \(rounded(found.value))")
+            if slot + 1 < stepsAPass { continue }
+            let now = try value(objective, heldBack, state.tensors)
+            if now < state.outcome.heldBack.min() ?? .infinity { state.outcome.tensors = state.tensors }
+            state.outcome.heldBack.append(now)
+            state.outcome.sequences.forward += heldBack.count
+            if mustHelp, pass == 0, !(now < state.outcome.heldBack[0]) { return false }
         }
-        return outcome
+        return true
     }
 
     /// Sequences that a run works on, for progress.

@@ -140,7 +140,8 @@ public struct RefitPass: Pass {
         context.execution.progress.begin(
             Self.name, total: refitter.work(sequences: calibration.sequenceCount), unit: "sequences")
         defer { context.execution.progress.end() }
-        let outcome = try refitter.run(tensors, try gradients.divergence(), sequences: calibration.sequenceCount)
+        let outcome = try refitter.run(
+            tensors, try gradients.divergence(), sequences: calibration.sequenceCount, from: context.snapshot, keep: context.keepSnapshot)
         report.curves.append(Curve(name: "divergence of each step", values: outcome.steps))
         report.curves.append(Curve(name: "held-back divergence after each pass", values: outcome.heldBack))
         let (before, after) = (outcome.heldBack[0], outcome.heldBack.min() ?? 0)
@@ -158,23 +159,27 @@ public struct RefitPass: Pass {
         let (calibration, gradients) = try gradients(context)
         let structure = context.original.structure
         let blocks = Set(tensors.compactMap { structure.block(of: $0.name) }).count
-        var result = tensors
         context.execution.progress.begin(
             Self.name, total: refitter([:], context).work(sequences: calibration.sequenceCount) * blocks, unit: "sequences")
         defer { context.execution.progress.end() }
-        var (before, after): ([Double], [Double]) = ([], [])
+        var done = try context.snapshot.map { try RefitBlocks($0, tensors) } ?? RefitBlocks(tensors)
+        let finished = Set(done.blocks)
         try gradients.forEachBlockError { block, objective in
             let members = tensors.indices.filter { structure.block(of: tensors[$0].name) == block }
             let fixed = fixed.filter { structure.block(of: $0.key) == block }
             guard !members.isEmpty else { return fixed }
-            let outcome = try refitter(fixed, context).run(members.map { tensors[$0] }, objective, sequences: calibration.sequenceCount)
-            for (slot, index) in members.enumerated() { result[index] = outcome.tensors[slot] }
-            before.append(outcome.heldBack[0])
-            after.append(outcome.heldBack.min() ?? 0)
-            return try fixed.merging(outcome.tensors.map { ($0.name, try $0.matrix()) }) { _, moved in moved }
+            let refitter = refitter(fixed, context)
+            if finished.contains(block) {
+                context.execution.progress.advance(by: refitter.work(sequences: calibration.sequenceCount))
+            } else {
+                done.add(
+                    try refitter.run(members.map { tensors[$0] }, objective, sequences: calibration.sequenceCount), block: block, members)
+                try context.keepSnapshot { done.snapshot }
+            }
+            return try fixed.merging(members.map { (tensors[$0].name, try done.tensors[$0].matrix()) }) { _, moved in moved }
         }
-        report.curves.append(Curve(name: "held-back error of each block, before", values: before))
-        report.curves.append(Curve(name: "held-back error of each block, after", values: after))
-        return result
+        report.curves.append(Curve(name: "held-back error of each block, before", values: done.before))
+        report.curves.append(Curve(name: "held-back error of each block, after", values: done.after))
+        return done.tensors
     }
 }

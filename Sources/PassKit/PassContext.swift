@@ -64,6 +64,12 @@ public struct PassContext {
         return try finished?.tensor(tensor.name, kept) ?? kept()
     }
 
+    /// Where an interrupted run of the pass stood; nil where it begins.
+    public var snapshot: PassSnapshot? { finished?.snapshot }
+
+    /// Keeps where the pass stands, from time to time: `make` is called when it is time.
+    public func keepSnapshot(_ make: () throws -> PassSnapshot) throws { try finished?.keep(make) }
+
     /// The calibration, for a pass that cannot do without.
     public func requireCalibration(for pass: String) throws -> any CalibrationProvider {
         guard let calibration else {

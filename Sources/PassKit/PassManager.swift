@@ -55,7 +55,7 @@ public struct PassManager {
             let error = report.tensors.reduce(0) { $0 + $1.squaredError }
             report.relativeError = error == 0 ? 0 : (error / norm).squareRoot()
             reports.append(report)
-            if let finished, let before { try finished.finish(report, graph, since: before) }
+            if let finished, let before { try finished.finish(report, graph, since: before, isLast: index == passes.count - 1) }
             try context.results?.settle(&graph)
         }
         return reports

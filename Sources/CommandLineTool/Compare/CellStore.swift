@@ -50,10 +50,8 @@ struct CellStore {
     func read(_ identity: CellIdentity) throws -> ComparisonCell? {
         let path = path(of: identity)
         guard access(path, F_OK) == 0 else { return nil }
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
         let bytes = try MappedFile(path: path).withBytes { Data($0) }
-        guard let cell = try? decoder.decode(ComparisonCell.self, from: bytes) else {
+        guard let cell = try? JSONOutput.value(ComparisonCell.self, from: bytes) else {
             if force { return nil }
             throw FormatError.refused(path, "is no cell of a comparison; --force makes it anew")
         }

@@ -6,6 +6,7 @@ public final class FinishedPass: Sendable {
     private struct Earlier: @unchecked Sendable {
         var tensors: [String: FinishedTensor] = [:]
         var losses: [FinishedLosses.CalibrationSet: [Int: [[Double]]]] = [:]
+        var snapshot: PassSnapshot?
         var report: PassReport?
     }
 
@@ -21,7 +22,7 @@ public final class FinishedPass: Sendable {
         var earlier = Earlier()
         for tensor in segment.tensors { earlier.tensors[tensor.name] = tensor }
         for losses in segment.losses { earlier.losses[losses.set, default: [:]][losses.call] = losses.losses }
-        earlier.report = segment.report
+        (earlier.snapshot, earlier.report) = (segment.snapshot, segment.report)
         self.earlier = earlier
     }
 
@@ -42,12 +43,25 @@ public final class FinishedPass: Sendable {
     func losses(
         _ set: FinishedLosses.CalibrationSet, call: Int, models: Int, sequences: Int, _ make: () throws -> [[Double]]
     ) throws -> [[Double]] {
+        // A pass that goes on from a snapshot does not ask for those before it, and its calls have other numbers.
+        guard earlier.snapshot == nil else { return try make() }
         if let losses = earlier.losses[set]?[call], losses.count == models, losses.allSatisfy({ $0.count == sequences }) { return losses }
         let losses = try make()
         var segment = WorkSegment(pass: index)
         segment.losses = [FinishedLosses(set: set, call: call, losses: losses)]
         try work.add(segment)
         return losses
+    }
+
+    /// Where an equal run of the pass stood last.
+    var snapshot: PassSnapshot? { earlier.snapshot }
+
+    /// Keeps where the pass stands, when it is time.
+    func keep(_ make: () throws -> PassSnapshot) throws {
+        guard work.isTimeToKeep else { return }
+        var segment = WorkSegment(pass: index)
+        segment.snapshot = try make()
+        try work.add(segment)
     }
 
     /// Makes of the graph what the pass made of it, if all of the pass is finished.
@@ -62,8 +76,10 @@ public final class FinishedPass: Sendable {
 
     /// Notes that all of the pass is finished.
     ///
-    /// - Parameter before: what the pass was given.
-    func finish(_ report: PassReport, _ graph: TensorGraph, since before: TensorGraph) throws {
+    /// - Parameters:
+    ///   - before: what the pass was given.
+    ///   - isLast: whether the output comes next, and no other pass.
+    func finish(_ report: PassReport, _ graph: TensorGraph, since before: TensorGraph, isLast: Bool) throws {
         var segment = WorkSegment(pass: index)
         segment.report = report
         let made = made.withLock { $0 }
@@ -71,6 +87,6 @@ public final class FinishedPass: Sendable {
             if let old = before[tensor.name], tensor.payload.hasSameBytes(as: old.payload) { continue }
             segment.tensors.append(FinishedTensor(name: tensor.name, payload: tensor.payload, report: nil))
         }
-        try work.add(segment)
+        try work.add(segment, soon: !isLast)
     }
 }

@@ -23,8 +23,8 @@ public final class FinishedWork: Sendable {
 
     /// Seconds of work that may be lost.
     public static let usualSecondsBetween = 30.0
-    /// Seconds of work that an interrupted run may as well do again.
-    private static let secondsAtInterruption = 2.0
+    /// Seconds of work that are not worth keeping, even where nothing else may come for long.
+    private static let leastSeconds = 2.0
 
     /// - Parameters:
     ///   - earlier: what an equal run has kept, in its order.
@@ -47,27 +47,34 @@ public final class FinishedWork: Sendable {
     }
 
     /// Adds to what is to be kept, and keeps it when it is time.
-    func add(_ segment: WorkSegment) throws {
+    ///
+    /// - Parameter soon: whether more may be long in coming.
+    func add(_ segment: WorkSegment, soon: Bool = false) throws {
         state.withLock { $0.pending[segment.pass, default: WorkSegment(pass: segment.pass)].add(segment) }
-        try keepPending(after: secondsBetween)
+        try keepPending(after: soon ? min(FinishedWork.leastSeconds, secondsBetween) : secondsBetween)
     }
+
+    /// Whether something that is costly to make would be kept now.
+    var isTimeToKeep: Bool { state.withLock { FinishedWork.seconds(since: $0.lastKept) } >= secondsBetween }
 
     /// Keeps what an interrupted run has finished, if that took more than some seconds.
     ///
     /// - Returns: whether anything is kept, now or before.
     public func keepAtInterruption() throws -> Bool {
-        try keepPending(after: min(FinishedWork.secondsAtInterruption, secondsBetween))
+        try keepPending(after: min(FinishedWork.leastSeconds, secondsBetween))
         return state.withLock { $0.hasKept }
     }
 
     private func keepPending(after seconds: Double) throws {
         let due = state.withLock { state -> [WorkSegment] in
-            let now = DispatchTime.now()
-            let passed = Double(now.uptimeNanoseconds - state.lastKept.uptimeNanoseconds) / 1e9
-            guard !state.pending.isEmpty, passed >= seconds else { return [] }
-            defer { (state.pending, state.lastKept, state.hasKept) = ([:], now, true) }
+            guard !state.pending.isEmpty, FinishedWork.seconds(since: state.lastKept) >= seconds else { return [] }
+            defer { (state.pending, state.lastKept, state.hasKept) = ([:], .now(), true) }
             return state.pending.values.sorted { $0.pass < $1.pass }
         }
         try writing.withLock { _ in for segment in due { try keep(segment) } }
+    }
+
+    private static func seconds(since start: DispatchTime) -> Double {
+        Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) / 1e9
     }
 }

@@ -6,6 +6,8 @@ public struct WorkSegment {
     public let pass: Int
     public var tensors: [FinishedTensor] = []
     public var losses: [FinishedLosses] = []
+    /// Takes the place of those before it.
+    public var snapshot: PassSnapshot?
     /// What the pass reported, once all of it is finished.
     public var report: PassReport?
 
@@ -14,6 +16,7 @@ public struct WorkSegment {
     mutating func add(_ other: WorkSegment) {
         tensors += other.tensors
         losses += other.losses
+        snapshot = other.snapshot ?? snapshot
         report = other.report ?? report
     }
 }

@@ -8,7 +8,8 @@ import Synchronization
 
 /// What an interrupted run of a pipeline has finished: a folder beside the output that is there until the output is.
 ///
-/// `run.json` says what the run was given, and each numbered container holds a segment: payloads as tensors, all else in an attachment.
+/// `run.json` says what the run was given. Each numbered container is a segment; one a pass, replaced by each later one, says where that pass
+/// stands.
 final class UnfinishedRun: @unchecked Sendable {
     let path: String
     /// All that results depend on.
@@ -18,7 +19,7 @@ final class UnfinishedRun: @unchecked Sendable {
     private let segmentCount = Mutex(0)
 
     private static let identityName = "run.json"
-    private static let recordName = "finished.json"
+    private static let fileExtension = ".caplet"
 
     /// - Parameters:
     ///   - identity: all that the run's results depend on; asked for when it is needed.
@@ -29,7 +30,7 @@ final class UnfinishedRun: @unchecked Sendable {
         path = "\(trimmed).unfinished"
         self.identity = identity
         self.format = format
-        // An interrupted run is to keep what it has.
+        // Not the run's own: when that is cancelled, this is to keep what it has.
         execution = ExecutionContext(threads: threads)
     }
 
@@ -60,7 +61,7 @@ final class UnfinishedRun: @unchecked Sendable {
     /// - Throws: `FormatError.refused` for the work of another run, unless `force`; what reading a container throws.
     private func segments(force: Bool) throws -> [WorkSegment] {
         guard access(path, F_OK) == 0 else { return [] }
-        let names = try FolderListing.names(in: path).filter { $0.hasSuffix(".caplet") }
+        let names = try FolderListing.names(in: path).filter { $0.hasSuffix(UnfinishedRun.fileExtension) }
         if names.isEmpty {
             remove()
             return []
@@ -73,8 +74,24 @@ final class UnfinishedRun: @unchecked Sendable {
             remove()
             return []
         }
-        segmentCount.withLock { $0 = names.compactMap { Int($0.dropLast(".caplet".count)) }.max() ?? 0 }
-        return try names.map { try segment("\(path)/\($0)") }
+        segmentCount.withLock { $0 = names.compactMap { Int($0.dropLast(UnfinishedRun.fileExtension.count)) }.max() ?? 0 }
+        return try names.map { name in
+            let path = "\(path)/\(name)"
+            return try WorkSegment(format.read(path, ReadContext(execution: execution)), path: path)
+        }
+    }
+
+    /// How the run in the folder differs from this one; nil for an equal one.
+    private func difference() throws -> String? {
+        let path = "\(path)/\(UnfinishedRun.identityName)"
+        guard access(path, F_OK) == 0 else { return "it does not say which" }
+        let bytes = try MappedFile(path: path).withBytes { Data($0) }
+        guard let other = try? JSONOutput.value([String: String].self, from: bytes) else { return "it does not say which" }
+        let identity = try identity()
+        for key in Set(identity.keys).union(other.keys).sorted() where identity[key] != other[key] {
+            return "\(key) \(other[key] ?? "none"), not \(identity[key] ?? "none")"
+        }
+        return nil
     }
 
     /// Puts a segment into the folder, on the disk when this returns.
@@ -86,64 +103,30 @@ final class UnfinishedRun: @unchecked Sendable {
         } else if errno != EEXIST {
             throw FormatError.writeFailed(path, "cannot be made: \(String(cString: strerror(errno)))")
         }
-        var graph = TensorGraph()
-        for tensor in segment.tensors {
-            try graph.append(Tensor(name: tensor.name, shape: tensor.payload.shape, dtype: .f32, payload: tensor.payload))
+        var options = WriteOptions()
+        if let graph = try segment.resultGraph() {
+            let number = segmentCount.withLock { count in
+                count += 1
+                return count
+            }
+            let zeros = String(repeating: "0", count: max(6 - String(number).count, 0))
+            _ = try format.write(graph, to: "\(path)/\(zeros)\(number)\(UnfinishedRun.fileExtension)", options, execution)
         }
-        let record = Record(
-            pass: segment.pass, entries: segment.tensors.compactMap(\.report), losses: segment.losses, report: segment.report)
-        graph.attachments = [Attachment(name: UnfinishedRun.recordName, bytes: Array(try JSONOutput.line(record).utf8))]
-        let number = segmentCount.withLock { count in
-            count += 1
-            return count
+        let snapshotPath = "\(path)/pass-\(segment.pass)\(UnfinishedRun.fileExtension)"
+        options.force = true
+        if segment.report != nil {
+            unlink(snapshotPath)
+        } else if let graph = try segment.snapshotGraph() {
+            _ = try format.write(graph, to: snapshotPath, options, execution)
         }
-        let digits = String(number)
-        let name = String(repeating: "0", count: max(6 - digits.count, 0)) + digits
-        _ = try format.write(graph, to: "\(path)/\(name).caplet", WriteOptions(), execution)
     }
 
     /// Removes the folder and what this made in it.
     private func remove() {
-        for name in (try? FolderListing.names(in: path)) ?? [] where name == UnfinishedRun.identityName || name.contains(".caplet") {
+        for name in (try? FolderListing.names(in: path)) ?? []
+        where name.hasPrefix(UnfinishedRun.identityName) || name.contains(UnfinishedRun.fileExtension) {
             unlink("\(path)/\(name)")
         }
         rmdir(path)
-    }
-
-    /// What of a segment is no payload.
-    private struct Record: Codable {
-        let pass: Int
-        /// Of tensors that were made one by one.
-        let entries: [TensorReport]
-        let losses: [FinishedLosses]
-        let report: PassReport?
-    }
-
-    private func segment(_ path: String) throws -> WorkSegment {
-        let graph = try format.read(path, ReadContext(execution: execution))
-        let decoder = JSONDecoder()
-        decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-        let bytes = graph.attachment(UnfinishedRun.recordName).map { Data($0.bytes) }
-        guard let bytes, let record = try? decoder.decode(Record.self, from: bytes) else {
-            throw FormatError.malformed(path, UnfinishedRun.recordName, "does not say what was finished")
-        }
-        var segment = WorkSegment(pass: record.pass)
-        let entries = Dictionary(record.entries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        segment.tensors = graph.tensors.map { FinishedTensor(name: $0.name, payload: $0.payload, report: entries[$0.name]) }
-        (segment.losses, segment.report) = (record.losses, record.report)
-        return segment
-    }
-
-    /// How the run in the folder differs from this one; nil for an equal one.
-    private func difference() throws -> String? {
-        let path = "\(path)/\(UnfinishedRun.identityName)"
-        guard access(path, F_OK) == 0 else { return "it does not say which" }
-        let bytes = try MappedFile(path: path).withBytes { Data($0) }
-        guard let other = try? JSONDecoder().decode([String: String].self, from: bytes) else { return "it does not say which" }
-        let identity = try identity()
-        for key in Set(identity.keys).union(other.keys).sorted() where identity[key] != other[key] {
-            return "\(key) \(other[key] ?? "none"), not \(identity[key] ?? "none")"
-        }
-        return nil
     }
 }

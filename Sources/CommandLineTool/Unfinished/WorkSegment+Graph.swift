@@ -1,0 +1,63 @@
+import FormatKit
+import FoundationEssentials
+import ModelGraph
+import PassKit
+
+/// Finished work as what a container can hold: payloads as tensors, all else as JSON in an attachment.
+extension WorkSegment {
+    private static let recordName = "finished.json"
+
+    private struct Record: Codable {
+        let pass: Int
+        /// Of tensors that were made one by one.
+        var entries: [TensorReport] = []
+        var losses: [FinishedLosses] = []
+        var report: PassReport?
+        /// Of a snapshot, whose arrays the tensors are.
+        var numbers: [String: [Double]]?
+    }
+
+    /// All but the snapshot; nil when there is nothing else.
+    func resultGraph() throws -> TensorGraph? {
+        if tensors.isEmpty, losses.isEmpty, report == nil { return nil }
+        let made = try tensors.map { Tensor(name: $0.name, shape: $0.payload.shape, dtype: .f32, payload: $0.payload) }
+        return try WorkSegment.graph(made, Record(pass: pass, entries: tensors.compactMap(\.report), losses: losses, report: report))
+    }
+
+    /// The snapshot; nil when there is none.
+    func snapshotGraph() throws -> TensorGraph? {
+        guard let snapshot else { return nil }
+        let arrays = try snapshot.arrays.sorted { $0.key < $1.key }.map { name, values in
+            Tensor(name: name, dense: try DenseTensor(floats: values, shape: Shape(count: values.count)))
+        }
+        return try WorkSegment.graph(arrays, Record(pass: pass, numbers: snapshot.numbers))
+    }
+
+    private static func graph(_ tensors: [Tensor], _ record: Record) throws -> TensorGraph {
+        var graph = TensorGraph()
+        for tensor in tensors { try graph.append(tensor) }
+        graph.attach(Attachment(name: recordName, bytes: Array(try JSONOutput.line(record).utf8)))
+        return graph
+    }
+
+    /// What `resultGraph` or `snapshotGraph` made, read from a file.
+    ///
+    /// - Throws: `FormatError.malformed` for anything else.
+    init(_ graph: TensorGraph, path: String) throws {
+        let bytes = graph.attachment(WorkSegment.recordName).map { Data($0.bytes) }
+        guard let bytes, let record = try? JSONOutput.value(Record.self, from: bytes) else {
+            throw FormatError.malformed(path, WorkSegment.recordName, "does not say what was finished")
+        }
+        self.init(pass: record.pass)
+        if let numbers = record.numbers {
+            var snapshot = PassSnapshot()
+            snapshot.numbers = numbers
+            for tensor in graph.tensors { snapshot.arrays[tensor.name] = try tensor.payload.densifiedFloats() }
+            self.snapshot = snapshot
+        } else {
+            let entries = Dictionary(record.entries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+            tensors = graph.tensors.map { FinishedTensor(name: $0.name, payload: $0.payload, report: entries[$0.name]) }
+            (losses, report) = (record.losses, record.report)
+        }
+    }
+}
