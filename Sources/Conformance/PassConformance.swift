@@ -1,6 +1,7 @@
 import Execution
 import ModelGraph
 import PassKit
+import Synchronization
 
 /// What every pass must do, whatever it computes: each pass's tests run this.
 public struct PassConformance {
@@ -27,18 +28,20 @@ public struct PassConformance {
         log.check("the report is what was done, other tensors are left alone", checkReportAndUntouchedTensors)
         log.check("results do not depend on threads", checkSameBytesWhateverTheThreads)
         log.check("refuses NaN, and stops on request", checkRefusals)
+        log.check("comes to the same when it is interrupted", checkGoesOn)
         return log.checks
     }
 
     /// Runs the pipeline on a graph.
     public func apply(
-        to graph: TensorGraph, threads: Int = 2, seed: UInt64 = 0, cancellation: Cancellation = Cancellation()
+        to graph: TensorGraph, threads: Int = 2, seed: UInt64 = 0, cancellation: Cancellation = Cancellation(),
+        progress: any Progress = SilentProgress(), keeping work: FinishedWork? = nil
     ) throws -> (graph: TensorGraph, reports: [PassReport]) {
-        let execution = ExecutionContext(threads: threads, cancellation: cancellation)
+        let execution = ExecutionContext(threads: threads, cancellation: cancellation, progress: progress)
         let calibration = needsCalibration ? try QuadraticCalibration(graph, sequences: 8) : nil
         let context = PassContext(execution: execution, seed: seed, original: graph, calibration: calibration)
         var result = graph
-        let reports = try PassManager(try Pipeline(parsing: pipeline), catalog: catalog).run(&result, context)
+        let reports = try PassManager(try Pipeline(parsing: pipeline), catalog: catalog).run(&result, context, keeping: work)
         return (result, reports)
     }
 
@@ -113,4 +116,52 @@ public struct PassConformance {
             log.expect($0 is Cancelled, "cancelled: \($0)")
         }
     }
+
+    /// Interrupted again and again, later each time, with what was finished kept every time.
+    private func checkGoesOn() throws {
+        let graph = try SampleModel.graph()
+        let straight = try apply(to: graph)
+        let kept = KeptSegments()
+        for attempt in 0..<PassConformance.mostInterruptions {
+            let interruption = Interruption(after: 1 << attempt)
+            let work = FinishedWork(kept.segments, secondsBetween: 0) { kept.add($0) }
+            guard let resumed = try? apply(to: graph, cancellation: interruption.cancellation, progress: interruption, keeping: work) else {
+                log.expect(interruption.cancellation.isRequested, "fails where it was not interrupted")
+                continue
+            }
+            for (a, b) in zip(straight.graph.tensors, resumed.graph.tensors) {
+                let what = "\(a.name) after \(attempt) interruptions"
+                log.expectEqual(try a.payload.densifiedFloats(), try b.payload.densifiedFloats(), what)
+                log.expectEqual(a.payload.byteCount, b.payload.byteCount, "bytes of \(what)")
+            }
+            let (all, last) = (straight.reports.map(\.measurements), resumed.reports.map(\.measurements))
+            log.expectEqual(last.map { $0.map(\.name) }, all.map { $0.map(\.name) }, "figures of the reports")
+            return
+        }
+        log.fail("does not come to an end")
+    }
+
+    private static let mostInterruptions = 16
+}
+
+/// Asks the work to stop once it has come so far.
+private final class Interruption: Progress {
+    let cancellation = Cancellation()
+    private let steps = Atomic<Int>(0)
+    private let limit: Int
+
+    init(after limit: Int) { self.limit = limit }
+
+    func begin(_ stage: String, total: Int, unit: String) {}
+
+    func advance(by units: Int, remark: String) {
+        if steps.wrappingAdd(1, ordering: .relaxed).newValue >= limit { cancellation.request() }
+    }
+
+    func end() {}
+}
+
+private final class KeptSegments: @unchecked Sendable {
+    private(set) var segments: [WorkSegment] = []
+    func add(_ segment: WorkSegment) { segments.append(segment) }
 }

@@ -26,7 +26,7 @@ final class ExamplePluginTests: XCTestCase {
 
     func testTheFormatConforms() throws { try check(ExamplePluginTests.format.get(), checks: 12) }
 
-    func testThePassConforms() throws { try check(ExamplePluginTests.pass.get(), checks: 8) }
+    func testThePassConforms() throws { try check(ExamplePluginTests.pass.get(), checks: 10) }
 
     /// A suite that cannot fail proves nothing.
     func testAPassThatFails() throws {

@@ -1,0 +1,73 @@
+import BuiltIns
+import Execution
+import FormatKit
+import ModelGraph
+import PassKit
+import TestSupport
+import XCTest
+
+@testable import CommandLineTool
+
+/// Finished work that goes through a file is the same.
+final class WorkSegmentTests: XCTestCase {
+    private func throughAFile(_ graph: TensorGraph) throws -> WorkSegment {
+        let folder = try TemporaryFolder()
+        let format = try Registry.builtIn.writableFormat(named: "caplet")
+        let path = folder.path("segment.caplet")
+        _ = try format.write(graph, to: path, WriteOptions(), ExecutionContext(threads: 2))
+        return try WorkSegment(format.read(path, ReadContext()), path: path)
+    }
+
+    func testResults() throws {
+        var segment = WorkSegment(pass: 3)
+        for tensor in try SampleGraph.structured().tensors {
+            let report = try TensorReport(
+                comparing: tensor, with: tensor.payload, [.init(name: "x", value: .infinity), .init(name: "y", value: 0.1)],
+                ExecutionContext(threads: 1))
+            segment.tensors.append(FinishedTensor(name: tensor.name, payload: tensor.payload, report: report))
+        }
+        segment.tensors.append(FinishedTensor(name: "without a report", payload: segment.tensors[0].payload, report: nil))
+        segment.losses = [FinishedLosses(set: .heldBack, call: 7, losses: [[1 / 3, .nan], [2, -.infinity]])]
+        segment.report = PassReport(pass: "rpca")
+        segment.report?.measure("z", 5e-324)
+        XCTAssertNil(try segment.snapshotGraph())
+
+        let read = try throughAFile(XCTUnwrap(segment.resultGraph()))
+        XCTAssertEqual(read.pass, 3)
+        XCTAssertEqual(read.tensors.map(\.name), segment.tensors.map(\.name))
+        for (a, b) in zip(read.tensors, segment.tensors) {
+            XCTAssertEqual(a.payload.kindName, b.payload.kindName)
+            XCTAssertEqual(a.payload.byteCount, b.payload.byteCount)
+            XCTAssertEqual(try a.payload.densifiedFloats(), try b.payload.densifiedFloats())
+            XCTAssertEqual(a.report?.measurements.map(\.value), b.report?.measurements.map(\.value))
+        }
+        XCTAssertEqual(read.losses.map(\.call), [7])
+        XCTAssertEqual(read.losses[0].set, .heldBack)
+        XCTAssertEqual(read.losses[0].losses[0][0], 1 / 3)
+        XCTAssertTrue(read.losses[0].losses[0][1].isNaN)
+        XCTAssertEqual(read.losses[0].losses[1], [2, -.infinity])
+        XCTAssertEqual(read.report?.measurement("z"), 5e-324)
+        XCTAssertNil(read.snapshot)
+    }
+
+    func testSnapshot() throws {
+        var (segment, snapshot) = (WorkSegment(pass: 1), PassSnapshot())
+        XCTAssertNil(try segment.resultGraph())
+        snapshot.arrays = ["values of h.0.w: 1": [1, .nan, -0.0, .infinity, 1e-45], "none": []]
+        snapshot.numbers = ["place": [4, 1 / 3], "nothing": []]
+        segment.snapshot = snapshot
+        XCTAssertNil(try segment.resultGraph())
+        let read = try throughAFile(XCTUnwrap(segment.snapshotGraph()))
+        XCTAssertEqual(read.pass, 1)
+        XCTAssertEqual(read.snapshot?.numbers, snapshot.numbers)
+        XCTAssertEqual(
+            read.snapshot?.arrays.mapValues { $0.map(\.bitPattern) }, snapshot.arrays.mapValues { $0.map(\.bitPattern) })
+        XCTAssertTrue(read.tensors.isEmpty)
+    }
+
+    func testAnotherFileIsRefused() throws {
+        XCTAssertThrowsError(try throughAFile(SampleGraph.structured())) {
+            XCTAssertEqual(($0 as? FormatError)?.kind, .malformed)
+        }
+    }
+}
