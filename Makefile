@@ -3,6 +3,8 @@
 
 SHELL := /bin/bash
 CAPLET := .build/release/caplet
+# The Swift runtime goes into the programs: they start sooner, and run where Swift is not installed.
+SWIFT_BUILD := swift build -c release --static-swift-stdlib
 
 BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev pkg-config
 TEST_PACKAGES := zstd python3 python3-venv g++
@@ -20,11 +22,11 @@ test-packages:
 
 ## build: the release build of the command line tool.
 build: packages
-	swift build -c release --product caplet
+	$(SWIFT_BUILD) --product caplet
 
 ## demo: compress the bundled model to half its linear parameters and show what it cost.
 demo: build
-	swift build -c release --product caplet-demo
+	$(SWIFT_BUILD) --product caplet-demo
 	.build/release/caplet-demo $(CAPLET) Examples demo
 
 ## compare: the methods at 70, 50 and 30 % of the bundled model's linear parameters: README's table, and comparison/compare.html.
@@ -49,7 +51,7 @@ fuzz: packages
 ## of the checkpoint made; WORK="rpca svt forward allocation layerwise" runs some of these alone, LARGE=1 larger matrices too.
 SIZE ?= 1GB
 benchmark: build python
-	swift build -c release --product caplet-work
+	$(SWIFT_BUILD) --product caplet-work
 	.build/python/bin/python Benchmarks/benchmark.py --size $(SIZE) $(if $(WORK),--work "$(WORK)") $(if $(LARGE),--large)
 
 ## scale: memory and time of a made 12 GB checkpoint to GGUF Q8_0 and back, and of compressing one of 30 GB under a limit of 2 GiB (90 GB of disk).
