@@ -182,6 +182,25 @@ final class FinishedWorkTests: XCTestCase {
         _ = FinishedWorkTests.made()
     }
 
+    /// What takes longer to keep than a tenth of the time that it took to make is made again; another pass's work is kept all the same.
+    func testWhatIsSlowToKeepIsNotKept() throws {
+        _ = FinishedWorkTests.made(limitingTheNextTo: 6)
+        let kept = Kept()
+        let work = FinishedWork(secondsBetween: 0) { segment in
+            kept.segments.append(segment)
+            if segment.pass == 0 { Thread.sleep(forTimeInterval: 1.1) }
+        }
+        XCTAssertThrowsError(try run(work))
+        XCTAssertEqual(kept.segments.map(\.pass), [0, 1, 1, 1])
+        XCTAssertNil(kept.segments[0].report)
+        _ = FinishedWorkTests.made()
+        let straight = try run(nil)
+        _ = FinishedWorkTests.made()
+        let resumed = try run(FinishedWork(kept.segments, secondsBetween: 0) { _ in })
+        XCTAssertEqual(try floats(resumed.graph), try floats(straight.graph))
+        XCTAssertEqual(FinishedWorkTests.made().count, 11 - 1 - 3)
+    }
+
     /// A tensor that the graph does not have is no result of the run.
     func testAnotherModelIsRefused() throws {
         var segment = WorkSegment(pass: 0)

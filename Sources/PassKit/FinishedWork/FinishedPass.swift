@@ -58,7 +58,7 @@ public final class FinishedPass: Sendable {
 
     /// Keeps where the pass stands, when it is time.
     func keep(_ make: () throws -> PassSnapshot) throws {
-        guard work.isTimeToKeep else { return }
+        guard work.isTimeForSnapshot else { return }
         var segment = WorkSegment(pass: index)
         segment.snapshot = try make()
         try work.add(segment)

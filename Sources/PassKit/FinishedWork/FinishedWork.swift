@@ -14,6 +14,10 @@ public final class FinishedWork: Sendable {
         var pending: [Int: WorkSegment] = [:]
         var lastKept = DispatchTime.now()
         var hasKept = false
+        /// Passes whose results are made almost as fast as they are kept.
+        var quickPasses = Set<Int>()
+        /// What the last snapshot took to keep.
+        var snapshotSeconds = 0.0
     }
 
     private let state: Mutex<State>
@@ -25,6 +29,9 @@ public final class FinishedWork: Sendable {
     public static let usualSecondsBetween = 30.0
     /// Seconds of work that are not worth keeping, even where nothing else may come for long.
     private static let leastSeconds = 2.0
+    /// Keeping is to take no more than this share of the time. Results of a pass for which it takes more, and longer than `patience` at
+    /// once, are not kept any longer; snapshots are made less often.
+    private static let (share, patience) = (0.1, 1.0)
 
     /// - Parameters:
     ///   - earlier: what an equal run has kept, in its order.
@@ -50,12 +57,19 @@ public final class FinishedWork: Sendable {
     ///
     /// - Parameter soon: whether more may be long in coming.
     func add(_ segment: WorkSegment, soon: Bool = false) throws {
-        state.withLock { $0.pending[segment.pass, default: WorkSegment(pass: segment.pass)].add(segment) }
+        let isWorthKeeping = state.withLock { state in
+            if state.quickPasses.contains(segment.pass) { return false }
+            state.pending[segment.pass, default: WorkSegment(pass: segment.pass)].add(segment)
+            return true
+        }
+        guard isWorthKeeping else { return }
         try keepPending(after: soon ? min(FinishedWork.leastSeconds, secondsBetween) : secondsBetween)
     }
 
-    /// Whether something that is costly to make would be kept now.
-    var isTimeToKeep: Bool { state.withLock { FinishedWork.seconds(since: $0.lastKept) } >= secondsBetween }
+    /// Whether a snapshot would be kept now.
+    var isTimeForSnapshot: Bool {
+        state.withLock { FinishedWork.seconds(since: $0.lastKept) >= max(secondsBetween, $0.snapshotSeconds / FinishedWork.share) }
+    }
 
     /// Keeps what an interrupted run has finished, if that took more than some seconds.
     ///
@@ -66,12 +80,25 @@ public final class FinishedWork: Sendable {
     }
 
     private func keepPending(after seconds: Double) throws {
-        let due = state.withLock { state -> [WorkSegment] in
-            guard !state.pending.isEmpty, FinishedWork.seconds(since: state.lastKept) >= seconds else { return [] }
+        let (due, worked) = state.withLock { state -> ([WorkSegment], Double) in
+            let worked = FinishedWork.seconds(since: state.lastKept)
+            guard !state.pending.isEmpty, worked >= seconds else { return ([], worked) }
             defer { (state.pending, state.lastKept, state.hasKept) = ([:], .now(), true) }
-            return state.pending.values.sorted { $0.pass < $1.pass }
+            return (state.pending.values.sorted { $0.pass < $1.pass }, worked)
         }
+        if due.isEmpty { return }
+        let start = DispatchTime.now()
         try writing.withLock { _ in for segment in due { try keep(segment) } }
+        let taken = FinishedWork.seconds(since: start)
+        state.withLock { state in
+            state.lastKept = .now()
+            if due.contains(where: { $0.snapshot != nil }) {
+                state.snapshotSeconds = taken
+            } else if taken > max(FinishedWork.patience, FinishedWork.share * worked) {
+                state.quickPasses.formUnion(due.map(\.pass))
+                for segment in due { state.pending[segment.pass] = nil }
+            }
+        }
     }
 
     private static func seconds(since start: DispatchTime) -> Double {
