@@ -272,6 +272,15 @@ final class NothingLostTests: XCTestCase {
                 + "--force begins anew\n")
         XCTAssertEqual(try folder.listing(), kept)
 
+        // Nor is what is damaged taken for a result.
+        let damage = "cp -a out.caplet.unfinished cut.caplet.unfinished; truncate -s -9 cut.caplet.unfinished/000001.caplet"
+        XCTAssertEqual(try CapletProcess.shell(damage, in: folder.path).status, 0)
+        let damaged = try CapletProcess.shell(command("cut.caplet"), in: folder.path)
+        XCTAssertEqual(damaged.status, 65)
+        XCTAssertTrue(damaged.errors.hasPrefix("caplet: error: cut.caplet.unfinished/000001.caplet: "), damaged.errors)
+        XCTAssertTrue(damaged.errors.hasSuffix("; --force begins anew\n"), damaged.errors)
+        XCTAssertEqual(try CapletProcess.shell("rm -r cut.caplet.unfinished", in: folder.path).status, 0)
+
         let resumed = try CapletProcess.shell("\(command("out.caplet")) --threads 1", in: folder.path)
         XCTAssertEqual(resumed.status, 0, resumed.errors)
         XCTAssertTrue(
@@ -280,8 +289,8 @@ final class NothingLostTests: XCTestCase {
         XCTAssertEqual(try folder.listing().filter { !$0.hasPrefix("out.caplet ") }, before)
     }
 
-    /// What is damaged is not taken for a result.
-    func testDamagedUnfinishedWork() throws {
+    /// A folder of that name that nothing is known of.
+    func testUnknownUnfinishedWork() throws {
         let folder = try CheckpointFolder()
         defer { withExtendedLifetime(folder) {} }
         let command = "caplet compress tiny -o out.caplet --pipeline 'magnitude{keep=0.4}' --no-progress"

@@ -38,7 +38,7 @@ final class UnfinishedRun: @unchecked Sendable {
     /// when it is done.
     ///
     /// - Parameters:
-    ///   - force: throw away what another run has finished.
+    ///   - force: throw away what another run has finished, and what is damaged.
     ///   - note: is given lines for a person.
     /// - Throws: as `segments`, and what `body` throws.
     func run<Result>(force: Bool, note: (String) -> Void, _ body: (FinishedWork) throws -> Result) throws -> Result {
@@ -57,8 +57,8 @@ final class UnfinishedRun: @unchecked Sendable {
 
     /// What an equal run has finished, in its order; empty when there was none.
     ///
-    /// - Parameter force: throw away what another run has finished.
-    /// - Throws: `FormatError.refused` for the work of another run, unless `force`; what reading a container throws.
+    /// - Parameter force: throw away what another run has finished, and what is damaged.
+    /// - Throws: `FormatError.refused` for the work of another run, `.malformed` for a damaged container, both unless `force`.
     private func segments(force: Bool) throws -> [WorkSegment] {
         guard access(path, F_OK) == 0 else { return [] }
         let names = try FolderListing.names(in: path).filter { $0.hasSuffix(UnfinishedRun.fileExtension) }
@@ -75,9 +75,17 @@ final class UnfinishedRun: @unchecked Sendable {
             return []
         }
         segmentCount.withLock { $0 = names.compactMap { Int($0.dropLast(UnfinishedRun.fileExtension.count)) }.max() ?? 0 }
-        return try names.map { name in
-            let path = "\(path)/\(name)"
-            return try WorkSegment(format.read(path, ReadContext(execution: execution)), path: path)
+        do {
+            return try names.map { name in
+                let path = "\(path)/\(name)"
+                return try WorkSegment(format.read(path, ReadContext(execution: execution)), path: path)
+            }
+        } catch let error as FormatError {
+            guard force else {
+                throw FormatError(error.kind, path: error.path, object: error.object, "\(error.message); --force begins anew")
+            }
+            remove()
+            return []
         }
     }
 
