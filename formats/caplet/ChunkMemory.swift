@@ -13,7 +13,7 @@ final class OwnedChunk {
         case lent(ChunkRooms)
     }
 
-    fileprivate static let leastMappedByteCount = 1 << 16
+    private static let leastMappedByteCount = 1 << 16
 
     /// - Parameter rooms: where they come from and go back to, if one is large enough; without it, or for more, many bytes go back to the
     ///   system at once, and not to the process's heap.

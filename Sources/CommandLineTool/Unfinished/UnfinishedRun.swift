@@ -20,6 +20,7 @@ final class UnfinishedRun: @unchecked Sendable {
 
     private static let identityName = "run.json"
     private static let fileExtension = ".caplet"
+    private static let snapshotPrefix = "pass-"
 
     /// - Parameters:
     ///   - identity: all that the run's results depend on; asked for when it is needed.
@@ -61,7 +62,7 @@ final class UnfinishedRun: @unchecked Sendable {
     /// - Throws: `FormatError.refused` for the work of another run, `.malformed` for a damaged container, both unless `force`.
     private func segments(force: Bool) throws -> [WorkSegment] {
         guard access(path, F_OK) == 0 else { return [] }
-        let names = try FolderListing.names(in: path).filter { $0.hasSuffix(UnfinishedRun.fileExtension) }
+        let names = try FolderListing.names(in: path).filter { UnfinishedRun.isContainer($0) }
         if names.isEmpty {
             remove()
             return []
@@ -104,12 +105,13 @@ final class UnfinishedRun: @unchecked Sendable {
 
     /// Puts a segment into the folder, on the disk when this returns.
     private func keep(_ segment: WorkSegment) throws {
-        if mkdir(path, 0o777) == 0 {
+        guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
+            throw FormatError.writeFailed(path, "cannot be made: \(String(cString: strerror(errno)))")
+        }
+        if access("\(path)/\(UnfinishedRun.identityName)", F_OK) != 0 {
             let writer = try AtomicFileWriter(path: "\(path)/\(UnfinishedRun.identityName)", force: false)
             try writer.write(Array(try JSONOutput.line(identity()).utf8))
             try writer.commit()
-        } else if errno != EEXIST {
-            throw FormatError.writeFailed(path, "cannot be made: \(String(cString: strerror(errno)))")
         }
         var options = WriteOptions()
         if let graph = try segment.resultGraph() {
@@ -120,7 +122,7 @@ final class UnfinishedRun: @unchecked Sendable {
             let zeros = String(repeating: "0", count: max(6 - String(number).count, 0))
             _ = try format.write(graph, to: "\(path)/\(zeros)\(number)\(UnfinishedRun.fileExtension)", options, execution)
         }
-        let snapshotPath = "\(path)/pass-\(segment.pass)\(UnfinishedRun.fileExtension)"
+        let snapshotPath = "\(path)/\(UnfinishedRun.snapshotPrefix)\(segment.pass)\(UnfinishedRun.fileExtension)"
         options.force = true
         if segment.report != nil {
             unlink(snapshotPath)
@@ -129,12 +131,21 @@ final class UnfinishedRun: @unchecked Sendable {
         }
     }
 
-    /// Removes the folder and what this made in it.
+    /// Removes what runs have made in the folder, and the folder if nothing else is in it.
     private func remove() {
-        for name in (try? FolderListing.names(in: path)) ?? []
-        where name.hasPrefix(UnfinishedRun.identityName) || name.contains(UnfinishedRun.fileExtension) {
-            unlink("\(path)/\(name)")
+        for name in (try? FolderListing.names(in: path)) ?? [] {
+            // A run that was killed may have left a file under its temporary name.
+            let final = name.firstRange(of: ".partial-").map { String(name[..<$0.lowerBound]) } ?? name
+            if final == UnfinishedRun.identityName || UnfinishedRun.isContainer(final) { unlink("\(path)/\(name)") }
         }
         rmdir(path)
+    }
+
+    /// Whether `keep` gives files such names.
+    private static func isContainer(_ name: String) -> Bool {
+        guard name.hasSuffix(fileExtension) else { return false }
+        let stem = name.dropLast(fileExtension.count)
+        let digits = stem.hasPrefix(snapshotPrefix) ? stem.dropFirst(snapshotPrefix.count) : stem
+        return !digits.isEmpty && digits.allSatisfy { ("0"..."9").contains($0) }
     }
 }
