@@ -6,7 +6,7 @@ CAPLET := .build/release/caplet
 # The Swift runtime goes into the programs: they start sooner, and run where Swift is not installed.
 SWIFT_BUILD := swift build -c release --static-swift-stdlib
 
-BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev pkg-config
+BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev nettle-dev pkg-config
 TEST_PACKAGES := zstd python3 python3-venv g++
 
 .PHONY: all build demo compare test fuzz benchmark scale frontier generation python clean packages test-packages

@@ -26,6 +26,7 @@ struct Caplet: ParsableCommand {
         ])
 
     static func main() {
+        MappedFile.catchFaults()
         LinearAlgebraRuntime.useOneThreadPerCall()
         ProcessMemory.returnLargeBlocks()
         Self.main(nil)

@@ -36,6 +36,9 @@ struct CommonOptions: ParsableArguments {
             valueName: "file"))
     var plugin: [String] = []
 
+    @Flag(help: "Take files of a model's folder that links lead to outside of it, without a warning.")
+    var followLinks = false
+
     func validate() throws {
         guard threads >= 0, threads <= 1024 else { throw ValidationError("--threads takes 0 … 1024") }
     }
@@ -48,6 +51,8 @@ final class Session {
     private(set) var plugins: [PluginLibrary] = []
     let options: CommonOptions
     let diagnostics: Diagnostics
+    /// Everything that the verb reads: none of it may be what it writes, and none may change before it has ended.
+    private(set) var reads = ReadPaths()
     let execution: ExecutionContext
     private let interrupt: InterruptSignal
 
@@ -72,10 +77,12 @@ final class Session {
         do {
             try session.loadPlugins()
             status = try body(session)
+            try session.reads.checkUnchanged()
             if status == .done, options.strict, session.diagnostics.warningCount > 0 { status = .warnings }
         } catch let error as ExitCode {
             throw error
         } catch {
+            let error = session.cause(of: error)
             session.diagnostics.error("\(error)")
             status = ExitStatus(error)
         }
@@ -87,15 +94,29 @@ final class Session {
         throw ExitCode(status.rawValue)
     }
 
+    /// What is behind an error: an input that changed while it was read explains any other, except that somebody asked to stop.
+    private func cause(of error: any Error) -> any Error {
+        if error is Cancelled { return error }
+        do { try reads.checkUnchanged() } catch { return error }
+        return error
+    }
+
+    /// Notes files that the verb reads, before it reads them.
+    func willRead(_ paths: [String?]) { for path in paths { if let path { reads.add(path) } } }
+
     private func loadPlugins() throws {
         let searched = try PluginSearch.files(getenv(PluginSearch.variable).map { String(cString: $0) })
         plugins = try registry.addPlugins(searched + options.plugin)
+        willRead(plugins.map(\.path))
     }
 
     /// Reads a model in whatever format it is, and fills in what its architecture says.
     func open(_ path: String, from formatName: String? = nil) throws -> (graph: TensorGraph, format: any FormatKit.Format) {
         let format = try formatName.map { try registry.format(named: $0) } ?? registry.format(at: path)
-        var graph = try format.read(path, ReadContext(execution: execution, warn: { [diagnostics] in diagnostics.warning($0) }))
+        let context = ReadContext(execution: execution, followsLinks: options.followLinks, warn: { [diagnostics] in diagnostics.warning($0) })
+        var graph = try format.read(path, context)
+        reads.add(path)
+        reads.add(graph)
         try naming(path) { _ = try graph.applyArchitecture() }
         return (graph, format)
     }

@@ -40,13 +40,28 @@ public struct FileProbe {
 /// The contents of a folder.
 public enum FolderListing {
     /// Names in `path`, sorted, without "." and "..".
+    ///
+    /// - Throws: `FormatError.unsupported` for a name that is not UTF-8: text cannot stand for it; `FileAccessError`.
     public static func names(in path: String) throws -> [String] {
+        try names(in: path) { bytes in
+            throw FormatError.unsupported(path, "file '\(String(decoding: bytes, as: UTF8.self))'", "has a name that is not UTF-8")
+        }
+    }
+
+    /// The same without names that are not UTF-8, which `other` is given.
+    static func names(in path: String, other: ([UInt8]) throws -> Void) throws -> [String] {
         guard let folder = opendir(path) else { throw FileAccessError(path: path, code: errno) }
         defer { closedir(folder) }
         var names: [String] = []
         while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            let bytes = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                pointer.withMemoryRebound(to: UInt8.self, capacity: 256) { name in
+                    Array(UnsafeBufferPointer(start: name, count: 256).prefix { $0 != 0 })
+                }
+            }
+            guard let name = String(validating: bytes, as: UTF8.self) else {
+                try other(bytes)
+                continue
             }
             if name != ".", name != ".." { names.append(name) }
         }

@@ -41,11 +41,31 @@ public protocol WritableFormat: Format {
     /// - Throws: `FormatError.unsupported` for what cannot be represented at all.
     func plan(_ graph: TensorGraph, _ options: WriteOptions) throws -> WritePlan
 
+    /// Writes the graph under a temporary name beside `path`, which it has when what is returned is committed.
+    ///
+    /// - Returns: what was written, with a warning for everything that the format could not carry.
+    func prepare(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> PreparedWrite
+}
+
+extension WritableFormat {
+    /// Whether what is written at a path is a folder.
+    public func writesFolder(_ path: String) -> Bool {
+        switch layout {
+        case .file: return false
+        case .folder: return true
+        case .fileOrFolder: return !fileExtensions.contains { path.lowercased().hasSuffix("." + $0) }
+        }
+    }
+
     /// Writes the graph to `path`, whole or not at all.
     ///
     /// - Returns: what was written, with a warning for everything that the format could not carry.
     @discardableResult
-    func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan
+    public func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan {
+        let prepared = try prepare(graph, to: path, options, context)
+        try prepared.commit()
+        return prepared.plan
+    }
 }
 
 /// A format that compresses, so that only writing tells the size.
@@ -69,11 +89,16 @@ public enum FormatLayout: Sendable {
 /// What a reader is handed beside the path.
 public struct ReadContext {
     public let execution: ExecutionContext
+    /// Whether links in a model's folder that lead out of it are what the user wants.
+    public let followsLinks: Bool
     /// Called with what could not be kept or looks wrong, one line each.
     public let warn: (String) -> Void
 
-    public init(execution: ExecutionContext = ExecutionContext(), warn: @escaping (String) -> Void = { _ in }) {
+    public init(
+        execution: ExecutionContext = ExecutionContext(), followsLinks: Bool = false, warn: @escaping (String) -> Void = { _ in }
+    ) {
         self.execution = execution
+        self.followsLinks = followsLinks
         self.warn = warn
     }
 }

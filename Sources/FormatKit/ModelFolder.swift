@@ -14,25 +14,73 @@ public enum ModelFolder {
     ]
 
     /// Whether a file of this name may be an attachment.
-    public static func isAttachment(_ name: String) -> Bool {
-        guard FileName.isPlain(name), !name.hasPrefix("."), name != GraphDocument.fileName else { return false }
+    public static func isAttachment(_ name: String) -> Bool { FileName.isPlain(name) && travels(name) }
+
+    private static func travels(_ name: String) -> Bool {
+        guard !name.hasPrefix("."), name != GraphDocument.fileName else { return false }
         let lower = name.lowercased()
-        return !weightEndings.contains { lower.hasSuffix($0) } && !lower.contains(".partial-")
+        return !weightEndings.contains { lower.hasSuffix($0) } && !TemporaryName.isTemporary(name)
     }
 
-    /// The attachments in the folder, by name. A file over the size limit is left out with a warning.
-    public static func attachments(in folder: String, _ context: ReadContext) throws -> [Attachment] {
-        var attachments: [Attachment] = []
-        for name in try FolderListing.names(in: folder) where isAttachment(name) {
+    /// Adds the attachments in a folder to a graph, by name. A file over the size limit, and one that a link leads to out of the folder, is left
+    /// behind with a warning.
+    ///
+    /// - Throws: `FormatError.unsupported` for a name that an attachment cannot have; `FileAccessError`.
+    public static func addAttachments(of folder: String, to graph: inout TensorGraph, _ context: ReadContext) throws {
+        let home = ModelHome(folder)
+        for name in try FolderListing.names(in: folder) where travels(name) {
             let path = "\(folder)/\(name)"
             var status = stat()
             guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
+            guard FileName.isPlain(name) else {
+                throw FormatError.unsupported(folder, "file '\(name)'", "has a control character in its name, and cannot travel under it")
+            }
+            if !context.followsLinks, let target = home.targetOutside(path) {
+                context.warn("\(path): leads out of the folder, to \(target), and is left behind")
+                continue
+            }
             guard status.st_size <= maximumAttachmentBytes else {
                 context.warn("\(path): \(status.st_size) bytes; files beside the weights over \(maximumAttachmentBytes) are left behind")
                 continue
             }
-            attachments.append(Attachment(name: name, bytes: try MappedFile(path: path).withBytes { Array($0) }))
+            let file = try MappedFile(path: path)
+            graph.sources.append(file.stamp)
+            graph.attachments.append(Attachment(name: name, bytes: file.withBytes { Array($0) }))
         }
-        return attachments
+    }
+
+    /// Warns of a file with weights that a link leads to out of the folder: it is read, for nothing but weights comes of it.
+    public static func warnOfLink(_ name: String, in folder: String, _ context: ReadContext) {
+        guard !context.followsLinks, let target = ModelHome(folder).targetOutside("\(folder)/\(name)") else { return }
+        context.warn("\(folder)/\(name): leads out of the folder, to \(target)")
+    }
+}
+
+/// Where the files of a model's folder may lie: in the folder, or in the blobs of the download cache that the folder is a snapshot of.
+private struct ModelHome {
+    private let places: [String]
+
+    init(_ folder: String) {
+        guard let own = ModelHome.real(folder) else {
+            places = []
+            return
+        }
+        // models--ORGANISATION--NAME/snapshots/REVISION, whose files are links to models--ORGANISATION--NAME/blobs.
+        let parts = own.split(separator: "/", omittingEmptySubsequences: false)
+        let isSnapshot = parts.count > 3 && parts[parts.count - 2] == "snapshots"
+        places = [own] + (isSnapshot ? [parts.dropLast(2).joined(separator: "/") + "/blobs"] : [])
+    }
+
+    /// Where a path leads to, unless that is one of the places.
+    func targetOutside(_ path: String) -> String? {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFLNK, let target = ModelHome.real(path) else { return nil }
+        return places.contains { target.hasPrefix($0 == "/" ? "/" : $0 + "/") } ? nil : target
+    }
+
+    private static func real(_ path: String) -> String? {
+        guard let real = realpath(path, nil) else { return nil }
+        defer { free(real) }
+        return String(cString: real)
     }
 }

@@ -6,6 +6,8 @@ public struct ShardIndex {
     public static let maximumByteCount = 100_000_000
 
     public let path: String
+    /// The file that the index was read from; nil for bytes.
+    public private(set) var stamp: FileStamp?
     public let weightMap: [String: String]
     /// The shards' names, sorted.
     public let shards: [String]
@@ -18,6 +20,7 @@ public struct ShardIndex {
             throw FormatError.malformed(path, "", "is \(file.byteCount) bytes long; \(ShardIndex.maximumByteCount) are allowed")
         }
         self = try file.withBytes { try ShardIndex(parsing: $0, path: path, ending: ending) }
+        stamp = file.stamp
     }
 
     /// The index that `bytes` are.
@@ -45,6 +48,7 @@ public struct ShardIndex {
         var found = Set<String>()
         for shard in shards {
             try context.execution.cancellation.check()
+            ModelFolder.warnOfLink(shard, in: folder, context)
             let path = "\(folder)/\(shard)"
             guard FileIdentity(path: path) != nil else {
                 throw FormatError.malformed(self.path, "weight_map", "names the shard '\(shard)', which is not there")

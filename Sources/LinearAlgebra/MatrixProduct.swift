@@ -58,6 +58,14 @@ public enum LinearAlgebraRuntime {
     /// results do not depend on the number of threads. OpenBLAS's own threads end. Call it once, before any other use.
     public static func useOneThreadPerCall() { caplet_openblas_use_one_thread() }
 
+    /// The version of OpenBLAS, such as "0.3.21".
+    public static var version: String {
+        guard let text = openblas_get_config() else { return "unknown" }
+        // "OpenBLAS 0.3.21 NO_AFFINITY …"
+        let words = String(cString: text).split(separator: " ")
+        return words.count > 1 ? String(words[1]) : "unknown"
+    }
+
     /// The kernel set that OpenBLAS chose for this processor, such as "SkylakeX".
     public static var coreName: String {
         guard let name = openblas_get_corename() else { return "unknown" }

@@ -66,17 +66,17 @@ public struct PEFTAdapter {
         ]) + "\n"
     }
 
-    /// Writes the folder, whole or not at all.
+    /// Writes the folder under a temporary name, to be committed.
     ///
     /// - Parameter card: the text of its README.md.
-    /// - Returns: bytes written.
-    public func write(to path: String, card: String, force: Bool, _ context: ExecutionContext) throws -> Int {
+    public func prepare(_ path: String, card: String, force: Bool, _ context: ExecutionContext) throws -> PreparedWrite {
         let folder = try AtomicFolderWriter(path: path, force: force)
         let weights = "\(folder.temporaryPath)/adapter_model.safetensors"
-        let plan = try SafetensorsFormat().write(graph(), to: weights, WriteOptions(), context)
-        try folder.write(Array(configuration.utf8), as: "adapter_config.json")
-        try folder.write(Array(card.utf8), as: "README.md")
-        try folder.commit()
-        return plan.byteCount + configuration.utf8.count + card.utf8.count
+        var plan = try SafetensorsFormat().write(graph(), to: weights, WriteOptions(), context)
+        for (name, text) in [("adapter_config.json", configuration), ("README.md", card)] {
+            try folder.write(Array(text.utf8), as: name)
+            plan.files.append((name, text.utf8.count))
+        }
+        return try folder.prepared(plan)
     }
 }

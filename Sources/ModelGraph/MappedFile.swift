@@ -1,34 +1,30 @@
+import CMapping
 import Glibc
 
 /// A file mapped read-only into memory: opening it reads nothing.
 public final class MappedFile {
     public let path: String
     public let byteCount: Int
-    /// Device and inode: equal for one file under two names.
-    public let identity: FileIdentity
+    /// Which file it was when it was opened, and how long.
+    public let stamp: FileStamp
     private let base: UnsafeRawPointer?
+    private let mapping: OpaquePointer?
 
     /// - Throws: `FileAccessError` when the path cannot be opened or is not a regular file.
     public init(path: String) throws {
         self.path = path
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        // Without O_NONBLOCK a pipe that nobody writes to would be waited for.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw FileAccessError(path: path, code: errno) }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw FileAccessError(path: path, code: errno) }
         guard status.st_mode & S_IFMT == S_IFREG else {
-            throw FileAccessError(path: path, code: status.st_mode & S_IFMT == S_IFDIR ? EISDIR : EINVAL)
+            throw FileAccessError(path: path, notRegular: status)
         }
         byteCount = Int(status.st_size)
-        identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-        if byteCount == 0 {
-            base = nil
-        } else {
-            guard let mapped = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0), mapped != MAP_FAILED else {
-                throw FileAccessError(path: path, code: errno)
-            }
-            base = UnsafeRawPointer(mapped)
-        }
+        stamp = FileStamp(path: path, status)
+        (base, mapping) = try MappedFile.map(descriptor, path, offset: 0, byteCount, MAP_PRIVATE)
     }
 
     /// Maps a part of an open file for reading; the file may be closed, and have no name, while it is mapped.
@@ -41,20 +37,31 @@ public final class MappedFile {
         guard fstat(descriptor, &status) == 0 else { throw FileAccessError(path: path, code: errno) }
         self.path = path
         self.byteCount = byteCount
-        identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-        if byteCount == 0 {
-            base = nil
-        } else {
-            guard let mapped = mmap(nil, byteCount, PROT_READ, MAP_SHARED, descriptor, off_t(offset)), mapped != MAP_FAILED else {
-                throw FileAccessError(path: path, code: errno)
-            }
-            base = UnsafeRawPointer(mapped)
+        stamp = FileStamp(path: path, status)
+        (base, mapping) = try MappedFile.map(descriptor, path, offset: offset, byteCount, MAP_SHARED)
+    }
+
+    private static func map(
+        _ descriptor: Int32, _ path: String, offset: Int, _ byteCount: Int, _ flags: Int32
+    ) throws -> (base: UnsafeRawPointer?, mapping: OpaquePointer?) {
+        if byteCount == 0 { return (nil, nil) }
+        guard let mapped = mmap(nil, byteCount, PROT_READ, flags, descriptor, off_t(offset)), mapped != MAP_FAILED else {
+            throw FileAccessError(path: path, code: errno)
         }
+        return (UnsafeRawPointer(mapped), caplet_mapping_begin(mapped, byteCount, path))
     }
 
     deinit {
+        caplet_mapping_end(mapping)
         if let base { munmap(UnsafeMutableRawPointer(mutating: base), byteCount) }
     }
+
+    /// From now on a mapped file that shrinks while it is read, or cannot be read, does not end the process: zeros stand for what is not
+    /// there, and `faultedPath` says so. For programs, once; results are worth nothing after a fault.
+    public static func catchFaults() { caplet_catch_mapping_faults() }
+
+    /// The first file of this process that was not there where it was mapped; nil when all were.
+    public static var faultedPath: String? { caplet_faulted_path().map { String(cString: $0) } }
 
     /// Calls `body` with all bytes of the file, which stays mapped for the call.
     public func withBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) rethrows -> Result {
@@ -103,33 +110,27 @@ extension MappedBytes {
     private static let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
 }
 
-/// What makes two paths the same file.
-public struct FileIdentity: Hashable, Sendable {
-    public let device: UInt64
-    public let inode: UInt64
-
-    public init(device: UInt64, inode: UInt64) {
-        self.device = device
-        self.inode = inode
-    }
-
-    /// Nil when nothing is there.
-    public init?(path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        self.init(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-    }
-}
-
 /// A path that could not be opened, with errno.
 public struct FileAccessError: Error, CustomStringConvertible {
     public let path: String
     public let code: Int32
+    /// What is there instead of a file; nil where the code says all.
+    private let kind: String?
 
-    public init(path: String, code: Int32) {
-        self.path = path
-        self.code = code
+    public init(path: String, code: Int32) { self.init(path: path, code: code, kind: nil) }
+
+    private init(path: String, code: Int32, kind: String?) {
+        (self.path, self.code, self.kind) = (path, code, kind)
     }
 
-    public var description: String { "\(path): \(String(cString: strerror(code)))" }
+    fileprivate init(path: String, notRegular status: stat) {
+        switch status.st_mode & S_IFMT {
+        case S_IFDIR: self.init(path: path, code: EISDIR)
+        case S_IFIFO: self.init(path: path, code: EINVAL, kind: "is a pipe; a regular file is needed")
+        case S_IFSOCK: self.init(path: path, code: EINVAL, kind: "is a socket; a regular file is needed")
+        default: self.init(path: path, code: EINVAL, kind: "is a device; a regular file is needed")
+        }
+    }
+
+    public var description: String { "\(path): \(kind ?? String(cString: strerror(code)))" }
 }

@@ -13,7 +13,7 @@ public struct TensorGraph {
     /// Blocks and input groups; empty when the architecture is unknown.
     public var structure = GraphStructure()
     /// The files and folders that the graph was read from, which no writer may replace.
-    public var sources: [FileIdentity] = []
+    public var sources: [FileStamp] = []
 
     public init() {}
 

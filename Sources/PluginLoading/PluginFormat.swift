@@ -74,7 +74,7 @@ class PluginFormat: Format {
         guard let model else { throw PluginError(.malformed, plugin: library.label, object: path, "was read, and no model came of it") }
         var graph = try PluginModel(model, path: path, library).graph()
         let places = [path] + (probe.isFolder ? probe.entries.map { "\(path)/\($0)" } : [])
-        graph.sources = places.compactMap { FileIdentity(path: $0) }
+        graph.sources = places.compactMap { FileStamp(path: $0) }
         return graph
     }
 }

@@ -27,9 +27,8 @@ final class WritablePluginFormat: PluginFormat, WritableFormat {
         return plan
     }
 
-    /// Has the plugin write to a temporary place, which gets the path's name when all went well.
-    @discardableResult
-    func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan {
+    /// Has the plugin write to a temporary place, which gets the path's name when it is committed.
+    func prepare(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> PreparedWrite {
         var options = options
         options.outputPath = path
         try context.cancellation.check()
@@ -37,19 +36,21 @@ final class WritablePluginFormat: PluginFormat, WritableFormat {
         let model = try ExportedModel(graph, path: path, context)
         var plan = try plan(model, graph, options)
         let planned = plan.warnings
-        if isFolder(path) {
+        func withoutRepetitions(_ plan: WritePlan) -> WritePlan {
+            var plan = plan
+            plan.warnings = planned + plan.warnings.dropFirst(planned.count).filter { !planned.contains($0) }
+            return plan
+        }
+        if writesFolder(path) {
             let folder = try AtomicFolderWriter(path: path, force: options.force)
             try write(model, to: folder.temporaryPath, as: path, &plan)
             plan.files = try files(in: folder.temporaryPath)
-            try folder.commit()
-        } else {
-            let file = try AtomicFileWriter(path: path, force: options.force)
-            try write(model, to: file.temporaryPath, as: path, &plan)
-            plan.files = [(plan.files[0].name, try byteCount(file.temporaryPath, path))]
-            try file.commit()
+            return try folder.prepared(withoutRepetitions(plan))
         }
-        plan.warnings = planned + plan.warnings.dropFirst(planned.count).filter { !planned.contains($0) }
-        return plan
+        let file = try AtomicFileWriter(path: path, force: options.force)
+        try write(model, to: file.temporaryPath, as: path, &plan)
+        plan.files = [(plan.files[0].name, try byteCount(file.temporaryPath, path))]
+        return try file.prepared(withoutRepetitions(plan))
     }
 
     private func write(_ model: ExportedModel, to place: String, as path: String, _ plan: inout WritePlan) throws {
@@ -62,14 +63,6 @@ final class WritablePluginFormat: PluginFormat, WritableFormat {
         try call.check(status, reading: path, plugin: library.label)
         try model.execution.cancellation.check()
         plan.warnings += warnings
-    }
-
-    private func isFolder(_ path: String) -> Bool {
-        switch layout {
-        case .file: return false
-        case .folder: return true
-        case .fileOrFolder: return !fileExtensions.contains { path.lowercased().hasSuffix("." + $0) }
-        }
     }
 
     private func byteCount(_ place: String, _ path: String) throws -> Int {

@@ -31,7 +31,7 @@ final class ModelFolderTests: XCTestCase {
         let folder = try TemporaryFolder()
         let input = try folder.write([1], as: "in")
         var graph = TensorGraph()
-        graph.sources = [FileIdentity(path: input)].compactMap { $0 }
+        graph.sources = [FileStamp(path: input)].compactMap { $0 }
         XCTAssertThrowsError(try OutputCheck.run(input, graph))
         XCTAssertThrowsError(try OutputCheck.run(folder.path, graph))
         symlink(input, folder.path("link"))

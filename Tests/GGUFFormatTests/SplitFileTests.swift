@@ -136,16 +136,16 @@ final class SplitFileTests: XCTestCase {
         let folder = try TemporaryFolder()
         let paths = ["a", "b"].map(folder.path)
         for path in paths { try folder.write(Array("old".utf8), as: path.split(separator: "/").last.map(String.init) ?? "") }
-        let files = try AtomicFileSet(paths: paths, force: true)
+        let files = try AtomicFileSet(folder.path("set"), paths: paths, force: true)
         for _ in paths {
             let file = try files.next()
             try file.write(Array("new".utf8))
             try file.finish()
         }
         // The temporary file of "a", which is renamed last, is gone.
-        let temporary = try folder.files().map(\.name).filter { $0.hasPrefix("a.partial") }
+        let temporary = try folder.files().map(\.name).filter { $0.hasPrefix("a.partial-") }
         try FileManager.default.removeItem(atPath: folder.path(XCTUnwrap(temporary.first)))
-        XCTAssertThrowsError(try files.commit())
+        XCTAssertThrowsError(try files.prepared(WritePlan()).commit())
         XCTAssertEqual(try folder.files().map { "\($0.name) \(String(decoding: $0.bytes, as: UTF8.self))" }, ["a old", "b old"])
     }
 }

@@ -43,11 +43,13 @@ final class ConformanceTests: XCTestCase {
 
         func plan(_ graph: TensorGraph, _ options: WriteOptions) throws -> WritePlan { try base.plan(changed(graph), options) }
 
-        func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan {
+        func prepare(
+            _ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext
+        ) throws -> PreparedWrite {
             var options = options
             if fault == .overwrites { options.force = true }
             do {
-                return try base.write(changed(graph), to: path, options, context)
+                return try base.prepare(changed(graph), to: path, options, context)
             } catch  where fault == .leavesAFile {
                 try? "left".write(toFile: path + ".partial", atomically: false, encoding: .utf8)
                 throw error

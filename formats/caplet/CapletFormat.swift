@@ -30,8 +30,9 @@ public struct CapletFormat: ProvenanceFormat, MeasurableFormat {
     }
 
     /// Writes one file. The bytes depend on the graph, the provenance and the version of zstd, not on the number of threads.
-    @discardableResult
-    public func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan {
+    public func prepare(
+        _ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext
+    ) throws -> PreparedWrite {
         try OutputCheck.run(path, graph)
         return try CapletWriter(graph, options, path: path).write(to: path, fileName: CapletFormat.fileName(path), context)
     }

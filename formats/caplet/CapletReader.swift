@@ -45,7 +45,7 @@ struct CapletReader {
     func graph() throws -> TensorGraph {
         try checkEagerSize()
         var graph = TensorGraph()
-        graph.sources = [file.identity]
+        graph.sources = [file.stamp]
         for (key, value) in manifest.metadata { graph.metadata[key] = try metadataValue(value, key) }
         for attachment in manifest.attachments {
             let content = try decoder.content(attachment.part, "attachment '\(attachment.name)'")

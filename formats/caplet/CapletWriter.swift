@@ -33,7 +33,7 @@ struct CapletWriter {
     }
 
     /// Stores metadata, attachments and tensors in this order, calling `storing` before each tensor.
-    private func manifest(_ sink: any PartSink, storing: (Tensor) throws -> Void) throws -> Manifest {
+    func manifest(_ sink: any PartSink, storing: (Tensor) throws -> Void) throws -> Manifest {
         var manifest = Manifest()
         manifest.provenance = options.provenance
         manifest.metadata = try graph.metadata.entries.map { key, value in
@@ -61,7 +61,8 @@ struct CapletWriter {
     func plan(fileName: String) throws -> WritePlan {
         let sink = PartPlan()
         var starts: [Int] = []
-        let manifest = try manifest(sink) { _ in starts.append(sink.byteCount) }
+        var manifest = try manifest(sink) { _ in starts.append(sink.byteCount) }
+        manifest.sha256 = SHA256Digest(of: [])
         starts.append(sink.byteCount)
         var plan = WritePlan()
         plan.isExact = false
@@ -76,7 +77,7 @@ struct CapletWriter {
     ///
     /// - Throws: `FormatError.refused`, `.writeFailed`, `.unsupported` for a manifest over its limit; `Cancelled`; what a
     ///   tensor's storage throws. Nothing is left then.
-    func write(to path: String, fileName: String, _ context: ExecutionContext) throws -> WritePlan {
+    func write(to path: String, fileName: String, _ context: ExecutionContext) throws -> PreparedWrite {
         let file = try AtomicFileWriter(path: path, force: options.force)
         context.progress.begin("writing", total: contentByteCount, unit: "bytes")
         defer { context.progress.end() }
@@ -87,8 +88,7 @@ struct CapletWriter {
         plan.tensors = zip(graph.tensors, manifest.tensors).map { tensor, entry in
             (tensor.name, tensor.payload.decodedStorageText, entry.payload.parts(entry.name).reduce(0) { $0 + $1.part.storedByteCount })
         }
-        try file.commit()
-        return plan
+        return try file.prepared(plan)
     }
 
     /// The size of the file that `write` would make: it is made, and thrown away.
@@ -102,10 +102,11 @@ struct CapletWriter {
     private func store(in file: AtomicFileWriter, _ context: ExecutionContext) throws -> Manifest {
         let sink = PartWriter(file, context)
         try file.write(ContainerHeader.bytes)
-        let manifest = try manifest(sink) { tensor in
+        var manifest = try manifest(sink) { tensor in
             try context.cancellation.check()
             sink.remark = tensor.name
         }
+        manifest.sha256 = manifest.contentDigest(sink.contentDigests)
         try finish(manifest, file, file.path)
         return manifest
     }

@@ -11,13 +11,14 @@ extension Manifest {
             throw FormatError.unsupported(path, "manifest", "version \(version); \(Manifest.version) is what can be read")
         }
         let node = try ManifestNode(
-            json, ["format", "version", "generator", "provenance", "metadata", "ties", "attachments", "tensors"],
+            json, ["format", "version", "generator", "provenance", "sha256", "metadata", "ties", "attachments", "tensors"],
             path: path, object: "manifest")
         guard try node.string("format") == "caplet", try node.count("version") == Manifest.version else {
             throw node.malformed("is that of another format")
         }
         generator = try node.string("generator")
         provenance = try node.stringPairs("provenance")
+        sha256 = try node.members["sha256"] == nil ? nil : node.sha256("sha256")
         metadata = try node.pairs("metadata").map { ($0.key, try Manifest.metadataValue($0.value, $0.key, path)) }
         ties = try node.stringPairs("ties").map { Tie(name: $0.key, target: $0.value) }
         attachments = try node.array("attachments").map { try Manifest.file($0, path) }

@@ -8,34 +8,46 @@ extension Manifest {
         func pairs(_ list: [(String, String)]) -> String {
             JSONText.array(list.map { JSONText.array([JSONText.quoted($0.0), JSONText.quoted($0.1)]) })
         }
-        return JSONText.object([
-            ("format", JSONText.quoted("caplet")),
-            ("version", String(Manifest.version)),
-            ("generator", JSONText.quoted(generator)),
-            ("provenance", pairs(provenance.map { ($0.key, $0.value) })),
-            ("metadata", JSONText.array(metadata.map { JSONText.array([JSONText.quoted($0.key), Manifest.text($0.value)]) })),
-            ("ties", pairs(ties.map { ($0.name, $0.target) })),
-            (
-                "attachments",
-                JSONText.array(
-                    attachments.map {
-                        JSONText.object([("name", JSONText.quoted($0.name)), ("part", $0.part.text)])
-                    })
-            ),
-            ("tensors", JSONText.array(tensors.map(Manifest.text))),
-        ]) + "\n"
+        var members = [
+            (key: "format", text: JSONText.quoted("caplet")), ("version", String(Manifest.version)),
+            ("generator", JSONText.quoted(generator)), ("provenance", pairs(provenance.map { ($0.key, $0.value) })),
+        ]
+        if let sha256 { members.append(("sha256", JSONText.quoted(sha256.hexadecimal))) }
+        return JSONText.object(members + contents { $0.text }) + "\n"
     }
 
-    private static func text(_ tensor: Entry) -> String {
+    /// The SHA-256 digest of what the file holds, in a text that depends on nothing else: each part is its own digest, wherever and
+    /// however it is stored.
+    ///
+    /// - Parameter digests: of all parts' contents, in the order of the file.
+    func contentDigest(_ digests: [SHA256Digest]) -> SHA256Digest {
+        var rest = digests[...]
+        let text = JSONText.object(contents { _ in JSONText.quoted(rest.popFirst()?.hexadecimal ?? "") }) + "\n"
+        return SHA256Digest(of: Array(text.utf8))
+    }
+
+    private func contents(_ part: (Part) -> String) -> [(key: String, text: String)] {
+        [
+            ("metadata", JSONText.array(metadata.map { JSONText.array([JSONText.quoted($0.key), Manifest.text($0.value, part)]) })),
+            ("ties", JSONText.array(ties.map { JSONText.array([JSONText.quoted($0.name), JSONText.quoted($0.target)]) })),
+            (
+                "attachments",
+                JSONText.array(attachments.map { JSONText.object([("name", JSONText.quoted($0.name)), ("part", part($0.part))]) })
+            ),
+            ("tensors", JSONText.array(tensors.map { Manifest.text($0, part) })),
+        ]
+    }
+
+    private static func text(_ tensor: Entry, _ part: (Part) -> String) -> String {
         var members = [
             (key: "name", text: JSONText.quoted(tensor.name)), ("shape", tensor.shape.text),
             ("dtype", JSONText.quoted(tensor.dtype.rawValue)), ("role", JSONText.quoted(tensor.role.rawValue)),
         ]
         if tensor.isTransposedInCheckpoint { members.append(("transposed", "true")) }
-        return JSONText.object(members + [("payload", tensor.payload.text)])
+        return JSONText.object(members + [("payload", tensor.payload.text(part))])
     }
 
-    private static func text(_ value: Value) -> String {
+    private static func text(_ value: Value, _ part: (Part) -> String) -> String {
         switch value {
         case .inline(let value): return MetadataText.text(value)
         case .part(let array):
@@ -43,7 +55,7 @@ extension Manifest {
                 (
                     "longArray",
                     JSONText.object([
-                        ("type", JSONText.quoted(MetadataText.name(array.type))), ("count", String(array.count)), ("part", array.part.text),
+                        ("type", JSONText.quoted(MetadataText.name(array.type))), ("count", String(array.count)), ("part", part(array.part)),
                     ])
                 )
             ])
@@ -56,32 +68,32 @@ extension Shape {
 }
 
 extension StoredPayload {
-    var text: String {
+    func text(_ part: (Part) -> String) -> String {
         switch self {
-        case .dense(let array): return JSONText.object([("kind", "\"dense\""), ("array", array.text)])
-        case .lowRank(let u, let v): return JSONText.object([("kind", "\"lowRank\""), ("u", u.text), ("v", v.text)])
+        case .dense(let array): return JSONText.object([("kind", "\"dense\""), ("array", array.text(part))])
+        case .lowRank(let u, let v): return JSONText.object([("kind", "\"lowRank\""), ("u", u.text(part)), ("v", v.text(part))])
         case .sparse(let rows, let columns, let nonZeroCount, let positions, let values):
             return JSONText.object([
                 ("kind", "\"sparse\""), ("rows", String(rows)), ("columns", String(columns)), ("nonZeros", String(nonZeroCount)),
-                ("positions", positions.text), ("values", values.text),
+                ("positions", part(positions)), ("values", values.text(part)),
             ])
         case .quantized(let shape, let bits, let groupSize, let codes, let scales, let zeroPoints, let columnScales):
             var members = [
                 ("kind", "\"quantized\""), ("shape", shape.text), ("bits", String(bits)), ("groupSize", String(groupSize)),
-                ("codes", codes.text), ("scales", scales.text),
+                ("codes", part(codes)), ("scales", scales.text(part)),
             ]
-            if let zeroPoints { members.append(("zeroPoints", zeroPoints.text)) }
-            if let columnScales { members.append(("columnScales", columnScales.text)) }
+            if let zeroPoints { members.append(("zeroPoints", part(zeroPoints))) }
+            if let columnScales { members.append(("columnScales", columnScales.text(part))) }
             return JSONText.object(members.map { (key: $0.0, text: $0.1) })
         case .composite(let terms):
-            return JSONText.object([("kind", "\"composite\""), ("terms", JSONText.array(terms.map(\.text)))])
+            return JSONText.object([("kind", "\"composite\""), ("terms", JSONText.array(terms.map { $0.text(part) }))])
         }
     }
 }
 
 extension StoredPayload.Array {
-    var text: String {
-        JSONText.object([("dtype", JSONText.quoted(dtype.rawValue)), ("shape", shape.text), ("part", part.text)])
+    func text(_ part: (Part) -> String) -> String {
+        JSONText.object([("dtype", JSONText.quoted(dtype.rawValue)), ("shape", shape.text), ("part", part(self.part))])
     }
 }
 

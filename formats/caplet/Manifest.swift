@@ -35,6 +35,8 @@ struct Manifest {
 
     var generator = Manifest.generator
     var provenance: [(key: String, value: String)] = []
+    /// Of all that the file holds; nil in files of version 1.0.
+    var sha256: SHA256Digest?
     var metadata: [(key: String, value: Value)] = []
     var ties: [Tie] = []
     var attachments: [File] = []

@@ -83,4 +83,12 @@ struct ManifestNode {
         guard let digest = ContentDigest(hexadecimal: try string(key)) else { throw malformed("'\(key)' is no digest of 32 digits") }
         return digest
     }
+
+    func sha256(_ key: String) throws -> SHA256Digest {
+        let text = try string(key)
+        guard let digest = SHA256Digest(hexadecimal: text), digest.hexadecimal == text else {
+            throw malformed("'\(key)' is no digest of 64 digits")
+        }
+        return digest
+    }
 }

@@ -5,6 +5,7 @@ import ModelGraph
 final class PartPlan: PartSink {
     /// Sums of upper bounds.
     private(set) var byteCount = 0
+    var contentDigests: [SHA256Digest] { [] }
 
     /// Numbers with as many digits as any that a manifest can hold.
     private static let widestOffset = 1_000_000_000_000_000_000

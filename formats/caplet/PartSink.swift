@@ -1,7 +1,10 @@
+import FormatKit
 import ModelGraph
 
 /// Where the parts of a payload go while it is walked: a file, or a plan of one.
 protocol PartSink: AnyObject {
+    /// SHA-256 of the content of each part so far; empty where contents are not looked at.
+    var contentDigests: [SHA256Digest] { get }
     func array(_ tensor: DenseTensor) throws -> Part
     func positions(_ pattern: SparsePattern) throws -> Part
     func codes(_ codes: any ByteSource, bits: Int, isSymmetric: Bool) throws -> Part

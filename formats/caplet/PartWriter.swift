@@ -8,10 +8,13 @@ final class PartWriter: PartSink {
     private let context: ExecutionContext
     /// What progress says of the parts that come.
     var remark = ""
+    private(set) var contentDigests: [SHA256Digest] = []
 
     /// Content bytes a chunk: small enough for a tensor to have several, large enough that frames cost nothing.
     static let chunkByteCount = 2 << 20
     static let textChunkByteCount = 4 << 20
+    /// Content bytes below which a hash takes less than to have another thread make it.
+    private static let leastHashedApart = 1 << 16
     /// Chunks in memory for each thread.
     private static let chunksPerThread = 4
     /// Positions denser than this are never shorter as gaps.
@@ -56,10 +59,20 @@ final class PartWriter: PartSink {
         let chunk = effort == .text ? PartWriter.textChunkByteCount : PartWriter.chunkByteCount
         let chunks = Part.chunkCount(content.count, chunk: chunk)
         let stored = DigestStream()
+        var hash = SHA256Stream()
         var frames: [Part.Frame] = []
         let batch = context.threads * PartWriter.chunksPerThread
         for first in stride(from: 0, to: chunks, by: batch) {
-            let made = try context.parallelMap(min(batch, chunks - first)) { try self.frames(content, first + $0, encoding, effort) }
+            let count = min(batch, chunks - first)
+            // The hash takes pieces in order, so that one task has all of the batch's.
+            let piece = UnsafeRawBufferPointer(rebasing: content[first * chunk..<min((first + count) * chunk, content.count)])
+            let isTask = piece.count >= PartWriter.leastHashedApart
+            if !isTask { hash.add(piece) }
+            let made = try context.parallelMap(count + (isTask ? 1 : 0)) { index in
+                if index < count { return try self.frames(content, first + index, encoding, effort) }
+                hash.add(piece)
+                return []
+            }
             for frame in made.joined() {
                 stored.add(frame.bytes)
                 try file.write(frame.bytes)
@@ -68,6 +81,7 @@ final class PartWriter: PartSink {
             context.progress.advance(by: min(batch * chunk, content.count - first * chunk), remark: remark)
         }
         guard let storedDigest = stored.digest else { throw FormatError.writeFailed(file.path, "no memory for a digest") }
+        contentDigests.append(hash.digest)
         return Part(
             encoding: encoding, byteCount: content.count, chunkByteCount: chunk, offset: offset, frames: frames,
             digest: ContentDigest(of: content), storedDigest: storedDigest)

@@ -28,13 +28,13 @@ public struct GGUFFormat: WritableFormat {
         try GGUFLayout(graph, options).plan
     }
 
-    @discardableResult
-    public func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan {
+    public func prepare(
+        _ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext
+    ) throws -> PreparedWrite {
         var options = options
         options.outputPath = path
         let layout = try GGUFLayout(graph, options)
         for part in layout.parts { try OutputCheck.run(part.path, graph) }
-        try GGUFWriter(layout, context).write(force: options.force)
-        return layout.plan
+        return try GGUFWriter(layout, context).write(path, force: options.force)
     }
 }

@@ -16,7 +16,7 @@ struct GGUFReader {
         let files = try GGUFParts(path, context)
         let stored = try files.tensors()
         var graph = TensorGraph()
-        graph.sources = files.parts.map(\.file.identity)
+        graph.sources = files.parts.map(\.file.stamp)
         graph.metadata = files.metadata(context)
         graph.attachments = try GGUFAttachments.kept(graph.metadata, path: path)
         let dtypes = try GGUFOriginalDTypes(graph.metadata[GGUFOriginalDTypes.key], path: path)

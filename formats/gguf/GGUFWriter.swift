@@ -12,11 +12,12 @@ struct GGUFWriter {
         self.context = context
     }
 
+    /// - Parameter path: of the output, as the user gave it.
     /// - Throws: `FormatError.refused`, `.writeFailed`; `Cancelled`; what a tensor's storage throws. Nothing is left then.
-    func write(force: Bool) throws {
+    func write(_ path: String, force: Bool) throws -> PreparedWrite {
         context.progress.begin("writing", total: layout.parts.reduce(0) { $0 + $1.tensors.count }, unit: "tensors")
         defer { context.progress.end() }
-        let files = try AtomicFileSet(paths: layout.parts.map(\.path), force: force)
+        let files = try AtomicFileSet(path, paths: layout.parts.map(\.path), force: force)
         for part in layout.parts {
             let file = try files.next()
             try file.write(part.header)
@@ -28,6 +29,6 @@ struct GGUFWriter {
             }
             try file.finish()
         }
-        try files.commit()
+        return files.prepared(layout.plan)
     }
 }

@@ -37,13 +37,13 @@ public struct NPYFormat: WritableFormat {
     }
 
     /// Writes an archive when the path ends in `.npz`, one array when it ends in `.npy`, a folder otherwise.
-    @discardableResult
-    public func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan {
+    public func prepare(
+        _ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext
+    ) throws -> PreparedWrite {
         var options = options
         options.outputPath = path
         let layout = try NPYLayout(graph, options)
         try OutputCheck.run(path, graph)
-        try NPYWriter(layout, context).write(to: path, force: options.force)
-        return layout.plan
+        return try NPYWriter(layout, context).write(to: path, force: options.force)
     }
 }

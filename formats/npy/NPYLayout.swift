@@ -23,7 +23,8 @@ struct NPYLayout {
     /// - Throws: `FormatError.unsupported` for a single array of other than one tensor, and for names that cannot be written.
     init(_ graph: TensorGraph, _ options: WriteOptions) throws {
         let path = options.outputPath ?? "model.npz"
-        container = path.hasSuffix(".npy") ? .array : path.hasSuffix(".npz") ? .archive : .folder
+        let lower = path.lowercased()
+        container = lower.hasSuffix(".npy") ? .array : lower.hasSuffix(".npz") ? .archive : .folder
         if container == .array, graph.tensors.count != 1 {
             throw FormatError.unsupported(path, "", "an .npy file holds one tensor, the model has \(graph.tensors.count); write an .npz")
         }

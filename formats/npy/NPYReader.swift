@@ -22,10 +22,11 @@ struct NPYReader {
 
     func readFolder(_ entries: [String]) throws -> TensorGraph {
         var graph = TensorGraph()
-        if let identity = FileIdentity(path: path) { graph.sources.append(identity) }
+        if let stamp = FileStamp(path: path) { graph.sources.append(stamp) }
         var document = GraphDocument()
         if entries.contains(GraphDocument.fileName) {
             let file = try MappedFile(path: "\(path)/\(GraphDocument.fileName)")
+            graph.sources.append(file.stamp)
             document = try parseDocument(file.byteCount) { file.withBytes { Array($0) } }
         }
         graph.metadata = document.metadata
@@ -33,16 +34,17 @@ struct NPYReader {
         let files = entries.compactMap { file in NPYFileName.tensorName(forFile: file).map { ($0, file) } }
         for (name, file) in try ordered(files, document) {
             try context.execution.cancellation.check()
+            ModelFolder.warnOfLink(file, in: path, context)
             try addFile("\(path)/\(file)", named: name, dtype: document.tensors.first { $0.name == name }?.dtype, to: &graph)
         }
-        graph.attachments = try ModelFolder.attachments(in: path, context)
+        try ModelFolder.addAttachments(of: path, to: &graph, context)
         return graph
     }
 
     func readArchive() throws -> TensorGraph {
         var graph = TensorGraph()
         let file = try MappedFile(path: path)
-        graph.sources.append(file.identity)
+        graph.sources.append(file.stamp)
         let archive = try file.withBytes { try ZipArchive($0, path: path) }
         var document = GraphDocument()
         if let member = archive.members.first(where: { $0.name == GraphDocument.fileName }) {
@@ -78,7 +80,11 @@ struct NPYReader {
 
     /// Listed tensors in the document's order, each of which must be there, then the others by name.
     private func ordered(_ files: [(String, String)], _ document: GraphDocument) throws -> [(String, String)] {
-        let byName = Dictionary(files) { first, _ in first }
+        var byName: [String: String] = [:]
+        for (name, file) in files {
+            guard let other = byName.updateValue(file, forKey: name) else { continue }
+            throw FormatError.malformed(path, "tensor '\(name)'", "is in '\(other)' and in '\(file)'")
+        }
         let listed = try document.tensors.map { tensor in
             guard let file = byName[tensor.name] else {
                 throw FormatError.malformed(path, "tensor '\(tensor.name)'", "is listed in \(GraphDocument.fileName) and has no file")
@@ -91,7 +97,7 @@ struct NPYReader {
 
     private func addFile(_ path: String, named name: String, dtype: DType?, to graph: inout TensorGraph) throws {
         let file = try MappedFile(path: path)
-        graph.sources.append(file.identity)
+        graph.sources.append(file.stamp)
         let header = try file.withBytes { try NPYHeader($0, path: path, object: "") }
         guard let data = MappedBytes(file, offset: header.byteCount, byteCount: header.dataBytes),
             header.byteCount + header.dataBytes == file.byteCount

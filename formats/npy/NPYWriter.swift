@@ -14,16 +14,22 @@ struct NPYWriter {
     }
 
     /// - Throws: `FormatError.refused`, `.writeFailed`; `Cancelled`; what a tensor's storage throws. Nothing is left then.
-    func write(to path: String, force: Bool) throws {
+    func write(to path: String, force: Bool) throws -> PreparedWrite {
         context.progress.begin("writing", total: layout.entries.count, unit: "tensors")
         defer { context.progress.end() }
         switch layout.container {
-        case .array: try writeFiles { _ in try AtomicFileWriter(path: path, force: force) }
+        case .array:
+            let file = try AtomicFileWriter(path: path, force: force)
+            try writeFiles { _ in file }
+            return try file.prepared(layout.plan)
         case .folder:
             let folder = try AtomicFolderWriter(path: path, force: force)
             try writeFiles { try folder.file($0) }
-            try folder.commit()
-        case .archive: try writeArchive(AtomicFileWriter(path: path, force: force))
+            return try folder.prepared(layout.plan)
+        case .archive:
+            let file = try AtomicFileWriter(path: path, force: force)
+            try writeArchive(file)
+            return try file.prepared(layout.plan)
         }
     }
 
@@ -33,7 +39,7 @@ struct NPYWriter {
             let file = try open(entry.name)
             try file.write(entry.head)
             if let data = entry.data { try file.write(data.bytes, context) }
-            try file.commit()
+            try file.finish()
             context.progress.advance(by: 1, remark: entry.name)
         }
     }
@@ -60,6 +66,5 @@ struct NPYWriter {
             context.progress.advance(by: 1, remark: entry.name)
         }
         try file.write(zip.directory(checksums: checksums))
-        try file.commit()
     }
 }

@@ -19,23 +19,25 @@ struct PyTorchReader {
     /// `pytorch_model.bin`, or the index and its shards.
     func readFolder(_ path: String, entries: [String]) throws -> TensorGraph {
         var graph = TensorGraph()
-        if let identity = FileIdentity(path: path) { graph.sources.append(identity) }
+        if let stamp = FileStamp(path: path) { graph.sources.append(stamp) }
         if entries.contains(PyTorchFormat.singleName) {
+            ModelFolder.warnOfLink(PyTorchFormat.singleName, in: path, context)
             _ = try add("\(path)/\(PyTorchFormat.singleName)", to: &graph)
         } else if entries.contains(PyTorchFormat.indexName) {
             let index = try ShardIndex("\(path)/\(PyTorchFormat.indexName)", ending: ".bin")
+            if let stamp = index.stamp { graph.sources.append(stamp) }
             try index.readShards(of: path, context) { try add($0, to: &graph) }
         } else {
             throw FormatError.malformed(path, "", "has neither \(PyTorchFormat.singleName) nor \(PyTorchFormat.indexName)")
         }
-        graph.attachments = try ModelFolder.attachments(in: path, context)
+        try ModelFolder.addAttachments(of: path, to: &graph, context)
         return graph
     }
 
     /// Adds what one file holds, and returns the names of its tensors, tied ones too.
     private func add(_ path: String, to graph: inout TensorGraph) throws -> [String] {
         let file = try MappedFile(path: path)
-        graph.sources.append(file.identity)
+        graph.sources.append(file.stamp)
         let checkpoint: any Checkpoint
         if file.withBytes({ $0.starts(with: LegacyCheckpoint.magic) }) {
             checkpoint = try LegacyCheckpoint(file, path: path)

@@ -35,13 +35,13 @@ public struct SafetensorsFormat: WritableFormat {
     }
 
     /// Writes a file when the path ends in `.safetensors`, a folder otherwise.
-    @discardableResult
-    public func write(_ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext) throws -> WritePlan {
+    public func prepare(
+        _ graph: TensorGraph, to path: String, _ options: WriteOptions, _ context: ExecutionContext
+    ) throws -> PreparedWrite {
         var options = options
         options.outputPath = path
         let layout = try SafetensorsLayout(graph, options)
         try OutputCheck.run(path, graph)
-        try SafetensorsWriter(layout, context).write(to: path, force: options.force)
-        return layout.plan
+        return try SafetensorsWriter(layout, context).write(to: path, force: options.force)
     }
 }

@@ -28,7 +28,7 @@ struct SafetensorsLayout {
             throw FormatError.unsupported(path, "tensor '__metadata__'", "has a name that safetensors keeps for itself")
         }
         let groups = SafetensorsLayout.split(tensors, options.maximumShardBytes)
-        isFolder = options.outputPath.map { !$0.hasSuffix(".safetensors") } ?? (groups.count > 1)
+        isFolder = options.outputPath.map { !$0.lowercased().hasSuffix(".safetensors") } ?? (groups.count > 1)
         guard isFolder || groups.count == 1 else {
             throw FormatError.refused(path, "\(groups.count) shards need a folder: a path without .safetensors")
         }

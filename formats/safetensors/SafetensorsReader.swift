@@ -19,31 +19,37 @@ struct SafetensorsReader {
     /// `model.safetensors`, or the index and its shards, or the only file with weights.
     func readFolder(_ path: String, entries: [String]) throws -> TensorGraph {
         var graph = TensorGraph()
-        if let identity = FileIdentity(path: path) { graph.sources.append(identity) }
+        if let stamp = FileStamp(path: path) { graph.sources.append(stamp) }
         let weights = entries.filter { $0.hasSuffix(".safetensors") }
         if entries.contains(SafetensorsFormat.singleName) {
-            _ = try add("\(path)/\(SafetensorsFormat.singleName)", to: &graph)
+            try addWeights(SafetensorsFormat.singleName, of: path, to: &graph)
         } else if entries.contains(SafetensorsFormat.indexName) {
             try addShards(of: path, to: &graph)
         } else if weights.count == 1 {
-            _ = try add("\(path)/\(weights[0])", to: &graph)
+            try addWeights(weights[0], of: path, to: &graph)
         } else {
             throw FormatError.malformed(
                 path, "", "has neither \(SafetensorsFormat.singleName) nor \(SafetensorsFormat.indexName)")
         }
-        graph.attachments = try ModelFolder.attachments(in: path, context)
+        try ModelFolder.addAttachments(of: path, to: &graph, context)
         return graph
+    }
+
+    private func addWeights(_ name: String, of folder: String, to graph: inout TensorGraph) throws {
+        ModelFolder.warnOfLink(name, in: folder, context)
+        _ = try add("\(folder)/\(name)", to: &graph)
     }
 
     private func addShards(of folder: String, to graph: inout TensorGraph) throws {
         let index = try ShardIndex("\(folder)/\(SafetensorsFormat.indexName)", ending: ".safetensors")
+        if let stamp = index.stamp { graph.sources.append(stamp) }
         try index.readShards(of: folder, context) { try add($0, to: &graph) }
     }
 
     /// Adds the tensors and metadata of one file, and returns the tensors' names.
     private func add(_ path: String, to graph: inout TensorGraph) throws -> [String] {
         let file = try MappedFile(path: path)
-        graph.sources.append(file.identity)
+        graph.sources.append(file.stamp)
         let header = try file.withBytes { try SafetensorsHeader($0, path: path) }
         for entry in header.entries {
             guard let bytes = MappedBytes(file, offset: header.dataStart + entry.begin, byteCount: entry.end - entry.begin) else {

@@ -13,17 +13,18 @@ struct SafetensorsWriter {
     }
 
     /// - Throws: `FormatError.refused`, `.writeFailed`; `Cancelled`; what a tensor's storage throws. Nothing is left then.
-    func write(to path: String, force: Bool) throws {
+    func write(to path: String, force: Bool) throws -> PreparedWrite {
         context.progress.begin("writing", total: layout.shards.reduce(0) { $0 + $1.tensors.count }, unit: "tensors")
         defer { context.progress.end() }
         if !layout.isFolder {
-            for shard in layout.shards { try write(shard, AtomicFileWriter(path: path, force: force)) }
-            return
+            let file = try AtomicFileWriter(path: path, force: force)
+            for shard in layout.shards { try write(shard, file) }
+            return try file.prepared(layout.plan)
         }
         let folder = try AtomicFolderWriter(path: path, force: force)
         for shard in layout.shards { try write(shard, folder.file(shard.name)) }
         for file in layout.files { try folder.write(file.bytes, as: file.name) }
-        try folder.commit()
+        return try folder.prepared(layout.plan)
     }
 
     private func write(_ shard: SafetensorsLayout.Shard, _ file: AtomicFileWriter) throws {
@@ -33,6 +34,6 @@ struct SafetensorsWriter {
             try file.write(tensor.dense.bytes, context)
             context.progress.advance(by: 1, remark: tensor.name)
         }
-        try file.commit()
+        try file.finish()
     }
 }

@@ -17,8 +17,8 @@ struct CellStore {
 
     private var cells: String { "\(path)/cells" }
     private func path(of identity: CellIdentity) -> String { "\(cells)/\(identity.fileName).json" }
-    /// Where a model lies while its bytes are counted.
-    var scratchPath: String { "\(path)/model-\(getpid()).caplet" }
+    /// Beside what a model lies while its bytes are counted.
+    var measuredPath: String { "\(path)/model.caplet" }
 
     /// Finds out before the work that the folder is one of somebody else's.
     ///
@@ -31,6 +31,27 @@ struct CellStore {
         guard names.isEmpty || names.contains("cells") || force else {
             throw FormatError.refused(path, "exists and holds no cells of a comparison; --force writes there all the same")
         }
+        for (name, isOwn) in [(CellStore.documentName, CellStore.isDocument), (CellStore.pageName, CellStore.isPage)] where !force {
+            guard names.contains(name), !(try isOwn("\(path)/\(name)")) else { continue }
+            throw FormatError.refused("\(path)/\(name)", "is of no comparison; --force replaces it")
+        }
+    }
+
+    static let documentName = "compare.json", pageName = "compare.html"
+
+    /// What `compare` writes, or may write, besides making folders.
+    func places(_ identities: [CellIdentity]) -> [String] {
+        [CellStore.documentName, CellStore.pageName].map { "\(path)/\($0)" } + identities.map(path(of:))
+    }
+
+    private static func isDocument(_ path: String) throws -> Bool {
+        struct Document: Decodable { let cells: [Cell] }
+        struct Cell: Decodable { let method: String }
+        return (try? JSONOutput.value(Document.self, from: MappedFile(path: path).withBytes { Data($0) })) != nil
+    }
+
+    private static func isPage(_ path: String) throws -> Bool {
+        try MappedFile(path: path).withBytes { String(decoding: $0.prefix(4096), as: UTF8.self).contains(ComparisonPage.mark) }
     }
 
     /// Makes the folders that are missing.

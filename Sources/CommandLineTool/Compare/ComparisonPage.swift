@@ -2,6 +2,9 @@
 struct ComparisonPage {
     let comparison: MethodComparison
 
+    /// By which such a page is known again, in its first lines.
+    static let mark = "<title>Comparison of compression methods</title>"
+
     init(_ comparison: MethodComparison) { self.comparison = comparison }
 
     var text: String {
@@ -13,7 +16,7 @@ struct ComparisonPage {
         return """
             <!DOCTYPE html>
             <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-            <title>Comparison of compression methods</title>
+            \(ComparisonPage.mark)
             <style>\(ComparisonPage.style)</style></head><body>
             <h1>Comparison of compression methods</h1>
             <p>\(SVGElement.escaped(facts))</p>

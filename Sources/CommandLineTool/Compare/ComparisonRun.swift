@@ -1,5 +1,6 @@
 import BuiltIns
 import Calibration
+import CapletFormat
 import Dispatch
 import Execution
 import FormatKit
@@ -46,10 +47,11 @@ final class ComparisonRun {
     /// - Throws: what reading, evaluating and writing throw, `Cancelled`; finished cells stay.
     func run(_ entries: [Entry]) throws -> MethodComparison {
         let denseIdentity = CellIdentity(inputs: inputs, method: ComparisonMethod.dense, pipeline: "", budget: 1)
-        let storedDense = try store.read(denseIdentity)
         let identities = entries.map {
             CellIdentity(inputs: inputs, method: $0.method.name, pipeline: $0.pipeline.description, budget: $0.budget)
         }
+        for place in store.places([denseIdentity] + identities) { try session.reads.check(output: place) }
+        let storedDense = try store.read(denseIdentity)
         let stored = try identities.map { try store.read($0) }
         let folders = try store.make()
         // Only empty folders go: what stopped before its first cell leaves nothing behind.
@@ -132,14 +134,13 @@ final class ComparisonRun {
         return try EmbeddingDistance.distances(of: model, from: reference, over: text, execution).map { SequenceLoss(sum: $0, tokens: 1) }
     }
 
-    /// The size of the container, by writing it and removing it again.
+    /// The size of the container, which is made and thrown away.
     private func fileBytes(_ graph: TensorGraph, _ identity: CellIdentity, _ execution: ExecutionContext) throws -> Int {
         var options = WriteOptions()
         options.provenance = [
             (key: "caplet", value: inputs.caplet), (key: "pipeline", value: identity.pipeline), (key: "seed", value: "\(inputs.seed)"),
             (key: "input", value: inputs.model),
         ]
-        defer { unlink(store.scratchPath) }
-        return try session.registry.writableFormat(named: "caplet").write(graph, to: store.scratchPath, options, execution).byteCount
+        return try CapletFormat().byteCount(graph, at: store.measuredPath, options, execution)
     }
 }

@@ -58,27 +58,12 @@ struct AdapterConversion {
         for entry in split.leftAlone {
             session.diagnostics.warning("the low-rank terms of '\(entry.name)' stay in the base: it \(entry.reason)")
         }
-        guard path != target.path else { throw CommandError(.usage, "--adapter \(path): is where the base is to be") }
-        var check = try OutputTarget(path, formatName: target.format.name, force: target.options.force, session)
-        check.options.outputPath = path
-        try check.check(against: original)
+        if OutputStage.isSame(path, target.path) { throw CommandError(.usage, "--adapter \(path): is where the base is to be") }
+        try OutputTarget.check(path, isFolder: target.format.writesFolder(path), force: target.options.force, session)
     }
 
-    /// Writes the adapter, beside a base that is written by `writeBase`; neither is left when the other fails.
-    func write(
-        card: ModelCard, _ session: Session, writeBase: () throws -> WritePlan
-    ) throws -> (base: WritePlan, adapter: WrittenAdapter) {
-        let bytes = try writeAdapter(card, session)
-        do {
-            let base = try writeBase()
-            return (base, WrittenAdapter(output: path, layers: split.factors.count, largestRank: split.largestRank, bytes: bytes))
-        } catch {
-            FolderRemoval.remove(path)
-            throw error
-        }
-    }
-
-    private func writeAdapter(_ card: ModelCard, _ session: Session) throws -> Int {
+    /// Writes the adapter under a temporary name; it is committed with the base, so that neither is there without the other.
+    func prepare(card: ModelCard, _ session: Session) throws -> PreparedWrite {
         if target.format.name == "gguf" {
             var options = WriteOptions()
             options.force = target.options.force
@@ -86,10 +71,14 @@ struct AdapterConversion {
             let factors = split.factors.map { (name: $0.name, u: $0.u, v: $0.v) }
             let graph = try GGUFAdapter.graph(
                 of: original, factors: factors, storage: storage, name: target.options.modelName, path: path)
-            return try GGUFFormat().write(graph, to: path, options, session.execution).byteCount
+            return try GGUFFormat().prepare(graph, to: path, options, session.execution)
         }
-        guard case .plain(let dtype) = storage else { return 0 }
+        guard case .plain(let dtype) = storage else { throw CommandError(.usage, "--adapter-dtype: is no plain dtype") }
         let adapter = PEFTAdapter(split, dtype: dtype, baseName: target.path, isCausal: !(try original.isEncoder()))
-        return try adapter.write(to: path, card: card.text, force: target.options.force, session.execution)
+        return try adapter.prepare(path, card: card.text, force: target.options.force, session.execution)
+    }
+
+    func written(_ plan: WritePlan) -> WrittenAdapter {
+        WrittenAdapter(output: path, layers: split.factors.count, largestRank: split.largestRank, bytes: plan.byteCount)
     }
 }

@@ -26,25 +26,19 @@ struct OutputTarget {
         options.outputPath = path
     }
 
-    /// Finds out before the work, not after it, that the output may not be written.
-    func check(against graph: TensorGraph) throws {
-        try OutputCheck.run(path, graph)
-        if access(path, F_OK) == 0, !options.force {
-            let isEmptyFolder = (try? FolderListing.names(in: path).isEmpty) ?? false
-            guard isEmptyFolder else { throw FormatError.refused(path, "exists; --force replaces it") }
-        }
-        var trimmed = path
-        while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
-        // Permission bits do not tell all, so a file is made and removed.
-        let trial = "\(trimmed).partial-\(getpid())"
-        let descriptor = open(trial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw FormatError.writeFailed(path, "cannot be written: \(String(cString: strerror(errno)))") }
-        close(descriptor)
-        unlink(trial)
+    /// Finds out before the work, not after it, that the output may not be written; finishes or undoes what runs that were cut off have left
+    /// beside it.
+    func check(_ session: Session) throws { try OutputTarget.check(path, isFolder: format.writesFolder(path), force: options.force, session) }
+
+    /// The same of any file or folder that a verb writes.
+    static func check(_ path: String, isFolder: Bool, force: Bool, _ session: Session) throws {
+        OutputStage.recover(besides: path, note: session.diagnostics.note)
+        try session.reads.check(output: path)
+        try OutputStage.check(path, isFolder: isFolder, force: force)
     }
 
     /// Whether the output is a folder that Hugging Face's tools load.
-    var writesModelFolder: Bool { format.name == "safetensors" && !path.hasSuffix(".safetensors") }
+    var writesModelFolder: Bool { format.name == "safetensors" && format.writesFolder(path) }
 
     func plan(_ graph: TensorGraph) throws -> WritePlan { try format.plan(graph, options) }
 
@@ -56,15 +50,24 @@ struct OutputTarget {
         return try format.plan(graph, options).byteCount
     }
 
-    /// Says what cannot be carried, then writes.
+    /// Says what cannot be carried, then writes; inputs must be what they were.
     func write(_ graph: TensorGraph, provenance: [(key: String, value: String)], _ session: Session) throws -> WritePlan {
+        let prepared = try prepare(graph, provenance: provenance, session)
+        try session.reads.checkUnchanged()
+        try prepared.commit()
+        return prepared.plan
+    }
+
+    /// Says what cannot be carried, then writes under a temporary name.
+    func prepare(_ graph: TensorGraph, provenance: [(key: String, value: String)], _ session: Session) throws -> PreparedWrite {
         var options = self.options
         options.provenance = provenance
         let expected = try format.plan(graph, options).warnings
         for warning in expected { session.diagnostics.warning(warning) }
         try session.checkStrict()
-        let written = try format.write(graph, to: path, options, session.execution)
-        for warning in written.warnings where !expected.contains(warning) { session.diagnostics.warning(warning) }
-        return written
+        let prepared = try format.prepare(graph, to: path, options, session.execution)
+        for warning in prepared.plan.warnings where !expected.contains(warning) { session.diagnostics.warning(warning) }
+        try session.checkStrict()
+        return prepared
     }
 }

@@ -82,8 +82,9 @@ struct CompressionSummary: Encodable {
         return groups
     }
 
-    func write(to writer: AtomicFileWriter) throws {
+    /// The summary as a file of JSON, to be committed with the output.
+    func prepare(in writer: AtomicFileWriter) throws -> PreparedWrite {
         try writer.write(Array(try JSONOutput.line(self).utf8) + [UInt8(ascii: "\n")])
-        try writer.commit()
+        return try writer.prepared(WritePlan())
     }
 }

@@ -9,26 +9,29 @@ import Synchronization
 /// What an interrupted run of a pipeline has finished: a folder beside the output that is there until the output is.
 ///
 /// `run.json` says what the run was given. Each numbered container is a segment; one a pass, replaced by each later one, says where that pass
-/// stands.
+/// stands. A run has a lock on the folder.
 final class UnfinishedRun: @unchecked Sendable {
     let path: String
     /// All that results depend on.
     private let identity: () throws -> [String: String]
-    private let format: any WritableFormat
+    private let format: any WritableFormat & VerifiableFormat
     private let execution: ExecutionContext
-    private let segmentCount = Mutex(0)
+    private let state = Mutex(State())
 
-    private static let identityName = "run.json"
-    private static let fileExtension = ".caplet"
-    private static let snapshotPrefix = "pass-"
+    private struct State {
+        var segmentCount = 0
+        var lock: FolderLock?
+        /// Why nothing is kept any longer.
+        var failure: String?
+    }
 
     /// - Parameters:
     ///   - identity: all that the run's results depend on; asked for when it is needed.
     ///   - format: of the containers.
-    init(output: String, identity: @escaping () throws -> [String: String], format: any WritableFormat, threads: Int) {
-        var trimmed = output
-        while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
-        path = "\(trimmed).unfinished"
+    init(
+        output: String, identity: @escaping () throws -> [String: String], format: any WritableFormat & VerifiableFormat, threads: Int
+    ) {
+        path = UnfinishedRun.path(beside: output)
         self.identity = identity
         self.format = format
         // Not the run's own: when that is cancelled, this is to keep what it has.
@@ -38,114 +41,123 @@ final class UnfinishedRun: @unchecked Sendable {
     /// Does the work of the run, with what an equal run has finished. What this one finishes is kept if it fails, and removed with all else
     /// when it is done.
     ///
-    /// - Parameters:
-    ///   - force: throw away what another run has finished, and what is damaged.
-    ///   - note: is given lines for a person.
+    /// - Parameter force: throw away what any run has finished, and begin anew.
     /// - Throws: as `segments`, and what `body` throws.
-    func run<Result>(force: Bool, note: (String) -> Void, _ body: (FinishedWork) throws -> Result) throws -> Result {
-        let earlier = try segments(force: force)
-        if !earlier.isEmpty { note("goes on from what an interrupted run has finished, \(path)") }
-        let work = FinishedWork(earlier) { try self.keep($0) }
+    func run<Result>(force: Bool, _ diagnostics: Diagnostics, _ body: (FinishedWork) throws -> Result) throws -> Result {
+        let earlier = try segments(force: force, diagnostics)
+        if !earlier.isEmpty { diagnostics.note("goes on from what an interrupted run has finished, \(path)") }
+        let work = FinishedWork(earlier) { self.keep($0, diagnostics) }
         do {
             let result = try body(work)
-            remove()
+            UnfinishedFolder(path).remove()
             return result
         } catch {
-            if (try? work.keepAtInterruption()) == true { note("what is finished is in \(path); the same command goes on from there") }
+            if (try? work.keepAtInterruption()) == true, access(path, F_OK) == 0 {
+                diagnostics.note("what is finished is in \(path); the same command \(force ? "without --force " : "")goes on from there")
+            }
             throw error
         }
     }
 
     /// What an equal run has finished, in its order; empty when there was none.
     ///
-    /// - Parameter force: throw away what another run has finished, and what is damaged.
-    /// - Throws: `FormatError.refused` for the work of another run, `.malformed` for a damaged container, both unless `force`.
-    private func segments(force: Bool) throws -> [WorkSegment] {
+    /// - Throws: `FormatError.refused` for the work of another run, unless `force`, and while a run works on it.
+    private func segments(force: Bool, _ diagnostics: Diagnostics) throws -> [WorkSegment] {
         guard access(path, F_OK) == 0 else { return [] }
-        let names = try FolderListing.names(in: path).filter { UnfinishedRun.isContainer($0) }
-        if names.isEmpty {
-            remove()
+        try lock()
+        let folder = UnfinishedFolder(path)
+        let names = try folder.containers()
+        if force || names.isEmpty {
+            folder.remove()
             return []
         }
-        if let difference = try difference() {
-            guard force else {
-                throw FormatError.refused(
-                    path, "holds what another run has finished (\(difference)); its command goes on from there, --force begins anew")
+        switch try folder.difference(from: identity()) {
+        case .equal: break
+        case .damaged:
+            diagnostics.note("\(path): does not say any longer which run's it is, so that what is in it cannot be used; begins anew")
+            folder.remove()
+            return []
+        case .other(let difference):
+            throw FormatError.refused(
+                path, "holds what another run has finished (\(difference)); its command goes on from there, --force begins anew")
+        }
+        state.withLock { $0.segmentCount = folder.lastNumber(of: names) }
+        return try read(names, diagnostics)
+    }
+
+    /// The segments that are whole. What a damaged one held is made again: with it goes what says that all of its pass is finished.
+    private func read(_ names: [String], _ diagnostics: Diagnostics) throws -> [WorkSegment] {
+        var segments: [WorkSegment] = []
+        var incomplete = Set<Int>()
+        var isAnyIncomplete = false
+        for name in names {
+            let path = "\(path)/\(name)"
+            var pass: Int?
+            do {
+                let segment = try WorkSegment(format.read(path, ReadContext(execution: execution)), path: path)
+                pass = segment.pass
+                _ = try format.verify(path, execution)
+                segments.append(segment)
+            } catch let error where error is FormatError || error is FileAccessError || error is GraphError {
+                diagnostics.note("what was kept in \(path) is damaged, and is made again: \(error)")
+                unlink(path)
+                if let pass { incomplete.insert(pass) } else { isAnyIncomplete = true }
             }
-            remove()
-            return []
         }
-        segmentCount.withLock { $0 = names.compactMap { Int($0.dropLast(UnfinishedRun.fileExtension.count)) }.max() ?? 0 }
+        for index in segments.indices where isAnyIncomplete || incomplete.contains(segments[index].pass) { segments[index].report = nil }
+        return segments
+    }
+
+    private func lock() throws {
+        try state.withLock { state in
+            if state.lock != nil { return }
+            guard let lock = try FolderLock(path) else { throw FormatError.refused(path, "is at work in another run") }
+            state.lock = lock
+        }
+    }
+
+    /// Puts a segment into the folder, on the disk when this returns. When that cannot be, nothing is kept from then on: the run goes on.
+    private func keep(_ segment: WorkSegment, _ diagnostics: Diagnostics) {
+        guard state.withLock({ $0.failure == nil }) else { return }
         do {
-            return try names.map { name in
-                let path = "\(path)/\(name)"
-                return try WorkSegment(format.read(path, ReadContext(execution: execution)), path: path)
-            }
-        } catch let error as FormatError {
-            guard force else {
-                throw FormatError(error.kind, path: error.path, object: error.object, "\(error.message); --force begins anew")
-            }
-            remove()
-            return []
+            try write(segment)
+        } catch {
+            state.withLock { $0.failure = "\(error)" }
+            diagnostics.note("what is finished can no longer be kept, and is lost if the run is interrupted: \(error)")
         }
     }
 
-    /// How the run in the folder differs from this one; nil for an equal one.
-    private func difference() throws -> String? {
-        let path = "\(path)/\(UnfinishedRun.identityName)"
-        guard access(path, F_OK) == 0 else { return "it does not say which" }
-        let bytes = try MappedFile(path: path).withBytes { Data($0) }
-        guard let other = try? JSONOutput.value([String: String].self, from: bytes) else { return "it does not say which" }
-        let identity = try identity()
-        for key in Set(identity.keys).union(other.keys).sorted() where identity[key] != other[key] {
-            return "\(key) \(other[key] ?? "none"), not \(identity[key] ?? "none")"
-        }
-        return nil
-    }
-
-    /// Puts a segment into the folder, on the disk when this returns.
-    private func keep(_ segment: WorkSegment) throws {
-        guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
-            throw FormatError.writeFailed(path, "cannot be made: \(String(cString: strerror(errno)))")
-        }
-        if access("\(path)/\(UnfinishedRun.identityName)", F_OK) != 0 {
-            let writer = try AtomicFileWriter(path: "\(path)/\(UnfinishedRun.identityName)", force: false)
-            try writer.write(Array(try JSONOutput.line(identity()).utf8))
-            try writer.commit()
+    private func write(_ segment: WorkSegment) throws {
+        let folder = UnfinishedFolder(path)
+        try folder.make()
+        try lock()
+        try folder.identify(identity)
+        if let graph = try segment.resultGraph() {
+            let number = state.withLock { state in
+                state.segmentCount += 1
+                return state.segmentCount
+            }
+            _ = try format.write(graph, to: folder.segmentPath(number), WriteOptions(), execution)
         }
         var options = WriteOptions()
-        if let graph = try segment.resultGraph() {
-            let number = segmentCount.withLock { count in
-                count += 1
-                return count
-            }
-            let zeros = String(repeating: "0", count: max(6 - String(number).count, 0))
-            _ = try format.write(graph, to: "\(path)/\(zeros)\(number)\(UnfinishedRun.fileExtension)", options, execution)
-        }
-        let snapshotPath = "\(path)/\(UnfinishedRun.snapshotPrefix)\(segment.pass)\(UnfinishedRun.fileExtension)"
         options.force = true
         if segment.report != nil {
-            unlink(snapshotPath)
+            unlink(folder.snapshotPath(segment.pass))
         } else if let graph = try segment.snapshotGraph() {
-            _ = try format.write(graph, to: snapshotPath, options, execution)
+            _ = try format.write(graph, to: folder.snapshotPath(segment.pass), options, execution)
         }
     }
 
-    /// Removes what runs have made in the folder, and the folder if nothing else is in it.
-    private func remove() {
-        for name in (try? FolderListing.names(in: path)) ?? [] {
-            // A run that was killed may have left a file under its temporary name.
-            let final = name.firstRange(of: ".partial-").map { String(name[..<$0.lowerBound]) } ?? name
-            if final == UnfinishedRun.identityName || UnfinishedRun.isContainer(final) { unlink("\(path)/\(name)") }
-        }
-        rmdir(path)
-    }
-
-    /// Whether `keep` gives files such names.
-    private static func isContainer(_ name: String) -> Bool {
-        guard name.hasSuffix(fileExtension) else { return false }
-        let stem = name.dropLast(fileExtension.count)
-        let digits = stem.hasPrefix(snapshotPrefix) ? stem.dropFirst(snapshotPrefix.count) : stem
-        return !digits.isEmpty && digits.allSatisfy { ("0"..."9").contains($0) }
+    /// Where what is unfinished of an output lies. A long name is cut, and told apart from others by a digest.
+    static func path(beside output: String) -> String {
+        let ending = ".unfinished", longest = 255
+        var trimmed = output
+        while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
+        let name = trimmed.split(separator: "/").last.map(String.init) ?? trimmed
+        guard name.utf8.count + ending.utf8.count > longest else { return trimmed + ending }
+        let digest = "-" + Array(name.utf8).withUnsafeBytes { ContentDigest(of: $0).hexadecimal }
+        var stem = name
+        while stem.utf8.count + digest.utf8.count + ending.utf8.count > longest { stem.removeLast() }
+        return trimmed.dropLast(name.count) + stem + digest + ending
     }
 }

@@ -80,16 +80,19 @@ struct CompareCommand: ParsableCommand {
                     return ComparisonRun.Entry(method: method, budget: share, pipeline: try method.pipeline(keep: share), manager: manager)
                 }
             }
+            session.willRead([model, calibration] + text + tokens)
             let store = CellStore(output, force: force)
+            try session.reads.check(output: store.path)
             try store.check()
+            OutputStage.recover(besides: store.measuredPath, note: session.diagnostics.note)
             let (graph, _) = try session.open(model, from: from)
-            try OutputCheck.run(output, graph)
+            try session.reads.check(output: store.path)
             try session.checkStrict()
             let comparison = try session.naming(model) { try comparisonRun(graph, store, session).run(entries) }
             try session.checkStrict()
             let document = try JSONOutput.line(MethodComparisonDocument(comparison))
-            try store.write(document, as: "compare.json")
-            try store.write(ComparisonPage(comparison).text, as: "compare.html")
+            try store.write(document, as: CellStore.documentName)
+            try store.write(ComparisonPage(comparison).text, as: CellStore.pageName)
             if session.options.json {
                 session.print(document)
             } else {

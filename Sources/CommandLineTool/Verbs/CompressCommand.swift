@@ -2,9 +2,11 @@ import Architectures
 import ArgumentParser
 import BuiltIns
 import Calibration
+import CapletFormat
 import Dispatch
 import Execution
 import FormatKit
+import LinearAlgebra
 import ModelGraph
 import PassKit
 import TransformerModel
@@ -113,6 +115,7 @@ struct CompressCommand: ParsableCommand {
     func run() throws {
         ProcessMemory.useHugePages()
         try Session.run(common) { session in
+            session.willRead([model, original, calibration, pipelineFile])
             let given = try givenPipeline(session.registry.passes)
             var target = try OutputTarget(output, formatName: to, force: force, session)
             target.options.modelName = ModelPath.folderName(model)
@@ -122,12 +125,9 @@ struct CompressCommand: ParsableCommand {
             let (input, _) = try session.open(model, from: from)
             let pipeline = try given ?? defaultPipeline(input)
             let manager = try PassManager(pipeline, catalog: session.registry.passes)
-            try target.check(against: input)
             let original = try self.original.map { try session.open($0, from: nil).graph } ?? input
-            if let path = self.original {
-                try target.check(against: original)
-                try check(input, against: original, path)
-            }
+            if let path = self.original { try check(input, against: original, path) }
+            try checkPlaces(target, session)
             try manager.checkCalibration(isGiven: calibration != nil)
             if dryRun { return try plan(input, pipeline, manager, target, session) }
 
@@ -145,17 +145,32 @@ struct CompressCommand: ParsableCommand {
                 note: { session.diagnostics.note($0) })
             let start = DispatchTime.now().uptimeNanoseconds
             let run = try unfinishedRun(target, provenance, original, calibration?.tokens, session)
-            let (reports, seconds, plan) = try run.run(force: force, note: session.diagnostics.note) { work in
+            let summary = try run.run(force: force, session.diagnostics) { work in
                 let reports = try session.naming(model) { try manager.run(&graph, context, keeping: work) }
                 let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-                return (reports, seconds, try target.write(graph, provenance: provenance + losses(reports), session))
+                let prepared = try target.prepare(graph, provenance: provenance + losses(reports), session)
+                let summary = CompressionSummary(
+                    output: output, pipeline: pipeline.description, seed: seed, original: input, compressed: graph,
+                    outputBytes: prepared.plan.byteCount, seconds: seconds, passes: reports)
+                let report = try reportFile.map { try summary.prepare(in: $0) }
+                try session.reads.checkUnchanged()
+                try PreparedWrite.commit([prepared] + [report].compactMap { $0 })
+                return summary
             }
-            let summary = CompressionSummary(
-                output: output, pipeline: pipeline.description, seed: seed, original: input, compressed: graph,
-                outputBytes: plan.byteCount, seconds: seconds, passes: reports)
-            if let reportFile { try summary.write(to: reportFile) }
             try summary.print(session)
             return .done
+        }
+    }
+
+    /// Finds out before the work that all it writes may be written, each at a place of its own.
+    private func checkPlaces(_ target: OutputTarget, _ session: Session) throws {
+        try target.check(session)
+        let unfinished = UnfinishedRun.path(beside: output)
+        try session.reads.check(output: unfinished)
+        guard let report else { return }
+        try OutputTarget.check(report, isFolder: false, force: force, session)
+        if OutputStage.isSame(report, output) || OutputStage.isSame(report, unfinished) {
+            throw CommandError(.usage, "--report \(report): is where the output is to be")
         }
     }
 
@@ -220,8 +235,7 @@ struct CompressCommand: ParsableCommand {
             return identity
         }
         return UnfinishedRun(
-            output: output, identity: identity, format: try session.registry.writableFormat(named: "caplet"),
-            threads: session.execution.threads)
+            output: output, identity: identity, format: CapletFormat(), threads: session.execution.threads)
     }
 
     /// What it takes to make the same bytes again; nothing of a model that is as it was, so that unpacking adds nothing to it.
@@ -233,6 +247,7 @@ struct CompressCommand: ParsableCommand {
             (key: "caplet", value: Version.text), (key: "pipeline", value: pipeline.description), (key: "seed", value: "\(seed)"),
             (key: "input", value: try ContentDigest.of(input, session.execution)),
         ]
+        entries.append((key: "kernels", value: "OpenBLAS \(LinearAlgebraRuntime.version) \(LinearAlgebraRuntime.coreName)"))
         if self.original != nil { entries.append((key: "original", value: try ContentDigest.of(original, session.execution))) }
         if let calibration {
             entries.append((key: "calibration", value: try ContentDigest.of(file: calibration)))

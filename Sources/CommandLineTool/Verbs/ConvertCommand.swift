@@ -98,7 +98,7 @@ struct ConvertCommand: ParsableCommand {
         try Session.run(common) { session in
             let target = try target(session)
             let (original, source) = try session.open(model, from: from)
-            try target.check(against: original)
+            try target.check(session)
             let provenance = try (source as? any ProvenanceFormat)?.provenance(model) ?? []
             let card = ModelCard(provenance: provenance, facts: facts(original))
             let split = try adapterConversion(original, target, session)
@@ -109,11 +109,14 @@ struct ConvertCommand: ParsableCommand {
             }
             if dryRun { return try show(target.plan(graph), original, target, session) }
             let start = DispatchTime.now().uptimeNanoseconds
-            let write = { try target.write(graph, provenance: provenance, session) }
-            let written = try split?.write(card: card, session, writeBase: write)
-            let plan = try written?.base ?? write()
+            let base = try target.prepare(graph, provenance: provenance, session)
+            let adapter = try split?.prepare(card: card, session)
+            try session.reads.checkUnchanged()
+            try PreparedWrite.commit([base] + [adapter].compactMap { $0 })
+            let plan = base.plan
+            let written = adapter.flatMap { split?.written($0.plan) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-            try ConversionReport(output: destination, target: target, plan: plan, seconds: seconds, adapter: written?.adapter).print(
+            try ConversionReport(output: destination, target: target, plan: plan, seconds: seconds, adapter: written).print(
                 session)
             return .done
         }

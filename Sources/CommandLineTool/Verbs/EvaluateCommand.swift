@@ -63,6 +63,7 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         try Session.run(common) { session in
+            session.willRead([text, tokens, task, original])
             let (graph, _) = try session.open(model, from: from)
             let model = try session.naming(self.model) { try Transformer(graph) }
             if let task {

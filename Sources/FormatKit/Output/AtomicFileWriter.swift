@@ -1,4 +1,4 @@
-import CWriteback
+import CFileSystem
 import Glibc
 import ModelGraph
 import Synchronization
@@ -10,8 +10,8 @@ public final class AtomicFileWriter {
     public let temporaryPath: String
     private var descriptor: Int32
     private var buffer: [UInt8] = []
-    private var committed = false
-    private let replaces: Bool
+    /// What gives the file its name; nil for a file of a folder or a set, which has one.
+    private let stage: OutputStage?
     /// Bytes given to `write` so far.
     public private(set) var byteCount = 0
     /// Bytes that the file has, and those after which the system was last asked to begin with the disk.
@@ -26,25 +26,31 @@ public final class AtomicFileWriter {
     private static let (firstWritebackBytes, writebackBytes) = (4 << 20, 32 << 20)
 
     /// - Parameter force: replace a file that is there.
-    /// - Throws: `FormatError.refused` when the path exists and `force` is false, `.writeFailed` when it cannot be made.
+    /// - Throws: `FormatError.refused` when the path exists and `force` is false, or is no regular file; `.writeFailed` when it cannot be made.
     public init(path: String, force: Bool) throws {
-        self.path = path
-        replaces = force
-        try AtomicFileWriter.checkTarget(path, force: force)
-        temporaryPath = "\(path).partial-\(getpid())"
-        descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw FormatError.writeFailed(path, AtomicFileWriter.reason()) }
+        let stage = try OutputStage(path, paths: [path], isFolder: false, force: force)
+        self.stage = stage
+        (self.path, temporaryPath) = (stage.outputs[0].path, stage.outputs[0].temporaryPath)
+        descriptor = try AtomicFileWriter.open(temporaryPath, for: self.path)
     }
 
-    deinit { discard() }
+    /// A file of a folder or a set that is being made.
+    init(_ path: String, as temporaryPath: String) throws {
+        (stage, self.path, self.temporaryPath) = (nil, path, temporaryPath)
+        descriptor = try AtomicFileWriter.open(temporaryPath, for: path)
+    }
 
-    static func checkTarget(_ path: String, force: Bool) throws {
-        guard access(path, F_OK) == 0 else { return }
+    /// Opens a new file, which nobody may read who may not read what it is going to replace.
+    private static func open(_ temporaryPath: String, for path: String) throws -> Int32 {
         var status = stat()
-        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-            throw FormatError.refused(path, "is a folder; a file is to be written")
-        }
-        guard force else { throw FormatError.refused(path, "exists; --force replaces it") }
+        let mode = lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG ? status.st_mode & 0o666 | 0o200 : 0o666
+        let descriptor = Glibc.open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else { throw FormatError.writeFailed(path, reason()) }
+        return descriptor
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
     }
 
     public func write(_ bytes: UnsafeRawBufferPointer) throws {
@@ -78,11 +84,12 @@ public final class AtomicFileWriter {
     /// Puts the file under its name: flush, fsync, rename, fsync of the folder.
     public func commit() throws {
         try finish()
-        try place()
+        if let stage { try OutputStage.commit([stage]) }
     }
 
     /// Puts all bytes on disk, still under the temporary name.
     public func finish() throws {
+        if descriptor < 0 { return }
         try flush()
         guard fsync(descriptor) == 0 else { throw FormatError.writeFailed(path, AtomicFileWriter.reason()) }
         guard close(descriptor) == 0 else {
@@ -92,37 +99,11 @@ public final class AtomicFileWriter {
         descriptor = -1
     }
 
-    /// Gives the finished file its name.
-    func place() throws {
-        if !replaces {
-            // link refuses an existing name, so that a file made meanwhile is not replaced.
-            if link(temporaryPath, path) == 0 {
-                unlink(temporaryPath)
-            } else {
-                // File systems without hard links: the name is looked at, then taken.
-                guard [EPERM, EOPNOTSUPP, ENOSYS, EMLINK].contains(errno), access(path, F_OK) != 0, rename(temporaryPath, path) == 0 else {
-                    throw FormatError.writeFailed(path, AtomicFileWriter.reason())
-                }
-            }
-        } else {
-            guard rename(temporaryPath, path) == 0 else { throw FormatError.writeFailed(path, AtomicFileWriter.reason()) }
-        }
-        committed = true
-        FolderSync.sync(folderOf: path)
-    }
-
-    /// Takes the name away again from a file that was placed; the file is gone then.
-    func withdraw() {
-        if committed { unlink(path) } else { discard() }
-    }
-
-    /// Removes what was written so far, unless it was committed.
-    public func discard() {
-        if descriptor >= 0 {
-            close(descriptor)
-            descriptor = -1
-        }
-        if !committed { unlink(temporaryPath) }
+    /// The finished file, to be committed, perhaps with others.
+    public func prepared(_ plan: WritePlan) throws -> PreparedWrite {
+        guard let stage else { preconditionFailure("a file of a folder is committed with the folder") }
+        try finish()
+        return PreparedWrite(plan, stage)
     }
 
     private func flush() throws {
@@ -182,8 +163,9 @@ extension Array: ContiguousBytesCollection where Element == UInt8 {
 
 /// Makes a rename durable.
 enum FolderSync {
-    static func sync(folderOf path: String) {
-        let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    static func sync(folderOf path: String) { sync(PathParts(path).folder) }
+
+    static func sync(_ folder: String) {
         let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if descriptor >= 0 {
             fsync(descriptor)

@@ -12,12 +12,8 @@ public final class ScratchFile: Sendable {
     /// - Parameter output: the path of the output, in whose folder there is going to be room.
     /// - Throws: `FormatError.writeFailed`.
     public init(beside output: String) throws {
-        var trimmed = output
-        while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
-        path = "\(trimmed).scratch-\(getpid())"
-        descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw FormatError.writeFailed(path, AtomicFileWriter.reason()) }
-        unlink(path)
+        path = "\(PathParts.trimmed(output)).scratch"
+        descriptor = try UnnamedFile.open(beside: output, for: path)
     }
 
     deinit { close(descriptor) }
