@@ -29,7 +29,20 @@ struct Caplet: ParsableCommand {
         MappedFile.catchFaults()
         LinearAlgebraRuntime.useOneThreadPerCall()
         ProcessMemory.returnLargeBlocks()
+        checkArguments()
         Self.main(nil)
+    }
+
+    /// Text cannot stand for an argument that is not UTF-8: a file of another name would be read or written.
+    private static func checkArguments() {
+        for index in 1..<max(Int(CommandLine.argc), 1) {
+            guard let argument = CommandLine.unsafeArgv[index] else { continue }
+            let bytes = UnsafeRawBufferPointer(start: argument, count: strlen(argument))
+            if String(validating: bytes, as: UTF8.self) == nil {
+                fputs("caplet: error: argument \(index), '\(String(cString: argument))', is not UTF-8 text\n", stderr)
+                exit(ExitStatus.usage.rawValue)
+            }
+        }
     }
 }
 

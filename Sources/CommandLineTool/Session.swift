@@ -113,7 +113,8 @@ final class Session {
     /// Reads a model in whatever format it is, and fills in what its architecture says.
     func open(_ path: String, from formatName: String? = nil) throws -> (graph: TensorGraph, format: any FormatKit.Format) {
         let format = try formatName.map { try registry.format(named: $0) } ?? registry.format(at: path)
-        let context = ReadContext(execution: execution, followsLinks: options.followLinks, warn: { [diagnostics] in diagnostics.warning($0) })
+        let context = ReadContext(
+            execution: execution, followsLinks: options.followLinks, warn: { [diagnostics] in diagnostics.warning($0) })
         var graph = try format.read(path, context)
         reads.add(path)
         reads.add(graph)

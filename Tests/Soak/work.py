@@ -27,18 +27,18 @@ def cases(composite):
         words = ["convert", model, "-o", output, *options, "--no-progress", "-q"]
         return Case(name, words, outputs or [output], words + list(old) if old else None)
 
-    parts = [f"parts-{number:05d}-of-00005.gguf" for number in range(1, 6)]
+    parts = [f"parts-{number:05d}-of-00006.gguf" for number in range(1, 7)]
     magnitude = ["--no-progress", "-q", "--pipeline"]
     return [
         convert("caplet", "m.caplet"),
         convert("gguf", "m.gguf"),
-        convert("gguf in parts", "parts.gguf", parts, "--max-shard-size", "3MB", old=("--metadata", "general.name=old")),
+        convert("gguf in parts", "parts.gguf", parts, "--max-shard-size", "3MB", old=("--metadata", "general.name:str=old")),
         convert("safetensors", "m.safetensors"),
         convert("folder", "folder", None, "--to", "safetensors"),
         convert("folder of shards", "shards", None, "--to", "safetensors", "--max-shard-size", "4MB", old=("--metadata", "a=b")),
         convert("npz", "m.npz"),
         convert("npy folder", "arrays", None, "--to", "npy"),
-        convert("lora gguf", "l.gguf", ["l.gguf", "l-lora.gguf"], "--as", "lora", model=composite, old=("--metadata", "general.name=old")),
+        convert("lora gguf", "l.gguf", ["l.gguf", "l-lora.gguf"], "--as", "lora", model=composite, old=("--metadata", "general.name:str=old")),
         convert("lora folders", "l", ["l", "l-lora"], "--as", "lora", "--to", "safetensors", model=composite),
         Case("lossless", ["compress", MODEL, "-o", "p.caplet", "--lossless", "-q"], ["p.caplet"]),
         Case("magnitude", ["compress", MODEL, "-o", "c.caplet", "--report", "c.json", *magnitude, "magnitude{keep=0.4}"],

@@ -7,10 +7,14 @@ struct CapletWriter {
     private let graph: TensorGraph
     private let options: WriteOptions
 
-    /// - Throws: `FormatError.unsupported` for what the container cannot carry.
-    init(_ graph: TensorGraph, _ options: WriteOptions, path: String) throws {
+    init(_ graph: TensorGraph, _ options: WriteOptions) {
         self.graph = graph
         self.options = options
+    }
+
+    /// - Throws: `FormatError.unsupported` for what the container cannot carry.
+    init(_ graph: TensorGraph, _ options: WriteOptions, path: String) throws {
+        self.init(graph, options)
         var eager = 0
         for attachment in graph.attachments {
             guard FileName.isPlain(attachment.name) else {

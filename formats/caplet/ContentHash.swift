@@ -33,10 +33,10 @@ final class PartHash: PartSink {
 extension CapletFormat {
     /// The SHA-256 digest of all that a model holds, whatever the format that it was read from (SPEC.md, "Manifest", `sha256`).
     ///
-    /// - Throws: what the tensors' storage throws; `FormatError.unsupported` for what the container cannot carry; `Cancelled`.
+    /// - Throws: what the tensors' storage throws; `Cancelled`.
     public static func contentDigest(of graph: TensorGraph, _ context: ExecutionContext) throws -> SHA256Digest {
         let sink = PartHash(context)
-        let manifest = try CapletWriter(graph, WriteOptions(), path: "").manifest(sink) { _ in try context.cancellation.check() }
+        let manifest = try CapletWriter(graph, WriteOptions()).manifest(sink) { _ in try context.cancellation.check() }
         return manifest.contentDigest(sink.contentDigests)
     }
 }

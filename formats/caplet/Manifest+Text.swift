@@ -55,7 +55,8 @@ extension Manifest {
                 (
                     "longArray",
                     JSONText.object([
-                        ("type", JSONText.quoted(MetadataText.name(array.type))), ("count", String(array.count)), ("part", part(array.part)),
+                        ("type", JSONText.quoted(MetadataText.name(array.type))), ("count", String(array.count)),
+                        ("part", part(array.part)),
                     ])
                 )
             ])

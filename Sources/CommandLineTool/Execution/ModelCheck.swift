@@ -1,4 +1,5 @@
 import BuiltIns
+import CapletFormat
 import Execution
 import FormatKit
 import ModelGraph
@@ -30,6 +31,19 @@ struct ModelCheck {
         let pieces = try graph.isEncoder() ? graph.sentenceTokenizer()?.count : graph.tokenizer()?.vocabulary.count
         if let pieces { counts.add(pieces, "pieces in the tokenizer") }
         return counts
+    }
+
+    /// Compares the digest of the content with one from elsewhere.
+    ///
+    /// - Returns: a line "the SHA-256 digest that was asked for".
+    /// - Throws: `CommandError` with status 1 when they differ.
+    func compare(_ graph: TensorGraph, _ expected: SHA256Digest) throws -> String {
+        let found = try CapletFormat.contentDigest(of: graph, execution)
+        guard found == expected else {
+            throw CommandError(
+                .checkFailed, "\(path): the content has the SHA-256 digest \(found.hexadecimal), not \(expected.hexadecimal)")
+        }
+        return "content of the SHA-256 digest that was given"
     }
 
     private func checkTensors(_ graph: TensorGraph) throws {

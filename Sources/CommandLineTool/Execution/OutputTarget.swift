@@ -28,7 +28,9 @@ struct OutputTarget {
 
     /// Finds out before the work, not after it, that the output may not be written; finishes or undoes what runs that were cut off have left
     /// beside it.
-    func check(_ session: Session) throws { try OutputTarget.check(path, isFolder: format.writesFolder(path), force: options.force, session) }
+    func check(_ session: Session) throws {
+        try OutputTarget.check(path, isFolder: format.writesFolder(path), force: options.force, session)
+    }
 
     /// The same of any file or folder that a verb writes.
     static func check(_ path: String, isFolder: Bool, force: Bool, _ session: Session) throws {

@@ -34,6 +34,7 @@ struct InspectionDocument: Encodable {
     let ties: [String: String]
     let provenance: [String: String]
     let digest: String?
+    let sha256: String?
     let metadata: [String: EncodableMetadata]?
     let tensors: [Entry]
 
@@ -50,6 +51,7 @@ struct InspectionDocument: Encodable {
         ties = Dictionary(summary.ties.map { ($0.name, $0.target) }) { first, _ in first }
         provenance = Dictionary(summary.provenance.map { ($0.key, $0.value) }) { first, _ in first }
         digest = summary.digest
+        sha256 = summary.sha256
         let entries = graph.metadata.entries.map { ($0.key, EncodableMetadata(value: $0.value)) }
         metadata = includesMetadata ? Dictionary(entries) { first, _ in first } : nil
         tensors = summary.tensors.map { tensor in

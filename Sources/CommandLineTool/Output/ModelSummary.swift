@@ -18,8 +18,9 @@ struct ModelSummary {
     let ties: [Tie]
     let provenance: [(key: String, value: String)]
     let digest: String?
+    let sha256: String?
 
-    init(_ path: String, _ graph: TensorGraph, _ format: any FormatKit.Format, digests: (model: String, tensors: [String])?) throws {
+    init(_ path: String, _ graph: TensorGraph, _ format: any FormatKit.Format, digests: ModelDigests?) throws {
         self.path = path
         self.format = format.name
         architecture = graph.structure.architecture ?? graph.metadata["general.architecture"]?.string
@@ -33,6 +34,7 @@ struct ModelSummary {
         ties = graph.ties
         provenance = try (format as? any ProvenanceFormat)?.provenance(path) ?? ModelSummary.provenance(graph.metadata)
         digest = digests?.model
+        sha256 = digests?.sha256
     }
 
     /// Formats without a place of their own for it keep it under `caplet.` in their metadata.
@@ -59,8 +61,18 @@ struct ModelSummary {
         }
         for (key, value) in provenance { add(key, value) }
         if let digest { add("digest", digest) }
+        if let sha256 { add("sha256", sha256) }
         return lines
     }
+}
+
+/// What `inspect --hash` computes.
+struct ModelDigests {
+    /// XXH3 of the values, of all and tensor by tensor: finds accidents.
+    let model: String
+    let tensors: [String]
+    /// Of all that the model holds: finds forgeries too.
+    let sha256: String
 }
 
 /// What `inspect` says of a tensor.

@@ -80,7 +80,8 @@ struct UnfinishedFolder {
     /// Removes what runs have made in the folder, and the folder if nothing else is in it.
     func remove() {
         OutputStage.recover(besides: "\(path)/\(UnfinishedFolder.identityName)") { _ in }
-        for name in (try? FolderListing.names(in: path)) ?? [] where name == UnfinishedFolder.identityName || UnfinishedFolder.isContainer(name) {
+        for name in (try? FolderListing.names(in: path)) ?? []
+        where name == UnfinishedFolder.identityName || UnfinishedFolder.isContainer(name) {
             unlink("\(path)/\(name)")
         }
         rmdir(path)

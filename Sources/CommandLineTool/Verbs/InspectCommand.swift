@@ -1,4 +1,5 @@
 import ArgumentParser
+import CapletFormat
 import FormatKit
 import ModelGraph
 
@@ -20,7 +21,11 @@ struct InspectCommand: ParsableCommand {
     @Flag(help: "List the metadata too; long arrays are cut short, except with --json.")
     var metadata = false
 
-    @Flag(help: "Compute digests of each tensor and of the whole model: equal for equal values, whatever the format.")
+    @Flag(
+        help: """
+            Compute digests of each tensor and of the whole model, equal for equal values, whatever the format; and the SHA-256 digest of \
+            all that the model holds, for `verify --sha256`.
+            """)
     var hash = false
 
     @OptionGroup var common: CommonOptions
@@ -45,8 +50,10 @@ struct InspectCommand: ParsableCommand {
         }
     }
 
-    private func digests(_ graph: TensorGraph, _ session: Session) throws -> (model: String, tensors: [String]) {
+    private func digests(_ graph: TensorGraph, _ session: Session) throws -> ModelDigests {
         let tensors = try session.execution.parallelMap(graph.tensors.count) { try ContentDigest.of(graph.tensors[$0]) }
-        return (try ContentDigest.of(graph, session.execution), tensors)
+        return ModelDigests(
+            model: try ContentDigest.of(graph, session.execution), tensors: tensors,
+            sha256: try CapletFormat.contentDigest(of: graph, session.execution).hexadecimal)
     }
 }

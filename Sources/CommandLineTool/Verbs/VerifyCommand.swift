@@ -8,23 +8,36 @@ struct VerifyCommand: ParsableCommand {
         abstract: "Read all of a model and check it.",
         discussion: """
             Checks the file's structure and, in a .caplet, every checksum and digest; that all values are finite; that the tensors \
-            have the shapes of the configuration; that the tokenizer loads. Exit status 0 when all is well, 1 with a line on the \
+            have the shapes of the configuration; that the tokenizer loads. With --sha256, also that the content is what somebody \
+            else says it is. Exit status 0 when all is well, 1 with a line on the \
             first damage, 66 when the model cannot be opened, 69 when it is of a kind that is not supported.
             """)
 
     @Argument(help: "The model: a file or a folder of any format.")
     var model: String
 
+    @Option(
+        name: .customLong("sha256"),
+        help: ArgumentHelp("What `inspect --hash` must say of the model's content, from a place that you trust.", valueName: "digest"))
+    var digest: String?
+
     @Option(help: "Format of the model, instead of looking at it.")
     var from: String?
 
     @OptionGroup var common: CommonOptions
 
+    func validate() throws {
+        if let digest, SHA256Digest(hexadecimal: digest) == nil { throw ValidationError("--sha256 takes 64 hexadecimal digits") }
+    }
+
     func run() throws {
         try Session.run(common) { session in
             do {
+                session.willRead([model])
                 let (graph, format) = try session.open(model, from: from)
-                let counts = try ModelCheck(path: model, format: format, execution: session.execution).run(graph)
+                let check = ModelCheck(path: model, format: format, execution: session.execution)
+                var counts = try check.run(graph)
+                if let expected = digest.flatMap(SHA256Digest.init(hexadecimal:)) { counts.lines.append(try check.compare(graph, expected)) }
                 if session.options.json {
                     session.print(try JSONOutput.line(VerificationResult(path: model, ok: true, checked: counts.lines, damage: nil)))
                 } else {

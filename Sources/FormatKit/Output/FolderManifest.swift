@@ -109,7 +109,9 @@ struct FolderManifest {
             try add(count, at: 0)
         } else {
             let last = count - pieceByteCount
-            for piece in 0..<pieceCount { try add(pieceByteCount, at: last / (pieceCount - 1) * piece + (piece == pieceCount - 1 ? last % (pieceCount - 1) : 0)) }
+            for piece in 0..<pieceCount {
+                try add(pieceByteCount, at: last / (pieceCount - 1) * piece + (piece == pieceCount - 1 ? last % (pieceCount - 1) : 0))
+            }
         }
         guard let digest = digest.digest else { throw FileAccessError(path: path, code: ENOMEM) }
         return File(name: name, byteCount: count, digest: digest)

@@ -32,7 +32,7 @@ final class OutputJournal {
 
     /// Opens the journal of an output, makes it if there is none, and finishes or undoes what a run that was cut off has left.
     ///
-    /// - Parameter note: is given a line for each thing that was left and could not be taken away.
+    /// - Parameter note: is given a line for each output that was finished, and for each thing that could not be taken away.
     /// - Throws: `FormatError.refused` while another run makes the output, `.writeFailed` when there can be no file.
     static func open(of output: String, note: (String) -> Void) throws -> OutputJournal {
         switch locked(path(of: output), creating: true) {
@@ -107,7 +107,7 @@ final class OutputJournal {
             for path in record.leftovers { note("\(path): left by another run, which may be under way on another machine; not taken away") }
             return
         }
-        for path in record.settle() { note("\(path): left by a run that was cut off, and cannot be taken away") }
+        record.settle().forEach(note)
         ftruncate(descriptor, 0)
     }
 

@@ -22,7 +22,9 @@ enum OutputMoves {
         defer { for name in names { free(name) } }
         let list = moves.enumerated().map { index, move in
             let (from, to, spare) = (names[3 * index], names[3 * index + 1], names[3 * index + 2])
-            return caplet_move(from: from.map { UnsafePointer($0) }, to: to.map { UnsafePointer($0) }, spare: spare.map { UnsafePointer($0) }, kind: move.kind)
+            return caplet_move(
+                from: from.map { UnsafePointer($0) }, to: to.map { UnsafePointer($0) }, spare: spare.map { UnsafePointer($0) },
+                kind: move.kind)
         }
         var failed = 0
         let code = caplet_move_all(list, list.count, &failed)

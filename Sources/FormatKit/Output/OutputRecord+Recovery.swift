@@ -9,23 +9,37 @@ extension OutputRecord {
 
     /// Finishes a run whose contents are all complete, undoes any other; nothing but what the run made is removed.
     ///
-    /// - Returns: what is left all the same.
+    /// - Returns: a line for each output that was finished, and for each thing that is left all the same.
     func settle() -> [String] {
-        for entry in entries { isComplete ? OutputRecord.finish(entry) : OutputRecord.undo(entry) }
+        var lines: [String] = []
+        for entry in entries {
+            if !isComplete {
+                OutputRecord.undo(entry)
+            } else if OutputRecord.finish(entry) {
+                lines.append("\(entry.output.path): was complete when its run was cut off, and has its name now")
+            }
+        }
         for entry in entries { FolderSync.sync(folderOf: entry.output.path) }
-        return leftovers
+        return lines + leftovers.map { "\($0): left by a run that was cut off, and cannot be taken away" }
     }
 
     /// Gives the new contents their path, unless they have it, and removes what they replaced.
-    private static func finish(_ entry: Entry) {
+    ///
+    /// - Returns: whether they got it only now.
+    private static func finish(_ entry: Entry) -> Bool {
         let output = entry.output
+        var isPlaced = false
         if inode(output.path) != entry.inode, inode(output.temporaryPath) == entry.inode {
             // What was replaced may be aside already.
             let kind: caplet_move_kind = inode(output.path) == nil ? caplet_move_to_free_name : caplet_move_exchange
-            guard OutputMoves.make([OutputMove(output.temporaryPath, to: output.path, spare: output.sparePath, kind)]) == nil else { return }
+            guard OutputMoves.make([OutputMove(output.temporaryPath, to: output.path, spare: output.sparePath, kind)]) == nil else {
+                return false
+            }
+            isPlaced = true
         }
         // Contents that have neither name were replaced by somebody else's meanwhile.
         for path in [output.temporaryPath, output.sparePath] where inode(path) != entry.inode { OutputRemoval.removeReplaced(path) }
+        return isPlaced
     }
 
     private static func undo(_ entry: Entry) {

@@ -90,7 +90,8 @@ struct OutputRecord: Equatable {
 
     /// Nil for text that is no record, as of a run that was cut off while it wrote it, and for one whose temporary names are not such.
     init?(parsing bytes: [UInt8], in folder: String) {
-        guard let json = try? JSONValue(strict: bytes), json["journal"]?.string == "caplet", json["version"]?.integer == OutputRecord.version,
+        guard let json = try? JSONValue(strict: bytes), json["journal"]?.string == "caplet",
+            json["version"]?.integer == OutputRecord.version,
             let boot = json["boot"]?.string, let isComplete = json["complete"]?.bool, let outputs = json["outputs"]?.array
         else { return nil }
         var entries: [Entry] = []

@@ -75,11 +75,7 @@ public final class OutputStage {
             }
             record.entries[index].inode = UInt64(status.st_ino)
         }
-        record.isComplete = true
-        // One name changes in one step; several need to be known before the first does.
-        if record.entries.count > 1 {
-            for stage in stages { try stage.journal.write(record, durably: true) }
-        }
+        try announce(record, stages)
         if let (move, code) = OutputMoves.make(moves(record.entries.map(\.output))) {
             for stage in stages { stage.discard() }
             let output = record.entries.map(\.output).first { [$0.path, $0.temporaryPath].contains(move.to) }
@@ -93,6 +89,19 @@ public final class OutputStage {
             stage.isSettled = true
             stage.journal.remove()
         }
+    }
+
+    /// Puts on the disk, before any name changes, that all contents are complete. One name alone changes in one step.
+    private static func announce(_ record: OutputRecord, _ stages: [OutputStage]) throws {
+        guard let journal = stages.first?.journal, record.entries.count > 1 else { return }
+        var record = record
+        if stages.count > 1 {
+            // One journal is to say it for all: two could say two things.
+            try journal.write(record, durably: true)
+            for stage in stages.dropFirst() { stage.journal.remove() }
+        }
+        record.isComplete = true
+        try journal.write(record, durably: true)
     }
 
     /// The first output of several takes its name last and loses it first: whoever finds the first finds all others.

@@ -46,12 +46,16 @@ public struct ReadPaths {
             let name = same.path == output ? "the input" : "the input '\(same.path)'"
             throw FormatError.refused(output, "is \(name); the output needs another path")
         }
-        if let inside = folders[identity] { throw FormatError.refused(output, "holds the input '\(inside)'; the output needs another path") }
+        if let inside = folders[identity] {
+            throw FormatError.refused(output, "holds the input '\(inside)'; the output needs another path")
+        }
     }
 
     /// - Throws: `FormatError.malformed` for the first file that is not what it was when it was opened: nothing is known of what was read.
     public func checkUnchanged() throws {
-        if let path = MappedFile.faultedPath { throw FormatError.malformed(path, "", "could not be read to its end: it shrank, or its disk failed") }
+        if let path = MappedFile.faultedPath {
+            throw FormatError.malformed(path, "", "could not be read to its end: it shrank, or its disk failed")
+        }
         for stamp in stamps {
             if let change = stamp.change { throw FormatError.malformed(stamp.path, "", "changed while it was read: \(change)") }
         }

@@ -20,7 +20,9 @@ enum TemporaryName {
         guard candidate.hasPrefix(prefix) else { return false }
         let digits = candidate.dropFirst(prefix.count).utf8
         return digits.count == digitCount
-            && digits.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0) }
+            && digits.allSatisfy {
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains($0)
+            }
     }
 
     /// Whether `make` may have made the name for some other.
