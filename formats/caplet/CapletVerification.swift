@@ -44,42 +44,42 @@ extension CapletFormat: VerifiableFormat {
     }
 }
 
-/// Checks parts: small ones next to each other, large ones one at a time with their chunks in parallel.
+/// Checks parts: small ones next to each other, large ones one at a time with their chunks in parallel. Of each some chunks are in memory.
 private struct PartVerifier {
     private let reader: CapletReader
     private let context: ExecutionContext
+    private let decoder: PartDecoder
     private let rules: [String: ContentRule]
-
-    private static let largeByteCount = 64 << 20
 
     init(_ reader: CapletReader, _ context: ExecutionContext) {
         self.reader = reader
         self.context = context
+        decoder = reader.decoder
         var rules: [String: ContentRule] = [:]
         for tensor in reader.manifest.tensors { ContentRule.each(tensor.payload, "tensor '\(tensor.name)'") { rules[$0] = $1 } }
         self.rules = rules
     }
 
+    /// - Throws: the first damage in the order of the file.
     func verify(_ parts: [(object: String, part: Part)]) throws {
         var next = 0
         while next < parts.count {
-            let small = parts[next...].prefix { $0.part.byteCount < PartVerifier.largeByteCount }
-            if small.isEmpty {
-                if let error = try damage(parts[next], context) { throw error }
-                next += 1
-                continue
+            // As many at a time as are looked through soon, so that damage is not found long after it was read.
+            let batch = parts[next..<min(next + PartVerifier.batchCount, parts.count)]
+            let found = try context.mapReading(batch.map { PieceReading($0.part) }) { index, atOnce -> [FormatError] in
+                [try damage(batch[batch.startIndex + index], atOnce: atOnce)].compactMap { $0 }
             }
-            let alone = ExecutionContext(threads: 1, cancellation: context.cancellation)
-            let found = try context.parallelMap(small.count) { try [damage(small[small.startIndex + $0], alone)] }
-            if let error = found.joined().lazy.compactMap({ $0 }).first { throw error }
-            next += small.count
+            if let error = found.joined().first { throw error }
+            next += batch.count
         }
     }
 
+    private static let batchCount = 256
+
     /// What is wrong with the part, nil when nothing is.
-    private func damage(_ item: (object: String, part: Part), _ execution: ExecutionContext) throws -> FormatError? {
+    private func damage(_ item: (object: String, part: Part), atOnce: Int) throws -> FormatError? {
         do {
-            try check(item.part, item.object, execution)
+            try check(item.part, item.object, atOnce: atOnce)
             context.progress.advance(by: item.part.byteCount, remark: item.object)
             return nil
         } catch let error as FormatError {
@@ -87,9 +87,10 @@ private struct PartVerifier {
         }
     }
 
-    private func check(_ part: Part, _ object: String, _ execution: ExecutionContext) throws {
+    private func check(_ part: Part, _ object: String, atOnce: Int) throws {
         let path = reader.file.path
-        let content = try PartDecoder(file: reader.file, execution: execution).content(part, object)
+        var check = rules[object].map(ContentCheck.init)
+        try decoder.with(context.with(threads: atOnce)).forEachChunk(part, object, atOnce: atOnce) { check?.add($0) }
         let stored = reader.file.withBytes {
             ContentDigest(of: UnsafeRawBufferPointer(rebasing: $0[part.offset..<part.offset + part.storedByteCount]))
         }
@@ -99,6 +100,12 @@ private struct PartVerifier {
                 "frames from offset \(part.offset) have the digest \(stored.hexadecimal), the manifest "
                     + "\(part.storedDigest.hexadecimal); their content is intact")
         }
-        if let defect = try content.withUnsafeBytes({ rules[object]?.defect($0) }) { throw FormatError.malformed(path, object, defect) }
+        if let defect = check?.defect { throw FormatError.malformed(path, object, defect) }
+    }
+}
+
+extension PieceReading {
+    fileprivate init(_ part: Part) {
+        self.init(byteCount: part.byteCount, pieceByteCount: part.decodingByteCount, isParallel: true)
     }
 }

@@ -46,7 +46,7 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func digests(_ graph: TensorGraph, _ session: Session) throws -> (model: String, tensors: [String]) {
-        let tensors = try session.execution.parallelMap(graph.tensors.count) { try ContentDigest.of(graph.tensors[$0]) }
-        return (try ContentDigest.of(graph, session.execution), tensors)
+        let tensors = try ContentDigest.ofTensors(graph, session.execution)
+        return (ContentDigest.of(graph, tensors), tensors)
     }
 }
