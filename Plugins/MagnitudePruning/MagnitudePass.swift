@@ -27,8 +27,8 @@ public struct MagnitudePass: Pass {
         let isGlobal = scope == "global"
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
             PassCost(
-                operations: 0, bytesMoved: (isGlobal ? 200 : 120) * Double(m * n), workingBytes: 18 * m * n,
-                resultBytes: Int(4 * keep * Double(m * n)) + m * n / 8, parallelism: 1)
+                operations: 0, bytesMoved: (isGlobal ? 200 : 120) * m * n, workingBytes: 18 * m * n,
+                resultBytes: 4 * keep * m * n + m * n / 8, parallelism: 1)
         }
         if isGlobal { cost.parallelism = 1 }
         return cost

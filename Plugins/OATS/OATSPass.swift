@@ -43,11 +43,11 @@ public struct OATSPass: Pass {
     /// large products, and some 100 bytes an entry.
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         let layers = try selection.cost(of: graph, pass: Self.name) { m, n in
-            let (k, w, steps) = (Double(min(m, n)), Double(max(m, n)), Double(iterations))
+            let (k, w, steps) = (min(m, n), max(m, n), Double(iterations))
             let rate = 0.6 * k / (k + 64)
             return PassCost(
-                operations: steps * (10 * k * k * k + 6 * w * k * k) / rate, bytesMoved: (steps * 100 + 100) * Double(m * n),
-                workingBytes: 36 * m * n, resultBytes: Int(2 * keep * Double(m * n)) + m * n / 8, parallelism: 1)
+                operations: steps * (10 * k * k * k + 6 * w * k * k) / rate, bytesMoved: (steps * 100 + 100) * m * n,
+                workingBytes: 36 * m * n, resultBytes: 2 * keep * m * n + m * n / 8, parallelism: 1)
         }
         return calibration?.ofLayerwise(layers, needsSecondMoments: false)
     }

@@ -45,14 +45,16 @@ struct CodedParts {
     }
 
     /// The payload with each visited part replaced, in the order of `walk`.
-    func rebuild(_ payload: Payload, _ next: () throws -> Payload) throws -> Payload {
+    ///
+    /// - Parameter next: is given the part that was there.
+    func rebuild(_ payload: Payload, _ next: (Payload) throws -> Payload) throws -> Payload {
         switch payload {
-        case .dense where target.contains("dense"): return try next()
+        case .dense where target.contains("dense"): return try next(payload)
         case .lowRank(let factors) where target.contains("uv") && factors.rank > 0:
-            let u = try next()
-            return .lowRank(try LowRankTensor(u: u, v: try next()))
+            let u = try next(factors.u)
+            return .lowRank(try LowRankTensor(u: u, v: try next(factors.v)))
         case .sparse(let sparse) where target.contains("s") && sparse.pattern.nonZeroCount > 0:
-            return .sparse(try SparseTensor(pattern: sparse.pattern, values: try next()))
+            return .sparse(try SparseTensor(pattern: sparse.pattern, values: try next(sparse.values)))
         case .composite(let terms): return .composite(try terms.map { try rebuild($0, next) })
         default: return payload
         }

@@ -120,7 +120,7 @@ final class EntropyCodedRun {
         var next = 0
         return try tensors.indices.map { index in
             var bits = 0.0
-            let payload = try CodedParts(target: pass.target, name: tensors[index].name).rebuild(tensors[index].payload) {
+            let payload = try CodedParts(target: pass.target, name: tensors[index].name).rebuild(tensors[index].payload) { _ in
                 let (part, made) = (parts[next], rounded[next])
                 next += 1
                 bits += made.bits

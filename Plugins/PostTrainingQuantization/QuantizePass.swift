@@ -101,23 +101,29 @@ public struct QuantizePass: Pass {
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         let isFixed = fixed != nil
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
-            let (rows, columns) = (Double(m), Double(n))
-            let operations = objective == "weights" ? 0 : 6 * (rows * columns * columns + columns * columns * columns)
+            let operations = objective == "weights" ? 0 : 6 * (m * n * n + n * n * n)
             return PassCost(
-                operations: isFixed ? 0 : operations, bytesMoved: (isFixed ? 300 : 2000) * rows * columns,
+                operations: isFixed ? 0 : operations, bytesMoved: (isFixed ? 300 : 2000) * m * n,
                 workingBytes: isFixed ? 16 * m * n : 0,
                 resultBytes: m * n, parallelism: 1)
         }
         if isFixed { return cost }
         let selected = try selection.split(graph, pass: Self.name).selected
         // Second moments of inputs and values of all layers.
-        cost.workingBytes = selected.reduce(0) { $0 + 8 * $1.shape.elementCount + 4 * $1.shape.columns * $1.shape.columns }
+        cost.workingBytes = selected.reduce(0.0) {
+            $0 + 8 * Double($1.shape.elementCount) + 4 * Double($1.shape.columns) * Double($1.shape.columns)
+        }
         if objective == "weights" { return cost }
         guard let calibration else { return nil }
         cost.operations += 3.5 * calibration.forward + 2 * calibration.secondMoments
         cost.workingBytes += calibration.workingBytes
         cost.parallelism = max(cost.parallelism, calibration.sequenceCount)
         return cost
+    }
+
+    public func checkAim(on graph: TensorGraph, _ output: OutputSize?) throws {
+        guard case .size(let size) = aim, let output else { return }
+        try LeastOutput(self, of: graph).check(size: size, output)
     }
 
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {

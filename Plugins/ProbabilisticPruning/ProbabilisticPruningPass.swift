@@ -79,20 +79,20 @@ public struct ProbabilisticPruningPass: Pass {
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         let selected = try selection.split(graph, pass: Self.name).selected
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
-            let solve = refit == "solve" ? 3 * Double(n * n * n) + 2 * Double(m * n * n) : 0
+            let solve = refit == "solve" ? 3 * n * n * n + 2 * m * n * n : 0
             return PassCost(
-                operations: solve, bytesMoved: 400 * Double(m * n), workingBytes: 0, resultBytes: Int(2 * keep * Double(m * n)) + m * n / 8,
+                operations: solve, bytesMoved: 400 * m * n, workingBytes: 0, resultBytes: 2 * keep * m * n + m * n / 8,
                 parallelism: 1)
         }
         // Weights, scores and candidates of all layers.
-        cost.workingBytes = 20 * selected.reduce(0) { $0 + $1.shape.elementCount }
+        cost.workingBytes = 20 * selected.reduce(0.0) { $0 + Double($1.shape.elementCount) }
         if objective == "weights" { return cost }
         guard let calibration, objective == "loss" else { return nil }
         let count = Double(calibration.sequenceCount)
         let sensitivities = (1 + Double(selected.count) / 2) * min(16, count) / count
         let passesOverSet: Double
         switch mode {
-        case "learned": passesOverSet = 2 * Double(steps * min(batch, calibration.sequenceCount)) / count + sensitivities + 10
+        case "learned": passesOverSet = 2 * Double(steps) * Double(min(batch, calibration.sequenceCount)) / count + sensitivities + 10
         case "scores": passesOverSet = sensitivities + 6
         case "uniform": passesOverSet = 5
         default: passesOverSet = 1.2 * Double(passes) + 2

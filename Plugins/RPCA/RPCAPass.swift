@@ -11,13 +11,16 @@ public struct RPCAPass: TensorPass {
     public static let summary = "robust PCA by ADMM: every matrix as low-rank + sparse"
     public static let options = [
         PassOption(
-            "lambda", .number(0...Double.infinity, allowsAuto: true), default: "auto", "weight of the sparse part; auto is 1/√max(m,n)"),
-        PassOption("mu", .number(0...Double.infinity, allowsAuto: true), default: "auto", "penalty of the constraint; auto is mn/(4‖W‖₁)"),
+            "lambda", .number(RPCAPass.floats, allowsAuto: true), default: "auto", "weight of the sparse part; auto is 1/√max(m,n)"),
+        PassOption("mu", .number(RPCAPass.floats, allowsAuto: true), default: "auto", "penalty of the constraint; auto is mn/(4‖W‖₁)"),
         PassOption("iterations", .integer(1...100_000), default: "10", "most ADMM steps"),
         PassOption("tolerance", .number(0...1, allowsAuto: false), default: "1e-7", "relative residual to stop at"),
         PassOption("dtype", .choice(["f32", "f16", "bf16"]), default: "f32", "how U, V and the values of S are kept"),
         TensorSelection.option,
     ]
+
+    /// Numbers of which quotients and squares are floats, too; 0 would make the problem degenerate.
+    private static let floats = 1e-18...1e18
 
     public let selection: TensorSelection
     private let algorithm: RobustPCA
@@ -25,9 +28,6 @@ public struct RPCAPass: TensorPass {
 
     public init(_ options: PassOptions) throws {
         selection = TensorSelection(options)
-        for name in ["lambda", "mu"] where options.automaticNumber(name) == 0 {
-            throw PassError(.usage, pass: RPCAPass.name, "\(name)=0 makes the problem degenerate")
-        }
         algorithm = RobustPCA(
             lambda: options.automaticNumber("lambda"), mu: options.automaticNumber("mu"),
             iterations: options.integer("iterations"), tolerance: options.number("tolerance"))
@@ -38,15 +38,15 @@ public struct RPCAPass: TensorPass {
     /// some 60 bytes an entry; singular vectors at the end about 8k³; ten steps leave about 0.8·k terms and half of the entries.
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         try selection.cost(of: graph, pass: Self.name) { m, n in
-            let (k, w, count) = (Double(min(m, n)), Double(max(m, n)), Double(m * n))
+            let (k, w, count) = (min(m, n), max(m, n), m * n)
             let rate = 0.6 * k / (k + 192)
             let steps = Double(algorithm.iterations)
             let rank = 0.8 * k
             return PassCost(
                 operations: (steps * (3 * w * k * k + 10 / 3 * k * k * k) + 8 * k * k * k) / rate + 2 * count * rank,
                 bytesMoved: (steps * 60 + 100) * count,
-                workingBytes: Int(4 * (7 * count + 4 * k * k)),
-                resultBytes: Int(Double(dtype == .f32 ? 4 : 2) * (rank * (k + w) + count / 2) + count / 8), parallelism: 1)
+                workingBytes: 4 * (7 * count + 4 * k * k),
+                resultBytes: (dtype == .f32 ? 4 : 2) * (rank * (k + w) + count / 2) + count / 8, parallelism: 1)
         }
     }
 

@@ -48,7 +48,7 @@ public struct RefitPass: Pass {
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
             PassCost(
-                operations: objective == "weights" ? 40 * Double(m * n * min(m, n)) / 4 : 0, bytesMoved: 200 * Double(m * n),
+                operations: objective == "weights" ? 10 * m * n * min(m, n) : 0, bytesMoved: 200 * m * n,
                 workingBytes: 24 * m * n,
                 resultBytes: 2 * m * n, parallelism: 1)
         }
@@ -57,7 +57,7 @@ public struct RefitPass: Pass {
         cost.operations += (objective == "block" ? 4 : 5) * Double(passes) * calibration.forward + 2 * calibration.forward
         // Values, gradients and two moments of all that moves.
         let moving = try selection.split(graph, pass: Self.name).selected.reduce(0) { $0 + $1.shape.elementCount }
-        cost.workingBytes += calibration.workingBytes + 16 * moving
+        cost.workingBytes += calibration.workingBytes + 16 * Double(moving)
         cost.parallelism = max(cost.parallelism, calibration.sequenceCount)
         return cost
     }
@@ -158,14 +158,15 @@ public struct RefitPass: Pass {
     ) throws -> [RefitTensor] {
         let (calibration, gradients) = try gradients(context)
         let structure = context.original.structure
-        let blocks = Set(tensors.compactMap { structure.block(of: $0.name) }).count
+        let positions = Dictionary(grouping: tensors.indices) { structure.block(of: tensors[$0].name) }
+        let blocks = positions.keys.count { $0 != nil }
         context.execution.progress.begin(
             Self.name, total: refitter([:], context).work(sequences: calibration.sequenceCount) * blocks, unit: "sequences")
         defer { context.execution.progress.end() }
         var done = try context.snapshot.map { try RefitBlocks($0, tensors) } ?? RefitBlocks(tensors)
         let finished = Set(done.blocks)
         try gradients.forEachBlockError { block, objective in
-            let members = tensors.indices.filter { structure.block(of: tensors[$0].name) == block }
+            let members = positions[block] ?? []
             let fixed = fixed.filter { structure.block(of: $0.key) == block }
             guard !members.isEmpty else { return fixed }
             let refitter = refitter(fixed, context)

@@ -45,10 +45,9 @@ public struct SparseGPTPass: Pass {
     /// of it, and mn² for the energy of the outputs likewise.
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         let layers = try selection.cost(of: graph, pass: Self.name) { m, n in
-            let (m, n) = (Double(m), Double(n))
-            return PassCost(
-                operations: 2 * n * n * n + 4 * m * n * n, bytesMoved: 400 * m * n, workingBytes: Int(28 * m * n + 12 * n * n),
-                resultBytes: Int(2 * keep * m * n + m * n / 8), parallelism: 1)
+            PassCost(
+                operations: 2 * n * n * n + 4 * m * n * n, bytesMoved: 400 * m * n, workingBytes: 28 * m * n + 12 * n * n,
+                resultBytes: 2 * keep * m * n + m * n / 8, parallelism: 1)
         }
         return calibration?.ofLayerwise(layers, needsSecondMoments: true)
     }

@@ -35,21 +35,29 @@ public struct TruncatedSVDPass: Pass {
     /// 8mn² for the products with it and the output errors of the report.
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         let layers = try selection.cost(of: graph, pass: Self.name) { m, n in
-            let (k, w) = (Double(min(m, n)), Double(max(m, n)))
-            let whitening = whitens ? 9 * Double(n * n * n) + 8 * Double(m * n * n) : 0
+            let (k, w) = (min(m, n), max(m, n))
+            let whitening = whitens ? 9 * n * n * n + 8 * m * n * n : 0
             return PassCost(
-                operations: (20 * k * k * k + 4 * w * k * k + whitening) * (1 + 128 / k), bytesMoved: 200 * Double(m * n),
-                workingBytes: 24 * m * n + 16 * n * n, resultBytes: Int(2 * keep * Double(m * n)), parallelism: 1)
+                operations: (20 * k * k * k + 4 * w * k * k + whitening) * (1 + 128 / k), bytesMoved: 200 * m * n,
+                workingBytes: 24 * m * n + 16 * n * n, resultBytes: 2 * keep * m * n, parallelism: 1)
         }
         if !whitens { return layers }
         return calibration?.ofLayerwise(layers, needsSecondMoments: true)
     }
 
-    public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
-        let layers = try CalibratedLayers(graph, selection, pass: Self.name, context, needsInputs: whitens)
-        for tensor in layers.tensors where rank(tensor.shape.rows, tensor.shape.columns) == 0 {
+    public func checkAim(on graph: TensorGraph, _ output: OutputSize?) throws {
+        try checkRanks(selection.split(graph, pass: Self.name).selected)
+    }
+
+    private func checkRanks(_ tensors: [Tensor]) throws {
+        for tensor in tensors where rank(tensor.shape.rows, tensor.shape.columns) == 0 {
             throw PassError(.usage, pass: Self.name, "keep=\(keep) leaves no rank to '\(tensor.name)' \(tensor.shape)")
         }
+    }
+
+    public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
+        let layers = try CalibratedLayers(graph, selection, pass: Self.name, context, needsInputs: whitens)
+        try checkRanks(layers.tensors)
         return try layers.replace(in: &graph, keep: keep) { layer in
             let whitening = whitens ? try InputWhitening(secondMoment: try layer.requireSecondMoment()) : nil
             let a = whitening.map { layer.weight.times($0.root) } ?? layer.weight

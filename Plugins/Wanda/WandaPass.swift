@@ -37,8 +37,8 @@ public struct WandaPass: Pass {
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         let layers = try selection.cost(of: graph, pass: Self.name) { m, n in
             PassCost(
-                operations: 0, bytesMoved: 200 * Double(m * n), workingBytes: 28 * m * n,
-                resultBytes: Int(2 * keep * Double(m * n)) + m * n / 8,
+                operations: 0, bytesMoved: 200 * m * n, workingBytes: 28 * m * n,
+                resultBytes: 2 * keep * m * n + m * n / 8,
                 parallelism: 1)
         }
         return calibration?.ofLayerwise(layers, needsSecondMoments: false)

@@ -38,13 +38,14 @@ extension TensorGraph {
         }
         let prefix = family.prefix(contains)
         tieHead(family, prefix, configuration)
-        structure.inputGroups = []
+        var groups: [InputGroup] = []
         for block in 0..<min(configuration.blockCount, tensors.count) {
             for group in family.inputGroups {
                 let members = group.members.map { prefix + TensorRule.filled($0, block) }.filter(contains)
-                if !members.isEmpty { structure.inputGroups.append(InputGroup(name: group.name, block: block, members: members)) }
+                if !members.isEmpty { groups.append(InputGroup(name: group.name, block: block, members: members)) }
             }
         }
+        structure.inputGroups = groups
         return true
     }
 

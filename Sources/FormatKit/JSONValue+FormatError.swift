@@ -4,9 +4,11 @@ extension JSONValue {
     /// Parses one document of a file.
     ///
     /// - Throws: `FormatError.malformed` for what the strict parser refuses.
-    public init<Bytes: Collection>(parsing bytes: Bytes, path: String, object: String) throws where Bytes.Element == UInt8 {
+    public init<Bytes: Collection>(
+        parsing bytes: Bytes, path: String, object: String, maximumValueCount: Int = .max
+    ) throws where Bytes.Element == UInt8 {
         do {
-            try self.init(strict: bytes)
+            try self.init(strict: bytes, maximumValueCount: maximumValueCount)
         } catch let error as JSONError {
             throw FormatError.malformed(path, object, "is not valid JSON at byte \(error.offset): \(error.reason)")
         }

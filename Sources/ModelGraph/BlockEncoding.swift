@@ -17,7 +17,9 @@ struct BlockEncoding {
     ) -> RowSource {
         let (payload, name) = (payload, name)
         let columns = payload.shape.columns
-        return RowSource(rowCount: payload.shape.rows, bytesPerRow: bytesPerRow, isEncoder: true) {
+        return RowSource(
+            rowCount: payload.shape.rows, bytesPerRow: bytesPerRow, isEncoder: true, makerByteCount: payload.openByteCount
+        ) {
             let read = try payload.floatRows()
             let length = max(1, BlockEncoding.partElements / max(columns, 1))
             return { run, out in

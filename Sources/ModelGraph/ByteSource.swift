@@ -7,6 +7,10 @@ public protocol ByteSource: AnyObject {
     func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result
     /// Whether the bytes lie in memory or a mapped file, so that asking for them costs nothing.
     var isAddressable: Bool { get }
+    /// Bytes of memory that `forEachPiece` takes for each piece that is there at once; 0 where the bytes are there already.
+    var pieceByteCount: Int { get }
+    /// Whether several threads can make pieces at once.
+    var makesPiecesAtOnce: Bool { get }
     /// Calls `body` with piece after piece of the bytes, which need not be there all at once; each is valid for its call only. What is
     /// wrong with the whole may be found, and thrown, after the last piece.
     ///
@@ -16,8 +20,31 @@ public protocol ByteSource: AnyObject {
 
 extension ByteSource {
     public var isAddressable: Bool { false }
+    public var pieceByteCount: Int { isAddressable ? 0 : byteCount }
+    public var makesPiecesAtOnce: Bool { false }
     public func forEachPiece(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws { try withUnsafeBytes(body) }
     public func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws { try forEachPiece(atOnce: 1, body) }
+
+    /// The same, with pieces of whole elements of `width` bytes, at any address; bytes after the last whole element are left out.
+    public func forEachPiece(
+        ofElements width: Int, atOnce count: Int = 1, _ body: (UnsafeRawBufferPointer) throws -> Void
+    ) throws {
+        var split: [UInt8] = []
+        try forEachPiece(atOnce: count) { piece in
+            var piece = piece
+            if !split.isEmpty {
+                let missing = min(width - split.count, piece.count)
+                split += piece[..<missing]
+                guard split.count == width else { return }
+                try split.withUnsafeBytes(body)
+                split = []
+                piece = UnsafeRawBufferPointer(rebasing: piece[missing...])
+            }
+            let whole = piece.count / width * width
+            if whole > 0 { try body(UnsafeRawBufferPointer(rebasing: piece[..<whole])) }
+            split += piece[whole...]
+        }
+    }
 }
 
 /// Bytes in memory of the process's own, 64-byte aligned.
@@ -64,18 +91,34 @@ public final class OwnedBytes: ByteSource {
 /// Bytes that a closure makes each time they are asked for, such as a frame decompressed or rows reordered.
 public final class DeferredBytes: ByteSource {
     public let byteCount: Int
+    public let pieceByteCount: Int
+    public let makesPiecesAtOnce: Bool
+    private let separatePieces: SeparatePieces?
     private let produce: () throws -> any ByteSource
     private let pieces: ((Int, (UnsafeRawBufferPointer) throws -> Void) throws -> Void)?
 
+    /// - Parameter produce: returns a source of exactly `byteCount` bytes.
+    public init(byteCount: Int, produce: @escaping () throws -> any ByteSource) {
+        self.byteCount = byteCount
+        (pieceByteCount, makesPiecesAtOnce) = (byteCount, false)
+        self.produce = produce
+        (pieces, separatePieces) = (nil, nil)
+    }
+
     /// - Parameters:
-    ///   - pieces: `forEachPiece`, where pieces can be made apart.
+    ///   - pieceByteCount: memory that each piece takes.
+    ///   - atOnce: whether several can be made at once.
+    ///   - separately: the same pieces in any order, where they can be made so.
+    ///   - pieces: `forEachPiece`.
     ///   - produce: returns a source of exactly `byteCount` bytes.
     public init(
-        byteCount: Int, pieces: ((Int, (UnsafeRawBufferPointer) throws -> Void) throws -> Void)? = nil,
-        produce: @escaping () throws -> any ByteSource
+        byteCount: Int, pieceByteCount: Int, atOnce: Bool, separately: SeparatePieces? = nil,
+        pieces: @escaping (Int, (UnsafeRawBufferPointer) throws -> Void) throws -> Void, produce: @escaping () throws -> any ByteSource
     ) {
         self.byteCount = byteCount
+        (self.pieceByteCount, makesPiecesAtOnce) = (pieceByteCount, atOnce)
         self.pieces = pieces
+        separatePieces = separately
         self.produce = produce
     }
 
@@ -87,6 +130,13 @@ public final class DeferredBytes: ByteSource {
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
         try made().withUnsafeBytes(body)
     }
+
+    /// A reader of ranges that keeps some pieces in memory; nil where the whole is made at once, or is little.
+    var window: PieceWindow? {
+        byteCount < PieceWindow.leastByteCount ? nil : separatePieces.map { PieceWindow($0, byteCount: byteCount) }
+    }
+
+    var isWindowed: Bool { separatePieces != nil && byteCount >= PieceWindow.leastByteCount }
 
     /// The source that the closure makes.
     func made() throws -> any ByteSource {
@@ -113,6 +163,18 @@ public final class SlicedBytes: ByteSource {
     }
 
     public var isAddressable: Bool { source.isAddressable }
+    public var pieceByteCount: Int { source.pieceByteCount }
+    public var makesPiecesAtOnce: Bool { source.makesPiecesAtOnce }
+
+    public func forEachPiece(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        if isAddressable { return try withUnsafeBytes(body) }
+        var start = 0
+        try source.forEachPiece(atOnce: count) { piece in
+            defer { start += piece.count }
+            let (first, last) = (max(offset - start, 0), min(offset + byteCount - start, piece.count))
+            if first < last { try body(UnsafeRawBufferPointer(rebasing: piece[first..<last])) }
+        }
+    }
 
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
         try source.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[offset..<offset + byteCount])) }

@@ -1,8 +1,16 @@
 import CKernels
 
 extension DenseTensor {
-    /// How many elements are NaN or infinite; 0 for integers.
-    public func nonFiniteCount() throws -> Int { try bytes.withUnsafeBytes { DenseTensor.nonFiniteCount($0, dtype) } }
+    /// How many elements are NaN or infinite; 0 for integers. All are read, piece by piece.
+    ///
+    /// - Parameter count: pieces that may be in memory at once.
+    public func nonFiniteCount(atOnce count: Int = 1) throws -> Int {
+        var found = 0
+        try elementsInAnyOrder.forEachPiece(ofElements: dtype.byteWidth, atOnce: count) { piece in
+            if DenseTensor.hasNonFinite(piece, dtype) { found += DenseTensor.nonFiniteCount(piece, dtype) }
+        }
+        return found
+    }
 
     /// Whether any element is NaN or infinite; false for dtypes that are not computed with.
     static func hasNonFinite(_ raw: UnsafeRawBufferPointer, _ dtype: DType) -> Bool {

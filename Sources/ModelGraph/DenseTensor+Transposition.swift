@@ -13,6 +13,11 @@ extension DenseTensor {
     }
 }
 
+extension DenseTensor {
+    /// A source with the same elements, in this order or that of the matrix that it was turned from.
+    var elementsInAnyOrder: any ByteSource { (bytes as? TransposedBytes)?.original.bytes ?? bytes }
+}
+
 /// The bytes of a matrix with rows and columns exchanged.
 private final class TransposedBytes: ByteSource {
     let original: DenseTensor
@@ -23,11 +28,13 @@ private final class TransposedBytes: ByteSource {
         byteCount = original.byteCount
     }
 
+    var pieceByteCount: Int { byteCount + original.bytes.openByteCount }
+
     func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
         let (rows, columns, width) = (original.shape.rows, original.shape.columns, original.dtype.byteWidth)
         let made = try original.bytes.withUnsafeBytes { source in
             OwnedBytes(byteCount: byteCount) { out in
-                guard let from = source.baseAddress, let to = out.baseAddress else { return }
+                guard byteCount > 0, let from = source.baseAddress, let to = out.baseAddress else { return }
                 switch width {
                 case 1: turn(from, to, rows, columns, as: UInt8.self)
                 case 2: turn(from, to, rows, columns, as: UInt16.self)

@@ -23,6 +23,12 @@ public final class EncodedBytes: ByteSource {
         return try decoded.withUnsafeBytes(body)
     }
 
+    public var pieceByteCount: Int { decodedRows.pieceByteCount }
+
+    public func forEachPiece(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        try decodedRows.forEachPiece(atOnce: count, body)
+    }
+
     /// Blocks decoded apart from each other.
     var decodedRows: RowSource {
         let codec = codec

@@ -2,8 +2,13 @@
 public struct GraphStructure: Sendable {
     /// The family, such as "llama"; nil when unknown.
     public var architecture: String?
-    /// Linear layers that read the same input, in the order in which they run.
-    public var inputGroups: [InputGroup] = []
+    /// Linear layers that read the same input, in the order in which they run. Many are set at once, not one after the other.
+    public var inputGroups: [InputGroup] = [] {
+        didSet {
+            blocks = Dictionary(inputGroups.flatMap { group in group.members.map { ($0, group.block) } }) { first, _ in first }
+        }
+    }
+    private var blocks: [String: Int] = [:]
 
     public init() {}
 
@@ -11,9 +16,7 @@ public struct GraphStructure: Sendable {
     public var blockCount: Int { (inputGroups.map(\.block).max() ?? -1) + 1 }
 
     /// The block of a linear layer, counted from 0; nil outside blocks.
-    public func block(of name: String) -> Int? {
-        inputGroups.first { $0.members.contains(name) }?.block
-    }
+    public func block(of name: String) -> Int? { blocks[name] }
 }
 
 /// Linear layers of one block that are applied to the same activations, such as q, k and v.

@@ -90,6 +90,12 @@ public struct Metadata {
         }
     }
 
+    /// Removes the entries of all keys of which `isRemoved` is true.
+    public mutating func removeAll(where isRemoved: (String) -> Bool) {
+        for key in keys where isRemoved(key) { values[key] = nil }
+        keys.removeAll { values[$0] == nil }
+    }
+
     public var entries: [(key: String, value: MetadataValue)] {
         keys.compactMap { key in values[key].map { (key, $0) } }
     }

@@ -39,7 +39,7 @@ extension Payload {
         }
         let payload = self
         let columns = shape.columns
-        let rows = RowSource(rowCount: shape.rows, bytesPerRow: columns * dtype.byteWidth) {
+        let rows = RowSource(rowCount: shape.rows, bytesPerRow: columns * dtype.byteWidth, makerByteCount: payload.openByteCount) {
             let read = try payload.floatRows()
             return { run, out in
                 let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: run.count * columns)
@@ -62,6 +62,7 @@ extension Payload {
 
 extension SparseTensor {
     func densifiedFloats() throws -> [Float] {
+        if shape.elementCount == 0 { return [] }
         let kept = try values.densifiedFloats()
         try pattern.checkBits()
         let words = try pattern.readWords()

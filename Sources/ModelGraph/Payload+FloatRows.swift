@@ -20,6 +20,19 @@ extension Payload {
         }
     }
 
+    /// Bytes that the reader which `floatRows` opens keeps in memory.
+    var openByteCount: Int {
+        func sum(_ counts: [Int]) -> Int { counts.reduce(0) { $0.addingReportingOverflow($1).overflow ? .max : $0 + $1 } }
+        func floats(_ shape: Shape) -> Int { DType.f32.byteCount(of: shape.elementCount) ?? .max }
+        switch self {
+        case .dense(let tensor): return tensor.bytes.openByteCount
+        case .lowRank(let tensor): return sum([floats(shape), floats(tensor.u.shape), floats(tensor.v.shape)])
+        case .sparse(let tensor): return sum([tensor.pattern.words.byteCount, floats(tensor.values.shape)])
+        case .quantized(let tensor): return sum([tensor.codes, tensor.scales.bytes].map(\.openByteCount))
+        case .composite(let terms): return sum([floats(shape), floats(shape)] + terms.map(\.openByteCount))
+        }
+    }
+
     /// Nil when the elements have to be made as a whole.
     private func ownFloatRows() throws -> FloatRowReader? {
         switch self {
@@ -32,7 +45,9 @@ extension Payload {
 
     /// Rows in runs that are good to work on at a time: of a fixed size, so that sums over them do not depend on the number of threads.
     public static func rowRuns(rows: Int, columns: Int) -> [Range<Int>] {
-        let length = max(1, (1 << 16) / max(columns, 1))
+        // However many rows there are of no elements.
+        if columns == 0 { return [] }
+        let length = max(1, (1 << 16) / columns)
         return stride(from: 0, to: rows, by: length).map { $0..<min($0 + length, rows) }
     }
 
@@ -62,7 +77,7 @@ extension DenseTensor {
     fileprivate func floatRows() throws -> FloatRowReader? {
         let (dtype, columns, bytes) = (dtype, shape.columns, bytes)
         guard dtype.isComputable, columns > 0 else { return nil }
-        guard bytes.isResident || bytes.rows != nil else { return nil }
+        guard bytes.isResident || bytes.rows != nil || bytes.hasWindow else { return nil }
         let reader = try bytes.openRows(of: columns * dtype.byteWidth)
         return { rows, out in
             if dtype == .f32, bytes.rows != nil {

@@ -5,6 +5,7 @@ public struct RowReader {
     private enum Rows {
         case resident(any ByteSource)
         case made(RowSource.Maker)
+        case windowed(PieceWindow)
     }
 
     public let bytesPerRow: Int
@@ -21,6 +22,8 @@ public struct RowReader {
             let make = try finer.open()
             let share = bytesPerRow / finer.bytesPerRow
             rows = .made { run, out in try make(run.lowerBound * share..<run.upperBound * share, out) }
+        } else if let window = (source as? DeferredBytes)?.window {
+            rows = .windowed(window)
         } else {
             rows = .resident(try source.madeWhole())
         }
@@ -37,6 +40,7 @@ public struct RowReader {
             return try source.withUnsafeBytes { try body(UnsafeRawBufferPointer(rebasing: $0[range])) }
         case .made(let make):
             return try OwnedBytes(byteCount: range.count) { try make(run, $0) }.withUnsafeBytes(body)
+        case .windowed(let window): return try window.withBytes(range, body)
         }
     }
 
@@ -45,12 +49,14 @@ public struct RowReader {
         switch rows {
         case .resident: try withRows(run) { out.copyMemory(from: $0) }
         case .made(let make): try make(run, out)
+        case .windowed(let window): try window.copy(run.lowerBound * bytesPerRow..<run.upperBound * bytesPerRow, into: out)
         }
     }
 }
 
 extension ByteSource {
-    /// Opens the bytes for reading by rows. What can only be made as a whole is made here, and kept by the reader.
+    /// Opens the bytes for reading by rows. What can only be made as a whole is made here, and kept by the reader; of much that can be made
+    /// piece by piece it keeps the pieces that were read last.
     ///
     /// - Precondition: the bytes are whole rows.
     public func openRows(of bytesPerRow: Int) throws -> RowReader { try RowReader(self, bytesPerRow: bytesPerRow) }
@@ -66,6 +72,16 @@ extension ByteSource {
 
     /// Whether the bytes are there, so that asking for some of them costs nothing for the others.
     var isResident: Bool { self is MappedBytes || self is OwnedBytes }
+
+    /// Bytes that a reader of rows keeps in memory.
+    var openByteCount: Int {
+        if isResident { return 0 }
+        if let rows { return rows.pieceByteCount }
+        return hasWindow ? PieceWindow.memoryByteCount + 2 * pieceByteCount : byteCount
+    }
+
+    /// Whether a reader of rows keeps some pieces, not all bytes.
+    var hasWindow: Bool { (self as? DeferredBytes)?.isWindowed ?? false }
 
     fileprivate func madeWhole() throws -> any ByteSource {
         if let made = try (self as? DeferredBytes)?.made(), made.isResident { return made }
@@ -86,7 +102,10 @@ extension RowSource {
     ) {
         let units = bytes.unitsPerRow(of: unitBytes)
         let rowCount = bytes.byteCount / unitBytes / units
-        self.init(rowCount: rowCount, bytesPerRow: units * madeUnitBytes, isEncoder: bytes.rows?.isEncoder ?? false) {
+        self.init(
+            rowCount: rowCount, bytesPerRow: units * madeUnitBytes, isEncoder: bytes.rows?.isEncoder ?? false,
+            makerByteCount: bytes.openByteCount
+        ) {
             let reader = try bytes.openRows(of: units * unitBytes)
             return { run, out in try reader.withRows(run) { try make($0, out) } }
         }

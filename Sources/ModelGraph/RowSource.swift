@@ -8,25 +8,38 @@ public final class RowSource: ByteSource {
     /// Whether the rows are encoded from floats, and not stored rows in another order or form.
     public let isEncoder: Bool
     private let makeMaker: () throws -> Maker
+    private let makerByteCount: Int
 
     /// Bytes of a run that is made at a time; a row may be larger.
     private static let runBytes = 1 << 18
 
-    /// - Parameter open: what making rows takes, done once for many of them; the maker keeps what it needs in memory.
-    public init(rowCount: Int, bytesPerRow: Int, isEncoder: Bool = false, open: @escaping () throws -> Maker) {
+    /// - Parameters:
+    ///   - makerByteCount: bytes that the maker keeps in memory.
+    ///   - open: what making rows takes, done once for many of them; the maker keeps what it needs in memory.
+    public init(
+        rowCount: Int, bytesPerRow: Int, isEncoder: Bool = false, makerByteCount: Int = 0, open: @escaping () throws -> Maker
+    ) {
         self.rowCount = rowCount
         self.bytesPerRow = bytesPerRow
         self.isEncoder = isEncoder
+        self.makerByteCount = makerByteCount
         makeMaker = open
     }
 
     public var byteCount: Int { rowCount * bytesPerRow }
 
+    public var pieceByteCount: Int {
+        let (sum, overflow) = makerByteCount.addingReportingOverflow(max(RowSource.runBytes, bytesPerRow))
+        return overflow ? .max : sum
+    }
+
     public func open() throws -> Maker { try makeMaker() }
 
     /// The rows in runs of a size that is good to make at a time.
     public var runs: [Range<Int>] {
-        let length = max(1, RowSource.runBytes / max(bytesPerRow, 1))
+        // However many rows there are of no bytes.
+        if bytesPerRow == 0 { return [] }
+        let length = max(1, RowSource.runBytes / bytesPerRow)
         return stride(from: 0, to: rowCount, by: length).map { $0..<min($0 + length, rowCount) }
     }
 

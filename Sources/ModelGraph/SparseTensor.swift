@@ -39,17 +39,26 @@ public struct SparsePattern {
         }
     }
 
+    /// Reads the words piece by piece.
+    ///
+    /// - Parameter pieces: how many may be in memory at once.
     /// - Throws: `GraphError.inconsistent` when padding bits are set or the set bits are not `nonZeroCount`.
-    public func checkBits() throws {
-        let all = try readWords()
-        var count = 0
-        let tail = columns % 64 == 0 ? ~UInt64(0) : (UInt64(1) << UInt64(columns % 64)) - 1
-        for (index, word) in all.enumerated() {
-            count += word.nonzeroBitCount
-            if wordsPerRow > 0, index % wordsPerRow == wordsPerRow - 1, word & ~tail != 0 {
-                throw GraphError.inconsistent("sparse pattern", "row \(index / wordsPerRow) has bits beyond column \(columns)")
+    public func checkBits(atOnce pieces: Int = 1) throws {
+        let padding = columns % 64 == 0 ? 0 : ~UInt64(0) << UInt64(columns % 64)
+        let wordsPerRow = wordsPerRow
+        var (count, row, left) = (0, 0, wordsPerRow)
+        var broken: Int?
+        try words.forEachPiece(ofElements: 8, atOnce: pieces) { raw in
+            for place in stride(from: 0, to: raw.count, by: 8) {
+                let word = UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+                count += word.nonzeroBitCount
+                left -= 1
+                guard left == 0 else { continue }
+                if word & padding != 0, broken == nil { broken = row }
+                (row, left) = (row + 1, wordsPerRow)
             }
         }
+        if let broken { throw GraphError.inconsistent("sparse pattern", "row \(broken) has bits beyond column \(columns)") }
         guard count == nonZeroCount else {
             throw GraphError.inconsistent("sparse pattern", "\(count) bits are set, \(nonZeroCount) were declared")
         }

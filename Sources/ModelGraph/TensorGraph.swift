@@ -7,9 +7,20 @@ public struct TensorGraph {
     /// Typed key-value pairs of the source, in order.
     public var metadata = Metadata()
     /// config.json, tokenizer.model, tokenizer.json and the like.
-    public var attachments: [Attachment] = []
-    /// Names that stand for another tensor's values, such as a tied output head.
-    public var ties: [Tie] = []
+    public var attachments: [Attachment] {
+        get { files }
+        set {
+            files = newValue
+            filePositions = Dictionary(newValue.enumerated().map { ($1.name, $0) }) { first, _ in first }
+        }
+    }
+    private var files: [Attachment] = []
+    private var filePositions: [String: Int] = [:]
+    /// Names that stand for another tensor's values, such as a tied output head. Many are set at once, not one after the other.
+    public var ties: [Tie] = [] {
+        didSet { tieTargets = Dictionary(ties.map { ($0.name, $0.target) }) { first, _ in first } }
+    }
+    private var tieTargets: [String: String] = [:]
     /// Blocks and input groups; empty when the architecture is unknown.
     public var structure = GraphStructure()
     /// The files and folders that the graph was read from, which no writer may replace.
@@ -32,7 +43,7 @@ public struct TensorGraph {
     /// The tensor of that name, tied names followed.
     public subscript(name: String) -> Tensor? {
         if let position = positions[name] { return tensors[position] }
-        guard let tie = ties.first(where: { $0.name == name }), let position = positions[tie.target] else { return nil }
+        guard let target = tieTargets[name], let position = positions[target] else { return nil }
         return tensors[position]
     }
 
@@ -57,14 +68,15 @@ public struct TensorGraph {
     public var byteCount: Int { tensors.reduce(0) { $0 + $1.payload.byteCount } }
 
     /// The attachment of that file name.
-    public func attachment(_ name: String) -> Attachment? { attachments.first { $0.name == name } }
+    public func attachment(_ name: String) -> Attachment? { filePositions[name].map { files[$0] } }
 
     /// Adds an attachment, or replaces the one of the same name.
     public mutating func attach(_ attachment: Attachment) {
-        if let position = attachments.firstIndex(where: { $0.name == attachment.name }) {
-            attachments[position] = attachment
+        if let position = filePositions[attachment.name] {
+            files[position] = attachment
         } else {
-            attachments.append(attachment)
+            filePositions[attachment.name] = files.count
+            files.append(attachment)
         }
     }
 }

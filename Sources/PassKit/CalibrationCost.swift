@@ -9,7 +9,7 @@ public struct CalibrationCost: Sendable {
     /// Operations of the second moments of the inputs of all layers.
     public let secondMoments: Double
     /// Bytes of hidden states of the set, and what one block makes of some sequences.
-    public let workingBytes: Int
+    public let workingBytes: Double
 
     /// Of the rate of large products, what a forward pass runs at.
     private static let efficiency = 0.7
@@ -18,21 +18,21 @@ public struct CalibrationCost: Sendable {
     ///   - graph: with its structure known.
     ///   - tokens: in each sequence.
     public init(_ graph: TensorGraph, sequences: Int, tokens: Int) {
-        let total = Double(sequences * tokens)
+        let (tokens, total) = (Double(tokens), Double(sequences) * Double(tokens))
         let matrices = graph.tensors.filter { $0.shape.rank == 2 && $0.role == .linear }
         let linear = matrices.reduce(0.0) { $0 + Double($1.shape.elementCount) }
         let embedding = graph.tensors.first { $0.shape.rank == 2 && ($0.role == .head || $0.role == .embedding) }
         let (vocabulary, hidden) = (embedding?.shape.rows ?? 0, embedding?.shape.columns ?? matrices.first?.shape.columns ?? 0)
         // Scores and sums of attention: 2 each a pair of tokens and channel.
-        let attention = 4 * total * Double(tokens * hidden * graph.structure.blockCount)
+        let attention = 4 * total * tokens * Double(hidden) * Double(graph.structure.blockCount)
         sequenceCount = sequences
-        forward = (2 * total * (linear + Double(vocabulary * hidden)) + attention) / Self.efficiency
+        forward = (2 * total * (linear + Double(vocabulary) * Double(hidden)) + attention) / Self.efficiency
         secondMoments = graph.structure.inputGroups.reduce(0.0) { sum, group in
             let width = Double(group.members.first.flatMap { graph[$0]?.shape.columns } ?? 0)
             return sum + total * width * width / Self.efficiency
         }
         let widest = matrices.map(\.shape.rows).max() ?? 0
-        workingBytes = 4 * (sequences * tokens * hidden + 8 * tokens * (widest + max(vocabulary, hidden)))
+        workingBytes = 4 * (total * Double(hidden) + 8 * tokens * (Double(widest) + Double(max(vocabulary, hidden))))
     }
 
     /// The cost of a pass that compresses each layer by itself, against the statistics of its inputs: one forward pass for these and two for the

@@ -13,6 +13,8 @@ public struct CostEstimate {
 
     /// Memory of the program itself.
     private static let baseBytes = 40_000_000
+    /// What is more than any machine has is not told apart.
+    private static let mostBytes = 1e18
 
     public init(_ costs: [(pass: String, cost: PassCost?)], _ execution: ExecutionContext, rates: MachineRates? = nil) {
         unknown = costs.filter { $0.cost == nil }.map(\.pass)
@@ -21,15 +23,15 @@ public struct CostEstimate {
             return
         }
         let rates = rates ?? MachineRates.measured()
-        var (seconds, peak) = (0.0, 0)
+        var (seconds, peak) = (0.0, 0.0)
         for cost in costs.compactMap(\.cost) {
             let threads = max(min(execution.threads, cost.parallelism), 1)
             let oneThread = cost.operations / rates.operationsPerSecond + cost.bytesMoved / rates.bytesPerSecond
             seconds += oneThread / Double(threads)
-            peak = max(peak, min(cost.resultBytes, ResultStore.usualMemoryLimit) + threads * cost.workingBytes)
+            peak = max(peak, min(cost.resultBytes, Double(ResultStore.usualMemoryLimit)) + Double(threads) * cost.workingBytes)
         }
         self.seconds = seconds
-        bytes = CostEstimate.baseBytes + peak
+        bytes = CostEstimate.baseBytes + (Int(exactly: min(peak, CostEstimate.mostBytes).rounded()) ?? 0)
     }
 }
 

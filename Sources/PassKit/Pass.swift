@@ -12,6 +12,15 @@ public protocol PreparedPass {
     /// - Throws: `PassError` when there is nothing to work on.
     func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost?
 
+    /// Looks, before any work, whether what the pass is asked for can be had at all. What it lets pass may still turn out not to be met;
+    /// what it refuses could not be.
+    ///
+    /// - Parameters:
+    ///   - graph: what the pass is to run on.
+    ///   - output: nil where nothing is known of it.
+    /// - Throws: `PassError` of kind usage, with what can be had.
+    func checkAim(on graph: TensorGraph, _ output: OutputSize?) throws
+
     /// Changes `graph` and says what it did.
     ///
     /// - Throws: `PassError`, `GraphError`, `Cancelled`; the graph is then not used any more.
@@ -20,6 +29,8 @@ public protocol PreparedPass {
 
 extension PreparedPass {
     public var needsCalibration: Bool { false }
+
+    public func checkAim(on graph: TensorGraph, _ output: OutputSize?) throws {}
 
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? { nil }
 }

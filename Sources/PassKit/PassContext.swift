@@ -15,6 +15,8 @@ public struct PassContext {
     public private(set) var heldBack: (any CalibrationProvider)?
     /// Bytes of the file that a graph would be written as; nil where that cannot be told before the end.
     public let outputByteCount: ((TensorGraph) throws -> Int)?
+    /// The same for what is only thought of; nil where nothing is known of the output.
+    public let outputSize: OutputSize?
     /// Where results wait to be written; nil where they stay in memory.
     public let results: ResultStore?
     /// What of the pass an interrupted run had finished; nil where nothing is kept.
@@ -24,8 +26,8 @@ public struct PassContext {
 
     public init(
         execution: ExecutionContext, seed: UInt64, original: TensorGraph, calibration: (any CalibrationProvider)? = nil,
-        heldBack: (any CalibrationProvider)? = nil, outputByteCount: ((TensorGraph) throws -> Int)? = nil, results: ResultStore? = nil,
-        note: @escaping (String) -> Void = { _ in }
+        heldBack: (any CalibrationProvider)? = nil, outputByteCount: ((TensorGraph) throws -> Int)? = nil,
+        outputSize: OutputSize? = nil, results: ResultStore? = nil, note: @escaping (String) -> Void = { _ in }
     ) {
         self.execution = execution
         self.seed = seed
@@ -33,6 +35,7 @@ public struct PassContext {
         self.calibration = calibration
         self.heldBack = heldBack
         self.outputByteCount = outputByteCount
+        self.outputSize = outputSize
         self.results = results
         self.note = note
     }

@@ -6,14 +6,15 @@ public struct PassCost: Equatable, Sendable {
     public var operations: Double
     /// Bytes read and written in passes over memory.
     public var bytesMoved: Double
-    /// Bytes that one thread needs beside what it starts from and what it leaves.
-    public var workingBytes: Int
+    /// Bytes that one thread needs beside what it starts from and what it leaves; like all that is multiplied here a number that cannot
+    /// overflow, whatever the shapes and options.
+    public var workingBytes: Double
     /// Bytes of what the pass leaves; see `ResultStore` for how much of it is in memory.
-    public var resultBytes: Int
+    public var resultBytes: Double
     /// Matrices of which a thread each can be busy.
     public var parallelism: Int
 
-    public init(operations: Double, bytesMoved: Double, workingBytes: Int, resultBytes: Int, parallelism: Int) {
+    public init(operations: Double, bytesMoved: Double, workingBytes: Double, resultBytes: Double, parallelism: Int) {
         self.operations = operations
         self.bytesMoved = bytesMoved
         self.workingBytes = workingBytes
@@ -25,12 +26,13 @@ public struct PassCost: Equatable, Sendable {
 extension TensorSelection {
     /// The cost of work on each selected tensor by itself, summed.
     ///
-    /// - Parameter cost: of one matrix [m, n].
+    /// - Parameter cost: of one matrix [m, n], both at least 1.
     /// - Throws: `PassError` when nothing is selected.
-    public func cost(of graph: TensorGraph, pass: String, each cost: (_ m: Int, _ n: Int) -> PassCost) throws -> PassCost {
+    public func cost(of graph: TensorGraph, pass: String, each cost: (_ m: Double, _ n: Double) -> PassCost) throws -> PassCost {
         let shapes = try split(graph, pass: pass).selected.map(\.shape)
-        return shapes.reduce(PassCost(operations: 0, bytesMoved: 0, workingBytes: 0, resultBytes: 0, parallelism: shapes.count)) {
-            let one = cost($1.rows, $1.columns)
+        let none = PassCost(operations: 0, bytesMoved: 0, workingBytes: 0, resultBytes: 0, parallelism: shapes.count)
+        return shapes.filter { $0.elementCount > 0 }.reduce(none) {
+            let one = cost(Double($1.rows), Double($1.columns))
             return PassCost(
                 operations: $0.operations + one.operations, bytesMoved: $0.bytesMoved + one.bytesMoved,
                 workingBytes: max($0.workingBytes, one.workingBytes), resultBytes: $0.resultBytes + one.resultBytes,

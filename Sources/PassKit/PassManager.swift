@@ -22,6 +22,11 @@ public struct PassManager {
         }
     }
 
+    /// Refuses what the first pass could not meet. Of later ones nothing is known before those ahead of them have run.
+    ///
+    /// - Throws: what the pass throws.
+    public func checkAim(on graph: TensorGraph, _ output: OutputSize?) throws { try passes.first?.checkAim(on: graph, output) }
+
     /// What each pass is going to take, by its name; nil where it does not say.
     ///
     /// Each is asked for what it takes on `graph` as it is: the passes before it change no shapes.
@@ -45,6 +50,7 @@ public struct PassManager {
             let before = finished == nil ? nil : graph
             let (parameters, bytes) = (graph.parameterCount, graph.byteCount)
             let start = DispatchTime.now()
+            if index > 0 { try pass.checkAim(on: graph, context.outputSize) }
             var report = try pass.run(&graph, context.with(finished))
             for tensor in graph.tensors { try tensor.checkInvariants() }
             report.pass = invocation.description

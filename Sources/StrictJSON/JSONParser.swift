@@ -2,9 +2,12 @@
 struct JSONParser {
     private let bytes: UnsafeRawBufferPointer
     private var index = 0
+    private let maximumValueCount: Int
+    private var valueCount = 0
 
-    init(_ bytes: UnsafeRawBufferPointer, skipsByteOrderMark: Bool) {
+    init(_ bytes: UnsafeRawBufferPointer, skipsByteOrderMark: Bool, maximumValueCount: Int = .max) {
         self.bytes = bytes
+        self.maximumValueCount = maximumValueCount
         if skipsByteOrderMark, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { index = 3 }
     }
 
@@ -56,6 +59,8 @@ struct JSONParser {
     }
 
     private mutating func value(depth: Int) throws -> JSONValue {
+        guard valueCount < maximumValueCount else { throw failure("more than \(maximumValueCount) values") }
+        valueCount += 1
         skipSpace()
         switch peek {
         case UInt8(ascii: "{"): return .object(try object(depth))

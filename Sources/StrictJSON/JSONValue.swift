@@ -14,11 +14,16 @@ extension JSONValue {
 
     /// Parses one document.
     ///
-    /// - Parameter allowsByteOrderMark: whether the three bytes that some editors put first are passed over.
-    /// - Throws: `JSONError` for bad syntax, nesting deeper than 64, text that is not UTF-8, or a key that an object has twice.
-    public init<Bytes: Collection>(strict bytes: Bytes, allowsByteOrderMark: Bool = false) throws where Bytes.Element == UInt8 {
+    /// - Parameters:
+    ///   - allowsByteOrderMark: whether the three bytes that some editors put first are passed over.
+    ///   - maximumValueCount: most values, those within others counted too: each takes many times the memory of its shortest text.
+    /// - Throws: `JSONError` for bad syntax, nesting deeper than 64, text that is not UTF-8, a key that an object has twice, or too many
+    ///   values.
+    public init<Bytes: Collection>(
+        strict bytes: Bytes, allowsByteOrderMark: Bool = false, maximumValueCount: Int = .max
+    ) throws where Bytes.Element == UInt8 {
         func parse(_ raw: UnsafeRawBufferPointer) throws -> JSONValue {
-            var parser = JSONParser(raw, skipsByteOrderMark: allowsByteOrderMark)
+            var parser = JSONParser(raw, skipsByteOrderMark: allowsByteOrderMark, maximumValueCount: maximumValueCount)
             return try parser.document()
         }
         if let value = try bytes.withContiguousStorageIfAvailable({ try parse(UnsafeRawBufferPointer($0)) }) {

@@ -24,6 +24,24 @@ public final class ZipMemberBytes: ByteSource {
     }
 
     public var isAddressable: Bool { !member.isDeflated }
+    public var pieceByteCount: Int { member.isDeflated ? min(ZipInflater.pieceByteCount, member.byteCount) : 0 }
+
+    public func forEachPiece(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        guard member.isDeflated else { return try withUnsafeBytes(body) }
+        let isToCheck = !isChecked.load(ordering: .relaxed)
+        var (left, checksum) = (skipped, UInt32(0))
+        let isWhole = try file.withBytes { bytes in
+            let stored = UnsafeRawBufferPointer(rebasing: bytes[member.dataOffset..<member.dataOffset + member.storedBytes])
+            return try ZipInflater.inflate(stored, byteCount: member.byteCount) { piece in
+                if isToCheck { checksum = ZipChecksum.of(piece, after: checksum) }
+                let passed = min(left, piece.count)
+                left -= passed
+                if passed < piece.count { try body(UnsafeRawBufferPointer(rebasing: piece[passed...])) }
+            }
+        }
+        guard isWhole else { throw wrongSize }
+        if isToCheck { try check(checksum) }
+    }
 
     public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
         try file.withBytes { bytes in
@@ -34,10 +52,7 @@ public final class ZipMemberBytes: ByteSource {
             }
             let whole = try OwnedBytes(byteCount: member.byteCount) { out in
                 let count = ZipInflater.inflate(stored, into: out)
-                guard count == member.byteCount else {
-                    throw FormatError.malformed(
-                        path, "member '\(member.name)'", "inflates to other than the \(member.byteCount) bytes it claims")
-                }
+                guard count == member.byteCount else { throw wrongSize }
             }
             return try whole.withUnsafeBytes { all in
                 try check(all)
@@ -57,9 +72,17 @@ public final class ZipMemberBytes: ByteSource {
         }
     }
 
+    private var wrongSize: FormatError {
+        .malformed(path, "member '\(member.name)'", "inflates to other than the \(member.byteCount) bytes it claims")
+    }
+
     private func check(_ bytes: UnsafeRawBufferPointer) throws {
         if isChecked.load(ordering: .relaxed) { return }
-        guard ZipChecksum.of(bytes) == member.checksum else {
+        try check(ZipChecksum.of(bytes))
+    }
+
+    private func check(_ checksum: UInt32) throws {
+        guard checksum == member.checksum else {
             throw FormatError.malformed(path, "member '\(member.name)'", "does not match its checksum")
         }
         isChecked.store(true, ordering: .relaxed)
@@ -76,6 +99,38 @@ public enum ZipChecksum {
 
 /// Raw deflate streams.
 enum ZipInflater {
+    /// Most bytes of a piece of what a stream becomes.
+    static let pieceByteCount = 1 << 20
+
+    /// Calls `body` with piece after piece of what a stream becomes, of which at most `byteCount` bytes.
+    ///
+    /// - Returns: whether the stream is whole, and became exactly so many bytes.
+    static func inflate(
+        _ stored: UnsafeRawBufferPointer, byteCount: Int, _ body: (UnsafeRawBufferPointer) throws -> Void
+    ) throws -> Bool {
+        var stream = z_stream()
+        guard inflateInit2_(&stream, -MAX_WBITS, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else { return false }
+        defer { inflateEnd(&stream) }
+        // One byte more than is wanted tells a stream that goes on from one that ends.
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: min(pieceByteCount, byteCount) + 1, alignment: 64)
+        defer { room.deallocate() }
+        var (read, made) = (0, 0)
+        while true {
+            let input = min(1 << 30, stored.count - read)
+            stream.next_in = UnsafeMutablePointer(mutating: stored.baseAddress?.advanced(by: read).assumingMemoryBound(to: UInt8.self))
+            stream.avail_in = UInt32(input)
+            stream.next_out = room.baseAddress?.assumingMemoryBound(to: UInt8.self)
+            stream.avail_out = UInt32(room.count)
+            let status = CZlib.inflate(&stream, Z_NO_FLUSH)
+            let (taken, count) = (input - Int(stream.avail_in), room.count - Int(stream.avail_out))
+            (read, made) = (read + taken, made + count)
+            guard made <= byteCount else { return false }
+            if count > 0 { try body(UnsafeRawBufferPointer(rebasing: room[..<count])) }
+            if status == Z_STREAM_END { return made == byteCount && read == stored.count }
+            guard status == Z_OK, count > 0 || taken > 0 else { return false }
+        }
+    }
+
     /// Inflates into `out` and returns how many bytes were made; nil when the stream is broken, or is not exactly as long as
     /// `out` and `isPrefix` is false.
     static func inflate(_ stored: UnsafeRawBufferPointer, into out: UnsafeMutableRawBufferPointer, isPrefix: Bool = false) -> Int? {

@@ -37,6 +37,42 @@ final class ZipTests: XCTestCase {
         XCTAssertEqual(text, "[('a.txt', 5), ('ü.bin', 200), ('empty', 0)]\n")
     }
 
+    func testDeflatedMembersComeInPieces() throws {
+        let folder = try TemporaryFolder()
+        try PythonProcess.run(
+            """
+            import sys, struct, zipfile
+            out = sys.argv[1] + '/'
+            data = bytes((i * i >> 7) & 255 for i in range(2_500_001))
+            with zipfile.ZipFile(out + 'good.zip', 'w', zipfile.ZIP_DEFLATED) as z: z.writestr('a', data); z.writestr('none', b'')
+            open(out + 'a', 'wb').write(data)
+            good = bytearray(open(out + 'good.zip', 'rb').read())
+            entry = good.find(b'PK\\1\\2')
+            for name, at, change in ('sum', 16, 1), ('short', 24, -1), ('long', 24, 1):
+                d = bytearray(good); value, = struct.unpack_from('<I', d, entry + at)
+                struct.pack_into('<I', d, entry + at, value + change); open(out + name + '.zip', 'wb').write(d)
+            """, [folder.path])
+        let data = try MappedFile(path: folder.path("a")).withBytes { Array($0) }
+        func read(_ name: String, skipping skipped: Int = 0) throws -> (bytes: [UInt8], pieces: Int) {
+            let file = try MappedFile(path: folder.path(name))
+            let archive = try file.withBytes { try ZipArchive($0, path: name) }
+            let member = ZipMemberBytes(file, archive.members[0], skipping: skipped, path: name)
+            XCTAssertLessThanOrEqual(member.pieceByteCount, 1 << 20)
+            var (bytes, pieces): ([UInt8], Int) = ([], 0)
+            try member.forEachPiece { (bytes, pieces) = (bytes + $0, pieces + 1) }
+            XCTAssertEqual(bytes, try member.withUnsafeBytes { Array($0) })
+            return (bytes, pieces)
+        }
+        for skipped in [0, 1, 128, 2_000_000, data.count] {
+            let (bytes, pieces) = try read("good.zip", skipping: skipped)
+            XCTAssertEqual(bytes, Array(data[skipped...]))
+            if skipped == 0 { XCTAssertGreaterThan(pieces, 1) }
+        }
+        for (name, reason) in [("sum", "does not match its checksum"), ("short", "inflates to other than"), ("long", "inflates to other than")] {
+            XCTAssertThrowsError(try read("\(name).zip")) { XCTAssertTrue("\($0)".contains(reason), "\($0)") }
+        }
+    }
+
     private func zip2<A, B>(_ a: [A], _ b: [B]) -> [(A, B)] { Array(Swift.zip(a, b)) }
 
     /// Archives that zipfile can be made to write and that no reader should believe.

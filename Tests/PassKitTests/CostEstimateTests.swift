@@ -1,6 +1,8 @@
 import Execution
-import PassKit
+import ModelGraph
 import XCTest
+
+@testable import PassKit
 
 final class CostEstimateTests: XCTestCase {
     private let rates = MachineRates(operationsPerSecond: 1e11, bytesPerSecond: 1e10)
@@ -25,6 +27,24 @@ final class CostEstimateTests: XCTestCase {
         XCTAssertEqual(double, single)
         XCTAssertGreaterThan(single, 200_000_000 + ResultStore.usualMemoryLimit)
         XCTAssertLessThan(single, 1_000_000_000)
+    }
+
+    func testNoShapeOrOptionOverflows() throws {
+        var graph = TensorGraph()
+        let bytes = DeferredBytes(byteCount: 1 << 60) { OwnedBytes([]) }
+        for index in 0..<4 {
+            try graph.append(
+                Tensor(name: "w\(index)", dense: DenseTensor(dtype: .f32, shape: Shape(rows: 1, columns: 1 << 58), bytes: bytes), role: .linear))
+        }
+        let calibration = CalibrationCost(graph, sequences: .max, tokens: .max)
+        XCTAssertGreaterThan(calibration.forward, 1e50)
+        var sum = try TensorSelection(PassOptions(texts: ["layers": "linear"])).cost(of: graph, pass: "a") { m, n in
+            PassCost(operations: m * n * n, bytesMoved: m * n, workingBytes: 100 * m * n * n, resultBytes: 8 * m * n, parallelism: 1)
+        }
+        sum = calibration.ofLayerwise(sum, needsSecondMoments: true)
+        let estimate = CostEstimate([("a", sum)], ExecutionContext(threads: 1024), rates: rates)
+        XCTAssertGreaterThanOrEqual(try XCTUnwrap(estimate.bytes), 1_000_000_000_000_000_000)
+        XCTAssertGreaterThan(try XCTUnwrap(estimate.seconds), 1e30)
     }
 
     func testAPassThatDoesNotSayIsNamed() {

@@ -18,6 +18,7 @@ enum Bitmap {
             let needed = (pattern.rows * pattern.columns + 7) / 8
             if pattern.columns % 64 == 0 { return OwnedBytes(copying: UnsafeRawBufferPointer(rebasing: words[..<needed])) }
             return OwnedBytes(byteCount: needed) { out in
+                if needed == 0 { return }
                 out.initializeMemory(as: UInt8.self, repeating: 0)
                 var target = 0
                 for row in 0..<pattern.rows {
@@ -54,18 +55,13 @@ enum Bitmap {
 
     /// What is wrong with a bitmap: bits after the last element, or another number of bits; nil when nothing is.
     static func defect(_ bitmap: UnsafeRawBufferPointer, bits: Int, nonZeroCount: Int) -> String? {
-        if bits % 8 != 0, let last = bitmap.last, last >> UInt8(bits % 8) != 0 { return "has bits after its last element" }
-        var count = 0
-        var offset = 0
-        while offset < bitmap.count {
-            count += load(bitmap, byte: offset).nonzeroBitCount
-            offset += 8
-        }
-        return count == nonZeroCount ? nil : "has \(count) bits set, \(nonZeroCount) are declared"
+        var check = BitmapCheck(bits: bits, nonZeroCount: nonZeroCount)
+        check.add(bitmap)
+        return check.defect
     }
 
     /// Eight bytes, or as many as there are, the lowest first.
-    private static func load(_ bytes: UnsafeRawBufferPointer, byte: Int) -> UInt64 {
+    fileprivate static func load(_ bytes: UnsafeRawBufferPointer, byte: Int) -> UInt64 {
         if byte + 8 <= bytes.count { return UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: byte, as: UInt64.self)) }
         var word: UInt64 = 0
         for index in stride(from: bytes.count - 1, through: byte, by: -1) { word = word << 8 | UInt64(bytes[index]) }
@@ -84,5 +80,29 @@ enum Bitmap {
             byte += 1
         }
         if high != 0, position / 8 + 8 < out.count { out[position / 8 + 8] |= UInt8(truncatingIfNeeded: high) }
+    }
+}
+
+/// A bitmap that comes in pieces, held against its number of bits and of those that are set.
+struct BitmapCheck {
+    private let bits: Int
+    private let nonZeroCount: Int
+    private var count = 0
+    private var last: UInt8 = 0
+
+    init(bits: Int, nonZeroCount: Int) {
+        self.bits = bits
+        self.nonZeroCount = nonZeroCount
+    }
+
+    mutating func add(_ piece: UnsafeRawBufferPointer) {
+        for offset in stride(from: 0, to: piece.count, by: 8) { count += Bitmap.load(piece, byte: offset).nonzeroBitCount }
+        last = piece.last ?? last
+    }
+
+    /// What is wrong with all that was added: bits after the last element, or another number of bits; nil when nothing is.
+    var defect: String? {
+        if bits % 8 != 0, last >> UInt8(bits % 8) != 0 { return "has bits after its last element" }
+        return count == nonZeroCount ? nil : "has \(count) bits set, \(nonZeroCount) are declared"
     }
 }

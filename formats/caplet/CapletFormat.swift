@@ -16,7 +16,7 @@ public struct CapletFormat: ProvenanceFormat, MeasurableFormat {
     }
 
     /// Reads header, footer and manifest, attachments and long metadata; tensors are decompressed when asked for, and checked
-    /// against checksum and digest each time.
+    /// against checksum and digest each time; where only some rows of a large one are asked for, against the frames' checksums.
     ///
     /// - Throws: `FormatError`; `FileAccessError` when the path cannot be opened.
     public func read(_ path: String, _ context: ReadContext) throws -> TensorGraph {

@@ -36,7 +36,9 @@ struct CapletReader {
         } catch {
             throw FormatError.malformed(path, "manifest", "its frame \(error)")
         }
-        return try withExtendedLifetime(content) { try Manifest(parsing: UnsafeRawBufferPointer(content.bytes), path: path) }
+        return try withExtendedLifetime(content) {
+            try Manifest(parsing: UnsafeRawBufferPointer(content.bytes), fileByteCount: bytes.count, path: path)
+        }
     }
 
     var decoder: PartDecoder { PartDecoder(file: file, execution: context.execution) }
@@ -47,9 +49,8 @@ struct CapletReader {
         var graph = TensorGraph()
         graph.sources = [file.stamp]
         for (key, value) in manifest.metadata { graph.metadata[key] = try metadataValue(value, key) }
-        for attachment in manifest.attachments {
-            let content = try decoder.content(attachment.part, "attachment '\(attachment.name)'")
-            graph.attachments.append(Attachment(name: attachment.name, bytes: try content.withUnsafeBytes { Array($0) }))
+        graph.attachments = try manifest.attachments.map { attachment in
+            Attachment(name: attachment.name, bytes: try bytes(of: attachment.part, "attachment '\(attachment.name)'"))
         }
         graph.ties = manifest.ties
         let reader = PayloadReader(decoder)
@@ -61,6 +62,17 @@ struct CapletReader {
             }
         }
         return graph
+    }
+
+    /// All of a part, in memory once.
+    private func bytes(of part: Part, _ object: String) throws -> [UInt8] {
+        try [UInt8](unsafeUninitializedCapacity: part.byteCount) { buffer, initialized in
+            try decoder.forEachChunk(part, object, atOnce: 1) { piece in
+                UnsafeMutableRawBufferPointer(buffer).baseAddress?.advanced(by: initialized).copyMemory(
+                    from: piece.baseAddress!, byteCount: piece.count)
+                initialized += piece.count
+            }
+        }
     }
 
     func metadataValue(_ value: Manifest.Value, _ key: String) throws -> MetadataValue {

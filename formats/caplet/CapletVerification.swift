@@ -36,7 +36,14 @@ extension CapletFormat: VerifiableFormat {
         let contentByteCount = parts.reduce(0) { $0 + $1.part.byteCount }
         context.progress.begin("verifying", total: contentByteCount, unit: "bytes")
         defer { context.progress.end() }
-        try PartVerifier(reader, context).verify(parts)
+        let digests = try PartVerifier(reader, context).verify(parts)
+        if let expected = reader.manifest.sha256 {
+            let found = reader.manifest.contentDigest(digests)
+            guard found == expected else {
+                throw FormatError.malformed(
+                    path, "manifest", "content has the SHA-256 digest \(found.hexadecimal), the manifest \(expected.hexadecimal)")
+            }
+        }
         return CapletVerification(
             tensorCount: graph.tensors.count, attachmentCount: graph.attachments.count, partCount: parts.count,
             frameCount: parts.reduce(3) { $0 + $1.part.frames.count }, fileByteCount: reader.file.byteCount,
@@ -44,52 +51,60 @@ extension CapletFormat: VerifiableFormat {
     }
 }
 
-/// Checks parts: small ones next to each other, large ones one at a time with their chunks in parallel.
+/// Checks parts: small ones next to each other, large ones one at a time with their chunks in parallel. Of each some chunks are in memory.
 private struct PartVerifier {
     private let reader: CapletReader
     private let context: ExecutionContext
+    private let decoder: PartDecoder
     private let rules: [String: ContentRule]
-
-    private static let largeByteCount = 64 << 20
 
     init(_ reader: CapletReader, _ context: ExecutionContext) {
         self.reader = reader
         self.context = context
+        decoder = reader.decoder
         var rules: [String: ContentRule] = [:]
         for tensor in reader.manifest.tensors { ContentRule.each(tensor.payload, "tensor '\(tensor.name)'") { rules[$0] = $1 } }
         self.rules = rules
     }
 
-    func verify(_ parts: [(object: String, part: Part)]) throws {
+    /// - Returns: the SHA-256 digest of each part's content; none where the manifest has none of all.
+    /// - Throws: the first damage in the order of the file.
+    func verify(_ parts: [(object: String, part: Part)]) throws -> [SHA256Digest] {
+        var digests: [SHA256Digest] = []
         var next = 0
         while next < parts.count {
-            let small = parts[next...].prefix { $0.part.byteCount < PartVerifier.largeByteCount }
-            if small.isEmpty {
-                if let error = try damage(parts[next], context) { throw error }
-                next += 1
-                continue
+            // As many at a time as are looked through soon, so that damage is not found long after it was read.
+            let batch = parts[next..<min(next + PartVerifier.batchCount, parts.count)]
+            let found = try context.mapReading(batch.map { PieceReading($0.part) }) { index, atOnce in
+                try outcome(batch[batch.startIndex + index], atOnce: atOnce)
             }
-            let alone = ExecutionContext(threads: 1, cancellation: context.cancellation)
-            let found = try context.parallelMap(small.count) { try [damage(small[small.startIndex + $0], alone)] }
-            if let error = found.joined().lazy.compactMap({ $0 }).first { throw error }
-            next += small.count
+            digests += try found.map { try $0.get() }.compactMap { $0 }
+            next += batch.count
         }
+        return digests
     }
 
-    /// What is wrong with the part, nil when nothing is.
-    private func damage(_ item: (object: String, part: Part), _ execution: ExecutionContext) throws -> FormatError? {
+    private static let batchCount = 256
+
+    /// The digest of the part's content, or what is wrong with it.
+    private func outcome(_ item: (object: String, part: Part), atOnce: Int) throws -> Result<SHA256Digest?, FormatError> {
         do {
-            try check(item.part, item.object, execution)
+            let digest = try check(item.part, item.object, atOnce: atOnce)
             context.progress.advance(by: item.part.byteCount, remark: item.object)
-            return nil
+            return .success(digest)
         } catch let error as FormatError {
-            return error
+            return .failure(error)
         }
     }
 
-    private func check(_ part: Part, _ object: String, _ execution: ExecutionContext) throws {
+    private func check(_ part: Part, _ object: String, atOnce: Int) throws -> SHA256Digest? {
         let path = reader.file.path
-        let content = try PartDecoder(file: reader.file, execution: execution).content(part, object)
+        var check = rules[object].map(ContentCheck.init)
+        var hash = reader.manifest.sha256.map { _ in SHA256Stream() }
+        try decoder.with(context.with(threads: atOnce)).forEachChunk(part, object, atOnce: atOnce) { chunk in
+            check?.add(chunk)
+            hash?.add(chunk)
+        }
         let stored = reader.file.withBytes {
             ContentDigest(of: UnsafeRawBufferPointer(rebasing: $0[part.offset..<part.offset + part.storedByteCount]))
         }
@@ -99,6 +114,13 @@ private struct PartVerifier {
                 "frames from offset \(part.offset) have the digest \(stored.hexadecimal), the manifest "
                     + "\(part.storedDigest.hexadecimal); their content is intact")
         }
-        if let defect = try content.withUnsafeBytes({ rules[object]?.defect($0) }) { throw FormatError.malformed(path, object, defect) }
+        if let defect = check?.defect { throw FormatError.malformed(path, object, defect) }
+        return hash?.digest
+    }
+}
+
+extension PieceReading {
+    fileprivate init(_ part: Part) {
+        self.init(byteCount: part.byteCount, pieceByteCount: part.decodingByteCount, isParallel: true)
     }
 }

@@ -22,14 +22,42 @@ enum ContentRule {
         }
     }
 
-    /// Nil when the content keeps the rule.
-    func defect(_ content: UnsafeRawBufferPointer) -> String? {
-        switch self {
-        case .codes(let range):
-            let allowed = (0..<256).map { range.contains(UInt8($0)) }
-            guard let code = content.first(where: { !allowed[Int($0)] }) else { return nil }
-            return "has the code \(range.value(code)); \(range.description) are \(range.bits) bits"
-        case .positions(let bits, let nonZeroCount): return Bitmap.defect(content, bits: bits, nonZeroCount: nonZeroCount)
+}
+
+/// A rule held against content that comes in pieces.
+struct ContentCheck {
+    private enum State {
+        case codes(CodeRange, allowed: [Bool], firstOther: UInt8?)
+        case positions(BitmapCheck)
+    }
+
+    private var state: State
+
+    init(_ rule: ContentRule) {
+        switch rule {
+        case .codes(let range): state = .codes(range, allowed: (0..<256).map { range.contains(UInt8($0)) }, firstOther: nil)
+        case .positions(let bits, let nonZeroCount): state = .positions(BitmapCheck(bits: bits, nonZeroCount: nonZeroCount))
+        }
+    }
+
+    mutating func add(_ content: UnsafeRawBufferPointer) {
+        switch state {
+        case .codes(let range, let allowed, nil):
+            guard let code = content.first(where: { !allowed[Int($0)] }) else { return }
+            state = .codes(range, allowed: allowed, firstOther: code)
+        case .codes: return
+        case .positions(var check):
+            check.add(content)
+            state = .positions(check)
+        }
+    }
+
+    /// Nil when all that was added keeps the rule.
+    var defect: String? {
+        switch state {
+        case .codes(let range, _, let code):
+            return code.map { "has the code \(range.value($0)); \(range.description) are \(range.bits) bits" }
+        case .positions(let check): return check.defect
         }
     }
 }

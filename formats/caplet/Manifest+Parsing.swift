@@ -5,8 +5,9 @@ import StrictJSON
 extension Manifest {
     /// - Throws: `FormatError.malformed` where the JSON breaks a rule of SPEC.md, `.unsupported` for members, kinds, encodings
     ///   and versions that are not known.
-    init(parsing bytes: UnsafeRawBufferPointer, path: String) throws {
-        let json = try JSONValue(parsing: bytes, path: path, object: "manifest")
+    init(parsing bytes: UnsafeRawBufferPointer, fileByteCount: Int = .max, path: String) throws {
+        let json = try JSONValue(
+            parsing: bytes, path: path, object: "manifest", maximumValueCount: Manifest.maximumValueCount(fileByteCount: fileByteCount))
         if let version = json["version"]?.integer, version != Manifest.version {
             throw FormatError.unsupported(path, "manifest", "version \(version); \(Manifest.version) is what can be read")
         }
@@ -24,6 +25,12 @@ extension Manifest {
         attachments = try node.array("attachments").map { try Manifest.file($0, path) }
         tensors = try node.array("tensors").map { try Manifest.entry($0, path) }
         try checkNames(path)
+    }
+
+    /// Most values of the manifest of a file: a frame takes three and at least 14 bytes of the file, a tensor some sixty and two digests.
+    static func maximumValueCount(fileByteCount: Int) -> Int {
+        let (count, overflow) = fileByteCount.multipliedReportingOverflow(by: 16)
+        return (1 << 20) + (overflow ? Int.max >> 1 : min(count, Int.max >> 1))
     }
 
     private static func metadataValue(_ json: JSONValue, _ key: String, _ path: String) throws -> Value {

@@ -25,6 +25,15 @@ struct Part {
 
     var storedByteCount: Int { frames.reduce(0) { $0 + $1.storedByteCount } }
 
+    /// Memory for decoding a chunk: its content, and the contents of its frames where these are other bytes.
+    var decodingByteCount: Int {
+        let chunk = range(ofChunk: 0).count
+        if encoding == .raw { return chunk }
+        let framesPerChunk = encoding.coding.framesPerChunk
+        let largest = frames.reduce(0) { max($0, $1.contentByteCount) }
+        return chunk + framesPerChunk * largest
+    }
+
     static func chunkCount(_ byteCount: Int, chunk: Int) -> Int { byteCount / chunk + (byteCount % chunk == 0 ? 0 : 1) }
     var chunkCount: Int { Part.chunkCount(byteCount, chunk: chunkByteCount) }
 

@@ -5,7 +5,7 @@ import ModelGraph
 /// Turns the frames of a part into its content, and checks what can be checked on the way.
 struct PartDecoder {
     let file: MappedFile
-    let execution: ExecutionContext
+    private(set) var execution: ExecutionContext
     private let rooms = ChunkRooms()
 
     init(file: MappedFile, execution: ExecutionContext) {
@@ -13,12 +13,21 @@ struct PartDecoder {
         self.execution = execution
     }
 
+    /// The same on other threads.
+    func with(_ execution: ExecutionContext) -> PartDecoder {
+        var copy = self
+        copy.execution = execution
+        return copy
+    }
+
     /// The content, made anew each time it is asked for.
     func source(_ part: Part, _ object: String) -> any ByteSource {
         let decoder = self
-        return DeferredBytes(byteCount: part.byteCount, pieces: { try decoder.forEachChunk(part, object, atOnce: $0, $1) }) {
-            try decoder.content(part, object)
-        }
+        return DeferredBytes(
+            byteCount: part.byteCount, pieceByteCount: part.decodingByteCount, atOnce: true,
+            separately: SeparatePieces(byteCount: part.chunkByteCount, atOnce: execution.threads) { decoder.chunkMaker(part, object) },
+            pieces: { try decoder.forEachChunk(part, object, atOnce: $0, $1) }
+        ) { try decoder.content(part, object) }
     }
 
     /// Calls `body` with the content of chunk after chunk; no more than `count` of them are in memory, and of the file no more than their
@@ -50,6 +59,29 @@ struct PartDecoder {
             }
         }
         try check(digest.digest, of: part, object)
+    }
+
+    /// Makes chunks in any order. Their digest is checked where each run of chunks begins where the one before it ended, up to the last.
+    private func chunkMaker(_ part: Part, _ object: String) -> SeparatePieces.Maker {
+        let places = ChunkPlaces(part)
+        let digest = DigestStream()
+        var next = 0
+        return { chunks in
+            try execution.cancellation.check()
+            let made = try execution.parallelMap(chunks.count) { index in
+                let chunk = chunks.lowerBound + index
+                return try OwnedBytes(byteCount: part.range(ofChunk: chunk).count) {
+                    try decode(chunk, of: part, places, object, into: $0, places.scratch(rooms))
+                }
+            }
+            let stored = places.range(chunks.lowerBound).lowerBound..<places.range(chunks.upperBound - 1).upperBound
+            MappedBytes(file, offset: stored.lowerBound, byteCount: stored.count)?.didRead(0..<stored.count)
+            guard chunks.lowerBound == next else { return made }
+            next = chunks.upperBound
+            for content in made { try content.withUnsafeBytes { digest.add($0) } }
+            if next == part.chunkCount { try check(digest.digest, of: part, object) }
+            return made
+        }
     }
 
     /// The content of a part whose numbers were checked.

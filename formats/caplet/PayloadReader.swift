@@ -61,12 +61,24 @@ struct PayloadReader {
         guard part.byteCount == Bitmap.byteCount(rows: rows, columns: columns) else {
             throw FormatError.malformed(path, object, "[\(rows), \(columns)] does not need \(part.byteCount) bytes")
         }
-        let decoder = decoder
+        let (decoder, path) = (decoder, path)
         // Both fit: rows · max(columns, 1) is capped.
-        return DeferredBytes(byteCount: rows * SparsePattern.wordsPerRow(columns: columns) * 8) {
+        let (bits, byteCount) = (rows * columns, rows * SparsePattern.wordsPerRow(columns: columns) * 8)
+        func pieces(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+            var check = BitmapCheck(bits: bits, nonZeroCount: nonZeroCount)
+            var words = BitmapRows(rows: rows, columns: columns)
+            try decoder.forEachChunk(part, object, atOnce: count) { bitmap in
+                check.add(bitmap)
+                try words.add(bitmap, body)
+            }
+            if let defect = check.defect { throw FormatError.malformed(path, object, defect) }
+        }
+        return DeferredBytes(
+            byteCount: byteCount, pieceByteCount: part.decodingByteCount + BitmapRows.memoryByteCount, atOnce: true, pieces: pieces
+        ) {
             try decoder.content(part, object).withUnsafeBytes { bitmap in
-                if let defect = Bitmap.defect(bitmap, bits: rows * columns, nonZeroCount: nonZeroCount) {
-                    throw FormatError.malformed(decoder.file.path, object, defect)
+                if let defect = Bitmap.defect(bitmap, bits: bits, nonZeroCount: nonZeroCount) {
+                    throw FormatError.malformed(path, object, defect)
                 }
                 return Bitmap.words(bitmap, rows: rows, columns: columns)
             }

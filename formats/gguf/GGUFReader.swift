@@ -22,7 +22,7 @@ struct GGUFReader {
         let dtypes = try GGUFOriginalDTypes(graph.metadata[GGUFOriginalDTypes.key], path: path)
         let kept = try GGUFKeptTensors.tensors(graph.metadata, path: path)
         let prefix = graph.metadata[GGUFNaming.prefixKey]?.string
-        for key in graph.metadata.keys where GGUFReader.isOwn(key) { graph.metadata[key] = nil }
+        graph.metadata.removeAll(where: GGUFReader.isOwn)
         let naming = try naming(graph, stored, prefix)
         var beside = Dictionary(kept.map { ($0.name, $0) }) { first, _ in first }
         for tensor in stored where naming?.isAdded(tensor) != true {

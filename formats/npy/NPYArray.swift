@@ -10,24 +10,49 @@ enum NPYArray {
         let isTransposed = header.isFortranOrder && header.shape.dimensions.filter { $0 != 1 }.count > 1
         if !header.element.isBigEndian && !isTransposed { return try DenseTensor(dtype: dtype, shape: header.shape, bytes: data) }
         let width = dtype.byteWidth
-        let deferred = DeferredBytes(byteCount: data.byteCount) {
+        let deferred = isTransposed ? inRowOrder(header, width, data) : swapped(width, data)
+        return try DenseTensor(dtype: dtype, shape: header.shape, bytes: deferred)
+    }
+
+    private static func inRowOrder(_ header: NPYHeader, _ width: Int, _ data: any ByteSource) -> DeferredBytes {
+        DeferredBytes(byteCount: data.byteCount) {
             try data.withUnsafeBytes { raw in
                 OwnedBytes(byteCount: raw.count) { out in
-                    if isTransposed {
-                        transpose(raw, header.shape, width, into: out)
-                    } else {
-                        out.copyMemory(from: raw)
-                    }
+                    transpose(raw, header.shape, width, into: out)
                     if header.element.isBigEndian { swapBytes(out, width) }
                 }
             }
         }
-        return try DenseTensor(dtype: dtype, shape: header.shape, bytes: deferred)
     }
+
+    /// Big-endian elements in their order, which can be turned piece by piece.
+    private static func swapped(_ width: Int, _ data: any ByteSource) -> DeferredBytes {
+        func made(_ raw: UnsafeRawBufferPointer) -> OwnedBytes {
+            OwnedBytes(byteCount: raw.count) { out in
+                out.copyMemory(from: raw)
+                swapBytes(out, width)
+            }
+        }
+        func pieces(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+            try data.forEachPiece(ofElements: width, atOnce: count) { piece in
+                for start in stride(from: 0, to: piece.count, by: pieceByteCount) {
+                    let part = piece[start..<min(start + pieceByteCount, piece.count)]
+                    try made(UnsafeRawBufferPointer(rebasing: part)).withUnsafeBytes(body)
+                }
+            }
+        }
+        return DeferredBytes(
+            byteCount: data.byteCount, pieceByteCount: data.pieceByteCount + pieceByteCount, atOnce: data.makesPiecesAtOnce, pieces: pieces
+        ) { try data.withUnsafeBytes(made) }
+    }
+
+    /// A multiple of every element's width.
+    private static let pieceByteCount = 1 << 20
 
     /// From first dimension fastest to last dimension fastest.
     private static func transpose(_ raw: UnsafeRawBufferPointer, _ shape: Shape, _ width: Int, into out: UnsafeMutableRawBufferPointer) {
-        guard let source = raw.baseAddress, let target = out.baseAddress else { return }
+        // Of no elements there may be any number of rows.
+        guard raw.count > 0, let source = raw.baseAddress, let target = out.baseAddress else { return }
         var strides: [Int] = []
         var stride = width
         for dimension in shape.dimensions {

@@ -32,10 +32,11 @@ struct NPYReader {
         graph.metadata = document.metadata
         graph.ties = document.ties
         let files = entries.compactMap { file in NPYFileName.tensorName(forFile: file).map { ($0, file) } }
+        let dtypes = Dictionary(document.tensors.map { ($0.name, $0.dtype) }) { first, _ in first }
         for (name, file) in try ordered(files, document) {
             try context.execution.cancellation.check()
             ModelFolder.warnOfLink(file, in: path, context)
-            try addFile("\(path)/\(file)", named: name, dtype: document.tensors.first { $0.name == name }?.dtype, to: &graph)
+            try addFile("\(path)/\(file)", named: name, dtype: dtypes[name], to: &graph)
         }
         try ModelFolder.addAttachments(of: path, to: &graph, context)
         return graph
@@ -53,11 +54,20 @@ struct NPYReader {
         graph.metadata = document.metadata
         graph.ties = document.ties
         let dtypes = Dictionary(document.tensors.map { ($0.name, $0.dtype) }) { first, _ in first }
+        var inflatedLeft = NPYReader.maximumInflatedByteCount
         for member in archive.members where member.name != GraphDocument.fileName {
             if member.name.hasSuffix(NPYFileName.ending) {
                 let name = String(member.name.dropLast(NPYFileName.ending.count))
                 try add(file, member, named: name, dtype: dtypes[name], to: &graph)
             } else if ModelFolder.isAttachment(member.name), member.byteCount <= ModelFolder.maximumAttachmentBytes {
+                if member.isDeflated {
+                    guard member.byteCount <= inflatedLeft else {
+                        throw FormatError.unsupported(
+                            path, "member '\(member.name)'",
+                            "compressed files beside the arrays of more than \(NPYReader.maximumInflatedByteCount) bytes")
+                    }
+                    inflatedLeft -= member.byteCount
+                }
                 graph.attach(Attachment(name: member.name, bytes: try whole(file, member)))
             } else {
                 context.warn("\(path): member '\(member.name)' is neither an array nor a file that travels with a model; it is left behind")
@@ -65,6 +75,9 @@ struct NPYReader {
         }
         return graph
     }
+
+    /// Most bytes of files beside the arrays that few bytes of the archive may stand for.
+    private static let maximumInflatedByteCount = 256 << 20
 
     private func whole(_ file: MappedFile, _ member: ZipArchive.Member) throws -> [UInt8] {
         try ZipMemberBytes(file, member, skipping: 0, path: path).withUnsafeBytes { Array($0) }

@@ -62,12 +62,13 @@ struct PyTorchReader {
     ) throws {
         var owners: [StridedTensor.Identity: String] = [:]
         var storages: [String: any ByteSource] = [:]
-        var names = Set(graph.ties.map(\.name))
+        var ties = graph.ties
+        var names = Set(ties.map(\.name))
         for (name, tensor) in tensors {
             let object = "tensor '\(name)'"
             guard !graph.contains(name), names.insert(name).inserted else { throw FormatError.malformed(path, object, "is there twice") }
             if tensor.shape.elementCount > 0, let owner = owners[tensor.identity] {
-                graph.ties.append(Tie(name: name, target: owner))
+                ties.append(Tie(name: name, target: owner))
                 continue
             }
             owners[tensor.identity] = name
@@ -81,5 +82,6 @@ struct PyTorchReader {
             storages[record.key] = bytes
             try graph.append(Tensor(name: name, dense: tensor.dense(bytes)))
         }
+        graph.ties = ties
     }
 }

@@ -2,12 +2,16 @@ import FormatKit
 import StrictJSON
 
 extension ModelConfiguration {
+    /// More than any config.json has, with a label for each of hundreds of thousands of classes.
+    private static let maximumValueCount = 1 << 20
+
     /// Reads config.json of a known family.
     ///
     /// - Returns: nil when `model_type` names no family that is known.
     /// - Throws: `ConfigurationError` naming a key that is missing or has an impossible value; `FormatError` for bad JSON.
     public init?(configJSON bytes: [UInt8], path: String) throws {
-        let json = try JSONValue(parsing: bytes, path: path, object: "config.json")
+        let json = try JSONValue(
+            parsing: bytes, path: path, object: "config.json", maximumValueCount: ModelConfiguration.maximumValueCount)
         guard let type = json["model_type"]?.string, let family = ArchitectureFamily.ofModelType(type) else { return nil }
         func required(_ key: String) throws -> Int {
             guard let value = json[key]?.integer else { throw ConfigurationError("config.json has no integer '\(key)'") }

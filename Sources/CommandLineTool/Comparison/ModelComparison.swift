@@ -23,7 +23,8 @@ struct ModelComparison {
         filesInSecond = b.attachments.map(\.name).filter { a.attachment($0) == nil }
         execution.progress.begin("comparing", total: common.count, unit: "tensors")
         defer { execution.progress.end() }
-        tensors = try execution.parallelMap(common.count) { index in
+        let pairs = common.map { TensorComparison.reading($0, b[$0.name] ?? $0) }
+        tensors = try execution.mapReading(pairs) { index, _ in
             defer { execution.progress.advance(by: 1, remark: common[index].name) }
             guard let other = b[common[index].name] else { throw GraphError.inconsistent("tensor '\(common[index].name)'", "is gone") }
             return try TensorComparison(common[index], other)

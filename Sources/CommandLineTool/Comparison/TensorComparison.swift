@@ -50,7 +50,7 @@ struct TensorComparison {
             if a.dtype != b.dtype { (largest, squaredError, squaredNorm) = (.infinity, .infinity, 1) }
             return
         }
-        let sums = try ErrorSums(a.payload.densifiedFloats(), b.payload.densifiedFloats())
+        let sums = try ErrorSums(a.payload, b.payload)
         (largest, squaredError, squaredNorm) = (sums.largest, sums.squaredError, sums.squaredNorm)
         outcome = squaredError > 0 ? .otherValues : (hasSameDType ? .equal : .otherDType)
     }
@@ -67,12 +67,26 @@ struct TensorComparison {
     }
 
     private static func haveSameBytes(_ a: Payload, _ b: Payload) throws -> Bool {
-        guard case .dense(let a) = a, case .dense(let b) = b, a.dtype == b.dtype else { return false }
-        return try a.bytes.withUnsafeBytes { a in
-            try b.bytes.withUnsafeBytes { b in a.count == b.count && (a.count == 0 || memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0)
+        guard case .dense(let a) = a, case .dense(let b) = b, a.dtype == b.dtype, a.byteCount == b.byteCount else { return false }
+        // Rows of those that are made by rows; bytes by themselves otherwise.
+        let unit = max(a.bytes.rows?.bytesPerRow ?? b.bytes.rows?.bytesPerRow ?? 1, 1)
+        let (count, length) = (a.byteCount / unit, max(runBytes / unit, 1))
+        let (first, second) = (try a.bytes.openRows(of: unit), try b.bytes.openRows(of: unit))
+        for start in stride(from: 0, to: count, by: length) {
+            let run = start..<min(start + length, count)
+            let areEqual = try first.withRows(run) { a in
+                try second.withRows(run) { b in memcmp(a.baseAddress!, b.baseAddress!, a.count) == 0 }
             }
+            if !areEqual { return false }
         }
+        return true
     }
+
+    /// Bytes that are compared at a time.
+    private static let runBytes = 1 << 20
+
+    /// What reading both takes.
+    static func reading(_ a: Tensor, _ b: Tensor) -> PieceReading { a.payload.rowReading.and(b.payload.rowReading) }
 }
 
 /// Sums over two arrays of floats, in double.
@@ -81,8 +95,27 @@ struct ErrorSums {
     var squaredError = 0.0
     var squaredNorm = 0.0
 
+    /// The sums over all elements of two payloads of one shape, read a run at a time where that can be.
+    init(_ a: Payload, _ b: Payload) throws {
+        let columns = a.shape.columns
+        let (first, second) = (try a.floatRows(), try b.floatRows())
+        for run in Payload.rowRuns(rows: a.shape.rows, columns: columns) {
+            let x = try ErrorSums.floats(run, columns, first)
+            add(x, try ErrorSums.floats(run, columns, second))
+        }
+    }
+
+    private static func floats(_ rows: Range<Int>, _ columns: Int, _ read: FloatRowReader) throws -> [Float] {
+        try [Float](unsafeUninitializedCapacity: rows.count * columns) { buffer, initialized in
+            if let base = buffer.baseAddress, columns > 0 { try read(rows, base) }
+            initialized = rows.count * columns
+        }
+    }
+
+    init(_ a: [Float], _ b: [Float]) { add(a, b) }
+
     /// Equal infinities and two NaN are equal; a NaN against anything else is an infinite error.
-    init(_ a: [Float], _ b: [Float]) {
+    private mutating func add(_ a: [Float], _ b: [Float]) {
         for index in 0..<min(a.count, b.count) {
             let (x, y) = (Double(a[index]), Double(b[index]))
             if x.isFinite { squaredNorm += x * x }

@@ -49,14 +49,13 @@ struct ModelCheck {
     private func checkTensors(_ graph: TensorGraph) throws {
         execution.progress.begin("verifying", total: graph.tensors.count, unit: "tensors")
         defer { execution.progress.end() }
-        let found = try execution.parallelMap(graph.tensors.count) { index -> Result<Int, any Error> in
+        let found = try execution.mapReading(graph.tensors.map(\.payload.reading)) { index, atOnce -> Result<Int, any Error> in
             let tensor = graph.tensors[index]
             defer { execution.progress.advance(by: 1, remark: tensor.name) }
             return Result {
                 do {
                     try tensor.checkInvariants()
-                    try tensor.payload.checkContents()
-                    return try tensor.payload.nonFiniteCount()
+                    return try tensor.payload.checkContents(atOnce: atOnce)
                 } catch let error as GraphError {
                     throw FormatError.malformed(path, "tensor '\(tensor.name)'", "\(error)")
                 }

@@ -3,6 +3,7 @@ import Execution
 import FormatKit
 import Glibc
 import ModelGraph
+import PassKit
 
 /// Where a verb writes a model, as which format.
 struct OutputTarget {
@@ -50,6 +51,14 @@ struct OutputTarget {
         options.provenance = provenance
         if let format = format as? any MeasurableFormat { return try format.byteCount(graph, at: path, options, session.execution) }
         return try format.plan(graph, options).byteCount
+    }
+
+    /// What passes may know of the size before they run; nil where the format cannot say.
+    func size(_ session: Session) -> OutputSize? {
+        let byteCount = { (graph: TensorGraph) in try self.byteCount(graph, provenance: [], session) }
+        if format is any MeasurableFormat { return OutputSize(dependsOnValues: true, byteCount: byteCount) }
+        // A plugin's plan is no exact one.
+        return format.origin == nil ? OutputSize(dependsOnValues: false, byteCount: byteCount) : nil
     }
 
     /// Says what cannot be carried, then writes; inputs must be what they were.

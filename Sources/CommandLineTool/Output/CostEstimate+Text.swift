@@ -4,7 +4,7 @@ extension CostEstimate {
     /// For the plan of `compress --dry-run`.
     var text: String {
         guard let seconds, let bytes else { return "not known: \(unknown.joined(separator: ", ")) cannot say before it runs" }
-        let time = seconds < 1 ? "under 1 s" : "about \(NumberText.grouped(Int(seconds.rounded()))) s"
+        let time = seconds < 1 ? "under 1 s" : "about \(NumberText.grouped(Int(min(seconds.rounded(), 1e15)))) s"
         let memory = bytes < 50_000_000 ? "under 50 MB" : "about \(NumberText.grouped(bytes / 1_000_000)) MB"
         return "\(time) and \(memory) of memory on this machine, reading and writing files not counted"
     }

@@ -2,26 +2,31 @@
 struct TensorTree {
     private final class Node {
         var children: [(name: String, node: Node)] = []
+        private var positions: [Substring: Int] = [:]
         var tensor: TensorSummary?
         var parameters = 0
         var bytes = 0
 
-        func child(_ name: String) -> Node {
+        func child(_ name: Substring) -> Node {
             if let last = children.last, last.name == name { return last.node }
-            if let found = children.first(where: { $0.name == name }) { return found.node }
+            if let position = positions[name] { return children[position].node }
             let node = Node()
-            children.append((name, node))
+            positions[name] = children.count
+            children.append((String(name), node))
             return node
         }
     }
 
     private let root = Node()
+    /// Components of a name that make groups; what follows is one component, however many dots it has.
+    private static let maximumDepth = 32
 
     init(_ tensors: [TensorSummary]) {
         for tensor in tensors {
             var node = root
-            for component in tensor.name.split(separator: ".", omittingEmptySubsequences: false) {
-                node = node.child(String(component))
+            let most = TensorTree.maximumDepth - 1
+            for component in tensor.name.split(separator: ".", maxSplits: most, omittingEmptySubsequences: false) {
+                node = node.child(component)
                 node.parameters += tensor.parameters
                 node.bytes += tensor.bytes
             }

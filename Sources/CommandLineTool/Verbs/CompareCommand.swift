@@ -63,9 +63,9 @@ struct CompareCommand: ParsableCommand {
 
     func validate() throws {
         guard !text.isEmpty || !tokens.isEmpty else { throw ValidationError("give --text FILE or --tokens IDS.npy") }
-        if let windows, windows < 1 { throw ValidationError("--windows takes 1 or more") }
-        if calibrationSequences < 1 { throw ValidationError("--calibration-sequences takes 1 or more") }
-        if let context, context < 2 { throw ValidationError("--context takes 2 or more") }
+        try CountOption.check("--windows", windows, from: 1)
+        try CountOption.check("--calibration-sequences", calibrationSequences, from: 1)
+        try CountOption.check("--context", context, from: 2)
         _ = try shares()
     }
 

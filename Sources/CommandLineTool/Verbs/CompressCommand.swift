@@ -108,8 +108,8 @@ struct CompressCommand: ParsableCommand {
         if let bitsPerWeight, !(bitsPerWeight > 0 && bitsPerWeight <= 64) {
             throw ValidationError("--bits-per-weight takes a number above 0, at most 64")
         }
-        if calibrationSequences < 1 { throw ValidationError("--calibration-sequences takes 1 or more") }
-        if let context, context < 2 { throw ValidationError("--context takes 2 or more") }
+        try CountOption.check("--calibration-sequences", calibrationSequences, from: 1)
+        try CountOption.check("--context", context, from: 2)
     }
 
     func run() throws {
@@ -129,6 +129,7 @@ struct CompressCommand: ParsableCommand {
             if let path = self.original { try check(input, against: original, path) }
             try checkPlaces(target, session)
             try manager.checkCalibration(isGiven: calibration != nil)
+            try manager.checkAim(on: input, target.size(session))
             if dryRun { return try plan(input, pipeline, manager, target, session) }
 
             // Opened before the work, so that a report that cannot be written is known before and not after it.
@@ -141,7 +142,7 @@ struct CompressCommand: ParsableCommand {
                 execution: session.execution, seed: seed, original: original, calibration: calibration?.set,
                 heldBack: calibration?.heldBack,
                 outputByteCount: { try target.byteCount($0, provenance: provenance + CompressCommand.roomForLosses, session) },
-                results: ResultStore { try scratch.keep($0) },
+                outputSize: target.size(session), results: ResultStore { try scratch.keep($0) },
                 note: { session.diagnostics.note($0) })
             let start = DispatchTime.now().uptimeNanoseconds
             let run = try unfinishedRun(target, provenance, original, calibration?.tokens, session)
@@ -201,7 +202,8 @@ struct CompressCommand: ParsableCommand {
         if lossless { return Pipeline([]) }
         if let size { return try Pipeline(parsing: DefaultPipeline.text(size: size.bytes)) }
         if let bitsPerWeight {
-            return try Pipeline(parsing: DefaultPipeline.text(size: Int(bitsPerWeight * Double(graph.parameterCount) / 8)))
+            // A size of 0 would be none.
+            return try Pipeline(parsing: DefaultPipeline.text(size: max(1, Int(bitsPerWeight * Double(graph.parameterCount) / 8))))
         }
         if let maxLossIncrease { return try Pipeline(parsing: DefaultPipeline.text(lossIncrease: maxLossIncrease)) }
         return try Pipeline(parsing: DefaultPipeline.text(keep: keep ?? 0.5))

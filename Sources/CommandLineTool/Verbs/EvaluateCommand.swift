@@ -55,8 +55,8 @@ struct EvaluateCommand: ParsableCommand {
         guard [text, tokens, task].compactMap({ $0 }).count == 1 else {
             throw ValidationError("give one of --text FILE, --tokens IDS.npy and --task FILE.jsonl")
         }
-        if let context, context < 2 { throw ValidationError("--context takes 2 or more") }
-        if let windows, windows < 1 { throw ValidationError("--windows takes 1 or more") }
+        try CountOption.check("--context", context, from: 2)
+        try CountOption.check("--windows", windows, from: 1)
         if task != nil, context != nil || windows != nil { throw ValidationError("--context and --windows go with --text and --tokens") }
         if tokens != nil, context != nil { throw ValidationError("--context goes with --text; rows of --tokens have their own length") }
     }

@@ -51,9 +51,9 @@ struct InspectCommand: ParsableCommand {
     }
 
     private func digests(_ graph: TensorGraph, _ session: Session) throws -> ModelDigests {
-        let tensors = try session.execution.parallelMap(graph.tensors.count) { try ContentDigest.of(graph.tensors[$0]) }
+        let tensors = try ContentDigest.ofTensors(graph, session.execution)
         return ModelDigests(
-            model: try ContentDigest.of(graph, session.execution), tensors: tensors,
+            model: ContentDigest.of(graph, tensors), tensors: tensors,
             sha256: try CapletFormat.contentDigest(of: graph, session.execution).hexadecimal)
     }
 }

@@ -47,6 +47,8 @@ struct RunCommand: ParsableCommand {
     }
 
     func validate() throws {
+        try CountOption.check("--max-tokens", maxTokens, from: 0)
+        try CountOption.check("--context", context, from: 1)
         do { try options.check() } catch { throw ValidationError("\(error)") }
     }
 
