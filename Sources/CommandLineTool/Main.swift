@@ -26,6 +26,8 @@ struct Caplet: ParsableCommand {
         ])
 
     static func main() {
+        InterruptSignal.catchFirst()
+        FatalFailure.reportInOneLine()
         LinearAlgebraRuntime.useOneThreadPerCall()
         ProcessMemory.returnLargeBlocks()
         Self.main(nil)
