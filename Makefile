@@ -9,7 +9,7 @@ SWIFT_BUILD := swift build -c release --static-swift-stdlib
 BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev nettle-dev pkg-config
 TEST_PACKAGES := zstd python3 python3-venv g++
 
-.PHONY: all build demo compare test fuzz benchmark scale frontier generation python clean packages test-packages
+.PHONY: all build demo compare test tsan fuzz benchmark scale frontier generation python clean packages test-packages
 
 all: build
 
@@ -42,6 +42,17 @@ python: test-packages
 test: test-packages python
 	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python \
 		swift test -c release -Xswiftc -enable-testing --disable-swift-testing --scratch-path .build/tests
+
+## tsan: what runs on several threads, under ThreadSanitizer, the C kernels too: the tests of these modules, a conversion, a pass.
+TSAN_TESTS := ExecutionTests|ModelGraphTests|CapletFormatTests|FormatKitTests|CapletRuntimeTests
+tsan: export TSAN_OPTIONS := halt_on_error=1
+tsan: test-packages python
+	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python \
+		swift test --sanitize=thread --disable-swift-testing --scratch-path .build/tsan --filter '^($(TSAN_TESTS))\.'
+	rm -rf .build/tsan-run && mkdir .build/tsan-run
+	.build/tsan/debug/caplet convert Examples/wren-7m -o .build/tsan-run/q4.gguf --dtype q4_0 --threads 4
+	.build/tsan/debug/caplet convert Examples/wren-7m -o .build/tsan-run/wren.caplet --threads 4
+	.build/tsan/debug/caplet compress Examples/wren-7m -o .build/tsan-run/pruned.caplet --pipeline magnitude --threads 4
 
 ## fuzz: every parser on changed inputs under AddressSanitizer, FUZZ_RUNS of them each (10000000 for a full run).
 fuzz: packages

@@ -32,14 +32,16 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     ],
     targets: [
-        systemLibrary("COpenBLAS", pkgConfig: "openblas", apt: "libopenblas-dev"),
         systemLibrary("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
         systemLibrary("CNettle", pkgConfig: "nettle", apt: "nettle-dev"),
         systemLibrary("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
         .target(name: "CFileSystem"),
         .target(name: "CMapping"),
+        .target(name: "CAllocation", dependencies: ["CProcess"]),
         .target(name: "CKernels"),
+        .target(name: "COpenBLAS"),
+        .target(name: "CProcess"),
         .target(name: "CCapletPlugin"),
         target("Execution", []),
         target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution"]),
@@ -79,7 +81,7 @@ let package = Package(
             exclude: ["SPEC.md"]),
         target(
             "PluginLoading",
-            ["CCapletPlugin", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"]),
+            ["CCapletPlugin", "CProcess", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target("Conformance", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target(
             "TestSupport", ["Conformance", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
@@ -111,7 +113,8 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "BuiltIns", "Calibration", "CapletFormat", "CapletRuntime", "Conformance", "GGUFFormat", "LinearAlgebra", "LowRankAdapters",
+                "BuiltIns", "CAllocation", "CProcess", "Calibration", "CapletFormat", "CapletRuntime", "Conformance", "GGUFFormat", "LinearAlgebra",
+                "LowRankAdapters",
                 "StrictJSON",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

@@ -23,14 +23,15 @@ extension Registry {
 
     /// Adds all plugins of the files; one that is named twice counts once.
     ///
+    /// - Parameter calls: who calls their functions.
     /// - Returns: the plugins, in order.
     @discardableResult
-    public mutating func addPlugins(_ paths: [String]) throws -> [PluginLibrary] {
+    public mutating func addPlugins(_ paths: [String], _ calls: PluginCalls) throws -> [PluginLibrary] {
         var libraries: [PluginLibrary] = []
         for path in paths {
             let resolved = try PluginLibrary.resolved(path)
             guard !libraries.contains(where: { $0.path == resolved }) else { continue }
-            let library = try PluginLibrary(path: path)
+            let library = try PluginLibrary(path: path, calls)
             try add(library)
             libraries.append(library)
         }

@@ -23,8 +23,7 @@ static inline float normal_density(float x) { return 0.39894228040143268f * expo
 // tanh(y) = 2 sigmoid(2 y) - 1 of y = sqrt(2 / pi) (x + 0.044715 x^3), so that gelu is x sigmoid(2 y).
 static inline float gelu_argument(float x) { return 1.5957691216057308f * (x + 0.044715f * x * x * x); }
 
-CAPLET_DISPATCH
-void caplet_activation(caplet_activation_kind kind, const float *in, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_activation, (caplet_activation_kind kind, const float *in, float *out, size_t count), (kind, in, out, count)) {
     switch (kind) {
     case CAPLET_SILU:
         for (size_t i = 0; i < count; i++) out[i] = in[i] * sigmoid(in[i]);
@@ -41,8 +40,11 @@ void caplet_activation(caplet_activation_kind kind, const float *in, float *out,
     }
 }
 
-CAPLET_DISPATCH
-void caplet_activation_backward(caplet_activation_kind kind, const float *in, float *gradient, size_t count) {
+CAPLET_KERNEL(
+    void, caplet_activation_backward,
+    (caplet_activation_kind kind, const float *in, float *gradient, size_t count),
+    (kind, in, gradient, count)
+) {
     switch (kind) {
     case CAPLET_SILU:
         for (size_t i = 0; i < count; i++) {
@@ -65,15 +67,20 @@ void caplet_activation_backward(caplet_activation_kind kind, const float *in, fl
     }
 }
 
-CAPLET_DISPATCH
-void caplet_gated(caplet_activation_kind kind, const float *gate, const float *up, float *out, size_t count) {
+CAPLET_KERNEL(
+    void, caplet_gated,
+    (caplet_activation_kind kind, const float *gate, const float *up, float *out, size_t count),
+    (kind, gate, up, out, count)
+) {
     caplet_activation(kind, gate, out, count);
     for (size_t i = 0; i < count; i++) out[i] *= up[i];
 }
 
-CAPLET_DISPATCH
-void caplet_gated_backward(caplet_activation_kind kind, const float *gate, const float *up, float *gate_gradient, float *up_gradient,
-                           size_t count) {
+CAPLET_KERNEL(
+    void, caplet_gated_backward,
+    (caplet_activation_kind kind, const float *gate, const float *up, float *gate_gradient, float *up_gradient, size_t count),
+    (kind, gate, up, gate_gradient, up_gradient, count)
+) {
     caplet_activation(kind, gate, up_gradient, count);
     for (size_t i = 0; i < count; i++) {
         float d = gate_gradient[i];
@@ -92,14 +99,16 @@ static inline float hyperbolic_tangent(float y) {
     return a < 0.1f ? small : large;
 }
 
-CAPLET_DISPATCH
-void caplet_soft_cap(float *x, float scale, float cap, size_t count) {
+CAPLET_KERNEL(void, caplet_soft_cap, (float *x, float scale, float cap, size_t count), (x, scale, cap, count)) {
     float inner = scale / cap;
     for (size_t i = 0; i < count; i++) x[i] = cap * hyperbolic_tangent(inner * x[i]);
 }
 
-CAPLET_DISPATCH
-void caplet_soft_cap_backward(const float *capped, float cap, float *gradient, size_t count) {
+CAPLET_KERNEL(
+    void, caplet_soft_cap_backward,
+    (const float *capped, float cap, float *gradient, size_t count),
+    (capped, cap, gradient, count)
+) {
     for (size_t i = 0; i < count; i++) {
         float t = capped[i] / cap;
         gradient[i] *= 1.0f - t * t;

@@ -231,8 +231,7 @@ CAPLET_INLINE void encode_block(const float *in, affine_type type, uint8_t *code
     put_f16_of_f32(block.dmin, halves + 2);
 }
 
-CAPLET_DISPATCH
-void caplet_q2_k_encode(const float *in, uint8_t *blocks, size_t count) {
+CAPLET_KERNEL(void, caplet_q2_k_encode, (const float *in, uint8_t *blocks, size_t count), (in, blocks, count)) {
     const affine_type type = {16, 2, 3, 15, 16, -0.9f, 0.12f, 6, 0.05f};
     uint8_t codes[ELEMENTS], s[16], t[16];
     for (size_t b = 0; b < count / ELEMENTS; b++, in += ELEMENTS, blocks += 84) {
@@ -261,8 +260,7 @@ CAPLET_INLINE void put_nibbles(const uint8_t *codes, uint8_t *out) {
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q4_k_encode(const float *in, uint8_t *blocks, size_t count) {
+CAPLET_KERNEL(void, caplet_q4_k_encode, (const float *in, uint8_t *blocks, size_t count), (in, blocks, count)) {
     const affine_type type = {32, 1, 15, 63, 16, -1.2f, 0.15f, 1, 0};
     uint8_t codes[ELEMENTS], s[8], t[8];
     for (size_t b = 0; b < count / ELEMENTS; b++, in += ELEMENTS, blocks += 144) {
@@ -272,8 +270,7 @@ void caplet_q4_k_encode(const float *in, uint8_t *blocks, size_t count) {
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q5_k_encode(const float *in, uint8_t *blocks, size_t count) {
+CAPLET_KERNEL(void, caplet_q5_k_encode, (const float *in, uint8_t *blocks, size_t count), (in, blocks, count)) {
     const affine_type type = {32, 1, 31, 63, 16, -1.2f, 0.15f, 1, 0};
     uint8_t codes[ELEMENTS], s[8], t[8];
     for (size_t b = 0; b < count / ELEMENTS; b++, in += ELEMENTS, blocks += 176) {

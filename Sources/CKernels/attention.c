@@ -13,8 +13,11 @@ CAPLET_SUM_INLINE void scores_row(const float *query, const float *keys, size_t 
     }
 }
 
-CAPLET_DISPATCH
-void caplet_scores_row(const float *query, const float *keys, size_t stride, size_t count, size_t size, float *scores) {
+CAPLET_KERNEL(
+    void, caplet_scores_row,
+    (const float *query, const float *keys, size_t stride, size_t count, size_t size, float *scores),
+    (query, keys, stride, count, size, scores)
+) {
     scores_row(query, keys, stride, count, size, scores);
 }
 
@@ -34,7 +37,10 @@ CAPLET_SUM_INLINE void weighted_rows(const float *weights, const float *rows, si
     }
 }
 
-CAPLET_DISPATCH
-void caplet_weighted_rows(const float *weights, const float *rows, size_t stride, size_t count, size_t size, float *out) {
+CAPLET_KERNEL(
+    void, caplet_weighted_rows,
+    (const float *weights, const float *rows, size_t stride, size_t count, size_t size, float *out),
+    (weights, rows, stride, count, size, out)
+) {
     weighted_rows(weights, rows, stride, count, size, out);
 }

@@ -7,24 +7,29 @@
 
 enum { Q8_0_ELEMENTS = 32, Q8_0_BYTES = 34 };
 
-CAPLET_DISPATCH
-void caplet_q8_0_split(const uint8_t *blocks, int8_t *codes, uint16_t *scales, size_t count) {
+CAPLET_KERNEL(
+    void, caplet_q8_0_split,
+    (const uint8_t *blocks, int8_t *codes, uint16_t *scales, size_t count),
+    (blocks, codes, scales, count)
+) {
     for (size_t b = 0; b < count / Q8_0_ELEMENTS; b++) {
         memcpy(&scales[b], blocks + b * Q8_0_BYTES, 2);
         memcpy(codes + b * Q8_0_ELEMENTS, blocks + b * Q8_0_BYTES + 2, Q8_0_ELEMENTS);
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q8_0_join(const int8_t *codes, const uint16_t *scales, uint8_t *blocks, size_t count) {
+CAPLET_KERNEL(
+    void, caplet_q8_0_join,
+    (const int8_t *codes, const uint16_t *scales, uint8_t *blocks, size_t count),
+    (codes, scales, blocks, count)
+) {
     for (size_t b = 0; b < count / Q8_0_ELEMENTS; b++) {
         memcpy(blocks + b * Q8_0_BYTES, &scales[b], 2);
         memcpy(blocks + b * Q8_0_BYTES + 2, codes + b * Q8_0_ELEMENTS, Q8_0_ELEMENTS);
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q8_0_encode(const float *in, int8_t *codes, uint16_t *scales, size_t count) {
+CAPLET_KERNEL(void, caplet_q8_0_encode, (const float *in, int8_t *codes, uint16_t *scales, size_t count), (in, codes, scales, count)) {
     for (size_t b = 0; b < count / Q8_0_ELEMENTS; b++) {
         const float *x = in + b * Q8_0_ELEMENTS;
         // Bits without the sign order finite magnitudes, and the largest of integers is found many at a time.

@@ -11,8 +11,7 @@ static inline float shrunk(float value, float threshold) {
     return copysignf(magnitude, value);
 }
 
-CAPLET_DISPATCH
-void caplet_soft_threshold(const float *in, float threshold, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_soft_threshold, (const float *in, float threshold, float *out, size_t count), (in, threshold, out, count)) {
     for (size_t i = 0; i < count; i++) out[i] = shrunk(in[i], threshold);
 }
 
@@ -25,8 +24,11 @@ static inline double sparse_and_multiplier_step(float w, float l, float threshol
     return (double)rest * (double)rest;
 }
 
-CAPLET_DISPATCH
-double caplet_sparse_and_multiplier_step(const float *w, const float *l, float threshold, float mu, float *s, float *y, size_t count) {
+CAPLET_KERNEL(
+    double, caplet_sparse_and_multiplier_step,
+    (const float *w, const float *l, float threshold, float mu, float *s, float *y, size_t count),
+    (w, l, threshold, mu, s, y, count)
+) {
     const float inverse = 1 / mu;
     double lane[LANES] = {0};
     size_t i = 0;
@@ -41,13 +43,15 @@ double caplet_sparse_and_multiplier_step(const float *w, const float *l, float t
     return sum;
 }
 
-CAPLET_DISPATCH
-void caplet_mask_at_least(const float *a, float threshold, const float *w, float *out, size_t count) {
+CAPLET_KERNEL(
+    void, caplet_mask_at_least,
+    (const float *a, float threshold, const float *w, float *out, size_t count),
+    (a, threshold, w, out, count)
+) {
     for (size_t i = 0; i < count; i++) out[i] = a[i] >= threshold ? w[i] : 0.0f;
 }
 
-CAPLET_DISPATCH
-static float sum_squares_row(const float *in, size_t n) {
+CAPLET_INLINE float sum_squares_row(const float *in, size_t n) {
     float lane[LANES] = {0};
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) {
@@ -57,8 +61,11 @@ static float sum_squares_row(const float *in, size_t n) {
     return sum_of_lanes(lane);
 }
 
-CAPLET_DISPATCH
-void caplet_rms_norm(const float *in, const float *weight, float epsilon, float *out, size_t rows, size_t n) {
+CAPLET_KERNEL(
+    void, caplet_rms_norm,
+    (const float *in, const float *weight, float epsilon, float *out, size_t rows, size_t n),
+    (in, weight, epsilon, out, rows, n)
+) {
     for (size_t row = 0; row < rows; row++) {
         const float *x = in + row * n;
         float inverse = 1.0f / sqrtf(sum_squares_row(x, n) / (float)n + epsilon);
@@ -66,15 +73,13 @@ void caplet_rms_norm(const float *in, const float *weight, float epsilon, float 
     }
 }
 
-CAPLET_DISPATCH
-void caplet_swiglu(const float *gate, const float *up, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_swiglu, (const float *gate, const float *up, float *out, size_t count), (gate, up, out, count)) {
     // out may be gate: element i depends on element i alone, so the loop vectorises all the same.
 #pragma clang loop vectorize(assume_safety)
     for (size_t i = 0; i < count; i++) out[i] = gate[i] / (1.0f + exponential(-gate[i])) * up[i];
 }
 
-CAPLET_DISPATCH
-static float largest_of(const float *in, size_t n) {
+CAPLET_INLINE float largest_of(const float *in, size_t n) {
     float lane[LANES];
     for (int k = 0; k < LANES; k++) lane[k] = -INFINITY;
     size_t i = 0;
@@ -87,8 +92,7 @@ static float largest_of(const float *in, size_t n) {
     return largest;
 }
 
-CAPLET_DISPATCH
-void caplet_softmax_row(float *row, float scale, size_t valid, size_t n) {
+CAPLET_KERNEL(void, caplet_softmax_row, (float *row, float scale, size_t valid, size_t n), (row, scale, valid, n)) {
     float largest = largest_of(row, valid);
     float lane[LANES] = {0};
     size_t i = 0;
@@ -108,8 +112,7 @@ void caplet_softmax_row(float *row, float scale, size_t valid, size_t n) {
     for (i = valid; i < n; i++) row[i] = 0;
 }
 
-CAPLET_DISPATCH
-double caplet_log_sum_exp(const float *row, size_t n) {
+CAPLET_KERNEL(double, caplet_log_sum_exp, (const float *row, size_t n), (row, n)) {
     float largest = largest_of(row, n);
     float lane[LANES] = {0};
     size_t i = 0;
@@ -122,8 +125,7 @@ double caplet_log_sum_exp(const float *row, size_t n) {
     return (double)largest + log(sum);
 }
 
-CAPLET_DISPATCH
-double caplet_sum_abs(const float *in, size_t count) {
+CAPLET_KERNEL(double, caplet_sum_abs, (const float *in, size_t count), (in, count)) {
     double lane[LANES] = {0};
     size_t i = 0;
     for (; i + LANES <= count; i += LANES) {
@@ -135,8 +137,7 @@ double caplet_sum_abs(const float *in, size_t count) {
     return sum;
 }
 
-CAPLET_DISPATCH
-double caplet_sum_squares(const float *in, size_t count) {
+CAPLET_KERNEL(double, caplet_sum_squares, (const float *in, size_t count), (in, count)) {
     double lane[LANES] = {0};
     size_t i = 0;
     for (; i + LANES <= count; i += LANES) {
@@ -148,8 +149,7 @@ double caplet_sum_squares(const float *in, size_t count) {
     return sum;
 }
 
-CAPLET_DISPATCH
-int caplet_has_nonfinite(const float *in, size_t count) {
+CAPLET_KERNEL(int, caplet_has_nonfinite, (const float *in, size_t count), (in, count)) {
     uint32_t found = 0;
     for (size_t i = 0; i < count; i++) {
         uint32_t bits;

@@ -3,10 +3,11 @@
 
 #include <math.h>
 
-CAPLET_DISPATCH
-void caplet_quantize_feedback(
-    float *values, const float *steps, size_t width, const float *factor, size_t stride, const float *lengths, float lambda,
-    int8_t *codes, float *errors
+CAPLET_KERNEL(
+    void, caplet_quantize_feedback,
+    (float *values, const float *steps, size_t width, const float *factor, size_t stride, const float *lengths, float lambda,
+     int8_t *codes, float *errors),
+    (values, steps, width, factor, stride, lengths, lambda, codes, errors)
 ) {
     for (size_t j = 0; j < width; j++) {
         float step = steps[j], x = values[j] / step;

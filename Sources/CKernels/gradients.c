@@ -4,9 +4,11 @@
 
 #include <math.h>
 
-CAPLET_DISPATCH
-void caplet_rms_norm_backward(const float *in, const float *weight, float epsilon, const float *out_gradient, float *in_gradient,
-                              size_t rows, size_t n) {
+CAPLET_KERNEL(
+    void, caplet_rms_norm_backward,
+    (const float *in, const float *weight, float epsilon, const float *out_gradient, float *in_gradient, size_t rows, size_t n),
+    (in, weight, epsilon, out_gradient, in_gradient, rows, n)
+) {
     for (size_t row = 0; row < rows; row++) {
         const float *x = in + row * n, *dy = out_gradient + row * n;
         float *dx = in_gradient + row * n;
@@ -28,8 +30,11 @@ void caplet_rms_norm_backward(const float *in, const float *weight, float epsilo
     }
 }
 
-CAPLET_DISPATCH
-void caplet_swiglu_backward(const float *gate, const float *up, float *gate_gradient, float *up_gradient, size_t count) {
+CAPLET_KERNEL(
+    void, caplet_swiglu_backward,
+    (const float *gate, const float *up, float *gate_gradient, float *up_gradient, size_t count),
+    (gate, up, gate_gradient, up_gradient, count)
+) {
     // The gradient of the product comes in gate_gradient.
 #pragma clang loop vectorize(assume_safety)
     for (size_t i = 0; i < count; i++) {
@@ -40,8 +45,11 @@ void caplet_swiglu_backward(const float *gate, const float *up, float *gate_grad
     }
 }
 
-CAPLET_DISPATCH
-void caplet_softmax_backward_row(const float *probabilities, float *gradient, float scale, size_t valid, size_t n) {
+CAPLET_KERNEL(
+    void, caplet_softmax_backward_row,
+    (const float *probabilities, float *gradient, float scale, size_t valid, size_t n),
+    (probabilities, gradient, scale, valid, n)
+) {
     float products[LANES] = {0};
     size_t i = 0;
     for (; i + LANES <= valid; i += LANES) {
@@ -53,8 +61,11 @@ void caplet_softmax_backward_row(const float *probabilities, float *gradient, fl
     for (i = valid; i < n; i++) gradient[i] = 0;
 }
 
-CAPLET_DISPATCH
-double caplet_divergence_row(const float *reference, float *logits, float scale, size_t n) {
+CAPLET_KERNEL(
+    double, caplet_divergence_row,
+    (const float *reference, float *logits, float scale, size_t n),
+    (reference, logits, scale, n)
+) {
     float reference_log_sum = (float)caplet_log_sum_exp(reference, n);
     float log_sum = (float)caplet_log_sum_exp(logits, n);
     float lane[LANES] = {0};

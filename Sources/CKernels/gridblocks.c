@@ -30,8 +30,7 @@ static inline void put_four(float scale, unsigned point, const float *levels, un
 }
 
 // d, then for 32 elements 4 bytes of points and 4 x 7 bits of signs under 4 bits of scale.
-CAPLET_DISPATCH
-void caplet_iq2_xxs_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_iq2_xxs_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 66, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks);
         for (int g = 0; g < 8; g++) {
@@ -46,8 +45,7 @@ void caplet_iq2_xxs_decode(const uint8_t *blocks, float *out, size_t count) {
 }
 
 // d, then for 8 elements 9 bits of point and 7 of signs, then for 16 elements 4 bits of scale.
-CAPLET_DISPATCH
-void caplet_iq2_xs_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_iq2_xs_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 74, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks);
         for (int p = 0; p < 32; p++) {
@@ -59,8 +57,7 @@ void caplet_iq2_xs_decode(const uint8_t *blocks, float *out, size_t count) {
 }
 
 // d, low bytes of 32 points, their 8 signs each, their 2 high bits each, then for 16 elements 4 bits of scale.
-CAPLET_DISPATCH
-void caplet_iq2_s_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_iq2_s_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 82, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks);
         for (int p = 0; p < 32; p++) {
@@ -72,8 +69,7 @@ void caplet_iq2_s_decode(const uint8_t *blocks, float *out, size_t count) {
 }
 
 // d, 64 points, then for 32 elements 4 x 7 bits of signs under 4 bits of scale.
-CAPLET_DISPATCH
-void caplet_iq3_xxs_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_iq3_xxs_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 98, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks);
         for (int g = 0; g < 8; g++) {
@@ -89,8 +85,7 @@ void caplet_iq3_xxs_decode(const uint8_t *blocks, float *out, size_t count) {
 }
 
 // d, low bytes of 64 points, a high bit each, 256 signs, then for 32 elements 4 bits of scale.
-CAPLET_DISPATCH
-void caplet_iq3_s_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_iq3_s_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 110, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks);
         for (int p = 0; p < 64; p++) {
@@ -107,8 +102,7 @@ static inline void put_ternary(float scale, unsigned point, float shift, float *
 }
 
 // d, low bytes of 32 points, then for 32 elements 4 x 3 high bits, 3 bits of scale and the sign of the shift.
-CAPLET_DISPATCH
-void caplet_iq1_s_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_iq1_s_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 50, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks);
         for (int p = 0; p < 32; p++) {
@@ -121,8 +115,7 @@ void caplet_iq1_s_decode(const uint8_t *blocks, float *out, size_t count) {
 
 // Low bytes of 32 points, 3 high bits and the sign of the shift each, then four words: 4 x 3 bits of scale for 16 elements each,
 // under four bits of d.
-CAPLET_DISPATCH
-void caplet_iq1_m_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_iq1_m_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 56, out += ELEMENTS) {
         unsigned half = 0;
         for (int k = 0; k < 4; k++) half |= sixteen_bits(blocks + 48 + k * 2) >> 12 << (4 * k);

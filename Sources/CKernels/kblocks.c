@@ -32,8 +32,7 @@ static inline __attribute__((always_inline)) void add_one_bit(const uint8_t *in,
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q2_k_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_q2_k_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     uint8_t codes[ELEMENTS];
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 84, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks + 80), dmin = f32_of_f16_at(blocks + 82);
@@ -44,8 +43,7 @@ void caplet_q2_k_decode(const uint8_t *blocks, float *out, size_t count) {
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q3_k_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_q3_k_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     uint8_t codes[ELEMENTS];
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 110, out += ELEMENTS) {
         const uint8_t *scales = blocks + 96;
@@ -72,8 +70,7 @@ static inline void scale_and_minimum(const uint8_t *s, int g, unsigned *scale, u
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q4_k_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_q4_k_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     uint8_t codes[ELEMENTS];
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 144, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks), dmin = f32_of_f16_at(blocks + 2);
@@ -86,8 +83,7 @@ void caplet_q4_k_decode(const uint8_t *blocks, float *out, size_t count) {
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q5_k_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_q5_k_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     uint8_t codes[ELEMENTS];
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 176, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks), dmin = f32_of_f16_at(blocks + 2);
@@ -101,8 +97,7 @@ void caplet_q5_k_decode(const uint8_t *blocks, float *out, size_t count) {
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q6_k_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_q6_k_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     uint8_t codes[ELEMENTS], high[ELEMENTS];
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 210, out += ELEMENTS) {
         const int8_t *scales = (const int8_t *)(blocks + 192);

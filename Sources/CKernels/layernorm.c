@@ -20,8 +20,11 @@ static inline void moments(const float *x, size_t n, float epsilon, float *mean,
     *inverse = 1.0f / sqrtf(sum_of_lanes(squares) / (float)n + epsilon);
 }
 
-CAPLET_DISPATCH
-void caplet_layer_norm(const float *in, const float *weight, const float *bias, float epsilon, float *out, size_t rows, size_t n) {
+CAPLET_KERNEL(
+    void, caplet_layer_norm,
+    (const float *in, const float *weight, const float *bias, float epsilon, float *out, size_t rows, size_t n),
+    (in, weight, bias, epsilon, out, rows, n)
+) {
     for (size_t row = 0; row < rows; row++) {
         const float *x = in + row * n;
         float mean, inverse;
@@ -30,9 +33,11 @@ void caplet_layer_norm(const float *in, const float *weight, const float *bias, 
     }
 }
 
-CAPLET_DISPATCH
-void caplet_layer_norm_backward(const float *in, const float *weight, float epsilon, const float *out_gradient, float *in_gradient,
-                                size_t rows, size_t n) {
+CAPLET_KERNEL(
+    void, caplet_layer_norm_backward,
+    (const float *in, const float *weight, float epsilon, const float *out_gradient, float *in_gradient, size_t rows, size_t n),
+    (in, weight, epsilon, out_gradient, in_gradient, rows, n)
+) {
     for (size_t row = 0; row < rows; row++) {
         const float *x = in + row * n, *dy = out_gradient + row * n;
         float *dx = in_gradient + row * n;

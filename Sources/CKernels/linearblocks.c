@@ -27,24 +27,21 @@ static inline void five_bits(const uint8_t *fifths, const uint8_t *nibbles, uint
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q4_0_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_q4_0_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 18, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks);
         for (int i = 0; i < ELEMENTS; i++) out[i] = d * (float)((int)nibble(blocks + 2, i) - 8);
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q4_1_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_q4_1_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 20, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks), m = f32_of_f16_at(blocks + 2);
         for (int i = 0; i < ELEMENTS; i++) out[i] = d * (float)nibble(blocks + 4, i) + m;
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q5_0_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_q5_0_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 22, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks);
         uint8_t codes[ELEMENTS];
@@ -53,8 +50,7 @@ void caplet_q5_0_decode(const uint8_t *blocks, float *out, size_t count) {
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q5_1_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_q5_1_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / ELEMENTS; b++, blocks += 24, out += ELEMENTS) {
         float d = f32_of_f16_at(blocks), m = f32_of_f16_at(blocks + 2);
         uint8_t codes[ELEMENTS];
@@ -119,8 +115,7 @@ static inline float offset_codes(const float *x, uint8_t *codes, int top, float 
     return d;
 }
 
-CAPLET_DISPATCH
-void caplet_q4_0_encode(const float *in, uint8_t *blocks, size_t count) {
+CAPLET_KERNEL(void, caplet_q4_0_encode, (const float *in, uint8_t *blocks, size_t count), (in, blocks, count)) {
     for (size_t b = 0; b < count / ELEMENTS; b++, in += ELEMENTS, blocks += 18) {
         float d = extreme(in) / -8.0f, inverse = inverse_of(d);
         put_f16_of_f32(d, blocks);
@@ -131,8 +126,7 @@ void caplet_q4_0_encode(const float *in, uint8_t *blocks, size_t count) {
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q4_1_encode(const float *in, uint8_t *blocks, size_t count) {
+CAPLET_KERNEL(void, caplet_q4_1_encode, (const float *in, uint8_t *blocks, size_t count), (in, blocks, count)) {
     uint8_t codes[ELEMENTS];
     float minimum;
     for (size_t b = 0; b < count / ELEMENTS; b++, in += ELEMENTS, blocks += 20) {
@@ -142,8 +136,7 @@ void caplet_q4_1_encode(const float *in, uint8_t *blocks, size_t count) {
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q5_0_encode(const float *in, uint8_t *blocks, size_t count) {
+CAPLET_KERNEL(void, caplet_q5_0_encode, (const float *in, uint8_t *blocks, size_t count), (in, blocks, count)) {
     uint8_t codes[ELEMENTS];
     for (size_t b = 0; b < count / ELEMENTS; b++, in += ELEMENTS, blocks += 22) {
         float d = extreme(in) / -16.0f, inverse = inverse_of(d);
@@ -154,8 +147,7 @@ void caplet_q5_0_encode(const float *in, uint8_t *blocks, size_t count) {
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q5_1_encode(const float *in, uint8_t *blocks, size_t count) {
+CAPLET_KERNEL(void, caplet_q5_1_encode, (const float *in, uint8_t *blocks, size_t count), (in, blocks, count)) {
     uint8_t codes[ELEMENTS];
     float minimum;
     for (size_t b = 0; b < count / ELEMENTS; b++, in += ELEMENTS, blocks += 24) {

@@ -30,8 +30,11 @@ CAPLET_PACKED_INLINE void decode(const uint32_t *words, size_t vectors, int offs
 
 size_t caplet_stream_vector(int bits) { return 16 * (size_t)digits_of(bits); }
 
-CAPLET_DISPATCH
-void caplet_stream_decode(const uint32_t *words, size_t vectors, int bits, int center, float *out) {
+CAPLET_KERNEL(
+    void, caplet_stream_decode,
+    (const uint32_t *words, size_t vectors, int bits, int center, float *out),
+    (words, vectors, bits, center, out)
+) {
     switch (bits) {
     case 1: decode(words, vectors, center, out, 1); return;
     case 2: decode(words, vectors, center, out, 2); return;
@@ -44,8 +47,11 @@ void caplet_stream_decode(const uint32_t *words, size_t vectors, int bits, int c
     }
 }
 
-CAPLET_DISPATCH
-void caplet_scale_groups(float *values, size_t first, size_t count, size_t group_size, const float *scales, const uint8_t *zeros) {
+CAPLET_KERNEL(
+    void, caplet_scale_groups,
+    (float *values, size_t first, size_t count, size_t group_size, const float *scales, const uint8_t *zeros),
+    (values, first, count, group_size, scales, zeros)
+) {
     size_t end = first + count;
     for (size_t start = first; start < end;) {
         size_t group = start / group_size, stop = (group + 1) * group_size < end ? (group + 1) * group_size : end;

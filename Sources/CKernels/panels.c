@@ -21,8 +21,11 @@ CAPLET_SUM_INLINE void multiply_rows(const float *a, size_t stride, size_t count
     }
 }
 
-CAPLET_DISPATCH
-void caplet_row_products(const float *a, size_t stride, size_t rows, const float *x, size_t n, float *products) {
+CAPLET_KERNEL(
+    void, caplet_row_products,
+    (const float *a, size_t stride, size_t rows, const float *x, size_t n, float *products),
+    (a, stride, rows, x, n, products)
+) {
     size_t i = 0;
     for (; i + 4 <= rows; i += 4) multiply_rows(a + i * stride, stride, 4, x, n, products + i);
     for (; i < rows; i++) multiply_rows(a + i * stride, stride, 1, x, n, products + i);
@@ -47,8 +50,11 @@ CAPLET_SUM_INLINE void add_rows(const float *a, size_t stride, size_t count, con
     memcpy(out + j, &sum, (n - j) * sizeof(float));
 }
 
-CAPLET_DISPATCH
-void caplet_add_row_sum(const float *a, size_t stride, size_t rows, const float *factors, float *out, size_t n) {
+CAPLET_KERNEL(
+    void, caplet_add_row_sum,
+    (const float *a, size_t stride, size_t rows, const float *factors, float *out, size_t n),
+    (a, stride, rows, factors, out, n)
+) {
     size_t i = 0;
     for (; i + 8 <= rows; i += 8) add_rows(a + i * stride, stride, 8, factors + i, out, n);
     for (; i + 2 <= rows; i += 2) add_rows(a + i * stride, stride, 2, factors + i, out, n);

@@ -29,9 +29,12 @@ CAPLET_INLINE void put_poles(const pole_numbers *numbers, float *out, size_t cou
     }
 }
 
-CAPLET_DISPATCH
-void caplet_resolvent_factors(const double *diagonal, const double *off_diagonal, size_t n, const double *heights,
-                              const double *weights, size_t poles, float *ratios, float *diagonals, double *state) {
+CAPLET_KERNEL(
+    void, caplet_resolvent_factors,
+    (const double *diagonal, const double *off_diagonal, size_t n, const double *heights, const double *weights, size_t poles,
+     float *ratios, float *diagonals, double *state),
+    (diagonal, off_diagonal, n, heights, weights, poles, ratios, diagonals, state)
+) {
     for (size_t first = 0; first < poles; first += POLES) {
         size_t count = poles - first < POLES ? poles - first : POLES;
         pole_lanes height = 1, weight_re = 0, weight_im = 0;
@@ -111,9 +114,12 @@ static int is_negligible(const float *re, const float *im) {
     return most < negligible;
 }
 
-CAPLET_DISPATCH
-void caplet_resolvent_sum(const float *ratios, const float *diagonals, size_t poles, size_t column, size_t count, float *out,
-                          size_t stride, float *state, uint32_t *active) {
+CAPLET_KERNEL(
+    void, caplet_resolvent_sum,
+    (const float *ratios, const float *diagonals, size_t poles, size_t column, size_t count, float *out, size_t stride, float *state,
+     uint32_t *active),
+    (ratios, diagonals, poles, column, count, out, stride, state, active)
+) {
     enum { ROWS = 4 };
     size_t active_count = poles;
     memset(state, 0, poles * 2 * WIDTH * sizeof(float));

@@ -17,8 +17,7 @@ size_t caplet_sparse_expand_row(const uint64_t *words, const float *values, floa
     return (size_t)(next - values);
 }
 
-CAPLET_DISPATCH
-size_t caplet_sparse_pattern_row(const float *in, uint64_t *words, size_t columns) {
+CAPLET_KERNEL(size_t, caplet_sparse_pattern_row, (const float *in, uint64_t *words, size_t columns), (in, words, columns)) {
     size_t count = 0;
     for (size_t w = 0; w * 64 < columns; w++) {
         size_t width = columns - w * 64 < 64 ? columns - w * 64 : 64;
@@ -39,13 +38,16 @@ size_t caplet_sparse_gather_row(const uint64_t *words, const float *in, float *v
     return (size_t)(next - values);
 }
 
-CAPLET_DISPATCH
-static void add_scaled(float scale, const float *x, float *y, size_t tokens) {
+CAPLET_INLINE void add_scaled(float scale, const float *x, float *y, size_t tokens) {
     for (size_t t = 0; t < tokens; t++) y[t] += scale * x[t];
 }
 
-void caplet_sparse_product(const uint64_t *words, size_t words_per_row, const float *values,
-                           size_t rows, size_t columns, const float *x, float *y, size_t tokens) {
+CAPLET_KERNEL(
+    void, caplet_sparse_product,
+    (const uint64_t *words, size_t words_per_row, const float *values, size_t rows, size_t columns, const float *x, float *y,
+     size_t tokens),
+    (words, words_per_row, values, rows, columns, x, y, tokens)
+) {
     (void)columns;
     for (size_t i = 0; i < rows; i++) {
         const uint64_t *row = words + i * words_per_row;

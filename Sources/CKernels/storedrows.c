@@ -67,20 +67,26 @@ CAPLET_SUM_INLINE void rows_product(const uint8_t *weights, const caplet_scale_k
     }
 }
 
-CAPLET_DISPATCH
-void caplet_rows_product_f32(const void *weights, size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y,
-                             size_t y_stride) {
+CAPLET_KERNEL(
+    void, caplet_rows_product_f32,
+    (const void *weights, size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y, size_t y_stride),
+    (weights, rows, columns, x, stride, tokens, y, y_stride)
+) {
     rows_product(weights, CAPLET_SCALE_F32, rows, columns, x, stride, tokens, y, y_stride);
 }
 
-CAPLET_DISPATCH
-void caplet_rows_product_bf16(const void *weights, size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y,
-                              size_t y_stride) {
+CAPLET_KERNEL(
+    void, caplet_rows_product_bf16,
+    (const void *weights, size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y, size_t y_stride),
+    (weights, rows, columns, x, stride, tokens, y, y_stride)
+) {
     rows_product(weights, CAPLET_SCALE_BF16, rows, columns, x, stride, tokens, y, y_stride);
 }
 
-CAPLET_DISPATCH
-void caplet_rows_product_f16(const void *weights, size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y,
-                             size_t y_stride) {
+CAPLET_KERNEL(
+    void, caplet_rows_product_f16,
+    (const void *weights, size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y, size_t y_stride),
+    (weights, rows, columns, x, stride, tokens, y, y_stride)
+) {
     rows_product(weights, CAPLET_SCALE_F16, rows, columns, x, stride, tokens, y, y_stride);
 }

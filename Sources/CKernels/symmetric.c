@@ -42,8 +42,11 @@ CAPLET_SUM_INLINE void add_rows(const float *a, size_t stride, size_t n, size_t 
     for (size_t r = 0; r < count; r++) y[first + r] += sum_across(sums[r]) + rest[r];
 }
 
-CAPLET_DISPATCH
-void caplet_symmetric_product(const float *a, size_t stride, size_t n, size_t first, size_t end, const float *x, float *y) {
+CAPLET_KERNEL(
+    void, caplet_symmetric_product,
+    (const float *a, size_t stride, size_t n, size_t first, size_t end, const float *x, float *y),
+    (a, stride, n, first, end, x, y)
+) {
     size_t i = first;
     for (; i + 4 <= end; i += 4) add_rows(a, stride, n, i, 4, x, y);
     for (; i < end; i++) add_rows(a, stride, n, i, 1, x, y);

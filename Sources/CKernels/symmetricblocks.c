@@ -183,8 +183,7 @@ CAPLET_INLINE void put_two_bits(const uint8_t *codes, int shift, uint8_t *out) {
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q3_k_encode(const float *in, uint8_t *blocks, size_t count) {
+CAPLET_KERNEL(void, caplet_q3_k_encode, (const float *in, uint8_t *blocks, size_t count), (in, blocks, count)) {
     const symmetric_type type = {4, 32, 10, -1.3f, 0.2f, 2, 0.04f};
     uint8_t codes[ELEMENTS];
     int8_t s[16];
@@ -206,8 +205,7 @@ void caplet_q3_k_encode(const float *in, uint8_t *blocks, size_t count) {
     }
 }
 
-CAPLET_DISPATCH
-void caplet_q6_k_encode(const float *in, uint8_t *blocks, size_t count) {
+CAPLET_KERNEL(void, caplet_q6_k_encode, (const float *in, uint8_t *blocks, size_t count), (in, blocks, count)) {
     const symmetric_type type = {32, 128, 8, -1.2f, 0.25f, 1, 0};
     uint8_t codes[ELEMENTS];
     int8_t s[16];

@@ -11,8 +11,7 @@ enum { TERNARY_ELEMENTS = 256 };
 // Digit k of a byte that is a fraction in base 3, most significant first, less 1.
 static inline float ternary(uint8_t byte, uint8_t power) { return (float)((uint8_t)(byte * power) * 3 / 256 - 1); }
 
-CAPLET_DISPATCH
-void caplet_tq1_0_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_tq1_0_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     static const uint8_t powers[5] = {1, 3, 9, 27, 81};
     for (size_t b = 0; b < count / TERNARY_ELEMENTS; b++, blocks += 54, out += TERNARY_ELEMENTS) {
         float d = f32_of_f16_at(blocks + 52);
@@ -23,8 +22,7 @@ void caplet_tq1_0_decode(const uint8_t *blocks, float *out, size_t count) {
     }
 }
 
-CAPLET_DISPATCH
-void caplet_tq2_0_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_tq2_0_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / TERNARY_ELEMENTS; b++, blocks += 66, out += TERNARY_ELEMENTS) {
         float d = f32_of_f16_at(blocks + 64);
         for (int i = 0; i < TERNARY_ELEMENTS; i++) {
@@ -46,8 +44,7 @@ static inline void look_up(const uint8_t *codes, const float *table, float scale
     }
 }
 
-CAPLET_DISPATCH
-void caplet_mxfp4_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_mxfp4_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / TABLE_ELEMENTS; b++, blocks += 17, out += TABLE_ELEMENTS) {
         // Half of 2^(e - 127), since the table's values are doubled; denormal for the least two.
         uint32_t e = blocks[0];
@@ -63,8 +60,7 @@ static inline float half_of_e4m3(uint8_t byte) {
 }
 
 // Four scales, then four times 16 elements: low nibbles are the first 8.
-CAPLET_DISPATCH
-void caplet_nvfp4_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_nvfp4_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / 64; b++, blocks += 36, out += 64) {
         for (int g = 0; g < 4; g++) {
             float scale = half_of_e4m3(blocks[g]);
@@ -77,15 +73,13 @@ void caplet_nvfp4_decode(const uint8_t *blocks, float *out, size_t count) {
     }
 }
 
-CAPLET_DISPATCH
-void caplet_iq4_nl_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_iq4_nl_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / TABLE_ELEMENTS; b++, blocks += 18, out += TABLE_ELEMENTS) {
         look_up(blocks + 2, nonlinear, f32_of_f16_at(blocks), out);
     }
 }
 
-CAPLET_DISPATCH
-void caplet_iq4_xs_decode(const uint8_t *blocks, float *out, size_t count) {
+CAPLET_KERNEL(void, caplet_iq4_xs_decode, (const uint8_t *blocks, float *out, size_t count), (blocks, out, count)) {
     for (size_t b = 0; b < count / 256; b++, blocks += 136, out += 256) {
         float d = f32_of_f16_at(blocks);
         unsigned high = blocks[2] | (unsigned)blocks[3] << 8;

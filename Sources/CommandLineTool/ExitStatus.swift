@@ -4,6 +4,7 @@ import Calibration
 import CapletRuntime
 import Execution
 import FormatKit
+import Glibc
 import LinearAlgebra
 import ModelGraph
 import PassKit
@@ -37,7 +38,7 @@ enum ExitStatus: Int32 {
             case .writeFailed: self = .writeFailed
             case .refused: self = .usage
             }
-        case is FileAccessError: self = .cannotOpen
+        case let error as FileAccessError: self = error.code == ENOMEM ? .internalError : .cannotOpen
         case let error as GraphError:
             if case .notComputable = error { self = .unsupported } else { self = .malformedInput }
         case let error as PipelineError: self = error.kind == .unknownPass ? .unsupported : .usage

@@ -26,6 +26,8 @@ struct Caplet: ParsableCommand {
         ])
 
     static func main() {
+        InterruptSignal.catchFirst()
+        FatalFailure.reportInOneLine()
         MappedFile.catchFaults()
         LinearAlgebraRuntime.useOneThreadPerCall()
         ProcessMemory.returnLargeBlocks()

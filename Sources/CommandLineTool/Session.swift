@@ -54,13 +54,13 @@ final class Session {
     /// Everything that the verb reads: none of it may be what it writes, and none may change before it has ended.
     private(set) var reads = ReadPaths()
     let execution: ExecutionContext
-    private let interrupt: InterruptSignal
+    private let pluginCalls: PluginCalls
 
     private init(_ options: CommonOptions) {
         self.options = options
         diagnostics = Diagnostics(quiet: options.quiet, verbose: options.verbose)
-        let cancellation = Cancellation()
-        interrupt = InterruptSignal(cancellation)
+        let cancellation = InterruptSignal.cancellation
+        pluginCalls = PluginCalls(cancellation)
         if options.noProgress || options.quiet {
             execution = ExecutionContext(threads: options.threads, cancellation: cancellation)
         } else {
@@ -77,12 +77,13 @@ final class Session {
         do {
             try session.loadPlugins()
             status = try body(session)
+            try session.pluginCalls.check()
             try session.reads.checkUnchanged()
             if status == .done, options.strict, session.diagnostics.warningCount > 0 { status = .warnings }
         } catch let error as ExitCode {
             throw error
         } catch {
-            let error = session.cause(of: error)
+            let error = session.cause(of: session.pluginCalls.reason(for: error))
             session.diagnostics.error("\(error)")
             status = ExitStatus(error)
         }
@@ -91,6 +92,8 @@ final class Session {
             session.diagnostics.error("standard output cannot be written: \(String(cString: strerror(errno)))")
             status = .writeFailed
         }
+        // A thread that was left behind may hold what the end of a process waits for.
+        if session.pluginCalls.hasAbandoned { _exit(status.rawValue) }
         throw ExitCode(status.rawValue)
     }
 
@@ -106,8 +109,14 @@ final class Session {
 
     private func loadPlugins() throws {
         let searched = try PluginSearch.files(getenv(PluginSearch.variable).map { String(cString: $0) })
-        plugins = try registry.addPlugins(searched + options.plugin)
+        plugins = try load(searched + options.plugin, into: &registry)
         willRead(plugins.map(\.path))
+    }
+
+    /// Adds the plugins of files to a registry.
+    func load(_ plugins: [String], into registry: inout Registry) throws -> [PluginLibrary] {
+        if !plugins.isEmpty { pluginCalls.guardExit() }
+        return try registry.addPlugins(plugins, pluginCalls)
     }
 
     /// Reads a model in whatever format it is, and fills in what its architecture says.

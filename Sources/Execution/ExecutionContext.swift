@@ -6,18 +6,29 @@ public struct ExecutionContext {
     public let threads: Int
     public let cancellation: Cancellation
     public let progress: any Progress
+    /// The threads that help, shared by all contexts that were made from this one.
+    let pool: ThreadPool
 
     /// - Parameter threads: 0 stands for all processors.
     public init(threads: Int = 0, cancellation: Cancellation = Cancellation(), progress: any Progress = SilentProgress()) {
-        self.threads = threads > 0 ? threads : ExecutionContext.processorCount
+        let count = threads > 0 ? threads : ExecutionContext.processorCount
+        // More threads than processors help nobody, and each has memory of its own.
+        let pool = ThreadPool(limit: min(count, ExecutionContext.processorCount) - 1)
+        self.init(threads: count, cancellation, progress, pool)
+    }
+
+    private init(threads: Int, _ cancellation: Cancellation, _ progress: any Progress, _ pool: ThreadPool) {
+        self.threads = threads
         self.cancellation = cancellation
         self.progress = progress
+        self.pool = pool
     }
 
     /// The same with so many threads, at least 1.
-    public func with(threads: Int) -> ExecutionContext {
-        ExecutionContext(threads: max(threads, 1), cancellation: cancellation, progress: progress)
-    }
+    public func with(threads: Int) -> ExecutionContext { ExecutionContext(threads: max(threads, 1), cancellation, progress, pool) }
+
+    /// The same with another to tell of progress.
+    public func with(progress: any Progress) -> ExecutionContext { ExecutionContext(threads: threads, cancellation, progress, pool) }
 
     public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 }

@@ -1,4 +1,3 @@
-import Dispatch
 import Synchronization
 
 extension ExecutionContext {
@@ -17,19 +16,16 @@ extension ExecutionContext {
         }
         let next = Atomic<Int>(0)
         let failure = Mutex<(any Error)?>(nil)
-        withoutActuallyEscaping(body) { escapable in
-            let work = UncheckedBody(run: escapable)
-            DispatchQueue.concurrentPerform(iterations: workers) { _ in
-                while true {
-                    let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-                    if index >= count || failure.withLock({ $0 != nil }) { return }
-                    do {
-                        try cancellation.check()
-                        try work.run(index)
-                    } catch {
-                        failure.withLock { if $0 == nil { $0 = error } }
-                        return
-                    }
+        pool.run(helpers: workers - 1) {
+            while true {
+                let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                if index >= count || failure.withLock({ $0 != nil }) { return }
+                do {
+                    try cancellation.check()
+                    try body(index)
+                } catch {
+                    failure.withLock { if $0 == nil { $0 = error } }
+                    return
                 }
             }
         }
@@ -45,9 +41,4 @@ extension ExecutionContext {
         }
         return results.compactMap { $0 }
     }
-}
-
-/// Carries a closure that its caller guarantees to be safe to call from several threads.
-private struct UncheckedBody: @unchecked Sendable {
-    let run: (Int) throws -> Void
 }

@@ -10,7 +10,7 @@ public func solvePositiveDefinite(
     _ a: UnsafeMutablePointer<Float>, order n: Int, _ b: UnsafeMutablePointer<Float>, count: Int
 ) -> Bool {
     if n == 0 || count == 0 { return true }
-    let info = LAPACKE_sposv_work(
+    let info = openBLAS.LAPACKE_sposv_work(
         LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), Int32(n), Int32(count), a, Int32(n), b, Int32(n))
     return info == 0
 }
@@ -32,8 +32,8 @@ extension Matrix {
         }
         var a = elements
         a.reverse()
-        try run("spotrf", LAPACKE_spotrf_work(LAPACK_COL_MAJOR, upper, order, &a, order))
-        try run("strtri", LAPACKE_strtri_work(LAPACK_COL_MAJOR, upper, CChar(UInt8(ascii: "N")), order, &a, order))
+        try run("spotrf", openBLAS.LAPACKE_spotrf_work(LAPACK_COL_MAJOR, upper, order, &a, order))
+        try run("strtri", openBLAS.LAPACKE_strtri_work(LAPACK_COL_MAJOR, upper, CChar(UInt8(ascii: "N")), order, &a, order))
         a.reverse()
         for row in 0..<n {
             for column in 0..<row { a[row * n + column] = 0 }

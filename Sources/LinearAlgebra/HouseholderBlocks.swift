@@ -87,8 +87,8 @@ struct HouseholderBlocks {
                     // Row j of Tᵀ is column j of T.
                     let row = t + j * count
                     row.update(from: products + j * count, count: j)
-                    cblas_strmv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, Int32(j), t, Int32(count), row, 1)
-                    cblas_sscal(Int32(j), -scales[first + j], row, 1)
+                    openBLAS.cblas_strmv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, Int32(j), t, Int32(count), row, 1)
+                    openBLAS.cblas_sscal(Int32(j), -scales[first + j], row, 1)
                     row[j] = scales[first + j]
                 }
             }

@@ -26,7 +26,7 @@ func sgemm(
     _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
     _ c: UnsafeMutablePointer<Float>, _ ldc: Int
 ) {
-    cblas_sgemm(
+    openBLAS.cblas_sgemm(
         CblasRowMajor, orientationA.cblas, orientationB.cblas, blasint(m), blasint(n), blasint(k), alpha,
         a, blasint(max(1, lda)), b, blasint(max(1, ldb)), beta, c, blasint(max(1, ldc)))
 }
@@ -52,15 +52,23 @@ extension Matrix {
     }
 }
 
+/// OpenBLAS's and LAPACKE's functions, by their own names; loaded at the first use of any.
+var openBLAS: caplet_openblas { caplet_openblas_functions().pointee }
+
 /// How OpenBLAS runs in this process.
 public enum LinearAlgebraRuntime {
     /// Keeps each BLAS and LAPACK call on the thread that makes it: parallelism is over matrices and sequences, so that
-    /// results do not depend on the number of threads. OpenBLAS's own threads end. Call it once, before any other use.
+    /// results do not depend on the number of threads. OpenBLAS makes no threads of its own then. Call it once, before any other use
+    /// and before there are other threads: it sets OPENBLAS_NUM_THREADS.
     public static func useOneThreadPerCall() { caplet_openblas_use_one_thread() }
+
+    /// What is done when OpenBLAS or LAPACKE cannot be loaded; it is given the reason, and is not to return. Without it the process
+    /// is aborted.
+    public static func whenUnavailable(_ report: @convention(c) (UnsafePointer<CChar>) -> Void) { caplet_openblas_on_failure(report) }
 
     /// The version of OpenBLAS, such as "0.3.21".
     public static var version: String {
-        guard let text = openblas_get_config() else { return "unknown" }
+        guard let text = openBLAS.openblas_get_config() else { return "unknown" }
         // "OpenBLAS 0.3.21 NO_AFFINITY …"
         let words = String(cString: text).split(separator: " ")
         return words.count > 1 ? String(words[1]) : "unknown"
@@ -68,7 +76,7 @@ public enum LinearAlgebraRuntime {
 
     /// The kernel set that OpenBLAS chose for this processor, such as "SkylakeX".
     public static var coreName: String {
-        guard let name = openblas_get_corename() else { return "unknown" }
+        guard let name = openBLAS.openblas_get_corename() else { return "unknown" }
         return String(cString: name)
     }
 }

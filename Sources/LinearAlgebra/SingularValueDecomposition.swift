@@ -24,7 +24,7 @@ extension Matrix {
         var sigma = [Float](repeating: 0, count: k)
         var vt = [Float](repeating: 0, count: k * columns)
         var u = [Float](repeating: 0, count: rows * k)
-        let info = LAPACKE_sgesdd(
+        let info = openBLAS.LAPACKE_sgesdd(
             LAPACK_COL_MAJOR, CChar(UInt8(ascii: "S")), Int32(columns), Int32(rows), &work, Int32(columns),
             &sigma, &vt, Int32(columns), &u, Int32(k))
         guard info == 0 else { throw LinearAlgebraError("sgesdd", info: Int(info), rows: rows, columns: columns) }

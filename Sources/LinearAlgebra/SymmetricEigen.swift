@@ -20,7 +20,7 @@ extension Matrix {
         var values = [Float](repeating: 0, count: n)
         var work = [Float](repeating: 0, count: 1 + 6 * n + 2 * n * n)
         var integerWork = [Int32](repeating: 0, count: 3 + 5 * n)
-        let info = LAPACKE_ssyevd_work(
+        let info = openBLAS.LAPACKE_ssyevd_work(
             LAPACK_COL_MAJOR, CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "L")), Int32(n), &vectors, Int32(n),
             &values, &work, Int32(work.count), &integerWork, Int32(integerWork.count))
         guard info == 0 else { throw LinearAlgebraError("ssyevd", info: Int(info), rows: n, columns: n) }

@@ -43,7 +43,7 @@ struct SymmetricTiles {
         let step = orientation == .plain ? stride : 1
         try execution.parallelFor(count) { index in
             withTile(index) { rows in
-                cblas_ssyrk(
+                openBLAS.cblas_ssyrk(
                     CblasRowMajor, CblasUpper, orientation == .plain ? CblasNoTrans : CblasTrans, blasint(rows.count), blasint(shared), 1,
                     a + rows.lowerBound * step, blasint(stride), 0, s + rows.lowerBound * (order + 1), blasint(order))
             } product: { rows, columns in
@@ -62,7 +62,7 @@ struct SymmetricTiles {
         let v = stack + shared * order
         team.forEach(count) { _, index in
             withTile(index) { rows in
-                cblas_ssyr2k(
+                openBLAS.cblas_ssyr2k(
                     CblasRowMajor, CblasUpper, CblasTrans, blasint(rows.count), blasint(shared), -1, stack + rows.lowerBound,
                     blasint(order), v + rows.lowerBound, blasint(order), 1, s + rows.lowerBound * (stride + 1), blasint(stride))
             } product: { rows, columns in
@@ -81,7 +81,7 @@ struct SymmetricTiles {
     ) {
         team.forEach(rows.count) { _, index in
             let (first, end) = (rows[index].lowerBound, rows[index].upperBound)
-            cblas_ssymm(
+            openBLAS.cblas_ssymm(
                 CblasRowMajor, CblasRight, CblasUpper, blasint(count), blasint(end - first), 1, s + first * (n + 1), blasint(n), v + first,
                 blasint(stride), 0, out + first, blasint(outStride))
             if end < order {

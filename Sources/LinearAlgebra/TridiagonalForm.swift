@@ -62,7 +62,7 @@ struct TridiagonalForm {
         var vectors = [Double](repeating: 0, count: n * n)
         var work = [Double](repeating: 0, count: 1 + 4 * n + n * n)
         var integerWork = [Int32](repeating: 0, count: 3 + 5 * n)
-        let info = LAPACKE_dstedc_work(
+        let info = openBLAS.LAPACKE_dstedc_work(
             LAPACK_COL_MAJOR, CChar(UInt8(ascii: "I")), Int32(n), &values, &offDiagonal, &vectors, Int32(n), &work, Int32(work.count),
             &integerWork, Int32(integerWork.count))
         guard info == 0 else { throw LinearAlgebraError("dstedc", info: Int(info), rows: n, columns: n) }

@@ -97,7 +97,7 @@ private struct PanelwiseReduction {
                 diagonal[i] = row[i]
                 guard i + 1 < n else { return }
                 let (v, count) = (row + i + 1, n - i - 1)
-                LAPACKE_slarfg_work(Int32(count), v, v + 1, 1, &scales[i])
+                _ = openBLAS.LAPACKE_slarfg_work(Int32(count), v, v + 1, 1, &scales[i])
                 offDiagonal[i] = v[0]
                 v[0] = 1
                 let product = w + k * n + i + 1
@@ -108,9 +108,9 @@ private struct PanelwiseReduction {
                 for l in 0..<k { (byV[l], byW[l]) = (-byV[l], -byW[l]) }
                 caplet_add_row_sum(firstRow + i + 1, n, k, byV, product, count)
                 caplet_add_row_sum(w + i + 1, n, k, byW, product, count)
-                cblas_sscal(Int32(count), scales[i], product, 1)
-                let share = -scales[i] / 2 * cblas_sdot(Int32(count), product, 1, v, 1)
-                cblas_saxpy(Int32(count), share, v, 1, product, 1)
+                openBLAS.cblas_sscal(Int32(count), scales[i], product, 1)
+                let share = -scales[i] / 2 * openBLAS.cblas_sdot(Int32(count), product, 1, v, 1)
+                openBLAS.cblas_saxpy(Int32(count), share, v, 1, product, 1)
             }
         }
     }
@@ -134,7 +134,7 @@ private struct PanelwiseReduction {
         out.update(from: partialSums + begin * n, count: count)
         for index in begin + 1..<max(chunks.count, begin + 1) {
             let from = chunks[index].lowerBound - first
-            cblas_saxpy(Int32(count - from), 1, partialSums + index * n + from, 1, out + from, 1)
+            openBLAS.cblas_saxpy(Int32(count - from), 1, partialSums + index * n + from, 1, out + from, 1)
         }
     }
 

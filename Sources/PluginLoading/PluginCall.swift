@@ -17,7 +17,15 @@ final class PluginCall {
     private let stage: String?
     private let remark: String
     private let reason = Mutex(Reason())
-    private let shown = Mutex<(done: UInt64, isBegun: Bool)>((0, false))
+    private let shown = Mutex(Shown())
+
+    /// What the function has shown so far.
+    private struct Shown {
+        var done: UInt64 = 0
+        var isBegun = false
+        /// Whether the call is over; a function that was left may still speak, and is not heard.
+        var isOver = false
+    }
 
     init(_ execution: ExecutionContext, stage: String? = nil, remark: String = "", warn: @escaping (String) -> Void = { _ in }) {
         self.execution = execution
@@ -27,7 +35,15 @@ final class PluginCall {
     }
 
     /// Calls `body` with a host that reaches this call, and returns what it returns.
-    func run<Result>(_ body: (UnsafePointer<caplet_host>) -> Result) -> Result {
+    ///
+    /// - Parameter body: holds all that the plugin's function may touch; it runs on a thread of `calls`.
+    /// - Throws: what `PluginCalls.run` throws for a function that did not come back.
+    func run<Result>(_ calls: PluginCalls, _ plugin: String, _ body: @escaping (UnsafePointer<caplet_host>) -> Result) throws -> Result {
+        defer { endStage() }
+        return try calls.run(plugin, execution.cancellation) { self.withHost(body) }
+    }
+
+    private func withHost<Result>(_ body: (UnsafePointer<caplet_host>) -> Result) -> Result {
         var host = caplet_host()
         host.struct_size = UInt32(MemoryLayout<caplet_host>.size)
         host.abi_version = CAPLET_PLUGIN_ABI_VERSION
@@ -38,7 +54,6 @@ final class PluginCall {
         host.warn = { host, message in PluginCall.of(host)?.tell(PluginText.shown(message)) }
         host.progress = { host, done, total, remark in PluginCall.of(host)?.show(done, total, PluginText.shown(remark)) }
         host.is_cancelled = { host in PluginCall.of(host)?.execution.cancellation.isRequested == true ? 1 : 0 }
-        defer { endStage() }
         return withExtendedLifetime(self) { withUnsafePointer(to: host, body) }
     }
 
@@ -47,15 +62,16 @@ final class PluginCall {
         return Unmanaged<PluginCall>.fromOpaque(context).takeUnretainedValue()
     }
 
-    private func tell(_ message: String) { shown.withLock { _ in warn(message) } }
+    private func tell(_ message: String) { shown.withLock { if !$0.isOver { warn(message) } } }
 
     private func show(_ done: UInt64, _ total: UInt64, _ text: String) {
         guard total > 0 else { return }
-        guard let stage else {
-            let percent = "\(Int(100 * Double(min(done, total)) / Double(total))) %"
-            return execution.progress.advance(by: 0, remark: [remark, percent, text].filter { !$0.isEmpty }.joined(separator: " "))
-        }
         shown.withLock { state in
+            if state.isOver { return }
+            guard let stage else {
+                let percent = "\(Int(100 * Double(min(done, total)) / Double(total))) %"
+                return execution.progress.advance(by: 0, remark: [remark, percent, text].filter { !$0.isEmpty }.joined(separator: " "))
+            }
             if !state.isBegun { execution.progress.begin(stage, total: Int(clamping: total), unit: "steps") }
             state.isBegun = true
             let now = min(max(done, state.done), total)
@@ -68,6 +84,7 @@ final class PluginCall {
         shown.withLock { state in
             if state.isBegun { execution.progress.end() }
             state.isBegun = false
+            state.isOver = true
         }
     }
 

@@ -46,19 +46,24 @@ class PluginFormat: Format {
 
     func recognises(_ probe: FileProbe) -> Bool {
         guard let function = format.pointee.recognises else { return false }
-        return CStrings.with([probe.path] + probe.entries) { texts in
-            probe.head.withUnsafeBufferPointer { head in
-                var first = caplet_probe()
-                first.struct_size = UInt32(MemoryLayout<caplet_probe>.size)
-                first.is_folder = probe.isFolder ? 1 : 0
-                first.path = texts[0]
-                first.head = head.baseAddress
-                first.head_count = UInt64(head.count)
-                first.entries = texts.baseAddress.map { $0 + 1 }
-                first.entry_count = UInt64(probe.entries.count)
-                return function(library.plugin, &first) != 0
+        let plugin = library.plugin
+        // One that does not come back has recognised nothing; why, the end of the run says.
+        let answer = try? library.calls.run(library.label) {
+            CStrings.with([probe.path] + probe.entries) { texts in
+                probe.head.withUnsafeBufferPointer { head in
+                    var first = caplet_probe()
+                    first.struct_size = UInt32(MemoryLayout<caplet_probe>.size)
+                    first.is_folder = probe.isFolder ? 1 : 0
+                    first.path = texts[0]
+                    first.head = head.baseAddress
+                    first.head_count = UInt64(head.count)
+                    first.entries = texts.baseAddress.map { $0 + 1 }
+                    first.entry_count = UInt64(probe.entries.count)
+                    return function(plugin, &first) != 0
+                }
             }
         }
+        return answer ?? false
     }
 
     /// Reads a model by the plugin's function.
@@ -67,9 +72,13 @@ class PluginFormat: Format {
     func read(_ path: String, _ context: ReadContext) throws -> TensorGraph {
         let probe = try FileProbe(path: path)
         guard let function = format.pointee.read else { throw PluginError(.failed, plugin: library.label, "cannot read") }
-        var model: UnsafePointer<caplet_model>?
         let call = PluginCall(context.execution, stage: "reading") { context.warn("\(path): \($0)") }
-        let status = call.run { function(library.plugin, $0, path, &model) }
+        let plugin = library.plugin
+        let (status, model) = try call.run(library.calls, library.label) { host in
+            var model: UnsafePointer<caplet_model>?
+            let status = function(plugin, host, path, &model)
+            return (status, model)
+        }
         try call.check(status, reading: path, plugin: library.label)
         guard let model else { throw PluginError(.malformed, plugin: library.label, object: path, "was read, and no model came of it") }
         var graph = try PluginModel(model, path: path, library).graph()

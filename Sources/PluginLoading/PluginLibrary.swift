@@ -12,6 +12,8 @@ public final class PluginLibrary {
     public let name: String
     public let version: String
     let plugin: UnsafePointer<caplet_plugin>
+    /// Who calls its functions.
+    let calls: PluginCalls
     /// What it has, checked; each keeps the library.
     private let formatPointers: [UnsafePointer<caplet_format>]
     private let passPointers: [UnsafePointer<caplet_pass>]
@@ -21,30 +23,23 @@ public final class PluginLibrary {
 
     /// Loads the file. The path is taken as it is, and looked for nowhere else.
     ///
-    /// - Throws: `PluginError` for a file that is not there, is no plugin, was built for another version, fails to start, or declares
-    ///   something that breaks the rules.
-    public init(path given: String) throws {
+    /// - Throws: `PluginError` for a file that is not there or that others may change, is no plugin, was built for another version, fails
+    ///   to start, or declares something that breaks the rules; `Cancelled` when it does not come back.
+    public init(path given: String, _ calls: PluginCalls = PluginCalls()) throws {
         path = try Self.resolved(given)
         var status = stat()
         guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
             throw PluginError(.cannotOpen, plugin: given, "is no file")
         }
         guard access(path, R_OK) == 0 else { throw PluginError(.cannotOpen, plugin: given, String(cString: strerror(errno))) }
-        guard let handle = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
-            let reason = PluginText.shown(dlerror())
-            let prefix = path + ": "
-            throw PluginError(
-                .malformed, plugin: given, "cannot be loaded: \(reason.hasPrefix(prefix) ? String(reason.dropFirst(prefix.count)) : reason)"
-            )
-        }
-        guard let symbol = dlsym(handle, Self.entryName) else {
-            throw PluginError(.malformed, plugin: given, "is no plugin: it has no function \(Self.entryName)")
-        }
+        try PluginTrust.check(given)
+        let entry = try Self.entry(of: path, given, calls)
         let call = PluginCall(ExecutionContext(threads: 1))
-        guard let plugin = call.run(unsafeBitCast(symbol, to: Entry.self)) else {
+        guard let plugin = try call.run(calls, given, { entry($0) }) else {
             throw PluginError(.unsupported, plugin: given, "cannot be used: \(call.message)")
         }
         self.plugin = plugin
+        self.calls = calls
         // Of a plugin of another version no more than this is known.
         let abi = UnsafeRawPointer(plugin).load(fromByteOffset: 4, as: UInt32.self)
         guard abi == CAPLET_PLUGIN_ABI_VERSION else {
@@ -69,6 +64,24 @@ public final class PluginLibrary {
         guard !formatPointers.isEmpty || !passPointers.isEmpty else { throw declared.malformed("has neither formats nor passes") }
     }
 
+    /// Loads the library, whose constructors are code of the plugin already, and finds its function.
+    private static func entry(of path: String, _ given: String, _ calls: PluginCalls) throws -> Entry {
+        let (handle, message) = try calls.run(given) {
+            let handle = dlopen(path, RTLD_NOW | RTLD_LOCAL)
+            // The message is the thread's own.
+            return (handle, handle == nil ? PluginText.shown(dlerror()) : "")
+        }
+        guard let handle else {
+            let prefix = path + ": "
+            let reason = message.hasPrefix(prefix) ? String(message.dropFirst(prefix.count)) : message
+            throw PluginError(.malformed, plugin: given, "cannot be loaded: \(reason)")
+        }
+        guard let symbol = dlsym(handle, entryName) else {
+            throw PluginError(.malformed, plugin: given, "is no plugin: it has no function \(entryName)")
+        }
+        return unsafeBitCast(symbol, to: Entry.self)
+    }
+
     /// The absolute path of a file, links resolved.
     public static func resolved(_ path: String) throws -> String {
         guard let real = realpath(path, nil) else { throw PluginError(.cannotOpen, plugin: path, String(cString: strerror(errno))) }
@@ -76,7 +89,9 @@ public final class PluginLibrary {
         return String(cString: real)
     }
 
-    deinit { plugin.pointee.destroy?(plugin) }
+    deinit {
+        if let destroy = plugin.pointee.destroy { calls.giveBack(path) { [plugin] in destroy(plugin) } }
+    }
 
     /// How messages call it.
     public var label: String { "\(path) (\(name) \(version))" }

@@ -24,7 +24,9 @@ final class PluginModel {
         self.library = library
     }
 
-    deinit { model.pointee.destroy?(model) }
+    deinit {
+        if let destroy = model.pointee.destroy { library.calls.giveBack(library.label) { [model] in destroy(model) } }
+    }
 
     func malformed(_ object: String, _ message: String) -> FormatError {
         .malformed(path, object, "\(message), as plugin \(library.name) read it")
@@ -89,8 +91,11 @@ final class PluginModel {
             throw malformed(object, "needs \(byteCount) bytes of memory, which are not there")
         }
         let call = PluginCall(ExecutionContext(threads: 1))
-        let status = turn.withLock { _ in
-            call.run { function(model, $0, UInt64(index), bytes.base, UInt64(byteCount)) }
+        let status = try turn.withLock { _ in
+            // The model and the bytes are the closure's as long as it runs.
+            try call.run(library.calls, library.label) { [self] host in
+                withExtendedLifetime((self, bytes)) { function(model, host, UInt64(index), bytes.base, UInt64(byteCount)) }
+            }
         }
         do {
             try call.check(status, reading: path, plugin: library.label)

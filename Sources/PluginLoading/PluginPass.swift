@@ -45,16 +45,19 @@ final class PluginPass: PreparedPass {
         _ pass: UnsafePointer<caplet_pass>, _ name: String, _ inputs: Inputs, _ options: [PassOption], _ values: PassOptions,
         _ library: PluginLibrary
     ) throws {
-        var made: UnsafeMutableRawPointer?
         let call = PluginCall(ExecutionContext(threads: 1))
-        let status = CStrings.with(options.flatMap { [$0.name, values.word($0.name)] }) { texts in
-            let settings = options.enumerated().map { index, option in
-                caplet_setting(
-                    name: texts[2 * index], text: texts[2 * index + 1], number: PluginOption.number(values.word(option.name), option))
+        let words = options.map { (name: $0.name, text: values.word($0.name), number: PluginOption.number(values.word($0.name), $0)) }
+        let (status, made) = try call.run(library.calls, library.label) { host in
+            var made: UnsafeMutableRawPointer?
+            let status = CStrings.with(words.flatMap { [$0.name, $0.text] }) { texts in
+                let settings = words.enumerated().map { index, word in
+                    caplet_setting(name: texts[2 * index], text: texts[2 * index + 1], number: word.number)
+                }
+                return settings.withUnsafeBufferPointer { settings in
+                    pass.pointee.create?(library.plugin, host, settings.baseAddress, UInt64(settings.count), &made) ?? 0
+                }
             }
-            return settings.withUnsafeBufferPointer { settings in
-                call.run { pass.pointee.create?(library.plugin, $0, settings.baseAddress, UInt64(settings.count), &made) ?? 0 }
-            }
+            return (status, made)
         }
         try call.check(status, plugin: library.label, object: "pass '\(name)'")
         (self.library, self.pass, self.name, self.inputs) = (library, pass, name, inputs)
@@ -62,7 +65,9 @@ final class PluginPass: PreparedPass {
         instance = made
     }
 
-    deinit { pass.pointee.destroy?(instance) }
+    deinit {
+        if let destroy = pass.pointee.destroy { library.calls.giveBack(library.label) { [instance] in destroy(instance) } }
+    }
 
     var needsCalibration: Bool { inputs == .needed }
 
@@ -79,22 +84,11 @@ final class PluginPass: PreparedPass {
         let object = "pass '\(name)': tensor '\(layer.tensor.name)'"
         let parts = PluginParts(layer.weight.rows, layer.weight.columns)
         let call = PluginCall(context.execution, remark: layer.tensor.name, warn: context.note)
-        let status = CStrings.with([layer.tensor.name]) { texts in
-            layer.weight.elements.withUnsafeBufferPointer { weight in
-                (layer.secondMoment?.elements ?? []).withUnsafeBufferPointer { moment in
-                    var described = caplet_layer()
-                    described.struct_size = UInt32(MemoryLayout<caplet_layer>.size)
-                    described.block = Int32(clamping: context.original.structure.block(of: layer.tensor.name) ?? -1)
-                    described.name = texts[0]
-                    described.rows = UInt64(layer.weight.rows)
-                    described.columns = UInt64(layer.weight.columns)
-                    described.weight = weight.baseAddress
-                    described.second_moment = layer.secondMoment == nil ? nil : moment.baseAddress
-                    described.seed = context.seed
-                    return parts.with { sink in
-                        call.run { pass.pointee.transform?(instance, $0, &described, sink) ?? caplet_status(CAPLET_INTERNAL) }
-                    }
-                }
+        let block = context.original.structure.block(of: layer.tensor.name) ?? -1
+        let seed = context.seed
+        let status = try call.run(library.calls, library.label) { [self] host in
+            withDescription(of: layer, block: block, seed: seed) { described in
+                parts.with { pass.pointee.transform?(instance, host, described, $0) ?? caplet_status(CAPLET_INTERNAL) }
             }
         }
         try call.check(status, plugin: library.label, object: object)
@@ -107,5 +101,26 @@ final class PluginPass: PreparedPass {
             throw PluginError(.malformed, plugin: library.label, object: object, fault.description)
         }
         return (payload, try layer.measurements(of: payload) + parts.measurements)
+    }
+
+    private func withDescription<Result>(
+        of layer: CalibratedLayer, block: Int, seed: UInt64, _ body: (UnsafePointer<caplet_layer>) -> Result
+    ) -> Result {
+        CStrings.with([layer.tensor.name]) { texts in
+            layer.weight.elements.withUnsafeBufferPointer { weight in
+                (layer.secondMoment?.elements ?? []).withUnsafeBufferPointer { moment in
+                    var described = caplet_layer()
+                    described.struct_size = UInt32(MemoryLayout<caplet_layer>.size)
+                    described.block = Int32(clamping: block)
+                    described.name = texts[0]
+                    described.rows = UInt64(layer.weight.rows)
+                    described.columns = UInt64(layer.weight.columns)
+                    described.weight = weight.baseAddress
+                    described.second_moment = layer.secondMoment == nil ? nil : moment.baseAddress
+                    described.seed = seed
+                    return withUnsafePointer(to: described, body)
+                }
+            }
+        }
     }
 }

@@ -20,7 +20,8 @@ final class WritablePluginFormat: PluginFormat, WritableFormat {
         if let warning = graph.structureWarning(formatName: name) { plan.warnings.append(warning) }
         if let check = format.pointee.check {
             let call = PluginCall(model.execution) { plan.warnings.append($0) }
-            let status = model.with { exported in call.run { check(library.plugin, $0, exported) } }
+            let plugin = library.plugin
+            let status = try call.run(library.calls, library.label) { host in model.with { check(plugin, host, $0) } }
             try model.rethrow()
             try call.check(status, reading: options.outputPath ?? name, plugin: library.label)
         }
@@ -57,7 +58,8 @@ final class WritablePluginFormat: PluginFormat, WritableFormat {
         guard let function = format.pointee.write else { return }
         var warnings: [String] = []
         let call = PluginCall(model.execution, stage: "writing") { warnings.append($0) }
-        let status = model.with { exported in call.run { function(library.plugin, $0, exported, place) } }
+        let plugin = library.plugin
+        let status = try call.run(library.calls, library.label) { host in model.with { function(plugin, host, $0, place) } }
         // What stopped a tensor's bytes is the reason, whatever the plugin made of it.
         try model.rethrow()
         try call.check(status, reading: path, plugin: library.label)

@@ -31,4 +31,38 @@ final class ParallelForTests: XCTestCase {
             XCTAssertTrue($0 is Cancelled)
         }
     }
+
+    /// Loops within loops share the threads, and each has all its results when it returns.
+    func testLoopsWithinLoops() throws {
+        let execution = ExecutionContext(threads: 4)
+        for _ in 0..<50 {
+            let sums = try execution.with(threads: 2).parallelMap(20) { outer in
+                try execution.with(threads: 3).parallelMap(30) { $0 * outer }.reduce(0, +)
+            }
+            XCTAssertEqual(sums, (0..<20).map { $0 * 435 })
+        }
+    }
+
+    /// Contexts come and go with their threads, whoever is the last to hold one.
+    func testManyContexts() throws {
+        let count = Atomic<Int>(0)
+        for _ in 0..<200 {
+            try ExecutionContext(threads: 3).parallelFor(3) { _ in
+                try ExecutionContext(threads: 2).parallelFor(2) { _ in count.wrappingAdd(1, ordering: .relaxed) }
+            }
+        }
+        XCTAssertEqual(count.load(ordering: .relaxed), 1200)
+    }
+
+    /// A flag of the caller's own stops the work as a request does.
+    func testCancellationByAnotherFlag() {
+        let isRaised = Flag()
+        let execution = ExecutionContext(threads: 2, cancellation: Cancellation(orWhen: { isRaised.value.load(ordering: .relaxed) }))
+        XCTAssertThrowsError(
+            try execution.parallelFor(100_000) { if $0 == 10 { isRaised.value.store(true, ordering: .relaxed) } }
+        ) { XCTAssertTrue($0 is Cancelled) }
+        XCTAssertTrue(execution.cancellation.isRequested)
+    }
+
+    private final class Flag: Sendable { let value = Atomic<Bool>(false) }
 }

@@ -19,7 +19,6 @@ func systemLibrary(_ name: String, pkgConfig: String) -> Target {
 let package = Package(
     name: "fuzzing",
     targets: [
-        systemLibrary("COpenBLAS", pkgConfig: "openblas"),
         systemLibrary("CZstd", pkgConfig: "libzstd"),
         systemLibrary("CZlib", pkgConfig: "zlib"),
         systemLibrary("CXXHash", pkgConfig: "libxxhash"),
@@ -27,6 +26,7 @@ let package = Package(
             name: "CKernels", path: "Sources/CKernels",
             cSettings: [.unsafeFlags(["-fsanitize=address", "-fno-omit-frame-pointer"])]),
         .target(name: "CLibFuzzer", path: "CLibFuzzer"),
+        .target(name: "COpenBLAS", path: "Sources/COpenBLAS"),
         target("Execution", [], path: "Sources/Execution"),
         target("LinearAlgebra", ["COpenBLAS", "CKernels"], path: "Sources/LinearAlgebra"),
         target("ModelGraph", ["CKernels", "LinearAlgebra"], path: "Sources/ModelGraph"),

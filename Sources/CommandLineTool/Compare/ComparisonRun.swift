@@ -90,7 +90,7 @@ final class ComparisonRun {
 
     private func execution(_ prefix: String) -> ExecutionContext {
         let own = session.execution
-        return ExecutionContext(threads: own.threads, cancellation: own.cancellation, progress: CellProgress(prefix, own.progress))
+        return own.with(progress: CellProgress(prefix, own.progress))
     }
 
     private func compressed(_ entry: Entry, _ execution: ExecutionContext) throws -> (TensorGraph, [PassReport]) {

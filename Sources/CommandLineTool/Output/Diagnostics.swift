@@ -1,10 +1,12 @@
 import Glibc
 import Logging
+import Synchronization
 
 /// Lines for a person on standard error, and the count of warnings for `--strict`.
 final class Diagnostics {
     private let logger: Logger
-    private(set) var warningCount = 0
+    private let warnings = Atomic<Int>(0)
+    var warningCount: Int { warnings.load(ordering: .relaxed) }
     /// Called before a line is written, so that a progress line makes room.
     var beforeLine: () -> Void = {}
 
@@ -19,7 +21,7 @@ final class Diagnostics {
     func detail(_ line: String) { write(.debug, line) }
 
     func warning(_ line: String) {
-        warningCount += 1
+        warnings.wrappingAdd(1, ordering: .relaxed)
         write(.warning, line)
     }
 

@@ -26,7 +26,7 @@ struct PluginCheckCommand: ParsableCommand {
     func run() throws {
         try Session.run(common) { session in
             var registry = Registry.builtIn
-            guard let library = try registry.addPlugins([file]).first else { return .internalError }
+            guard let library = try session.load([file], into: &registry).first else { return .internalError }
             var results = try library.formats().map { try check($0) }
             results += try library.passes().flatMap { pass in
                 (try needsCalibration(pass) ? [true] : [false, true]).map { check(pass, calibrated: $0) }

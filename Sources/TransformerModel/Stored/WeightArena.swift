@@ -23,7 +23,7 @@ final class WeightArena {
 
     /// Zeros to write at most `byteCount` bytes of weights to, aligned to a cache line; `take` keeps the first of them.
     ///
-    /// - Throws: `GraphError.notComputable` when the system does not have so much memory.
+    /// - Throws: `OutOfMemory` when the system does not have so much memory.
     func room(_ byteCount: Int) throws -> UnsafeMutableRawPointer {
         if let last = segments.last, byteCount <= last.size - used { return last.base + used }
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
@@ -31,7 +31,7 @@ final class WeightArena {
         let size = needed <= Int.max - page ? (needed + page - 1) / page * page : Int.max
         let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
         guard size < Int.max, let mapped = mmap(nil, size, PROT_READ | PROT_WRITE, flags, -1, 0), mapped != MAP_FAILED else {
-            throw GraphError.notComputable("weights", "\(byteCount) bytes of memory are not to be had")
+            throw OutOfMemory(byteCount, for: "weights")
         }
         segments.append(Segment(base: mapped, size: size))
         used = 0
