@@ -9,7 +9,7 @@ SWIFT_BUILD := swift build -c release --static-swift-stdlib
 BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev nettle-dev pkg-config
 TEST_PACKAGES := zstd python3 python3-venv g++
 
-.PHONY: all build demo compare test tsan fuzz benchmark scale frontier generation python clean packages test-packages
+.PHONY: all build demo compare test test-build soak damage tsan fuzz benchmark scale frontier generation python clean packages test-packages
 
 all: build
 
@@ -38,10 +38,23 @@ compare: build
 python: test-packages
 	Tests/Environment/make.sh .build/python
 
+TEST_OPTIONS := -c release -Xswiftc -enable-testing --scratch-path .build/tests
+
+## test-build: what `make test` runs, built.
+test-build: test-packages
+	swift build --build-tests $(TEST_OPTIONS)
+
 ## test: every test, in release: in debug the numerical ones would take many times as long.
-test: test-packages python
-	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python \
-		swift test -c release -Xswiftc -enable-testing --disable-swift-testing --scratch-path .build/tests
+test: test-build python
+	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python swift test --skip-build --disable-swift-testing $(TEST_OPTIONS)
+
+## soak: kills caplet at KILLS random moments, in every verb and with every kind of output, and looks at what is left.
+soak: build
+	python3 Tests/Soak/soak.py $(CAPLET) --kills $(or $(KILLS),1000) --seed $(or $(SEED),0)
+
+## damage: flips FLIPS bits of outputs, unfinished work and lists of files, and looks whether it is noticed.
+damage: build
+	python3 Tests/Soak/damage.py $(CAPLET) --flips $(or $(FLIPS),1000) --seed $(or $(SEED),0)
 
 ## tsan: what runs on several threads, under ThreadSanitizer, the C kernels too: the tests of these modules, a conversion, a pass.
 TSAN_TESTS := ExecutionTests|ModelGraphTests|CapletFormatTests|FormatKitTests|CapletRuntimeTests

@@ -42,7 +42,7 @@ struct Caplet: ParsableCommand {
             let bytes = UnsafeRawBufferPointer(start: argument, count: strlen(argument))
             if String(validating: bytes, as: UTF8.self) == nil {
                 fputs("caplet: error: argument \(index), '\(String(cString: argument))', is not UTF-8 text\n", stderr)
-                exit(ExitStatus.usage.rawValue)
+                Glibc.exit(ExitStatus.usage.rawValue)
             }
         }
     }

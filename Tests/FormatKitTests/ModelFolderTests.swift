@@ -6,12 +6,12 @@ import XCTest
 
 final class ModelFolderTests: XCTestCase {
     func testWhichFilesTravel() throws {
-        for name in ["config.json", "tokenizer.model", "merges.txt", "LICENSE", "README.md", "chat_template.jinja", "vocab.json"] {
+        for name in ["config.json", "tokenizer.model", "merges.txt", "LICENSE", "README.md", "chat_template.jinja", "vocab.json", "x.partial-12"] {
             XCTAssertTrue(ModelFolder.isAttachment(name), name)
         }
         for name in [
             "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json", "a.gguf", "a.npy",
-            "m.caplet", ".gitattributes", "a/b", "..", "", "caplet.json", "x.partial-12",
+            "m.caplet", ".gitattributes", "a/b", "..", "", "caplet.json", "x.partial-0123456789abcdef",
         ] { XCTAssertFalse(ModelFolder.isAttachment(name), name) }
     }
 
@@ -22,9 +22,54 @@ final class ModelFolderTests: XCTestCase {
         let big = try folder.write([], as: "big.json")
         XCTAssertEqual(truncate(big, off_t(ModelFolder.maximumAttachmentBytes + 1)), 0)
         var warnings: [String] = []
-        let found = try ModelFolder.attachments(in: folder.path, ReadContext { warnings.append($0) })
-        XCTAssertEqual(found.map(\.name), ["a.json"])
+        var graph = TensorGraph()
+        try ModelFolder.addAttachments(of: folder.path, to: &graph, ReadContext { warnings.append($0) })
+        XCTAssertEqual(graph.attachments.map(\.name), ["a.json"])
         XCTAssertEqual(warnings.count, 1)
+    }
+
+    func testLinksThatLeaveTheFolder() throws {
+        let folder = try TemporaryFolder()
+        let cache = "models--a--b/snapshots/0123"
+        for path in ["m", cache, "models--a--b/blobs"] {
+            try FileManager.default.createDirectory(atPath: folder.path(path), withIntermediateDirectories: true)
+        }
+        try folder.write(Array("secret".utf8), as: "secret")
+        try folder.write([1], as: "models--a--b/blobs/ff")
+        try folder.write([2], as: "m/own.json")
+        for (target, place) in [
+            ("../secret", "m/a.txt"), ("own.json", "m/b.json"), (folder.path("secret"), "m/c.txt"), ("../../blobs/ff", "\(cache)/d.json"),
+            ("../../../secret", "\(cache)/e.txt"),
+        ] { XCTAssertEqual(symlink(target, folder.path(place)), 0) }
+        for (home, names, followed) in [("m", ["b.json", "own.json"], ["a.txt", "b.json", "c.txt", "own.json"]), (cache, ["d.json"], ["d.json", "e.txt"])] {
+            var warnings: [String] = []
+            var graph = TensorGraph()
+            try ModelFolder.addAttachments(of: folder.path(home), to: &graph, ReadContext { warnings.append($0) })
+            XCTAssertEqual(graph.attachments.map(\.name), names)
+            XCTAssertEqual(warnings.count, followed.count - names.count, "\(warnings)")
+            XCTAssertTrue(warnings.allSatisfy { $0.contains("secret") && $0.contains("left behind") }, "\(warnings)")
+            var all = TensorGraph()
+            try ModelFolder.addAttachments(of: folder.path(home), to: &all, ReadContext(followsLinks: true) { XCTFail($0) })
+            XCTAssertEqual(all.attachments.map(\.name), followed)
+        }
+    }
+
+    func testNamesThatCannotTravelAreRefused() throws {
+        for name in ["a\nb.json", "a\u{7F}.json"] {
+            let folder = try TemporaryFolder()
+            try folder.write([1], as: name)
+            var graph = TensorGraph()
+            XCTAssertThrowsError(try ModelFolder.addAttachments(of: folder.path, to: &graph, ReadContext())) {
+                XCTAssertEqual(($0 as? FormatError)?.kind, .unsupported)
+            }
+        }
+        let folder = try TemporaryFolder()
+        let bytes = Array(folder.path.utf8) + Array("/a".utf8) + [0xFF] + Array(".json".utf8) + [0]
+        let made = bytes.withUnsafeBufferPointer { $0.withMemoryRebound(to: CChar.self) { open($0.baseAddress!, O_CREAT | O_WRONLY, 0o600) } }
+        XCTAssertGreaterThanOrEqual(made, 0)
+        close(made)
+        defer { bytes.withUnsafeBufferPointer { _ = $0.withMemoryRebound(to: CChar.self) { unlink($0.baseAddress!) } } }
+        XCTAssertThrowsError(try FolderListing.names(in: folder.path)) { XCTAssertEqual(($0 as? FormatError)?.kind, .unsupported) }
     }
 
     func testOutputsThatAreInputs() throws {

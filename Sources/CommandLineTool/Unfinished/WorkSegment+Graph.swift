@@ -20,7 +20,7 @@ extension WorkSegment {
     /// All but the snapshot; nil when there is nothing else.
     func resultGraph() throws -> TensorGraph? {
         if tensors.isEmpty, losses.isEmpty, report == nil { return nil }
-        let made = try tensors.map { Tensor(name: $0.name, shape: $0.payload.shape, dtype: .f32, payload: $0.payload) }
+        let made = tensors.map { Tensor(name: $0.name, shape: $0.payload.shape, dtype: .f32, payload: $0.payload) }
         return try WorkSegment.graph(made, Record(pass: pass, entries: tensors.compactMap(\.report), losses: losses, report: report))
     }
 

@@ -1,4 +1,4 @@
-"""Reads .caplet files (SPEC.md, version 1) with numpy and zstandard alone.
+"""Reads .caplet files (SPEC.md, version 1.1) with numpy and zstandard alone.
 
     import caplet_reader, torch
     file = caplet_reader.CapletFile("small.caplet")
@@ -10,9 +10,11 @@ A file that is damaged or is not what the specification says raises CapletError.
 XXH3 digests are not, for which `caplet verify` is there.
 """
 
+import hashlib
 import json
 import mmap
 import os
+import re
 import struct
 import sys
 
@@ -72,6 +74,19 @@ class CapletFile:
         manifest = json.loads(self._inflate(offset, stored, size, "manifest").decode("utf-8"))
         check(manifest.get("format") == "caplet" and manifest.get("version") == VERSION, f"{self.path}: another kind of manifest")
         return manifest
+
+    def sha256(self):
+        """The SHA-256 digest of the content, computed from it; the manifest's, where it has one, must be the same."""
+        def hashed(value):
+            if isinstance(value, dict):
+                return {key: hashlib.sha256(self.content(member)).hexdigest() if is_part(key, member) else hashed(member)
+                        for key, member in value.items()}
+            return [hashed(member) for member in value] if isinstance(value, list) else value
+        contents = {key: self.manifest[key] for key in ("metadata", "ties", "attachments", "tensors")}
+        text = json.dumps(hashed(contents), ensure_ascii=False, separators=(",", ":"))
+        # The manifest has no short escapes for these two.
+        text = re.sub(r"\\(.)", lambda found: {"b": "\\u0008", "f": "\\u000c"}.get(found[1], found[0]), text)
+        return hashlib.sha256(text.encode("utf-8") + b"\n").hexdigest()
 
     def _inflate(self, offset, stored, size, what):
         """One frame: `stored` bytes at `offset` that must hold `size` bytes. The content's checksum is part of the frame."""
@@ -232,6 +247,11 @@ class CapletFile:
 
 
 # -- encodings ---------------------------------------------------------------------------------------------------------------------
+
+
+def is_part(key, member):
+    """Whether a member of the manifest is a part."""
+    return key in ("part", "positions", "codes", "zeroPoints") and isinstance(member, dict) and "storedDigest" in member
 
 
 def join_planes(frames, is_float):
