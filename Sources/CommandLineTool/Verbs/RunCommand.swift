@@ -47,9 +47,9 @@ struct RunCommand: ParsableCommand {
     }
 
     func validate() throws {
+        do { try options.check() } catch { throw ValidationError("\(error)") }
         try CountOption.check("--max-tokens", maxTokens, from: 0)
         try CountOption.check("--context", context, from: 1)
-        do { try options.check() } catch { throw ValidationError("\(error)") }
     }
 
     func run() throws {
