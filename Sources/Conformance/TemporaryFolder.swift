@@ -23,7 +23,7 @@ public final class TemporaryFolder {
         return path(name)
     }
 
-    /// Every regular file below, relative to the folder, sorted, with its bytes.
+    /// Every regular file below, relative to the folder, sorted, with its bytes; not the lists that written folders have of their files.
     public func files() throws -> [(name: String, bytes: [UInt8])] { try TemporaryFolder.files(under: path) }
 
     public static func files(under path: String) throws -> [(name: String, bytes: [UInt8])] {
@@ -33,7 +33,7 @@ public final class TemporaryFolder {
     }
 
     private static func files(in folder: String, prefix: String) throws -> [(name: String, bytes: [UInt8])] {
-        try FolderListing.names(in: folder).flatMap { name in
+        try FolderListing.names(in: folder).filter { $0 != FolderManifest.fileName }.flatMap { name in
             let path = "\(folder)/\(name)"
             return isFolder(path) == true ? try files(in: path, prefix: "\(prefix)\(name)/") : [(prefix + name, try bytes(of: path))]
         }

@@ -3,7 +3,7 @@ import ModelGraph
 import StrictJSON
 
 /// The list that a written folder holds of its files, by which it is known later that nothing else is in it.
-struct FolderManifest {
+public struct FolderManifest {
     struct File: Equatable {
         let name: String
         let byteCount: Int
@@ -11,7 +11,7 @@ struct FolderManifest {
         let digest: ContentDigest
     }
 
-    static let fileName = ".caplet-files.json"
+    public static let fileName = ".caplet-files.json"
     private static let version = 1
     private static let maximumByteCount = 256 << 20
     /// Files up to this length are digested whole; of longer ones so many pieces of so many bytes, the first and the last among them.
