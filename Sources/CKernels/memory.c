@@ -25,6 +25,10 @@ void caplet_return_large_memory(void) {
 void caplet_use_huge_pages(void) {
 #if defined(__GLIBC__) && defined(MADV_HUGEPAGE)
     enum { HEAP = 48 << 20, PAGE = 2 << 20, DEFAULT_PAD = 128 << 10 };
+    // Where so many addresses are not to be had, malloc must not be asked for them: a program may end when it fails.
+    void *trial = mmap(NULL, HEAP + PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (trial == MAP_FAILED) return;
+    munmap(trial, HEAP + PAGE);
     // The heap grows for a block that does not fit, and by the pad.
     mallopt(M_TOP_PAD, HEAP);
     void *block = malloc(4 * DEFAULT_PAD);

@@ -11,6 +11,8 @@ public final class PluginCalls: Sendable {
     private let cancellation: Cancellation
     private let idle = Mutex<[PluginThread]>([])
     private let abandoned = Atomic<Bool>(false)
+    /// The plugin whose function was under way when one tried to end the process.
+    private let ending = Mutex<String?>(nil)
 
     /// How long a function is waited for after a stop was asked for. caplet_plugin.h asks functions to look at least every second.
     private static let patience = 1.5
@@ -30,25 +32,27 @@ public final class PluginCalls: Sendable {
 
     /// Throws what kept a plugin's function from coming back where no error could say so, as when a plugin gives back what it made.
     public func check() throws {
-        if caplet_was_exit_tried() != 0 {
-            abandoned.store(true, ordering: .relaxed)
-            throw PluginCalls.exitError("a plugin")
-        }
+        if let error = exitError() { throw error }
         if hasAbandoned { throw Cancelled() }
     }
 
     /// What an error comes of: where a plugin tried to end the process or was left, that and not what followed from it.
     public func reason(for error: any Error) -> any Error {
-        if caplet_was_exit_tried() != 0 {
-            abandoned.store(true, ordering: .relaxed)
-            return (error as? PluginError)?.message == PluginCalls.exitMessage ? error : PluginCalls.exitError("a plugin")
-        }
-        return hasAbandoned ? Cancelled() : error
+        exitError() ?? (hasAbandoned ? Cancelled() : error)
     }
 
-    private static let exitMessage = "tried to end the process"
-
-    private static func exitError(_ plugin: String) -> PluginError { PluginError(.failed, plugin: plugin, exitMessage) }
+    /// Nil when no plugin has tried to end the process.
+    ///
+    /// - Parameter plugin: one whose function is under way.
+    private func exitError(during plugin: String? = nil) -> PluginError? {
+        guard caplet_was_exit_tried() != 0 else { return nil }
+        abandoned.store(true, ordering: .relaxed)
+        let name = ending.withLock { name in
+            name = name ?? plugin
+            return name
+        }
+        return PluginError(.failed, plugin: name ?? "a plugin", "tried to end the process")
+    }
 
     /// Runs `body`, which calls a function of `plugin`, and returns its result.
     ///
@@ -64,10 +68,7 @@ public final class PluginCalls: Sendable {
         thread.begin { place.value = body() }
         var waited = 0.0
         while !thread.hasEnded(within: PluginCalls.interval) {
-            if caplet_was_exit_tried() != 0 {
-                abandoned.store(true, ordering: .relaxed)
-                throw PluginCalls.exitError(plugin)
-            }
+            if let error = exitError(during: plugin) { throw error }
             guard cancellation.isRequested || stop?.isRequested == true else { continue }
             waited += PluginCalls.interval
             if waited >= PluginCalls.patience {

@@ -17,6 +17,10 @@
 /// - A function that fails returns a status other than CAPLET_OK, and before that says why through `host->fail`.
 /// - Nothing may be thrown, jumped or unwound out of a plugin's function.
 /// - Members that a plugin does not use are zero: `static const caplet_format f = {.struct_size = sizeof f, .name = "x", …};`
+/// - Functions are called on threads of Caplet's, never on the first of the process, and not always on the same. A plugin does not end
+///   the process: exit fails the call, with status 70.
+/// - The file, and each folder on the way to it, belongs to the user or to root, and is not open to all for writing; a sticky folder
+///   such as /tmp may be on the way, but not hold the file.
 ///
 /// What is called when: `caplet_plugin_open` once. To read: `recognises` (unless --from names the format), `read`, then `model->read` for
 /// tensors that have no `data`, at last `model->destroy`. To write: `check`, perhaps several times, and `write` once. For each time that
@@ -77,7 +81,8 @@ typedef struct caplet_host {
     void (*warn)(const struct caplet_host *host, const char *message);
     /// Says how far the function is: `done` of `total` units of any kind, with a remark such as a tensor's name (NULL for none).
     void (*progress)(const struct caplet_host *host, uint64_t done, uint64_t total, const char *remark);
-    /// Not zero when the user asked to stop: clean up and return CAPLET_CANCELLED. Look at it at least every second.
+    /// Not zero when the user asked to stop: clean up and return CAPLET_CANCELLED. Look at it at least every second: a function that
+    /// has not returned soon after is left behind on its thread, and no function of any plugin is called again.
     int32_t (*is_cancelled)(const struct caplet_host *host);
 } caplet_host;
 
