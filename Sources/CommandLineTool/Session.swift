@@ -53,6 +53,8 @@ final class Session {
     let diagnostics: Diagnostics
     /// Everything that the verb reads: none of it may be what it writes, and none may change before it has ended.
     private(set) var reads = ReadPaths()
+    /// Whether outputs have their names: what happens to the inputs then is no matter any longer.
+    private var hasCommitted = false
     let execution: ExecutionContext
     private let pluginCalls: PluginCalls
 
@@ -78,7 +80,7 @@ final class Session {
             try session.loadPlugins()
             status = try body(session)
             try session.pluginCalls.check()
-            try session.reads.checkUnchanged()
+            if !session.hasCommitted { try session.reads.checkUnchanged() }
             if status == .done, options.strict, session.diagnostics.warningCount > 0 { status = .warnings }
         } catch let error as ExitCode {
             throw error
@@ -102,6 +104,13 @@ final class Session {
         if error is Cancelled { return error }
         do { try reads.checkUnchanged() } catch { return error }
         return error
+    }
+
+    /// Gives outputs their names, all of them or none, if everything that was read is what it was.
+    func commit(_ writes: [PreparedWrite]) throws {
+        try reads.checkUnchanged()
+        try PreparedWrite.commit(writes)
+        hasCommitted = true
     }
 
     /// Notes files that the verb reads, before it reads them.

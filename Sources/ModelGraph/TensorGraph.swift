@@ -23,6 +23,8 @@ public struct TensorGraph {
     private var tieTargets: [String: String] = [:]
     /// Blocks and input groups; empty when the architecture is unknown.
     public var structure = GraphStructure()
+    /// What made the model, in order, where its format keeps that apart from metadata.
+    public var provenance: [(key: String, value: String)] = []
     /// The files and folders that the graph was read from, which no writer may replace.
     public var sources: [FileStamp] = []
 

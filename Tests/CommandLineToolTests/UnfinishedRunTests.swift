@@ -89,14 +89,15 @@ final class UnfinishedRunTests: XCTestCase {
     func testAFullDiskEndsTheKeepingAndNotTheRun() throws {
         let folder = try CheckpointFolder()
         defer { withExtendedLifetime(folder) {} }
-        // A folder that nothing can be put into stands for a full disk; root may write everywhere, so that it is a file.
+        // A file in the place of the folder stands for a full disk: nothing can be put there.
         let model = Repository.path("Examples/wren-7m")
-        let command = "caplet compress \(model) -o out.caplet --pipeline 'rpca{iterations=60 tolerance=0},magnitude{keep=0.4}' --no-progress"
+        let command = "caplet compress \(model) -o out.caplet --pipeline 'rpca{iterations=150 tolerance=0},magnitude{keep=0.4}' --no-progress"
         let running = try CapletProcess.start("exec env --default-signal=INT \(command)", in: folder.path)
         Thread.sleep(forTimeInterval: 0.3)
         try folder.write("no folder", as: "out.caplet.unfinished")
         let result = try running.wait()
         XCTAssertEqual(result.status, 0, result.errors)
+        XCTAssertTrue(result.errors.contains("can no longer be kept"), result.errors)
         XCTAssertEqual(try CapletProcess.shell("caplet verify out.caplet", in: folder.path).status, 0)
         XCTAssertEqual(try folder.bytes("out.caplet.unfinished"), Array("no folder".utf8))
     }

@@ -48,6 +48,7 @@ struct CapletReader {
         try checkEagerSize()
         var graph = TensorGraph()
         graph.sources = [file.stamp]
+        graph.provenance = manifest.provenance
         for (key, value) in manifest.metadata { graph.metadata[key] = try metadataValue(value, key) }
         graph.attachments = try manifest.attachments.map { attachment in
             Attachment(name: attachment.name, bytes: try bytes(of: attachment.part, "attachment '\(attachment.name)'"))

@@ -120,6 +120,7 @@ final class ComparisonRun {
             parameters: graph.parameterCount, losses: losses, payloadBytes: graph.byteCount, fileBytes: fileBytes,
             seconds: Double(now - start) / 1e9, layers: LayerShape.all(of: graph, made.reports),
             spectra: baseline == nil ? try Spectrum.some(of: graph, execution) : nil)
+        try session.reads.checkUnchanged()
         try store.write(cell)
         return cell
     }

@@ -64,8 +64,7 @@ struct OutputTarget {
     /// Says what cannot be carried, then writes; inputs must be what they were.
     func write(_ graph: TensorGraph, provenance: [(key: String, value: String)], _ session: Session) throws -> WritePlan {
         let prepared = try prepare(graph, provenance: provenance, session)
-        try session.reads.checkUnchanged()
-        try prepared.commit()
+        try session.commit([prepared])
         return prepared.plan
     }
 

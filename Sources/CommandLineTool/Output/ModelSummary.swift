@@ -32,7 +32,7 @@ struct ModelSummary {
         bitsPerWeight = weights == 0 ? 0 : Double(fileBytes) * 8 / Double(weights)
         attachments = graph.attachments.map { ($0.name, $0.bytes.count) }
         ties = graph.ties
-        provenance = try (format as? any ProvenanceFormat)?.provenance(path) ?? ModelSummary.provenance(graph.metadata)
+        provenance = format is any ProvenanceFormat ? graph.provenance : ModelSummary.provenance(graph.metadata)
         digest = digests?.model
         sha256 = digests?.sha256
     }

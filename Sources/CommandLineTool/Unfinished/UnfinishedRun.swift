@@ -16,6 +16,8 @@ final class UnfinishedRun: @unchecked Sendable {
     private let identity: () throws -> [String: String]
     private let format: any WritableFormat & VerifiableFormat
     private let execution: ExecutionContext
+    /// Throws when the inputs are not what they were: what came of them is not worth keeping.
+    private let checkInputs: () throws -> Void
     private let state = Mutex(State())
 
     private struct State {
@@ -29,11 +31,13 @@ final class UnfinishedRun: @unchecked Sendable {
     ///   - identity: all that the run's results depend on; asked for when it is needed.
     ///   - format: of the containers.
     init(
-        output: String, identity: @escaping () throws -> [String: String], format: any WritableFormat & VerifiableFormat, threads: Int
+        output: String, identity: @escaping () throws -> [String: String], format: any WritableFormat & VerifiableFormat, threads: Int,
+        checkInputs: @escaping () throws -> Void
     ) {
         path = UnfinishedRun.path(beside: output)
         self.identity = identity
         self.format = format
+        self.checkInputs = checkInputs
         // Not the run's own: when that is cancelled, this is to keep what it has.
         execution = ExecutionContext(threads: threads)
     }
@@ -63,7 +67,12 @@ final class UnfinishedRun: @unchecked Sendable {
     ///
     /// - Throws: `FormatError.refused` for the work of another run, unless `force`, and while a run works on it.
     private func segments(force: Bool, _ diagnostics: Diagnostics) throws -> [WorkSegment] {
-        guard access(path, F_OK) == 0 else { return [] }
+        guard let stamp = FileStamp(path: path) else { return [] }
+        guard stamp.isFolder else {
+            state.withLock { $0.failure = "\(path): is no folder" }
+            diagnostics.note("\(path): is no folder, so that nothing is kept of what this run finishes")
+            return []
+        }
         try lock()
         let folder = UnfinishedFolder(path)
         let names = try folder.containers()
@@ -128,6 +137,7 @@ final class UnfinishedRun: @unchecked Sendable {
     }
 
     private func write(_ segment: WorkSegment) throws {
+        try checkInputs()
         let folder = UnfinishedFolder(path)
         try folder.make()
         try lock()

@@ -154,8 +154,7 @@ struct CompressCommand: ParsableCommand {
                     output: output, pipeline: pipeline.description, seed: seed, original: input, compressed: graph,
                     outputBytes: prepared.plan.byteCount, seconds: seconds, passes: reports)
                 let report = try reportFile.map { try summary.prepare(in: $0) }
-                try session.reads.checkUnchanged()
-                try PreparedWrite.commit([prepared] + [report].compactMap { $0 })
+                try session.commit([prepared] + [report].compactMap { $0 })
                 return summary
             }
             try summary.print(session)
@@ -237,7 +236,8 @@ struct CompressCommand: ParsableCommand {
             return identity
         }
         return UnfinishedRun(
-            output: output, identity: identity, format: CapletFormat(), threads: session.execution.threads)
+            output: output, identity: identity, format: CapletFormat(), threads: session.execution.threads,
+            checkInputs: { try session.reads.checkUnchanged() })
     }
 
     /// What it takes to make the same bytes again; nothing of a model that is as it was, so that unpacking adds nothing to it.

@@ -97,9 +97,9 @@ struct ConvertCommand: ParsableCommand {
     func run() throws {
         try Session.run(common) { session in
             let target = try target(session)
-            let (original, source) = try session.open(model, from: from)
+            let (original, _) = try session.open(model, from: from)
             try target.check(session)
-            let provenance = try (source as? any ProvenanceFormat)?.provenance(model) ?? []
+            let provenance = original.provenance
             let card = ModelCard(provenance: provenance, facts: facts(original))
             let split = try adapterConversion(original, target, session)
             var graph = try cast(scaled(split?.split.base ?? original, session), session)
@@ -111,8 +111,7 @@ struct ConvertCommand: ParsableCommand {
             let start = DispatchTime.now().uptimeNanoseconds
             let base = try target.prepare(graph, provenance: provenance, session)
             let adapter = try split?.prepare(card: card, session)
-            try session.reads.checkUnchanged()
-            try PreparedWrite.commit([base] + [adapter].compactMap { $0 })
+            try session.commit([base] + [adapter].compactMap { $0 })
             let plan = base.plan
             let written = adapter.flatMap { split?.written($0.plan) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9

@@ -35,13 +35,24 @@ final class OutputJournal {
     /// - Parameter note: is given a line for each output that was finished, and for each thing that could not be taken away.
     /// - Throws: `FormatError.refused` while another run makes the output, `.writeFailed` when there can be no file.
     static func open(of output: String, note: (String) -> Void) throws -> OutputJournal {
-        switch locked(path(of: output), creating: true) {
+        var path = path(of: output)
+        // One of another user's says nothing, and does not stand in the way.
+        if !isAbsentOrOwn(path) {
+            note("\(path): is another user's, and stays")
+            path = PathParts(path).beside(prefix + TemporaryName.digits() + ending)
+        }
+        switch locked(path, creating: true) {
         case .journal(let journal):
             journal.recover(note)
             return journal
         case .busy: throw FormatError.refused(output, "is being written by another run")
         case .failed(let code): throw FormatError.writeFailed(output, "cannot be written: \(String(cString: strerror(code)))")
         }
+    }
+
+    private static func isAbsentOrOwn(_ path: String) -> Bool {
+        var status = stat()
+        return lstat(path, &status) != 0 || status.st_uid == geteuid() && status.st_mode & S_IFMT == S_IFREG
     }
 
     /// Finishes or undoes what runs that were cut off have left in a folder; those that are under way are left alone.

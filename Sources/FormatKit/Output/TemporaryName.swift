@@ -8,10 +8,12 @@ enum TemporaryName {
     static let maximumByteCount = 255
 
     /// A name beside `name` that nothing has; the end of a long one is left out.
-    static func make(for name: String) -> String {
+    static func make(for name: String) -> String { stem(name) + marker + digits() }
+
+    static func digits() -> String {
         var generator = SystemRandomNumberGenerator()
         let digits = String(generator.next() as UInt64, radix: 16)
-        return stem(name) + marker + String(repeating: "0", count: digitCount - digits.count) + digits
+        return String(repeating: "0", count: digitCount - digits.count) + digits
     }
 
     /// Whether `make(for: name)` may have made `candidate`.
