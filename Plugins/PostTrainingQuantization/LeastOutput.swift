@@ -54,10 +54,13 @@ struct LeastOutput {
             guard size >= sure else { throw refuse("the file has more than \(sure) bytes, however few its values take") }
         } else {
             let count = try output.byteCount(graph)
-            guard size >= count else { throw refuse("a file of this format has more than \(count) bytes, whatever its values are coded as") }
+            guard size >= count else {
+                throw refuse("a file of this format has more than \(count) bytes, whatever its values are coded as")
+            }
             guard size - size / 200 <= count + LeastOutput.mostProvenance else {
                 throw refuse(
-                    "a file of this format has about \(count) bytes, whatever its values are coded as; the caplet format has fewer for fewer bits")
+                    "a file of this format has about \(count) bytes, whatever its values are coded as; the caplet format has fewer for fewer bits"
+                )
             }
         }
     }

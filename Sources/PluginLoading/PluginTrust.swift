@@ -45,7 +45,9 @@ enum PluginTrust {
     }
 
     /// Names from the last to the first; "." and empty ones left out.
-    private static func components(_ path: String) -> [String] { path.split(separator: "/").map(String.init).filter { $0 != "." }.reversed() }
+    private static func components(_ path: String) -> [String] {
+        path.split(separator: "/").map(String.init).filter { $0 != "." }.reversed()
+    }
 
     private static func parent(_ folder: String) -> String {
         let path = folder.split(separator: "/").dropLast().joined(separator: "/")

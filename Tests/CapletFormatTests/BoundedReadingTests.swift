@@ -82,11 +82,14 @@ final class BoundedReadingTests: XCTestCase {
         guard case .dense(let array) = reader.manifest.tensors[0].payload else { return XCTFail("is not dense") }
         let part = array.part
         let other = Part(
-            encoding: part.encoding, byteCount: part.byteCount, chunkByteCount: part.chunkByteCount, offset: part.offset, frames: part.frames,
+            encoding: part.encoding, byteCount: part.byteCount, chunkByteCount: part.chunkByteCount, offset: part.offset,
+            frames: part.frames,
             digest: ContentDigest(high: 1, low: 2), storedDigest: part.storedDigest)
         func read(_ part: Part) throws {
             let rows = try reader.decoder.source(part, "tensor 'dense'").openRows(of: 2 * columns)
-            for row in stride(from: 0, to: self.rows, by: 56) { try rows.withRows(row..<row + 56) { XCTAssertTrue($0.allSatisfy { $0 == 0 }) } }
+            for row in stride(from: 0, to: self.rows, by: 56) {
+                try rows.withRows(row..<row + 56) { XCTAssertTrue($0.allSatisfy { $0 == 0 }) }
+            }
         }
         XCTAssertNoThrow(try read(part))
         XCTAssertThrowsError(try read(other)) { XCTAssertTrue("\($0)".contains("content has the digest"), "\($0)") }

@@ -8,7 +8,8 @@ final class ChangingInputTests: XCTestCase {
     private func expectRefusal(_ command: String, when change: String, saying words: String, line: UInt = #line) throws {
         let folder = try CheckpointFolder()
         defer { withExtendedLifetime(folder) {} }
-        XCTAssertEqual(try CapletProcess.shell("cp -r \(Repository.path("Examples/wren-7m")) m; cp \(text) t.txt", in: folder.path).status, 0)
+        XCTAssertEqual(
+            try CapletProcess.shell("cp -r \(Repository.path("Examples/wren-7m")) m; cp \(text) t.txt", in: folder.path).status, 0)
         let running = try CapletProcess.start("exec caplet \(command) --no-progress", in: folder.path)
         Thread.sleep(forTimeInterval: 0.7)
         XCTAssertTrue(running.process.isRunning, "it ended before the input changed", line: line)

@@ -16,7 +16,8 @@ final class ForceTests: XCTestCase {
     func testFoldersAboveAnInput() throws {
         let folder = try CheckpointFolder()
         defer { withExtendedLifetime(folder) {} }
-        XCTAssertEqual(try CapletProcess.shell("mkdir -p store/hub; cp -r tiny store/hub; echo mine > store/notes", in: folder.path).status, 0)
+        XCTAssertEqual(
+            try CapletProcess.shell("mkdir -p store/hub; cp -r tiny store/hub; echo mine > store/notes", in: folder.path).status, 0)
         for command in [
             "convert store/hub/tiny -o store --to safetensors", "convert store/hub/tiny -o store/hub --to npy",
             "convert store/hub/tiny/model.safetensors -o store --to npy", "convert store/hub/tiny -o . --to npy",
@@ -71,7 +72,8 @@ final class ForceTests: XCTestCase {
         defer { withExtendedLifetime(folder) {} }
         XCTAssertEqual(try CapletProcess.shell("mkfifo pipe", in: folder.path).status, 0)
         for command in [
-            "evaluate tiny --text pipe", "evaluate tiny --tokens pipe", "evaluate tiny --task pipe", "inspect pipe", "convert pipe -o out.npz",
+            "evaluate tiny --text pipe", "evaluate tiny --tokens pipe", "evaluate tiny --task pipe", "inspect pipe",
+            "convert pipe -o out.npz",
             "compress tiny -o out.npz --pipeline-file pipe", "compress tiny -o out.npz --calibration pipe", "evaluate tiny --text tiny",
         ] {
             let result = try CapletProcess.shell("timeout 20 caplet \(command)", in: folder.path)

@@ -40,7 +40,8 @@ final class UnfinishedRunTests: XCTestCase {
 
         // What is damaged is made again: a segment cut short, one with a flipped bit, and what says whose it is.
         for damage in [
-            "truncate -s -9 cut.caplet.unfinished/000001.caplet", "printf x | dd of=cut.caplet.unfinished/000001.caplet bs=1 seek=3000 conv=notrunc",
+            "truncate -s -9 cut.caplet.unfinished/000001.caplet",
+            "printf x | dd of=cut.caplet.unfinished/000001.caplet bs=1 seek=3000 conv=notrunc",
             "sed -i s/seed/sead/ cut.caplet.unfinished/run.json",
         ] {
             XCTAssertEqual(
@@ -54,7 +55,8 @@ final class UnfinishedRunTests: XCTestCase {
         }
 
         // --force begins anew, whatever is there.
-        let anew = try CapletProcess.shell("cp -a out.caplet.unfinished new.caplet.unfinished; \(command("new.caplet")) --force", in: folder.path)
+        let anew = try CapletProcess.shell(
+            "cp -a out.caplet.unfinished new.caplet.unfinished; \(command("new.caplet")) --force", in: folder.path)
         XCTAssertEqual(anew.status, 0, anew.errors)
         XCTAssertFalse(anew.errors.contains("goes on"), anew.errors)
         XCTAssertEqual(try CapletProcess.shell("rm new.caplet; [ ! -e new.caplet.unfinished ]", in: folder.path).status, 0)
@@ -91,7 +93,8 @@ final class UnfinishedRunTests: XCTestCase {
         defer { withExtendedLifetime(folder) {} }
         // A file in the place of the folder stands for a full disk: nothing can be put there.
         let model = Repository.path("Examples/wren-7m")
-        let command = "caplet compress \(model) -o out.caplet --pipeline 'rpca{iterations=150 tolerance=0},magnitude{keep=0.4}' --no-progress"
+        let command =
+            "caplet compress \(model) -o out.caplet --pipeline 'rpca{iterations=150 tolerance=0},magnitude{keep=0.4}' --no-progress"
         let running = try CapletProcess.start("exec env --default-signal=INT \(command)", in: folder.path)
         Thread.sleep(forTimeInterval: 0.3)
         try folder.write("no folder", as: "out.caplet.unfinished")
@@ -106,7 +109,8 @@ final class UnfinishedRunTests: XCTestCase {
         let folder = try CheckpointFolder()
         defer { withExtendedLifetime(folder) {} }
         let command = "caplet compress tiny -o out.caplet --pipeline 'magnitude{keep=0.4}' --no-progress"
-        let result = try CapletProcess.shell("mkdir out.caplet.unfinished; exec 9< out.caplet.unfinished; flock 9; \(command)", in: folder.path)
+        let result = try CapletProcess.shell(
+            "mkdir out.caplet.unfinished; exec 9< out.caplet.unfinished; flock 9; \(command)", in: folder.path)
         XCTAssertEqual(result.status, 64, result.errors)
         XCTAssertTrue(result.errors.contains("at work in another run"), result.errors)
     }

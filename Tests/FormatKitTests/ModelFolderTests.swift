@@ -6,7 +6,9 @@ import XCTest
 
 final class ModelFolderTests: XCTestCase {
     func testWhichFilesTravel() throws {
-        for name in ["config.json", "tokenizer.model", "merges.txt", "LICENSE", "README.md", "chat_template.jinja", "vocab.json", "x.partial-12"] {
+        for name in [
+            "config.json", "tokenizer.model", "merges.txt", "LICENSE", "README.md", "chat_template.jinja", "vocab.json", "x.partial-12",
+        ] {
             XCTAssertTrue(ModelFolder.isAttachment(name), name)
         }
         for name in [
@@ -41,7 +43,9 @@ final class ModelFolderTests: XCTestCase {
             ("../secret", "m/a.txt"), ("own.json", "m/b.json"), (folder.path("secret"), "m/c.txt"), ("../../blobs/ff", "\(cache)/d.json"),
             ("../../../secret", "\(cache)/e.txt"),
         ] { XCTAssertEqual(symlink(target, folder.path(place)), 0) }
-        for (home, names, followed) in [("m", ["b.json", "own.json"], ["a.txt", "b.json", "c.txt", "own.json"]), (cache, ["d.json"], ["d.json", "e.txt"])] {
+        for (home, names, followed) in [
+            ("m", ["b.json", "own.json"], ["a.txt", "b.json", "c.txt", "own.json"]), (cache, ["d.json"], ["d.json", "e.txt"]),
+        ] {
             var warnings: [String] = []
             var graph = TensorGraph()
             try ModelFolder.addAttachments(of: folder.path(home), to: &graph, ReadContext { warnings.append($0) })
@@ -65,7 +69,9 @@ final class ModelFolderTests: XCTestCase {
         }
         let folder = try TemporaryFolder()
         let bytes = Array(folder.path.utf8) + Array("/a".utf8) + [0xFF] + Array(".json".utf8) + [0]
-        let made = bytes.withUnsafeBufferPointer { $0.withMemoryRebound(to: CChar.self) { open($0.baseAddress!, O_CREAT | O_WRONLY, 0o600) } }
+        let made = bytes.withUnsafeBufferPointer {
+            $0.withMemoryRebound(to: CChar.self) { open($0.baseAddress!, O_CREAT | O_WRONLY, 0o600) }
+        }
         XCTAssertGreaterThanOrEqual(made, 0)
         close(made)
         defer { bytes.withUnsafeBufferPointer { _ = $0.withMemoryRebound(to: CChar.self) { unlink($0.baseAddress!) } } }

@@ -166,12 +166,15 @@ final class OutputStageTests: XCTestCase {
     // MARK: - After a kill
 
     /// The names that a run gave, from its journal; the journal's own name.
-    private func leave(_ folder: TemporaryFolder, complete: Bool, _ outputs: [(path: String, temporary: String, spare: String, inode: String?)]) throws {
+    private func leave(
+        _ folder: TemporaryFolder, complete: Bool, _ outputs: [(path: String, temporary: String, spare: String, inode: String?)]
+    ) throws {
         let entries = outputs.map { output in
             "{\"path\":\"\(output.path)\",\"temporary\":\"\(output.temporary)\",\"spare\":\"\(output.spare)\",\"folder\":false,"
                 + "\"inode\":\(output.inode.map { "\"\($0)\"" } ?? "null")}"
         }
-        let line = "{\"journal\":\"caplet\",\"version\":1,\"boot\":\"gone\",\"complete\":\(complete),\"outputs\":[\(entries.joined(separator: ","))]}\n"
+        let line =
+            "{\"journal\":\"caplet\",\"version\":1,\"boot\":\"gone\",\"complete\":\(complete),\"outputs\":[\(entries.joined(separator: ","))]}\n"
         try folder.write(Array(line.utf8), as: ".caplet-0123456789abcdef.journal")
     }
 

@@ -28,7 +28,8 @@ final class GraphLookupTests: XCTestCase {
         var structure = GraphStructure()
         XCTAssertNil(structure.block(of: "q"))
         structure.inputGroups = [
-            InputGroup(name: "attention-input", block: 0, members: ["q", "k"]), InputGroup(name: "mlp-input", block: 1, members: ["k", "up"]),
+            InputGroup(name: "attention-input", block: 0, members: ["q", "k"]),
+            InputGroup(name: "mlp-input", block: 1, members: ["k", "up"]),
         ]
         XCTAssertEqual(["q", "k", "up", "down"].map(structure.block), [0, 0, 1, nil])
     }

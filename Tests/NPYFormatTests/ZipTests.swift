@@ -68,7 +68,9 @@ final class ZipTests: XCTestCase {
             XCTAssertEqual(bytes, Array(data[skipped...]))
             if skipped == 0 { XCTAssertGreaterThan(pieces, 1) }
         }
-        for (name, reason) in [("sum", "does not match its checksum"), ("short", "inflates to other than"), ("long", "inflates to other than")] {
+        for (name, reason) in [
+            ("sum", "does not match its checksum"), ("short", "inflates to other than"), ("long", "inflates to other than"),
+        ] {
             XCTAssertThrowsError(try read("\(name).zip")) { XCTAssertTrue("\($0)".contains(reason), "\($0)") }
         }
     }

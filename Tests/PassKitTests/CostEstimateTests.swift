@@ -34,7 +34,9 @@ final class CostEstimateTests: XCTestCase {
         let bytes = DeferredBytes(byteCount: 1 << 60) { OwnedBytes([]) }
         for index in 0..<4 {
             try graph.append(
-                Tensor(name: "w\(index)", dense: DenseTensor(dtype: .f32, shape: Shape(rows: 1, columns: 1 << 58), bytes: bytes), role: .linear))
+                Tensor(
+                    name: "w\(index)", dense: DenseTensor(dtype: .f32, shape: Shape(rows: 1, columns: 1 << 58), bytes: bytes), role: .linear
+                ))
         }
         let calibration = CalibrationCost(graph, sequences: .max, tokens: .max)
         XCTAssertGreaterThan(calibration.forward, 1e50)

@@ -37,7 +37,9 @@ struct VerifyCommand: ParsableCommand {
                 let (graph, format) = try session.open(model, from: from)
                 let check = ModelCheck(path: model, format: format, execution: session.execution)
                 var counts = try check.run(graph)
-                if let expected = digest.flatMap(SHA256Digest.init(hexadecimal:)) { counts.lines.append(try check.compare(graph, expected)) }
+                if let expected = digest.flatMap(SHA256Digest.init(hexadecimal:)) {
+                    counts.lines.append(try check.compare(graph, expected))
+                }
                 if session.options.json {
                     session.print(try JSONOutput.line(VerificationResult(path: model, ok: true, checked: counts.lines, damage: nil)))
                 } else {
