@@ -124,18 +124,27 @@ private final class PluginBytes: ByteSource {
     }
 }
 
-/// Zeros that a plugin writes over. Memory that is not there is nil, not the end of the process.
+/// Zeros that a plugin writes over. As much as a file may claim is mapped: memory that is not there is nil then, while a program may end
+/// when calloc has none.
 private final class ZeroedBytes: ByteSource {
+    /// Less is not mapped: mappings are counted, too.
+    private static let leastMapped = 1 << 20
+
     let byteCount: Int
     let base: UnsafeMutableRawPointer
 
     init?(byteCount: Int) {
-        guard let memory = calloc(byteCount, 1) else { return nil }
+        let mapped = byteCount >= ZeroedBytes.leastMapped
+        let memory = mapped
+            ? mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : calloc(byteCount, 1)
+        guard let memory, memory != MAP_FAILED else { return nil }
         self.byteCount = byteCount
         base = memory
     }
 
-    deinit { free(base) }
+    deinit {
+        if byteCount >= ZeroedBytes.leastMapped { munmap(base, byteCount) } else { free(base) }
+    }
 
     var isAddressable: Bool { true }
 

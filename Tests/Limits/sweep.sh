@@ -5,14 +5,15 @@
 #
 #   sweep.sh CAPLET MODEL TEXT [v|u|s [LIMIT…]]
 #
-# v: bytes of addresses in kB (ulimit -v); u: processes of the user (ulimit -u), which root is not held to; s: kB of stack (ulimit -s).
+# v: kB of addresses (ulimit -v), more than the program's own, without which the kernel does not begin it; u: processes of the user
+# (ulimit -u), which root is not held to; s: kB of stack (ulimit -s).
 set -u
 caplet=$1 model=$2 text=$3 kind=${4:-v}
 shift 3; shift || true
 limits=("$@")
 if [ ${#limits[@]} -eq 0 ]; then
     case $kind in
-    v) limits=(20000 40000 60000 80000 100000 120000 140000 160000 200000 250000 300000 400000 600000 1000000 2000000) ;;
+    v) limits=(40000 60000 80000 100000 120000 140000 160000 200000 250000 300000 400000 600000 1000000 2000000) ;;
     u) limits=(1 2 4 8 16 64) ;;
     s) limits=(64 128 256 512 1024 8192) ;;
     esac
