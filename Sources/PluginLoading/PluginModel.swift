@@ -135,7 +135,8 @@ private final class ZeroedBytes: ByteSource {
 
     init?(byteCount: Int) {
         let mapped = byteCount >= ZeroedBytes.leastMapped
-        let memory = mapped
+        let memory =
+            mapped
             ? mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) : calloc(byteCount, 1)
         guard let memory, memory != MAP_FAILED else { return nil }
         self.byteCount = byteCount

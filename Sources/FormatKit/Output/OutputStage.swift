@@ -63,6 +63,26 @@ public final class OutputStage {
     ///
     /// - Throws: `FormatError.refused`, `.writeFailed`. What was there before is there then.
     static func commit(_ stages: [OutputStage]) throws {
+        let record: OutputRecord
+        do {
+            record = try complete(stages)
+            try announce(record, stages)
+            try place(record)
+        } catch {
+            for stage in stages { stage.discard() }
+            throw error
+        }
+        for entry in record.entries {
+            for path in [entry.output.temporaryPath, entry.output.sparePath] { OutputRemoval.removeReplaced(path) }
+        }
+        for stage in stages {
+            stage.isSettled = true
+            stage.journal.remove()
+        }
+    }
+
+    /// What is to get its name, if it may have it.
+    private static func complete(_ stages: [OutputStage]) throws -> OutputRecord {
         // Hours may have passed.
         for output in stages.flatMap(\.outputs) { try check(output) }
         var record = OutputRecord(stages.flatMap(\.outputs))
@@ -75,20 +95,15 @@ public final class OutputStage {
             }
             record.entries[index].inode = UInt64(status.st_ino)
         }
-        try announce(record, stages)
+        return record
+    }
+
+    private static func place(_ record: OutputRecord) throws {
         if let (move, code) = OutputMoves.make(moves(record.entries.map(\.output))) {
-            for stage in stages { stage.discard() }
             let output = record.entries.map(\.output).first { [$0.path, $0.temporaryPath].contains(move.to) }
             throw FormatError.writeFailed(output?.path ?? move.to, "cannot be written: \(String(cString: strerror(code)))")
         }
         for folder in Set(record.entries.map { PathParts($0.output.path).folder }) { FolderSync.sync(folder) }
-        for entry in record.entries {
-            for path in [entry.output.temporaryPath, entry.output.sparePath] { OutputRemoval.removeReplaced(path) }
-        }
-        for stage in stages {
-            stage.isSettled = true
-            stage.journal.remove()
-        }
     }
 
     /// Puts on the disk, before any name changes, that all contents are complete. One name alone changes in one step.
