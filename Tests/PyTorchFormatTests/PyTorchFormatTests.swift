@@ -131,7 +131,8 @@ final class PyTorchFormatTests: XCTestCase {
                 """, [folder.path])
         let graph = try expectEqual(folder, "good")
         XCTAssertEqual(graph.attachments.map(\.name), ["config.json"])
-        XCTAssertEqual(graph.sources.count, 3)
+        // The folder, the index, two shards, config.json.
+        XCTAssertEqual(graph.sources.count, 5)
         try expectEqual(folder, "single")
         XCTAssertTrue(format.recognises(try FileProbe(path: folder.path("good"))))
         XCTAssertFalse(format.recognises(try FileProbe(path: folder.path("none"))))
