@@ -107,13 +107,13 @@ struct TensorSummary {
     }
 }
 
-/// Bytes of a file, or of the regular files in a folder.
+/// Bytes of a file, or of the regular files in a folder; not those of the list that a written folder has of them.
 enum FileSize {
     static func bytes(at path: String) -> Int {
         var status = stat()
         guard stat(path, &status) == 0 else { return 0 }
         guard status.st_mode & S_IFMT == S_IFDIR else { return Int(status.st_size) }
-        let names = (try? FolderListing.names(in: path)) ?? []
+        let names = ((try? FolderListing.names(in: path)) ?? []).filter { $0 != FolderManifest.fileName }
         return names.reduce(0) { sum, name in
             var status = stat()
             guard stat("\(path)/\(name)", &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return sum }
