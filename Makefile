@@ -57,11 +57,13 @@ damage: build
 	python3 Tests/Soak/damage.py $(CAPLET) --flips $(or $(FLIPS),1000) --seed $(or $(SEED),0)
 
 ## tsan: what runs on several threads, under ThreadSanitizer, the C kernels too: the tests of these modules, a conversion, a pass.
+# Of these, thousands of small files read on one thread take minutes and tell nothing.
 TSAN_TESTS := ExecutionTests|ModelGraphTests|CapletFormatTests|FormatKitTests|CapletRuntimeTests
 tsan: export TSAN_OPTIONS := halt_on_error=1
 tsan: test-packages python
 	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python \
-		swift test --sanitize=thread --disable-swift-testing --scratch-path .build/tsan --filter '^($(TSAN_TESTS))\.'
+		swift test --sanitize=thread --disable-swift-testing --scratch-path .build/tsan --filter '^($(TSAN_TESTS))\.' \
+		--skip 'DamageTests/testEveryFlippedBitIsCaught'
 	rm -rf .build/tsan-run && mkdir .build/tsan-run
 	.build/tsan/debug/caplet convert Examples/wren-7m -o .build/tsan-run/q4.gguf --dtype q4_0 --threads 4
 	.build/tsan/debug/caplet convert Examples/wren-7m -o .build/tsan-run/wren.caplet --threads 4
