@@ -81,7 +81,7 @@ class Damage:
         process.send_signal(signal.SIGINT)
         process.communicate()
         if not os.path.isdir(os.path.join(kept, "r.caplet.unfinished")):
-            return print("damage: the run ended before it could be interrupted; nothing unfinished was looked at")
+            return self.fault("the run ended before it could be interrupted, so that no unfinished work was looked at")
         for _ in range(max(self.flips // 100, 2)):
             folder = os.path.join(self.root, "resumed")
             shutil.rmtree(folder, ignore_errors=True)
