@@ -25,6 +25,7 @@ let package = Package(
         .executable(name: "caplet-demo", targets: ["Demo"]),
         .executable(name: "caplet-work", targets: ["Work"]),
         .library(name: "CCapletPlugin", targets: ["CCapletPlugin"]),
+        .library(name: "Caplet", targets: ["Caplet"]),
         .library(name: "CapletRuntime", targets: ["CapletRuntime"]),
     ],
     dependencies: [
@@ -44,14 +45,19 @@ let package = Package(
         .target(name: "CProcess"),
         .target(name: "CCapletPlugin"),
         target("Execution", []),
-        target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution"]),
-        target("ModelGraph", ["CKernels", "CMapping", "Execution", "LinearAlgebra"]),
+        target("Matrices", ["CKernels"]),
+        target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution", "Matrices"]),
+        target("ModelGraph", ["CKernels", "CMapping", "Execution", "Matrices"]),
         target("StrictJSON", []),
         target("FormatKit", ["CFileSystem", "CNettle", "CXXHash", "Execution", "ModelGraph", "StrictJSON"]),
         target("Architectures", ["FormatKit", "ModelGraph", "StrictJSON"]),
         target("PassKit", ["Execution", "LinearAlgebra", "ModelGraph"]),
-        target("TransformerModel", ["Architectures", "CKernels", "Execution", "LinearAlgebra", "ModelGraph", "Tokenization"]),
-        target("Calibration", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit", "StrictJSON", "Tokenization", "TransformerModel"]),
+        target("Models", ["Architectures", "FormatKit", "ModelGraph", "StrictJSON", "Tokenization"]),
+        target("Inference", ["Architectures", "CKernels", "Execution", "Matrices", "ModelGraph", "Models"]),
+        target("Backpropagation", ["Architectures", "CKernels", "Execution", "Inference", "LinearAlgebra"]),
+        target(
+            "Calibration",
+            ["Backpropagation", "Execution", "Inference", "LinearAlgebra", "ModelGraph", "Models", "PassKit", "StrictJSON", "Tokenization"]),
         target("LowRankAdapters", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "SafetensorsFormat", "StrictJSON"]),
         target("LayerwiseCompression", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target("OATS", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/OATS"),
@@ -75,15 +81,14 @@ let package = Package(
         target(
             "CapletRuntime",
             [
-                "Architectures", "CapletFormat", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "StrictJSON", "Tokenization",
-                "TransformerModel",
+                "CapletFormat", "Execution", "FormatKit", "Inference", "Matrices", "ModelGraph", "Models", "Tokenization",
             ]),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"]),
         target("PyTorchFormat", ["FormatKit", "ModelGraph", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
         target("NPYFormat", ["Execution", "FormatKit", "ModelGraph", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
         target(
             "GGUFFormat",
-            ["Architectures", "CKernels", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "StrictJSON", "Tokenization"],
+            ["Architectures", "CKernels", "Execution", "FormatKit", "Matrices", "ModelGraph", "StrictJSON", "Tokenization"],
             path: "formats/gguf",
             exclude: ["SPEC.md"]),
         target(
@@ -104,8 +109,8 @@ let package = Package(
         test(
             "CapletRuntimeTests",
             [
-                "CapletFormat", "CapletRuntime", "Execution", "FormatKit", "ModelGraph", "PostTrainingQuantization", "RPCA",
-                "SafetensorsFormat", "TestSupport", "Tokenization", "TransformerModel",
+                "Backpropagation", "CapletFormat", "CapletRuntime", "Execution", "FormatKit", "Inference", "ModelGraph", "Models",
+                "PostTrainingQuantization", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization",
             ]),
         test("FormatKitTests", ["Execution", "FormatKit", "ModelGraph", "TestSupport"]),
         test("NPYFormatTests", ["Execution", "FormatKit", "ModelGraph", "NPYFormat", "TestSupport", "ZipContainer"]),
@@ -120,22 +125,28 @@ let package = Package(
                 "PluginLoading", "PostTrainingQuantization", "ProbabilisticPruning", "PyTorchFormat", "Refit", "RPCA", "SafetensorsFormat",
                 "SparseGPT", "TruncatedSVD", "Wanda",
             ]),
+        target(
+            "Caplet",
+            [
+                "Architectures", "Backpropagation", "BuiltIns", "Calibration", "CapletFormat", "CapletRuntime", "Execution", "FormatKit",
+                "GGUFFormat", "Inference", "LinearAlgebra", "LowRankAdapters", "ModelGraph", "Models", "PassKit", "PluginLoading",
+                "StrictJSON", "Tokenization",
+            ]),
         .executableTarget(
             name: "Generate", dependencies: ["CapletRuntime"], path: "Examples/Generate", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(
             name: "Work",
             dependencies: [
-                "Architectures", "BuiltIns", "Calibration", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit", "RPCA",
-                "TransformerModel",
+                "Backpropagation", "BuiltIns", "Calibration", "Execution", "FormatKit", "Inference", "LinearAlgebra", "ModelGraph", "Models",
+                "PassKit", "RPCA",
             ], path: "Benchmarks/Work",
             swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "Architectures", "BuiltIns", "Calibration", "CAllocation", "CapletFormat", "CapletRuntime", "Conformance", "CProcess",
-                "Execution", "FormatKit", "GGUFFormat", "LinearAlgebra", "LowRankAdapters", "ModelGraph", "PassKit", "PluginLoading",
-                "StrictJSON", "Tokenization", "TransformerModel", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "CAllocation", "Caplet", "Conformance", "CProcess",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: [.swiftLanguageMode(.v5)]),
@@ -164,16 +175,16 @@ let package = Package(
             ]),
         test("ProbabilisticPruningTests", ["LinearAlgebra", "ModelGraph", "PassKit", "ProbabilisticPruning", "RPCA", "TestSupport"]),
         test(
-            "TransformerModelTests",
+            "InferenceTests",
             [
-                "Architectures", "Calibration", "CKernels", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "RPCA",
-                "SafetensorsFormat", "TestSupport", "Tokenization", "TransformerModel",
+                "Architectures", "Backpropagation", "Calibration", "CKernels", "Execution", "FormatKit", "Inference", "LinearAlgebra",
+                "ModelGraph", "Models", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization",
             ]),
         test(
             "CalibrationTests",
             [
-                "Architectures", "Calibration", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit", "SafetensorsFormat",
-                "TestSupport", "TransformerModel",
+                "Architectures", "Backpropagation", "Calibration", "Execution", "FormatKit", "Inference", "LinearAlgebra", "ModelGraph", "Models",
+                "PassKit", "SafetensorsFormat", "TestSupport",
             ]),
         test("StrictJSONTests", ["StrictJSON"]),
         test("TokenizationTests", ["StrictJSON", "TestSupport", "Tokenization"]),

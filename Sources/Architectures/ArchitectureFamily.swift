@@ -15,7 +15,7 @@ public struct ArchitectureFamily: Sendable {
     /// What may stand before all names of a checkpoint: the name of the model inside one with a head for some task.
     public var prefixes: [String] = [""]
     /// What config.json calls the hyperparameters, and what they are where it is silent.
-    var keys = ConfigurationKeys()
+    package internal(set) var keys = ConfigurationKeys()
     /// Settings of config.json that change what the model computes, each with the one value that is implemented.
     var fixedSettings: [String: Bool] = [:]
     /// What some of these are where config.json does not say, if that is not what is implemented.

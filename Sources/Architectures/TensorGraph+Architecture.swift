@@ -2,27 +2,10 @@ import FormatKit
 import ModelGraph
 
 extension TensorGraph {
-    /// The hyperparameters, from config.json if it travels with the model and otherwise from GGUF metadata.
-    ///
-    /// - Returns: nil when neither is there or the family is not known.
-    /// - Throws: `ConfigurationError`, `FormatError` for a configuration that is there and broken.
-    public func configuration() throws -> ModelConfiguration? {
-        if let config = attachment("config.json") {
-            return try ModelConfiguration(configJSON: config.bytes, path: "config.json")
-        }
-        guard let family = metadata["general.architecture"]?.string.flatMap(ArchitectureFamily.ofGGUF) else { return nil }
-        return try ModelConfiguration(
-            metadata: metadata, vocabularySize: self[family.embedding]?.shape.rows,
-            tiesEmbeddings: family.head.map { !contains($0) } ?? false)
-    }
-
     /// Fills in roles, ties, blocks and input groups from the configuration, and turns weights that the checkpoint stores as
     /// [in, out]; leaves an unknown architecture as it is.
-    ///
-    /// - Returns: whether the architecture is known.
-    @discardableResult
-    public mutating func applyArchitecture() throws -> Bool {
-        guard let configuration = try configuration(), let family = configuration.family else { return false }
+    package mutating func apply(_ configuration: ModelConfiguration) throws {
+        guard let family = configuration.family else { return }
         structure.architecture = family.name
         let rules = tensors.map { family.rule(forName: $0.name)?.rule }
         if zip(tensors, rules).contains(where: { $1?.layout == .transposed && !$0.isTransposedInCheckpoint }) {
@@ -46,7 +29,6 @@ extension TensorGraph {
             }
         }
         structure.inputGroups = groups
-        return true
     }
 
     /// A head that is absent and tied is the token embedding; one that is optional is there when what comes before it is.

@@ -1,3 +1,4 @@
+import Execution
 import FormatKit
 import ModelGraph
 import PassKit
@@ -51,19 +52,27 @@ public struct Registry {
     }
 }
 
-public enum RegistryError: Error, CustomStringConvertible {
+public enum RegistryError: RemediableError, CustomStringConvertible {
     case unknownFormat(String, nearest: String?)
     case unrecognised(String, known: [String])
     case noOutputFormat(String)
     case readOnly(String)
 
+    public var remedy: Remedy? {
+        switch self {
+        case .unrecognised: return .nameInputFormat
+        case .noOutputFormat: return .nameOutputFormat
+        case .unknownFormat, .readOnly: return nil
+        }
+    }
+
     public var description: String {
         switch self {
         case .unknownFormat(let name, let nearest): return "unknown format '\(name)'" + Spelling.question(nearest)
         case .unrecognised(let path, let known):
-            return "\(path): is none of \(known.joined(separator: ", ")); --from names a format"
+            return "\(path): is none of \(known.joined(separator: ", "))"
         case .readOnly(let name): return "format '\(name)' can be read, not written"
-        case .noOutputFormat(let path): return "\(path): the name does not say which format to write; --to names one"
+        case .noOutputFormat(let path): return "\(path): the name does not say which format to write"
         }
     }
 }

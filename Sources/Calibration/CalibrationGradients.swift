@@ -1,6 +1,7 @@
+import Backpropagation
+import Inference
 import LinearAlgebra
 import PassKit
-import TransformerModel
 
 /// Gradients of a calibration model over its sequences.
 final class CalibrationGradients: GradientProvider {

@@ -1,7 +1,7 @@
+import Inference
 import LinearAlgebra
 import ModelGraph
 import PassKit
-import TransformerModel
 
 extension CalibrationModel {
     /// A block costs two forward passes over the set: one for the inputs of its layers, one to move on with what replaced it.

@@ -1,23 +1,28 @@
+import Backpropagation
 import Execution
+import Inference
 import LinearAlgebra
 import ModelGraph
+import Models
 import PassKit
-import TransformerModel
 
 /// A model with the token sequences that passes calibrate on.
 public final class CalibrationModel: CalibrationProvider {
     let model: Transformer
+    /// The model that `model` runs.
+    private let source: Model
     let structure: GraphStructure
     let tokens: TokenSequences
     let execution: ExecutionContext
     private var knownEmbeddings: [[Float]]?
 
-    /// - Parameter graph: the original model.
+    /// - Parameter source: the original model.
     /// - Throws: what `Transformer.init` throws; `CalibrationError` when there is nothing to calibrate on.
-    public init(_ graph: TensorGraph, tokens: TokenSequences, _ execution: ExecutionContext) throws {
+    public init(_ source: Model, tokens: TokenSequences, _ execution: ExecutionContext) throws {
         guard tokens.scoredTokenCount > 0 else { throw CalibrationError.emptyText }
-        model = try Transformer(graph)
-        structure = graph.structure
+        model = try Transformer(source, weights: .openBLAS)
+        self.source = source
+        structure = source.graph.structure
         self.tokens = tokens
         self.execution = execution
     }
@@ -25,7 +30,7 @@ public final class CalibrationModel: CalibrationProvider {
     /// The same model with other sequences; nil when there is nothing in them to score.
     public init?(like other: CalibrationModel, tokens: TokenSequences) {
         guard tokens.scoredTokenCount > 0 else { return nil }
-        (model, structure, execution) = (other.model, other.structure, other.execution)
+        (model, source, structure, execution) = (other.model, other.source, other.structure, other.execution)
         self.tokens = tokens
     }
 
@@ -42,7 +47,7 @@ public final class CalibrationModel: CalibrationProvider {
 
     /// - Throws: what `Transformer.init` throws.
     public func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] {
-        try losses(sequences: sequences, of: try Transformer(graph), replacing: [:])
+        try losses(sequences: sequences, of: try Transformer(source.with(graph), weights: .openBLAS), replacing: [:])
     }
 
     private func losses(sequences: [Int], of model: Transformer, replacing weights: [String: Matrix]) throws -> [Double] {

@@ -1,5 +1,5 @@
 import Execution
-import TransformerModel
+import Inference
 
 /// How far a model's sentence embeddings are from another's: one less the cosine of mean-pooled final hidden states, sequence by sequence.
 public struct EmbeddingDistance {

@@ -1,4 +1,4 @@
-import TransformerModel
+import Inference
 
 /// Sums of squares of each input over all tokens: those of each sequence apart, on its own thread, then added in order.
 final class InputSquares: @unchecked Sendable {

@@ -1,5 +1,5 @@
 import Execution
-import TransformerModel
+import Inference
 
 /// The loss of an encoder that fills in masked tokens.
 ///

@@ -1,6 +1,6 @@
 import Execution
 import Glibc
-import TransformerModel
+import Inference
 
 /// The loss of a model over token sequences.
 public struct Perplexity {

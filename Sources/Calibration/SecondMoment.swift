@@ -1,6 +1,6 @@
 import Execution
+import Inference
 import LinearAlgebra
-import TransformerModel
 
 /// Sums of XᵀX, in tiles of columns that run side by side.
 public enum SecondMoment {

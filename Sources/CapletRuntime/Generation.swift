@@ -1,5 +1,5 @@
 import Execution
-import TransformerModel
+import Inference
 
 /// One answer, token by token: each call of `next` runs the model once, the first one on the whole prompt.
 public final class Generation {

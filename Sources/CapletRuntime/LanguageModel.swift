@@ -2,9 +2,10 @@ import Architectures
 import CapletFormat
 import Execution
 import FormatKit
+import Inference
 import ModelGraph
+import Models
 import Tokenization
-import TransformerModel
 
 /// A decoder that is ready to generate text. Its weights stay in memory as they are stored: codes, factors, sparse values.
 ///
@@ -25,26 +26,24 @@ public final class LanguageModel {
     /// - Parameter threads: 0 stands for all processors; text does not depend on it.
     /// - Throws: `FormatError` and `FileAccessError` for a file that cannot be opened or is damaged; what `init(_:threads:)` throws.
     public convenience init(path: String, threads: Int = 0) throws {
-        var graph = try CapletFormat().read(path, ReadContext(execution: ExecutionContext(threads: 1)))
-        _ = try graph.applyArchitecture()
-        try self.init(graph, threads: threads)
+        try self.init(Model(CapletFormat().read(path, ReadContext(execution: ExecutionContext(threads: 1)))), threads: threads)
     }
 
-    /// Makes a graph that any reader gave ready; nothing of the graph is kept but what weights lie in.
+    /// Makes a model that was opened ready to run; nothing of it is kept but what weights lie in, and the tokenizer.
     ///
-    /// - Precondition: `applyArchitecture()` was called on the graph.
     /// - Throws: `ModelError` for an encoder, an unknown architecture and weights that are missing; `GraphError` for weights that cannot
     ///   be computed with; `TokenizationError`; `RuntimeError.noTokenizer`.
-    public init(_ graph: consuming TensorGraph, threads: Int = 0) throws {
-        if try graph.isEncoder() { throw ModelError.notCausal }
-        guard try graph.configuration() != nil else { throw ModelError.unknownArchitecture("unknown") }
-        guard let tokenizer = try graph.tokenizer() else { throw RuntimeError.noTokenizer }
+    public init(_ model: consuming Model, threads: Int = 0) throws {
+        if model.isEncoder { throw ModelError.notCausal }
+        guard model.configuration != nil else { throw ModelError.unknownArchitecture("unknown") }
+        guard let tokenizer = try model.tokenizer() else { throw RuntimeError.noTokenizer }
         self.tokenizer = tokenizer
-        endTokens = try graph.endTokens(tokenizer)
-        // What the tokenizer was made of is not needed beside the weights.
-        graph.attachments.removeAll { $0.name != "config.json" }
+        endTokens = try model.endTokens()
         team = WorkerTeam(threads: ExecutionContext(threads: threads).threads)
-        transformer = try Transformer(graph, weights: .stored(team))
+        // What the tokenizer was made of is not needed beside the weights.
+        let weights = model.withoutFiles()
+        _ = consume model
+        transformer = try Transformer(weights, weights: .stored(team))
     }
 
     /// Tokens that the model was made for, prompt and answer together.

@@ -1,5 +1,5 @@
 import Glibc
-import LinearAlgebra
+import Matrices
 
 /// Draws tokens from logits.
 ///

@@ -1,16 +1,4 @@
-import Architectures
-import BuiltIns
-import Calibration
-import CapletRuntime
-import Execution
-import FormatKit
-import Glibc
-import LinearAlgebra
-import ModelGraph
-import PassKit
-import PluginLoading
-import Tokenization
-import TransformerModel
+import Caplet
 
 /// What the process tells its caller, by the numbers of sysexits.h where one fits.
 enum ExitStatus: Int32 {
@@ -28,55 +16,27 @@ enum ExitStatus: Int32 {
     /// Stopped by an interrupt from the keyboard, as shells number it.
     case interrupted = 130
 
-    /// The status of an error: the one place where they are told apart.
-    init(_ error: any Error) {
-        switch error {
-        case let error as FormatError:
-            switch error.kind {
-            case .malformed: self = .malformedInput
-            case .unsupported: self = .unsupported
-            case .writeFailed: self = .writeFailed
-            case .refused: self = .usage
-            }
-        case let error as FileAccessError: self = error.code == ENOMEM ? .internalError : .cannotOpen
-        case let error as GraphError:
-            if case .notComputable = error { self = .unsupported } else { self = .malformedInput }
-        case let error as PipelineError: self = error.kind == .unknownPass ? .unsupported : .usage
-        case let error as PassError: self = error.kind == .usage ? .usage : .unsupported
-        case let error as RegistryError:
-            if case .noOutputFormat = error { self = .usage } else { self = .unsupported }
-        case let error as PluginError:
-            switch error.kind {
-            case .cannotOpen: self = .cannotOpen
-            case .malformed: self = .malformedInput
-            case .unsupported: self = .unsupported
-            case .usage: self = .usage
-            case .failed: self = .internalError
-            }
-        case let error as ModelError:
-            switch error {
-            case .missingTensor, .wrongShape, .badToken, .tooLong, .contextFull: self = .malformedInput
-            case .unknownArchitecture, .unsupportedFeatures, .notCausal, .noHead: self = .unsupported
-            }
-        case let error as RuntimeError:
-            if case .noTokenizer = error { self = .unsupported } else { self = .usage }
-        case is ConfigurationError, is CalibrationError: self = .malformedInput
-        case let error as TokenizationError:
-            if case .unsupported = error { self = .unsupported } else { self = .malformedInput }
-        case let error as CommandError: self = error.status
-        case is Cancelled: self = .interrupted
-        default: self = .internalError
+    init(_ error: any Error) { self.init(FailureKind(error)) }
+
+    init(_ kind: FailureKind) {
+        switch kind {
+        case .checkFailed: self = .checkFailed
+        case .warnings: self = .warnings
+        case .usage: self = .usage
+        case .malformedInput: self = .malformedInput
+        case .cannotOpen: self = .cannotOpen
+        case .unsupported: self = .unsupported
+        case .internalError: self = .internalError
+        case .writeFailed: self = .writeFailed
+        case .cancelled: self = .interrupted
         }
     }
 }
 
-/// A request that a verb cannot carry out, with its status.
-struct CommandError: Error, CustomStringConvertible {
-    let status: ExitStatus
+/// Arguments that the command line cannot make a request of.
+struct UsageError: Error, CustomStringConvertible {
     let description: String
+    let status: ExitStatus
 
-    init(_ status: ExitStatus, _ description: String) {
-        self.status = status
-        self.description = description
-    }
+    init(_ description: String, _ status: ExitStatus = .usage) { (self.description, self.status) = (description, status) }
 }

@@ -1,11 +1,10 @@
 import ArgumentParser
+import Caplet
 import Glibc
-import LinearAlgebra
-import ModelGraph
 
 /// `caplet`: one subcommand a verb.
 @main
-struct Caplet: ParsableCommand {
+struct CapletCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "caplet",
         abstract: "Convert, compress, evaluate and pack model checkpoints.",
@@ -28,9 +27,7 @@ struct Caplet: ParsableCommand {
     static func main() {
         InterruptSignal.catchFirst()
         FatalFailure.reportInOneLine()
-        MappedFile.catchFaults()
-        LinearAlgebraRuntime.useOneThreadPerCall()
-        ProcessMemory.returnLargeBlocks()
+        ProcessSetup.apply()
         checkArguments()
         Self.main(nil)
     }
@@ -46,8 +43,4 @@ struct Caplet: ParsableCommand {
             }
         }
     }
-}
-
-enum Version {
-    static let text = "0.1.0"
 }

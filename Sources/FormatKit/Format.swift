@@ -21,10 +21,16 @@ public protocol Format {
     ///
     /// - Throws: `FormatError`; `FileAccessError`.
     func read(_ path: String, _ context: ReadContext) throws -> TensorGraph
+
+    /// What made a model that `read` gave, in order, wherever the format keeps that.
+    func provenance(of graph: TensorGraph) -> [(key: String, value: String)]
 }
 
 extension Format {
     public var origin: String? { nil }
+
+    /// Formats without a place of their own keep it in the metadata, each key after Caplet's prefix.
+    public func provenance(of graph: TensorGraph) -> [(key: String, value: String)] { graph.metadata.strings(after: Provenance.keyPrefix) }
 }
 
 /// A format that graphs can be written as, too.
@@ -65,6 +71,22 @@ extension WritableFormat {
         let prepared = try prepare(graph, to: path, options, context)
         try prepared.commit()
         return prepared.plan
+    }
+}
+
+/// What made a model, in formats that have no place of its own for it.
+public enum Provenance {
+    /// What a key begins with in metadata that is not Caplet's.
+    public static let keyPrefix = "caplet."
+}
+
+extension Metadata {
+    /// The text values of keys that begin so, in order, without the beginning.
+    public func strings(after prefix: String) -> [(key: String, value: String)] {
+        entries.compactMap { key, value in
+            guard key.hasPrefix(prefix), let text = value.string else { return nil }
+            return (String(key.dropFirst(prefix.count)), text)
+        }
     }
 }
 

@@ -1,5 +1,7 @@
+import Execution
+
 /// What is wrong with a file, or with writing one.
-public struct FormatError: Error, CustomStringConvertible {
+public struct FormatError: RemediableError, CustomStringConvertible {
     public enum Kind: Sendable {
         /// The bytes break the format's rules.
         case malformed
@@ -17,12 +19,14 @@ public struct FormatError: Error, CustomStringConvertible {
     public let object: String
     /// What was expected and what was found.
     public let message: String
+    public let remedy: Remedy?
 
-    public init(_ kind: Kind, path: String, object: String = "", _ message: String) {
+    public init(_ kind: Kind, path: String, object: String = "", _ message: String, remedy: Remedy? = nil) {
         self.kind = kind
         self.path = path
         self.object = object
         self.message = message
+        self.remedy = remedy
     }
 
     public static func malformed(_ path: String, _ object: String, _ message: String) -> FormatError {
@@ -37,8 +41,8 @@ public struct FormatError: Error, CustomStringConvertible {
         FormatError(.writeFailed, path: path, message)
     }
 
-    public static func refused(_ path: String, _ message: String) -> FormatError {
-        FormatError(.refused, path: path, message)
+    public static func refused(_ path: String, _ message: String, remedy: Remedy? = nil) -> FormatError {
+        FormatError(.refused, path: path, message, remedy: remedy)
     }
 
     public var description: String {

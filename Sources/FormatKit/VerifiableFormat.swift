@@ -8,9 +8,3 @@ public protocol VerifiableFormat: Format {
     /// - Throws: `FormatError.malformed` naming the first damage; `FileAccessError`; `Cancelled`.
     func verify(_ path: String, _ context: ExecutionContext) throws -> [(count: Int, noun: String)]
 }
-
-/// A format that keeps what made a file apart from the model's own metadata.
-public protocol ProvenanceFormat: Format {
-    /// The key-value pairs that the writer was given, in order.
-    func provenance(_ path: String) throws -> [(key: String, value: String)]
-}

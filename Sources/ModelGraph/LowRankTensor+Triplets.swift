@@ -1,4 +1,4 @@
-import LinearAlgebra
+import Matrices
 
 extension LowRankTensor {
     /// Balanced factors U = Q√Σ [m, r] and V = √ΣPᵀ [r, n] of singular triplets, stored as `dtype`.

@@ -119,6 +119,9 @@ public struct FileAccessError: Error, CustomStringConvertible {
 
     public init(path: String, code: Int32) { self.init(path: path, code: code, kind: nil) }
 
+    /// Whether there was no memory for it: no fault of the file.
+    public var isOutOfMemory: Bool { code == ENOMEM }
+
     private init(path: String, code: Int32, kind: String?) {
         (self.path, self.code, self.kind) = (path, code, kind)
     }

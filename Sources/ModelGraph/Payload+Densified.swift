@@ -1,5 +1,5 @@
 import CKernels
-import LinearAlgebra
+import Matrices
 
 extension Payload {
     /// All elements as floats in row-major order.
@@ -9,7 +9,7 @@ extension Payload {
         switch self {
         case .dense(let tensor): return try tensor.floats()
         case .lowRank(let tensor):
-            return try tensor.u.densifiedMatrix().times(tensor.v.densifiedMatrix()).elements
+            return try PortableProduct()(tensor.u.densifiedMatrix(), tensor.v.densifiedMatrix()).elements
         case .sparse(let tensor): return try tensor.densifiedFloats()
         case .quantized(let tensor): return try tensor.densifiedFloats()
         case .composite(let terms):

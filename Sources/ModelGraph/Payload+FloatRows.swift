@@ -1,6 +1,6 @@
 import CKernels
 import Execution
-import LinearAlgebra
+import Matrices
 
 /// Reads a run of rows as floats into a place for all of them. Several threads may call it at once.
 public typealias FloatRowReader = (_ rows: Range<Int>, _ out: UnsafeMutablePointer<Float>) throws -> Void

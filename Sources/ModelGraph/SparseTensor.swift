@@ -1,6 +1,6 @@
 import CKernels
 import Execution
-import LinearAlgebra
+import Matrices
 
 /// Which elements of a matrix [rows, columns] are kept: one bit an element, least significant bit first, each row padded with
 /// zero bits to whole 64-bit words.

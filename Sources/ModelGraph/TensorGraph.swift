@@ -23,6 +23,8 @@ public struct TensorGraph {
     private var tieTargets: [String: String] = [:]
     /// Blocks and input groups; empty when the architecture is unknown.
     public var structure = GraphStructure()
+    /// Hyperparameters that the reader found where no attachment says them; nil otherwise.
+    public var configuration: (any ArchitectureConfiguration)?
     /// What made the model, in order, where its format keeps that apart from metadata.
     public var provenance: [(key: String, value: String)] = []
     /// The files and folders that the graph was read from, which no writer may replace.
@@ -82,6 +84,9 @@ public struct TensorGraph {
         }
     }
 }
+
+/// The hyperparameters of an architecture, which a graph carries and does not look into.
+public protocol ArchitectureConfiguration: Sendable {}
 
 /// A file that belongs to the model, carried byte for byte.
 public struct Attachment {

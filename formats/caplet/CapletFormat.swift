@@ -3,7 +3,7 @@ import FormatKit
 import ModelGraph
 
 /// The composite container: a model in one zstd stream, each part in the encoding that suits it. See SPEC.md.
-public struct CapletFormat: ProvenanceFormat, MeasurableFormat {
+public struct CapletFormat: MeasurableFormat {
     public init() {}
 
     public var name: String { "caplet" }
@@ -41,12 +41,7 @@ public struct CapletFormat: ProvenanceFormat, MeasurableFormat {
         try CapletWriter(graph, options, path: path).byteCount(at: path, context)
     }
 
-    /// What made the file: the key-value pairs that its writer was given, in order.
-    ///
-    /// - Throws: as `read`.
-    public func provenance(_ path: String) throws -> [(key: String, value: String)] {
-        try CapletReader(path, ReadContext()).manifest.provenance
-    }
+    public func provenance(of graph: TensorGraph) -> [(key: String, value: String)] { graph.provenance }
 
     private static func fileName(_ path: String) -> String { path.split(separator: "/").last.map(String.init) ?? "model.caplet" }
 }

@@ -1,6 +1,6 @@
 import Architectures
 import FormatKit
-import LinearAlgebra
+import Matrices
 import ModelGraph
 
 /// A LoRA adapter as llama.cpp loads it: pairs `NAME.lora_a` = V [r, in] and `NAME.lora_b` = U [out, r] under the base's names.
@@ -55,7 +55,7 @@ public enum GGUFAdapter {
     }
 
     private static func naming(_ graph: TensorGraph, _ path: String) throws -> GGUFNaming {
-        guard let configuration = try graph.configuration(),
+        guard let configuration = try ModelConfiguration(of: graph),
             let naming = GGUFNaming(configuration, prefix: configuration.family?.prefix(graph.contains))
         else {
             throw FormatError.unsupported(path, "", "the model's architecture is not known; llama.cpp adapts models that it loads")

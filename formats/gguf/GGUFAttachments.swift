@@ -1,6 +1,7 @@
 import Architectures
 import FormatKit
 import ModelGraph
+import StrictJSON
 import Tokenization
 
 /// The files of a model's folder inside a GGUF file: kept under keys of their own, or made from the metadata that says the same.
@@ -42,6 +43,15 @@ enum GGUFAttachments {
         return (key, .array(.uint8, attachment.bytes.map(MetadataValue.uint8)))
     }
 
+    /// generation_config.json where answers may end with the end of a turn, too; nil where the end of a sequence is all there is.
+    private static func generationConfiguration(_ metadata: Metadata) -> Attachment? {
+        guard let turn = metadata["tokenizer.ggml.eot_token_id"]?.integer else { return nil }
+        let eos = metadata["tokenizer.ggml.eos_token_id"]?.integer
+        guard turn != eos else { return nil }
+        let ids = [eos, turn].compactMap { $0 }.map(JSONValue.integer)
+        return Attachment(name: "generation_config.json", bytes: JSONValue.object(JSONObject([("eos_token_id", .array(ids))])).serialized())
+    }
+
     /// config.json and the tokenizer's files as the metadata gives them, for a file that other tools made.
     ///
     /// - Parameter warn: told what cannot be made, and why.
@@ -58,6 +68,7 @@ enum GGUFAttachments {
         } else {
             warn("no config.json can be made: it would have to say \(configuration.unsupportedFeatures.joined(separator: ", "))")
         }
+        if let ends = generationConfiguration(metadata) { made.append(ends) }
         guard metadata["tokenizer.ggml.model"] != nil else { return made }
         do {
             if metadata["tokenizer.ggml.model"]?.string == GGUFWordPiece.model {

@@ -31,7 +31,7 @@ struct GGUFMetadataEdits {
         if !edits.isEmpty { try checkWhole(metadata, before) }
     }
 
-    private func refused(_ message: String) -> FormatError { .refused(path, "--metadata: \(message)") }
+    private func refused(_ message: String) -> FormatError { .refused(path, "metadata: \(message)") }
 
     private func check(_ key: String, _ value: MetadataValue?, _ before: MetadataValue?) throws {
         guard key.utf8.count <= GGUFMetadataCoding.maximumKeyBytes else { throw refused("'\(key.prefix(40))…' is too long for a key") }

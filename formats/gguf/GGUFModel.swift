@@ -10,7 +10,7 @@ struct GGUFModel {
     private let graph: TensorGraph
     /// The attachments as keys of our own.
     private var files: [(key: String, value: MetadataValue)] = []
-    private static let architectureKey = "general.architecture"
+    static let architectureKey = "general.architecture"
     private static let fileTypeKey = "general.file_type"
 
     /// - Throws: `FormatError.unsupported` for a configuration that is broken or says what GGUF's keys would not.
@@ -19,7 +19,7 @@ struct GGUFModel {
         let isFromGGUF = graph.metadata[GGUFModel.architectureKey] != nil
         var configuration: ModelConfiguration?
         do {
-            configuration = try graph.configuration()
+            configuration = try GGUFModel.configuration(of: graph)
         } catch {
             // Keys that do not suffice were kept with the names of GGUF when they were read.
             if !isFromGGUF { throw FormatError.unsupported(path, "config.json", "\(error)") }
@@ -55,6 +55,17 @@ struct GGUFModel {
         }
     }
 
+    /// The hyperparameters of a graph, by its files or by the keys that came with it.
+    private static func configuration(of graph: TensorGraph) throws -> ModelConfiguration? {
+        if let configuration = try ModelConfiguration(of: graph) { return configuration }
+        guard graph.attachment(ModelConfiguration.fileName) == nil,
+            let family = graph.metadata[architectureKey]?.string.flatMap(ArchitectureFamily.ofGGUF)
+        else { return nil }
+        return try ModelConfiguration(
+            metadata: graph.metadata, vocabularySize: graph[family.embedding]?.shape.rows,
+            tiesEmbeddings: family.head.map { !graph.contains($0) } ?? false)
+    }
+
     /// All keys: those that the graph has, as they are, after those that are missing.
     func metadata(tensors: [GGUFTensor], dtypes: GGUFOriginalDTypes, kept: GGUFKeptTensors, _ options: WriteOptions, path: String) throws
         -> Metadata
@@ -80,7 +91,7 @@ struct GGUFModel {
         }
         for (key, value) in graph.metadata.entries { metadata[key] = value }
         if let before = metadata[GGUFModel.fileTypeKey] { metadata[GGUFModel.fileTypeKey] = GGUFModel.fileType(tensors, before: before) }
-        for (key, value) in options.provenance { metadata["caplet.\(key)"] = .string(value) }
+        for (key, value) in options.provenance { metadata[Provenance.keyPrefix + key] = .string(value) }
         metadata[GGUFOriginalDTypes.key] = dtypes.value
         for (key, value) in kept.entries { metadata[key] = value }
         if let naming, naming.prefix != naming.family.prefixes.first { metadata[GGUFNaming.prefixKey] = .string(naming.prefix) }

@@ -23,7 +23,8 @@ struct GGUFReader {
         let kept = try GGUFKeptTensors.tensors(graph.metadata, path: path)
         let prefix = graph.metadata[GGUFNaming.prefixKey]?.string
         graph.metadata.removeAll(where: GGUFReader.isOwn)
-        let naming = try naming(graph, stored, prefix)
+        let configuration = try configuration(graph, stored)
+        let naming = configuration.flatMap { GGUFNaming($0, prefix: prefix) }
         var beside = Dictionary(kept.map { ($0.name, $0) }) { first, _ in first }
         for tensor in stored where naming?.isAdded(tensor) != true {
             let restored = try naming?.restored(tensor, path: path) ?? tensor
@@ -36,6 +37,8 @@ struct GGUFReader {
         }
         for tensor in kept where beside[tensor.name] != nil { try graph.append(tensor) }
         if let naming { attachMadeFiles(naming, to: &graph) }
+        graph.configuration = configuration
+        graph.structure.architecture = graph.metadata[GGUFModel.architectureKey]?.string
         return graph
     }
 
@@ -45,9 +48,9 @@ struct GGUFReader {
             || [GGUFOriginalDTypes.key, GGUFKeptTensors.listKey, GGUFNaming.prefixKey].contains(key)
     }
 
-    /// What the file's keys say about its tensors; nil, and a warning, when that is not known.
-    private func naming(_ graph: TensorGraph, _ stored: [GGUFTensor], _ prefix: String?) throws -> GGUFNaming? {
-        guard let architecture = graph.metadata["general.architecture"]?.string else { return nil }
+    /// What the file's keys say about the model; nil, and a warning, when that is not known.
+    private func configuration(_ graph: TensorGraph, _ stored: [GGUFTensor]) throws -> ModelConfiguration? {
+        guard let architecture = graph.metadata[GGUFModel.architectureKey]?.string else { return nil }
         guard let family = ArchitectureFamily.ofGGUF(architecture) else {
             context.warn("\(path): architecture '\(architecture)' is not known; tensors keep the names and layout of GGUF")
             return nil
@@ -59,14 +62,12 @@ struct GGUFReader {
         let divisors = try stored.first { $0.name == GGUFNaming.ropeDivisorsName }.map { try $0.payload().densifiedFloats() }
         do {
             // What the checkpoint's own file says comes first: families that llama.cpp does not tell apart differ in it.
-            let kept = graph.attachment("config.json") == nil ? nil : (try? graph.configuration()) ?? nil
+            let kept = (try? ModelConfiguration(of: graph)) ?? nil
             let named = kept.flatMap { $0.family?.ggufName == architecture ? $0 : nil }
-            let configuration =
-                try named
+            return try named
                 ?? ModelConfiguration(
                     metadata: graph.metadata, vocabularySize: find(.tokenEmbedding)?.shape.rows,
                     tiesEmbeddings: family.head != nil && find(.head) == nil, ropeDivisors: divisors)
-            return configuration.flatMap { GGUFNaming($0, prefix: prefix) }
         } catch {
             context.warn("\(path): \(error); tensors keep the names and layout of GGUF")
             return nil

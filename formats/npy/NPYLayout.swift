@@ -76,7 +76,7 @@ struct NPYLayout {
         var document = GraphDocument()
         document.metadata = graph.metadata
         document.ties = graph.ties
-        for (key, value) in options.provenance { document.metadata["caplet.\(key)"] = .string(value) }
+        for (key, value) in options.provenance { document.metadata[Provenance.keyPrefix + key] = .string(value) }
         for tensor in graph.tensors {
             let dtype = try tensor.denseForStorage().dtype
             // An archive keeps its order itself.

@@ -30,6 +30,11 @@ public struct SafetensorsFormat: WritableFormat {
             ? SafetensorsReader(context).readFolder(path, entries: probe.entries) : SafetensorsReader(context).readFile(path)
     }
 
+    public func provenance(of graph: TensorGraph) -> [(key: String, value: String)] {
+        graph.metadata.strings(after: SafetensorsReader.metadataPrefix + Provenance.keyPrefix)
+            + graph.metadata.strings(after: Provenance.keyPrefix)
+    }
+
     public func plan(_ graph: TensorGraph, _ options: WriteOptions) throws -> WritePlan {
         try SafetensorsLayout(graph, options).plan
     }

@@ -113,7 +113,7 @@ struct SafetensorsLayout {
                 document.metadata[key] = value
             }
         }
-        for (key, value) in options.provenance { strings["caplet.\(key)"] = value }
+        for (key, value) in options.provenance { strings[Provenance.keyPrefix + key] = value }
         for edit in options.metadataEdits { try apply(edit, to: &strings, options.outputPath ?? "") }
         if !document.isEmpty { strings[SafetensorsReader.documentKey] = document.text }
         return strings.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
@@ -124,8 +124,8 @@ struct SafetensorsLayout {
 
     /// - Throws: `FormatError.refused` for keys that are the format's own, and values that are no strings.
     private static func apply(_ edit: MetadataEdit, to strings: inout [String: String], _ path: String) throws {
-        func refused(_ message: String) -> FormatError { .refused(path, "--metadata: \(message)") }
-        if edit.key.hasPrefix("caplet.") { throw refused("'\(edit.key)' is Caplet's own") }
+        func refused(_ message: String) -> FormatError { .refused(path, "metadata: \(message)") }
+        if edit.key.hasPrefix(Provenance.keyPrefix) { throw refused("'\(edit.key)' is Caplet's own") }
         if let type = edit.type, type != MetadataEdit.ValueType(.string) {
             throw refused("'\(edit.key)' cannot be of type \(type.name): __metadata__ has strings only")
         }

@@ -13,6 +13,8 @@ public struct AttentionWindow: Equatable, Sendable {
     public var size: Int
     public var blocks: Blocks
 
+    package init(size: Int, blocks: Blocks) { (self.size, self.blocks) = (size, blocks) }
+
     /// The window of a block; nil where it sees all positions.
     public func size(inBlock block: Int) -> Int? {
         switch blocks {

@@ -1,7 +1,7 @@
 import ModelGraph
 
 /// The hyperparameters of a model, whichever file they came from.
-public struct ModelConfiguration: Equatable, Sendable {
+public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable {
     /// Name of the family, such as "llama".
     public var architecture: String
     public var vocabularySize: Int
@@ -41,6 +41,15 @@ public struct ModelConfiguration: Equatable, Sendable {
 
     /// The family's description.
     public var family: ArchitectureFamily? { ArchitectureFamily.named(architecture) }
+
+    /// The family's design, with no sizes yet: for formats that say them in keys of their own.
+    package init(family: ArchitectureFamily) {
+        architecture = family.name
+        design = family.design
+        (vocabularySize, hiddenSize, intermediateSize, blockCount) = (0, 0, 0, 0)
+        (headCount, keyValueHeadCount, headSize, contextLength, rotarySize) = (0, 0, 0, 0, 0)
+        (normEpsilon, ropeTheta, attentionScalar, tiesEmbeddings) = (0, 0, 0, false)
+    }
 
     /// - Throws: `ConfigurationError` for a value that no model can have.
     public func checkInvariants() throws {

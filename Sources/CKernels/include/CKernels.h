@@ -148,6 +148,11 @@ void caplet_gated(caplet_activation_kind kind, const float *gate, const float *u
 void caplet_soft_cap(float *x, float scale, float cap, size_t count);
 // In place softmax of scale * row[0..<valid]; the rest of the row, to n, becomes 0.
 void caplet_softmax_row(float *row, float scale, size_t valid, size_t n);
+// c[m, n] <- alpha * op(A) * op(B) + beta * c; element (i, p) of op(A) is a[i * a_row + p * a_column], (p, j) of op(B) is
+// b[p * b_row + j * b_column]. What c held is not read where beta is 0.
+void caplet_matrix_product(
+    size_t m, size_t n, size_t k, float alpha, const float *a, size_t a_row, size_t a_column, const float *b, size_t b_row,
+    size_t b_column, float beta, float *c, size_t c_stride);
 // log(sum(exp(row))).
 double caplet_log_sum_exp(const float *row, size_t n);
 // Sum of |in[i]| and of in[i]^2, in double.

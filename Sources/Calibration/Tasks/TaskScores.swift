@@ -1,7 +1,7 @@
 import Execution
 import Glibc
+import Inference
 import Tokenization
-import TransformerModel
 
 /// How a model answers questions with choices.
 public struct TaskScores {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import FormatKit
+import Caplet
 
 /// The order of the bytes of numbers in an output.
 enum Endianness: String, ExpressibleByArgument, CaseIterable {

@@ -1,13 +1,13 @@
 import CAllocation
+import Caplet
 import Glibc
-import LinearAlgebra
 
 /// Failures that no error can report, since they come from where none can be thrown: one line and status 70.
 enum FatalFailure {
     /// Memory that is not to be had, and OpenBLAS where it cannot be loaded.
     static func reportInOneLine() {
         caplet_link_allocation()
-        LinearAlgebraRuntime.whenUnavailable { reason in
+        ProcessSetup.whenOpenBLASIsMissing { reason in
             for text in ["caplet: error: OpenBLAS cannot be loaded: ", String(cString: reason), "\n"] { fputs(text, stderr) }
             _exit(ExitStatus.internalError.rawValue)
         }

@@ -1,5 +1,5 @@
 import CProcess
-import Execution
+import Caplet
 
 /// Turns the first SIGINT, SIGTERM or SIGHUP into a request to stop and clean up; a second one ends the process as usual.
 enum InterruptSignal {

@@ -5,22 +5,22 @@ enum StandardInput {
     /// Most bytes of a prompt: far more than fits any context.
     private static let maximumBytes = 16 << 20
 
-    /// - Throws: `CommandError` for input that cannot be read, is too long or is not UTF-8.
+    /// - Throws: `UsageError` for input that cannot be read, is too long or is not UTF-8.
     static func text() throws -> String {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             let count = read(STDIN_FILENO, &buffer, buffer.count)
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw CommandError(.cannotOpen, "standard input: \(String(cString: strerror(errno)))") }
+            guard count >= 0 else { throw UsageError("standard input: \(String(cString: strerror(errno)))", .cannotOpen) }
             if count == 0 { break }
             bytes += buffer[..<count]
             guard bytes.count <= maximumBytes else {
-                throw CommandError(.malformedInput, "standard input: more than \(maximumBytes) bytes of prompt")
+                throw UsageError("standard input: more than \(maximumBytes) bytes of prompt", .malformedInput)
             }
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw CommandError(.malformedInput, "standard input: is not UTF-8 text")
+            throw UsageError("standard input: is not UTF-8 text", .malformedInput)
         }
         return text
     }

@@ -1,4 +1,4 @@
-import PassKit
+import Caplet
 
 extension CostEstimate {
     /// For the plan of `compress --dry-run`.

@@ -1,19 +1,33 @@
+import Caplet
 import Glibc
 import Logging
 import Synchronization
 
 /// Lines for a person on standard error, and the count of warnings for `--strict`.
-final class Diagnostics {
+final class Diagnostics: Sendable {
     private let logger: Logger
     private let warnings = Atomic<Int>(0)
     var warningCount: Int { warnings.load(ordering: .relaxed) }
-    /// Called before a line is written, so that a progress line makes room.
-    var beforeLine: () -> Void = {}
+    /// Nil where nobody watches.
+    private let progress: ProgressLine?
 
-    init(quiet: Bool, verbose: Bool) {
+    init(_ options: CommonOptions) {
         var logger = Logger(label: "caplet") { _ in StandardErrorLogHandler() }
-        logger.logLevel = quiet ? .error : (verbose ? .debug : .notice)
+        logger.logLevel = options.quiet ? .error : (options.verbose ? .debug : .notice)
         self.logger = logger
+        progress = options.noProgress || options.quiet ? nil : ProgressLine()
+    }
+
+    /// Tells what happens to a request.
+    func report(_ event: Event) {
+        switch event {
+        case .began(let stage, let total, let unit): progress?.begin(stage, total: total, unit: unit)
+        case .advanced(let units, let remark): progress?.advance(by: units, remark: remark)
+        case .ended: progress?.end()
+        case .warning(let line, let remedy): warning(line + Remedies.text(remedy))
+        case .note(let line): note(line)
+        case .detail(let line): detail(line)
+        }
     }
 
     func error(_ line: String) { write(.error, line) }
@@ -26,7 +40,7 @@ final class Diagnostics {
     }
 
     private func write(_ level: Logger.Level, _ line: String) {
-        beforeLine()
+        progress?.clear()
         logger.log(level: level, "\(line)")
     }
 }

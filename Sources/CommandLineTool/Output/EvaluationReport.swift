@@ -1,40 +1,44 @@
-import Calibration
+import Caplet
 
 /// The loss and the perplexities of a model on text or tokens, as `evaluate` prints them.
 struct EvaluationReport {
-    let perplexity: Perplexity
-    let sequences: TokenSequences
+    let loss: LossEvaluation
+    /// The file of token ids, if there was one.
+    let tokens: String?
+
     /// What the token-level perplexity is taken over.
-    let kind: String
-    /// Of the whole text; nil for token ids.
-    let size: TextSize?
-    let seconds: Double
+    private var kind: String {
+        guard loss.isCausal else { return "masked-token, every token filled in once with every seventh masked" }
+        return tokens.map { "token-level, rows of \($0) scored by themselves" }
+            ?? "token-level, windows without overlap, all tokens but the first of each scored"
+    }
 
     func print(_ session: Session) throws {
-        let loss = perplexity.meanLoss
+        let (perplexity, size, sequences, seconds) = (loss.perplexity, loss.size, loss.sequences, loss.seconds)
+        let mean = perplexity.meanLoss
         if session.options.json {
             session.print(
                 try JSONOutput.line(
                     EvaluationResult(
-                        mean_nll: loss, mean_nll_standard_error: perplexity.standardError, perplexity: perplexity.value,
+                        mean_nll: mean, mean_nll_standard_error: perplexity.standardError, perplexity: perplexity.value,
                         perplexity_standard_error: perplexity.valueStandardError, token_perplexity: perplexity.value,
-                        word_perplexity: size?.wordPerplexity(loss), byte_perplexity: size?.bytePerplexity(loss),
-                        bits_per_byte: size?.bitsPerByte(loss), text_tokens: size?.tokens, text_words: size?.words,
-                        text_bytes: size?.bytes, tokens: perplexity.tokenCount, sequences: sequences.sequences.count, kind: kind,
+                        word_perplexity: size?.wordPerplexity(mean), byte_perplexity: size?.bytePerplexity(mean),
+                        bits_per_byte: size?.bitsPerByte(mean), text_tokens: size?.tokens, text_words: size?.words,
+                        text_bytes: size?.bytes, tokens: perplexity.tokenCount, sequences: sequences, kind: kind,
                         seconds: seconds, peak_memory_bytes: PeakMemory.bytes)))
             return
         }
         let error = perplexity.valueStandardError.map { " ± \(NumberText.decimal($0, places: 3))" } ?? ""
         session.print("perplexity  \(NumberText.decimal(perplexity.value, places: 3))\(error)  (\(kind))")
         if let size {
-            let word = NumberText.decimal(size.wordPerplexity(loss), places: 3)
-            let byte = NumberText.decimal(size.bytePerplexity(loss), places: 4)
+            let word = NumberText.decimal(size.wordPerplexity(mean), places: 3)
+            let byte = NumberText.decimal(size.bytePerplexity(mean), places: 4)
             session.print(
-                "            \(word) word-level, \(byte) byte-level (\(NumberText.decimal(size.bitsPerByte(loss), places: 4)) bits a byte)")
+                "            \(word) word-level, \(byte) byte-level (\(NumberText.decimal(size.bitsPerByte(mean), places: 4)) bits a byte)")
         }
         let nllError = perplexity.standardError.map { " ± \(NumberText.decimal($0, places: 4))" } ?? ""
-        session.print("mean NLL    \(NumberText.decimal(loss, places: 6))\(nllError) nats a token")
-        session.print("tokens      \(NumberText.grouped(perplexity.tokenCount)) scored in \(sequences.sequences.count) sequences")
+        session.print("mean NLL    \(NumberText.decimal(mean, places: 6))\(nllError) nats a token")
+        session.print("tokens      \(NumberText.grouped(perplexity.tokenCount)) scored in \(sequences) sequences")
         let rate = NumberText.grouped(Int(Double(perplexity.tokenCount) / max(seconds, 1e-9)))
         session.print("time        \(NumberText.decimal(seconds, places: 2)) s, \(rate) tokens/s")
     }

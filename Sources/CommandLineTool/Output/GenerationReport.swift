@@ -1,4 +1,4 @@
-import CapletRuntime
+import Caplet
 import Dispatch
 
 /// When a model was opened, its first token came and its last one.

@@ -1,4 +1,4 @@
-import ModelGraph
+import Caplet
 
 /// The document of `inspect --json`: everything that the text says, and every tensor.
 struct InspectionDocument: Encodable {

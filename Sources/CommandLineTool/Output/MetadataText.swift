@@ -1,5 +1,4 @@
-import FormatKit
-import ModelGraph
+import Caplet
 import StrictJSON
 
 /// Metadata values as one line, and as JSON.

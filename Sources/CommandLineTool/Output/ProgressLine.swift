@@ -1,10 +1,10 @@
+import Caplet
 import Dispatch
-import Execution
 import Glibc
 import Synchronization
 
 /// Progress on standard error: a line that is drawn over on a terminal, a plain line now and then in a log.
-final class ProgressLine: Progress {
+final class ProgressLine: Sendable {
     private struct Stage {
         var name = ""
         var unit = ""

@@ -1,3 +1,5 @@
+import Caplet
+
 /// Tensors grouped by the components of their names, in the order of the file.
 struct TensorTree {
     private final class Node {

@@ -1,10 +1,5 @@
-import Architectures
 import ArgumentParser
-import BuiltIns
-import Calibration
-import FormatKit
-import ModelGraph
-import TransformerModel
+import Caplet
 
 struct CompareCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -72,34 +67,32 @@ struct CompareCommand: ParsableCommand {
     func run() throws {
         ProcessMemory.useHugePages()
         try Session.run(common) { session in
-            let (shares, methods) = (try self.shares(), try ComparisonMethod.parse(self.methods))
-            let entries = try methods.flatMap { method in
-                try shares.map { share in
-                    let manager = try method.manager(keep: share, session.registry.passes)
-                    try manager.checkCalibration(isGiven: calibration != nil)
-                    return ComparisonRun.Entry(method: method, budget: share, pipeline: try method.pipeline(keep: share), manager: manager)
-                }
-            }
-            session.willRead([model, calibration] + text + tokens)
-            let store = CellStore(output, force: force)
-            try session.reads.check(output: store.path)
-            try store.check()
-            OutputStage.recover(besides: store.measuredPath, note: session.diagnostics.note)
-            let (graph, _) = try session.open(model, from: from)
-            try session.reads.check(output: store.path)
-            try session.checkStrict()
-            let comparison = try session.naming(model) { try comparisonRun(graph, store, session).run(entries) }
-            try session.checkStrict()
-            let document = try JSONOutput.line(MethodComparisonDocument(comparison))
-            try store.write(document, as: CellStore.documentName)
-            try store.write(ComparisonPage(comparison).text, as: CellStore.pageName)
+            let comparison = try session.perform(request())
             if session.options.json {
-                session.print(document)
+                session.print(try comparison.document)
             } else {
                 ComparisonTable(comparison: comparison).lines.forEach(session.print)
             }
             return .done
         }
+    }
+
+    private func request() throws -> ComparisonRequest {
+        let sources = tokens.map(ComparisonRequest.Source.tokens) + text.map(ComparisonRequest.Source.text)
+        var request = ComparisonRequest(model: model, output: output, sources: sources)
+        request.methods = try MethodList.parse(methods)
+        request.budgets = try shares()
+        if let path = calibration {
+            var text = CalibrationText(path: path)
+            text.sequences = calibrationSequences
+            request.calibration = text
+        }
+        request.windows = windows
+        request.context = context
+        request.seed = seed
+        request.format = from
+        request.makesAnew = force
+        return request
     }
 
     /// The budgets, largest first.
@@ -113,31 +106,4 @@ struct CompareCommand: ParsableCommand {
         guard Set(shares).count == shares.count else { throw ValidationError("--budgets has the same number twice") }
         return shares.sorted(by: >)
     }
-
-    private func comparisonRun(_ graph: TensorGraph, _ store: CellStore, _ session: Session) throws -> ComparisonRun {
-        guard let configuration = try graph.configuration() else { throw ModelError.unknownArchitecture("unknown") }
-        let length = context ?? min(configuration.contextLength, 2048)
-        let scored =
-            try tokens.map { try TokenFile.read($0, session) }
-            + text.map { path in
-                let sequences = try CalibrationText.sequences(of: path, graph, windowLength: length)
-                return windows.map(sequences.evenlySpaced) ?? sequences
-            }
-        let texts = try zip(tokens + text, scored).map { path, sequences in
-            ScoredText(name: path.lastPathComponent, file: try ContentDigest.of(file: path), tokens: sequences.digest)
-        }
-        let calibrationWindows = try calibration.map {
-            try CalibrationText.sequences(of: $0, graph, windowLength: length).evenlySpaced(calibrationSequences)
-        }
-        let inputs = ComparisonInputs(
-            caplet: Version.text, model: try ContentDigest.of(graph, session.execution), configuration: configuration.digest,
-            calibration: try calibration.map { try ContentDigest.of(file: $0) }, calibrationTokens: calibrationWindows?.digest,
-            texts: texts, context: length, seed: seed)
-        return ComparisonRun(graph, texts: scored, calibration: calibrationWindows, inputs, store, session)
-    }
-}
-
-extension String {
-    /// The name of the file at a path.
-    fileprivate var lastPathComponent: String { split(separator: "/").last.map(String.init) ?? self }
 }

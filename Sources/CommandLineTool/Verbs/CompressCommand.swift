@@ -1,22 +1,12 @@
-import Architectures
 import ArgumentParser
-import BuiltIns
-import Calibration
-import CapletFormat
-import Dispatch
-import Execution
-import FormatKit
-import LinearAlgebra
-import ModelGraph
-import PassKit
-import TransformerModel
+import Caplet
 
 struct CompressCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "compress",
         abstract: "Run a pipeline of passes over a model and write the result.",
         discussion: """
-            Without --pipeline the pipeline is \(DefaultPipeline.text(keep: 0.5)), or with --keep another share of the linear \
+            Without --pipeline the pipeline is \(DefaultPipeline.text(keep: "0.5")), or with --keep another share of the linear \
             layers' parameters. `caplet passes` lists the passes and their options.
 
             What a long run finishes is kept in OUTPUT.unfinished until the output is there. The command of a run that was interrupted \
@@ -115,180 +105,49 @@ struct CompressCommand: ParsableCommand {
     func run() throws {
         ProcessMemory.useHugePages()
         try Session.run(common) { session in
-            session.willRead([model, original, calibration, pipelineFile])
-            let given = try givenPipeline(session.registry.passes)
-            var target = try OutputTarget(output, formatName: to, force: force, session)
-            target.options.modelName = ModelPath.folderName(model)
-            guard !lossless || target.format.name == "caplet" else {
-                throw CommandError(.usage, "--lossless packs into the caplet format; `caplet convert` writes the others")
+            let request = try self.request()
+            if dryRun {
+                try show(session.perform(CompressionPlanRequest(request)), session)
+            } else {
+                try CompressionReport(result: session.perform(request)).print(session)
             }
-            let (input, _) = try session.open(model, from: from)
-            let pipeline = try given ?? defaultPipeline(input)
-            let manager = try PassManager(pipeline, catalog: session.registry.passes)
-            let original = try self.original.map { try session.open($0, from: nil).graph } ?? input
-            if let path = self.original { try check(input, against: original, path) }
-            try checkPlaces(target, session)
-            try manager.checkCalibration(isGiven: calibration != nil)
-            try manager.checkAim(on: input, target.size(session))
-            if dryRun { return try plan(input, pipeline, manager, target, session) }
-
-            // Opened before the work, so that a report that cannot be written is known before and not after it.
-            let reportFile = try report.map { try AtomicFileWriter(path: $0, force: force) }
-            let calibration = try session.naming(self.original ?? model) { try self.calibrationModel(original, session) }
-            let provenance = try self.provenance(pipeline, input, original, session)
-            var graph = input
-            let scratch = try ScratchFile(beside: output)
-            let context = PassContext(
-                execution: session.execution, seed: seed, original: original, calibration: calibration?.set,
-                heldBack: calibration?.heldBack,
-                outputByteCount: { try target.byteCount($0, provenance: provenance + CompressCommand.roomForLosses, session) },
-                outputSize: target.size(session), results: ResultStore { try scratch.keep($0) },
-                note: { session.diagnostics.note($0) })
-            let start = DispatchTime.now().uptimeNanoseconds
-            let run = try unfinishedRun(target, provenance, original, calibration?.tokens, session)
-            let summary = try run.run(force: force, session.diagnostics) { work in
-                let reports = try session.naming(model) { try manager.run(&graph, context, keeping: work) }
-                let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-                let prepared = try target.prepare(graph, provenance: provenance + losses(reports), session)
-                let summary = CompressionSummary(
-                    output: output, pipeline: pipeline.description, seed: seed, original: input, compressed: graph,
-                    outputBytes: prepared.plan.byteCount, seconds: seconds, passes: reports)
-                let report = try reportFile.map { try summary.prepare(in: $0) }
-                try session.commit([prepared] + [report].compactMap { $0 })
-                return summary
-            }
-            try summary.print(session)
             return .done
         }
     }
 
-    /// Finds out before the work that all it writes may be written, each at a place of its own.
-    private func checkPlaces(_ target: OutputTarget, _ session: Session) throws {
-        try target.check(session)
-        let unfinished = UnfinishedRun.path(beside: output)
-        try session.reads.check(output: unfinished)
-        guard let report else { return }
-        try OutputTarget.check(report, isFolder: false, force: force, session)
-        if OutputStage.isSame(report, output) || OutputStage.isSame(report, unfinished) {
-            throw CommandError(.usage, "--report \(report): is where the output is to be")
+    private func request() throws -> CompressionRequest {
+        var request = CompressionRequest(model: model, output: output)
+        request.aim = try aim()
+        if let path = calibration {
+            var text = CalibrationText(path: path)
+            text.sequences = calibrationSequences
+            text.context = context
+            request.calibration = text
         }
+        request.seed = seed
+        request.original = original
+        request.format = from
+        request.outputFormat = to
+        request.reportPath = report
+        request.replacesOutput = force
+        return request
     }
 
-    /// A model can stand for another only if every tensor has its counterpart.
-    private func check(_ input: TensorGraph, against original: TensorGraph, _ path: String) throws {
-        for tensor in input.tensors {
-            guard let counterpart = original[tensor.name] else {
-                throw CommandError(.malformedInput, "\(path): has no tensor '\(tensor.name)', which \(model) has")
-            }
-            guard counterpart.shape == tensor.shape else {
-                throw CommandError(
-                    .malformedInput, "\(path): tensor '\(tensor.name)' is \(counterpart.shape), in \(model) \(tensor.shape)")
-            }
-        }
+    private func aim() throws -> CompressionRequest.Aim {
+        if let pipeline { return .pipeline(try Pipeline(parsing: pipeline)) }
+        if let pipelineFile { return .pipelineFile(pipelineFile) }
+        if lossless { return .lossless }
+        if let size { return .size(size.bytes) }
+        if let bitsPerWeight { return .bitsPerWeight(bitsPerWeight) }
+        if let maxLossIncrease { return .lossIncrease(maxLossIncrease) }
+        return .keep(keep ?? 0.5)
     }
 
-    /// The pipeline that was written out, checked before the model is looked for; nil where it follows from a size.
-    private func givenPipeline(_ catalog: PassCatalog) throws -> Pipeline? {
-        var text = pipeline
-        if let pipelineFile { text = try MappedFile(path: pipelineFile).withBytes { String(decoding: $0, as: UTF8.self) } }
-        guard let text else { return nil }
-        let parsed = try Pipeline(parsing: text)
-        _ = try PassManager(parsed, catalog: catalog)
-        return parsed
-    }
-
-    private func defaultPipeline(_ graph: TensorGraph) throws -> Pipeline {
-        if lossless { return Pipeline([]) }
-        if let size { return try Pipeline(parsing: DefaultPipeline.text(size: size.bytes)) }
-        if let bitsPerWeight {
-            // A size of 0 would be none.
-            return try Pipeline(parsing: DefaultPipeline.text(size: max(1, Int(bitsPerWeight * Double(graph.parameterCount) / 8))))
-        }
-        if let maxLossIncrease { return try Pipeline(parsing: DefaultPipeline.text(lossIncrease: maxLossIncrease)) }
-        return try Pipeline(parsing: DefaultPipeline.text(keep: keep ?? 0.5))
-    }
-
-    /// Held-back sequences to measure on, for each that passes calibrate on.
-    private static let heldBackShare = 2
-
-    private func calibrationModel(
-        _ graph: TensorGraph, _ session: Session
-    ) throws -> (set: CalibrationModel, heldBack: CalibrationModel?, tokens: String)? {
-        guard let calibration else { return nil }
-        guard let configuration = try graph.configuration() else { throw ModelError.unknownArchitecture("unknown") }
-        let windows = try CalibrationText.sequences(of: calibration, graph, windowLength: windowLength(configuration))
-        let set = try CalibrationModel(graph, tokens: windows.evenlySpaced(calibrationSequences), session.execution)
-        let rest = windows.without(evenlySpaced: calibrationSequences).evenlySpaced(CompressCommand.heldBackShare * calibrationSequences)
-        return (set, CalibrationModel(like: set, tokens: rest), windows.digest)
-    }
-
-    /// - Parameter tokens: digest of the calibration text's.
-    private func unfinishedRun(
-        _ target: OutputTarget, _ provenance: [(key: String, value: String)], _ original: TensorGraph, _ tokens: String?, _ session: Session
-    ) throws -> UnfinishedRun {
-        let identity = {
-            var identity = Dictionary(uniqueKeysWithValues: provenance.map { ($0.key, $0.value) })
-            identity["output format"] = target.format.name
-            identity["calibration tokens"] = tokens
-            identity["configuration"] = try original.configuration()?.digest
-            identity["program"] = try ContentDigest.of(file: "/proc/self/exe")
-            for plugin in session.plugins { identity["plugin \(plugin.path)"] = try ContentDigest.of(file: plugin.path) }
-            return identity
-        }
-        return UnfinishedRun(
-            output: output, identity: identity, format: CapletFormat(), threads: session.execution.threads,
-            checkInputs: { try session.reads.checkUnchanged() })
-    }
-
-    /// What it takes to make the same bytes again; nothing of a model that is as it was, so that unpacking adds nothing to it.
-    private func provenance(
-        _ pipeline: Pipeline, _ input: TensorGraph, _ original: TensorGraph, _ session: Session
-    ) throws -> [(key: String, value: String)] {
-        if lossless { return [] }
-        var entries = [
-            (key: "caplet", value: Version.text), (key: "pipeline", value: pipeline.description), (key: "seed", value: "\(seed)"),
-            (key: "input", value: try ContentDigest.of(input, session.execution)),
-        ]
-        entries.append((key: "kernels", value: "OpenBLAS \(LinearAlgebraRuntime.version) \(LinearAlgebraRuntime.coreName)"))
-        if self.original != nil { entries.append((key: "original", value: try ContentDigest.of(original, session.execution))) }
-        if let calibration {
-            entries.append((key: "calibration", value: try ContentDigest.of(file: calibration)))
-            entries.append((key: "calibration-sequences", value: "\(calibrationSequences)"))
-            if let context { entries.append((key: "context", value: "\(context)")) }
-        }
-        return entries
-    }
-
-    /// As long as the losses that the output will hold, for its size before they are known.
-    private static let roomForLosses = [(key: "loss.dense", value: "3.718294"), (key: "loss.final", value: "3.905167")]
-
-    /// Mean losses on the calibration text before and after, in nats a token, as far as passes measured them.
-    private func losses(_ reports: [PassReport]) -> [(key: String, value: String)] {
-        let before = reports.compactMap { $0.measurement("loss.dense") }.first
-        let after = reports.compactMap { $0.measurement("loss.final") }.last
-        return [("loss.dense", before), ("loss.final", after)].compactMap { key, value in
-            value.map { (key, NumberText.decimal($0, places: 6)) }
-        }
-    }
-
-    private func calibrationCost(_ graph: TensorGraph) throws -> CalibrationCost? {
-        guard calibration != nil, let configuration = try graph.configuration() else { return nil }
-        return CalibrationCost(graph, sequences: calibrationSequences, tokens: windowLength(configuration))
-    }
-
-    private func windowLength(_ configuration: ModelConfiguration) -> Int { context ?? min(configuration.contextLength, 2048) }
-
-    private func plan(
-        _ graph: TensorGraph, _ pipeline: Pipeline, _ manager: PassManager, _ target: OutputTarget, _ session: Session
-    ) throws -> ExitStatus {
-        let plan = try target.plan(graph)
-        let linear = graph.tensors.filter { $0.role == .linear }.reduce(0) { $0 + $1.payload.parameterCount }
-        session.print("pipeline    \(pipeline)")
-        session.print("parameters  \(NumberText.grouped(graph.parameterCount)), \(NumberText.grouped(linear)) of them in linear layers")
+    private func show(_ plan: CompressionPlan, _ session: Session) throws {
+        session.print("pipeline    \(plan.pipeline)")
         session.print(
-            "output      \(output) as \(target.format.name), at most \(NumberText.grouped(plan.byteCount)) bytes before compression")
-        let costs = try session.naming(model) { try manager.costs(of: graph, calibration: calibrationCost(graph)) }
-        session.print("takes       \(CostEstimate(costs, session.execution).text)")
-        return .done
+            "parameters  \(NumberText.grouped(plan.parameters)), \(NumberText.grouped(plan.linearParameters)) of them in linear layers")
+        session.print("output      \(output) as \(plan.format), at most \(NumberText.grouped(plan.bytes)) bytes before compression")
+        session.print("takes       \(plan.cost.text)")
     }
 }

@@ -1,8 +1,5 @@
-import Architectures
 import ArgumentParser
-import Dispatch
-import FormatKit
-import ModelGraph
+import Caplet
 
 struct ConvertCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -96,99 +93,40 @@ struct ConvertCommand: ParsableCommand {
 
     func run() throws {
         try Session.run(common) { session in
-            let target = try target(session)
-            let (original, _) = try session.open(model, from: from)
-            try target.check(session)
-            let provenance = original.provenance
-            let card = ModelCard(provenance: provenance, facts: facts(original))
-            let split = try adapterConversion(original, target, session)
-            var graph = try cast(scaled(split?.split.base ?? original, session), session)
-            if target.writesModelFolder, !provenance.isEmpty {
-                let old = graph.attachment(ModelCard.fileName)?.bytes
-                graph.attach(Attachment(name: ModelCard.fileName, bytes: card.appended(to: old)))
+            let request = try self.request()
+            if dryRun {
+                try ConversionPlanReport(plan: session.perform(ConversionPlanRequest(request))).print(session)
+            } else {
+                try ConversionReport(output: destination, result: session.perform(request)).print(session)
             }
-            if dryRun { return try show(target.plan(graph), original, target, session) }
-            let start = DispatchTime.now().uptimeNanoseconds
-            let base = try target.prepare(graph, provenance: provenance, session)
-            let adapter = try split?.prepare(card: card, session)
-            try session.commit([base] + [adapter].compactMap { $0 })
-            let plan = base.plan
-            let written = adapter.flatMap { split?.written($0.plan) }
-            let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-            try ConversionReport(output: destination, target: target, plan: plan, seconds: seconds, adapter: written).print(
-                session)
             return .done
         }
     }
 
-    private func adapterConversion(_ graph: TensorGraph, _ target: OutputTarget, _ session: Session) throws -> AdapterConversion? {
-        guard representation == .lora, let storage = FloatStorage(name: adapterDtype) else { return nil }
-        let path = adapter ?? AdapterConversion.defaultPath(beside: destination)
-        return try AdapterConversion(graph, target, path: path, storage: storage, session)
-    }
-
-    /// What a model card says beside how the model was made.
-    private func facts(_ graph: TensorGraph) -> [(key: String, value: String)] {
-        let kept = graph.parameterCount
-        let all = graph.tensors.reduce(0) { $0 + $1.shape.elementCount }
-        let form = representation == .lora ? "sparse base and LoRA adapter" : "dense"
-        return [("parameters kept", "\(NumberText.grouped(kept)) of \(NumberText.grouped(all))"), ("written as", form)]
-    }
-
-    private func target(_ session: Session) throws -> OutputTarget {
-        var target = try OutputTarget(destination, formatName: to, force: force, maximumShardBytes: maxShardSize?.bytes, session)
-        let name = target.format.name
-        func usage(_ message: String) -> CommandError { CommandError(.usage, message) }
-        if maxShardSize != nil, !target.format.splitsOutput { throw usage("--max-shard-size: \(name) files are not split") }
-        if endian == .big, !target.format.writesBigEndian { throw usage("--endian big: \(name) files are little-endian") }
-        if !metadata.isEmpty, !target.format.editsMetadata { throw usage("--metadata: that of \(name) files is not edited") }
-        target.options.byteOrder = endian.order
-        target.options.metadataEdits = try metadata.map(MetadataEdit.init(parsing:))
-        target.options.modelName = ModelPath.folderName(model)
-        return target
-    }
-
-    /// The graph with the scales of 8-bit weights applied when that is asked for; a warning when it is not and values change.
-    private func scaled(_ graph: TensorGraph, _ session: Session) throws -> TensorGraph {
-        let weights = graph.scaledFP8Weights
-        if dequantizeFp8 {
-            if weights.isEmpty { session.diagnostics.warning("--dequantize-fp8: no 8-bit float weight has scales") }
-            // A dtype that is asked for is made from floats, in one rounding.
-            var scaled = try graph.applyingFP8Scales(as: dtype == nil ? .bf16 : .f32, path: model)
-            if !weights.isEmpty, dtype == nil { try scaled.setConfiguredDType(.bf16) }
-            return scaled
+    private func request() throws -> ConversionRequest {
+        var request = ConversionRequest(model: model, output: destination)
+        request.format = from
+        request.outputFormat = to
+        request.storage = dtype.flatMap(FloatStorage.init(name:))
+        if representation == .lora {
+            var options = AdapterOptions()
+            options.path = adapter
+            options.storage = FloatStorage(name: adapterDtype) ?? options.storage
+            request.adapter = options
         }
-        if let first = weights.first, dtype != nil {
-            session.diagnostics.warning(
-                "--dtype converts \(weights.count) 8-bit weights without their scales, '\(first.weight)' the first; --dequantize-fp8 applies them"
-            )
-        }
-        return graph
+        request.appliesScales = dequantizeFp8
+        request.maximumShardBytes = maxShardSize?.bytes
+        request.metadataEdits = try metadata.map(MetadataEdit.init(parsing:))
+        request.byteOrder = endian.order
+        request.replacesOutput = force
+        return request
     }
+}
 
-    private func cast(_ graph: TensorGraph, _ session: Session) throws -> TensorGraph {
-        guard let storage = dtype.flatMap(FloatStorage.init(name:)) else { return graph }
-        let cast = try graph.cast(to: storage)
-        var result = cast.graph
-        if case .plain(let dtype) = storage { try result.setConfiguredDType(dtype) }
-        for entry in cast.leftAlone { session.diagnostics.warning("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
-        for entry in cast.substituted {
-            session.diagnostics.warning("tensor '\(entry.name)' is stored as \(entry.storage.displayName): \(entry.reason)")
-        }
-        let lost = zip(graph.tensors, cast.graph.tensors).filter { $0.isStructured && $0.structureName != $1.structureName }
-        if let first = lost.first?.0 {
-            let made: String
-            if case .plain = storage { made = "plain arrays" } else { made = "\(storage.displayName) blocks" }
-            session.diagnostics.warning(
-                "--dtype makes \(made) of \(lost.count) tensors, the \(first.structureName) '\(first.name)' the first")
-        }
-        return result
-    }
-
-    private func show(_ plan: WritePlan, _ original: TensorGraph, _ target: OutputTarget, _ session: Session) throws -> ExitStatus {
-        for warning in plan.warnings { session.diagnostics.warning(warning) }
-        let summary = ConversionPlan(output: destination, format: target.format.name, original, plan)
-        if session.options.json { session.print(try JSONOutput.line(summary)) } else { summary.print(session) }
-        return .done
-    }
+/// What `convert --as` makes of low-rank terms.
+enum Representation: String, ExpressibleByArgument, CaseIterable {
+    /// Everything in one: low-rank terms are made dense, or kept by formats that can.
+    case model
+    /// Low-rank terms as a LoRA adapter beside a base with the rest.
+    case lora
 }

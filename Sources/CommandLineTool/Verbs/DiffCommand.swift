@@ -1,4 +1,5 @@
 import ArgumentParser
+import Caplet
 
 struct DiffCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,16 +30,16 @@ struct DiffCommand: ParsableCommand {
 
     func run() throws {
         try Session.run(common) { session in
-            let (a, _) = try session.open(first, from: from)
-            let (b, _) = try session.open(second, from: from)
-            let comparison = try ModelComparison(a, b, session.execution)
-            let report = ComparisonReport(comparison: comparison, tolerance: tolerance)
+            var request = DifferenceRequest(first: first, second: second)
+            request.format = from
+            let difference = try session.perform(request)
+            let report = DifferenceReport(difference: difference, tolerance: tolerance)
             if session.options.json {
                 session.print(try JSONOutput.line(report.json))
             } else {
                 report.print(all: session.options.verbose, session)
             }
-            return comparison.isSame(tolerance: tolerance) ? .done : .checkFailed
+            return difference.isSame(tolerance: tolerance) ? .done : .checkFailed
         }
     }
 }

@@ -1,10 +1,5 @@
 import ArgumentParser
-import Calibration
-import Dispatch
-import Execution
-import FormatKit
-import ModelGraph
-import TransformerModel
+import Caplet
 
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -63,56 +58,28 @@ struct EvaluateCommand: ParsableCommand {
 
     func run() throws {
         try Session.run(common) { session in
-            session.willRead([text, tokens, task, original])
-            let (graph, _) = try session.open(model, from: from)
-            let model = try session.naming(self.model) { try Transformer(graph) }
-            if let task {
-                try TaskEvaluation(task: task, modelPath: self.model).run(model, graph, session)
-                return .done
+            switch try session.perform(request()) {
+            case .loss(let loss): try EvaluationReport(loss: loss, tokens: tokens).print(session)
+            case .task(let result): try TaskReport(result: result).print(session)
+            case .embeddings(let distance): try EmbeddingReport(original: original ?? "", distance: distance).print(session)
             }
-            var (sequences, size) = try self.sequences(session, graph, model)
-            if let windows { sequences = TokenSequences(Array(sequences.sequences.prefix(windows))) }
-            let start = DispatchTime.now().uptimeNanoseconds
-            guard model.isCausal || original == nil && model.hasHead else {
-                try EmbeddingEvaluation(original: original, modelPath: self.model).run(model, sequences, session)
-                return .done
-            }
-            if original != nil { throw CommandError(.usage, "--original goes with encoders; this model predicts the next token") }
-            let perplexity = try session.naming(self.model) {
-                model.isCausal
-                    ? try Perplexity(of: model, over: sequences, session.execution)
-                    : try maskedTokenPerplexity(model, graph, sequences, session)
-            }
-            let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-            try EvaluationReport(
-                perplexity: perplexity, sequences: sequences, kind: kind(isCausal: model.isCausal), size: size, seconds: seconds
-            ).print(session)
             return .done
         }
     }
 
-    private func maskedTokenPerplexity(
-        _ model: Transformer, _ graph: TensorGraph, _ sequences: TokenSequences, _ session: Session
-    ) throws -> Perplexity {
-        guard let tokenizer = try graph.sentenceTokenizer(), let mask = tokenizer.maskID else {
-            throw CommandError(.unsupported, "\(self.model): its tokenizer has no token that masks others")
+    private func request() -> EvaluationRequest {
+        let source: EvaluationRequest.Source
+        if let tokens {
+            source = .tokens(tokens)
+        } else if let task {
+            source = .task(task)
+        } else {
+            source = .text(text ?? "", context: context)
         }
-        let loss = MaskedTokenLoss(mask: mask, special: Set([tokenizer.firstID, tokenizer.lastID].compactMap { $0 }))
-        return Perplexity(sequenceLosses: try loss.sequenceLosses(of: model, over: sequences, session.execution))
-    }
-
-    private func sequences(
-        _ session: Session, _ graph: TensorGraph, _ model: Transformer
-    ) throws -> (sequences: TokenSequences, size: TextSize?) {
-        if let tokens { return (try TokenFile.read(tokens, session), nil) }
-        let length = context ?? min(model.configuration.contextLength, 2048)
-        return try CalibrationText.scored(CalibrationText.text(of: text ?? ""), graph, windowLength: length)
-    }
-
-    private func kind(isCausal: Bool) -> String {
-        guard isCausal else { return "masked-token, every token filled in once with every seventh masked" }
-        return tokens != nil
-            ? "token-level, rows of \(tokens ?? "") scored by themselves"
-            : "token-level, windows without overlap, all tokens but the first of each scored"
+        var request = EvaluationRequest(model: model, source: source)
+        request.sequences = windows
+        request.original = original
+        request.format = from
+        return request
     }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import FormatKit
+import Caplet
 
 struct FormatsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -9,7 +9,7 @@ struct FormatsCommand: ParsableCommand {
 
     func run() throws {
         try Session.run(common) { session in
-            let formats = session.registry.formats.map(FormatEntry.init)
+            let formats = session.workspace.registry.formats.map(FormatEntry.init)
             if session.options.json {
                 session.print(try JSONOutput.line(formats))
                 return .done

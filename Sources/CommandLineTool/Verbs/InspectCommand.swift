@@ -1,7 +1,5 @@
 import ArgumentParser
-import CapletFormat
-import FormatKit
-import ModelGraph
+import Caplet
 
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -32,8 +30,11 @@ struct InspectCommand: ParsableCommand {
 
     func run() throws {
         try Session.run(common) { session in
-            let (graph, format) = try session.open(model, from: from)
-            let summary = try ModelSummary(model, graph, format, digests: hash ? digests(graph, session) : nil)
+            var request = InspectionRequest(model: model)
+            request.format = from
+            request.withDigests = hash
+            let inspection = try session.perform(request)
+            let (summary, graph) = (inspection.summary, inspection.model.graph)
             if session.options.json {
                 session.print(try JSONOutput.line(InspectionDocument(summary, graph, metadata: metadata)))
                 return .done
@@ -48,12 +49,5 @@ struct InspectCommand: ParsableCommand {
             TensorTree(summary.tensors).table(withDigests: hash).lines.forEach(session.print)
             return .done
         }
-    }
-
-    private func digests(_ graph: TensorGraph, _ session: Session) throws -> ModelDigests {
-        let tensors = try ContentDigest.ofTensors(graph, session.execution)
-        return ModelDigests(
-            model: ContentDigest.of(graph, tensors), tensors: tensors,
-            sha256: try CapletFormat.contentDigest(of: graph, session.execution).hexadecimal)
     }
 }

@@ -1,5 +1,5 @@
 import ArgumentParser
-import PassKit
+import Caplet
 
 struct PassesCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -17,7 +17,7 @@ struct PassesCommand: ParsableCommand {
 
     func run() throws {
         try Session.run(common) { session in
-            let catalog = session.registry.passes
+            let catalog = session.workspace.registry.passes
             guard let name else {
                 let passes = catalog.passes.map(PassEntry.init)
                 if session.options.json { session.print(try JSONOutput.line(passes)) } else { list(passes, session) }
@@ -25,7 +25,7 @@ struct PassesCommand: ParsableCommand {
             }
             guard let pass = catalog.pass(named: name) else {
                 let nearest = Spelling.nearest(to: name, among: catalog.passes.map { $0.name })
-                throw CommandError(.unsupported, "unknown pass '\(name)'" + Spelling.question(nearest))
+                throw UsageError("unknown pass '\(name)'" + Spelling.question(nearest), .unsupported)
             }
             if session.options.json { session.print(try JSONOutput.line(PassEntry(pass))) } else { describe(PassEntry(pass), session) }
             return .done

@@ -1,9 +1,6 @@
 import ArgumentParser
-import BuiltIns
+import Caplet
 import Conformance
-import FormatKit
-import PassKit
-import PluginLoading
 
 struct PluginCheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,7 +23,7 @@ struct PluginCheckCommand: ParsableCommand {
     func run() throws {
         try Session.run(common) { session in
             var registry = Registry.builtIn
-            guard let library = try session.load([file], into: &registry).first else { return .internalError }
+            guard let library = try session.workspace.load([file], into: &registry).first else { return .internalError }
             var results = try library.formats().map { try check($0) }
             results += try library.passes().flatMap { pass in
                 (try needsCalibration(pass) ? [true] : [false, true]).map { check(pass, calibrated: $0) }
@@ -60,7 +57,7 @@ struct PluginCheckCommand: ParsableCommand {
         if let sample {
             part.add(ReadingConformance(format, sample: sample).checks())
         } else if !(format is any WritableFormat) {
-            throw CommandError(.usage, "format '\(format.name)' is read-only; give a small file of it as --sample FILE")
+            throw UsageError("format '\(format.name)' is read-only; give a small file of it as --sample FILE")
         }
         return part
     }

@@ -1,10 +1,7 @@
 import ArgumentParser
-import CapletRuntime
+import Caplet
 import Dispatch
-import Execution
-import FormatKit
 import Glibc
-import ModelGraph
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -56,17 +53,14 @@ struct RunCommand: ParsableCommand {
         try Session.run(common) { session in
             let clock = GenerationClock()
             let prompt = try self.prompt == "-" ? StandardInput.text() : self.prompt
-            let model = try session.naming(self.model) {
-                // The graph goes when the model is made: attachments and what was decoded on the way are not kept.
-                try LanguageModel(session.open(self.model, from: from).graph, threads: common.threads)
-            }
+            let model = try session.perform(LanguageModelRequest(model: self.model, format: from))
             clock.opened()
             var options = options
-            options.cancellation = session.execution.cancellation
-            let answer = try session.naming(self.model) { try model.generate(prompt, options) }
+            options.cancellation = session.cancellation
+            let answer = try naming { try model.generate(prompt, options) }
             var text = ""
             do {
-                while let piece = try session.naming(self.model, { try answer.next() }) {
+                while let piece = try naming({ try answer.next() }) {
                     clock.wrote(answer.tokens.count)
                     if common.json { text += piece } else { write(piece) }
                 }
@@ -79,6 +73,15 @@ struct RunCommand: ParsableCommand {
             if !common.json { write("\n") }
             try report(answer, text, model, clock, session, isInterrupted: false)
             return .done
+        }
+    }
+
+    /// Puts the model's path before errors that do not know it.
+    private func naming<Result>(_ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error where !(error is Cancelled) {
+            throw UsageError("\(self.model): \(error)", ExitStatus(error))
         }
     }
 

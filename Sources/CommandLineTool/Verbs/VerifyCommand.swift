@@ -1,6 +1,5 @@
 import ArgumentParser
-import FormatKit
-import ModelGraph
+import Caplet
 
 struct VerifyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -33,18 +32,15 @@ struct VerifyCommand: ParsableCommand {
     func run() throws {
         try Session.run(common) { session in
             do {
-                session.willRead([model])
-                let (graph, format) = try session.open(model, from: from)
-                let check = ModelCheck(path: model, format: format, execution: session.execution)
-                var counts = try check.run(graph)
-                if let expected = digest.flatMap(SHA256Digest.init(hexadecimal:)) {
-                    counts.lines.append(try check.compare(graph, expected))
-                }
+                var request = VerificationRequest(model: model)
+                request.format = from
+                request.expectedDigest = digest.flatMap(SHA256Digest.init(hexadecimal:))
+                let result = try session.perform(request)
                 if session.options.json {
-                    session.print(try JSONOutput.line(VerificationResult(path: model, ok: true, checked: counts.lines, damage: nil)))
+                    session.print(try JSONOutput.line(VerificationDocument(path: model, ok: true, checked: result.checked, damage: nil)))
                 } else {
                     session.print("\(model): ok")
-                    for line in counts.lines { session.print("  \(line)") }
+                    for line in result.checked { session.print("  \(line)") }
                 }
                 return .done
             } catch {
@@ -53,7 +49,7 @@ struct VerifyCommand: ParsableCommand {
                 guard status == .malformedInput || status == .checkFailed else { throw error }
                 let damage = "\(error)".hasPrefix(model) ? "\(error)" : "\(model): \(error)"
                 if session.options.json {
-                    session.print(try JSONOutput.line(VerificationResult(path: model, ok: false, checked: [], damage: damage)))
+                    session.print(try JSONOutput.line(VerificationDocument(path: model, ok: false, checked: [], damage: damage)))
                 }
                 session.diagnostics.error(damage)
                 return .checkFailed
@@ -63,7 +59,7 @@ struct VerifyCommand: ParsableCommand {
 }
 
 /// The keys of `verify --json`.
-private struct VerificationResult: Encodable {
+private struct VerificationDocument: Encodable {
     let path: String
     let ok: Bool
     let checked: [String]

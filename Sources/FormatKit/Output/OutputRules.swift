@@ -11,7 +11,7 @@ enum OutputRules {
     static func checkFile(_ path: String, force: Bool) throws {
         guard let status = try status(path) else { return }
         switch status.st_mode & S_IFMT {
-        case S_IFREG: if !force { throw FormatError.refused(path, "exists; --force replaces it") }
+        case S_IFREG: if !force { throw FormatError.refused(path, "exists", remedy: .replaceOutput) }
         case S_IFDIR: throw FormatError.refused(path, "is a folder; a file is to be written")
         default: throw refusal(path, status)
         }
@@ -30,7 +30,7 @@ enum OutputRules {
             throw FormatError.refused(path, "is the folder that the program runs in; the output needs another")
         }
         if try FolderListing.names(in: path).isEmpty { return }
-        guard force else { throw FormatError.refused(path, "exists and is not empty; --force replaces it") }
+        guard force else { throw FormatError.refused(path, "exists and is not empty", remedy: .replaceOutput) }
         guard FolderManifest.isIn(path) else {
             throw FormatError.refused(
                 path, "is not empty and has no \(FolderManifest.fileName): Caplet did not write it, and does not delete what is in it")

@@ -1,0 +1,92 @@
+import Architectures
+import CKernels
+import Inference
+import LinearAlgebra
+
+extension BlockWeights {
+    /// The way back through a block that `forward` has just run on `input` with `state.run`: the steps of `forward` in reverse order.
+    ///
+    /// - Parameters:
+    ///   - input: what entered the block, [T, hidden].
+    ///   - gradient: with respect to the block's output on entry, with respect to its input on return, [T, hidden].
+    func backward(
+        _ input: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, _ c: ModelConfiguration, _ rotary: RotaryEmbedding?,
+        _ state: GradientState
+    ) {
+        let (tokens, run, isAfter) = (state.tokens, state.run, design.placement == .after)
+        guard let middle = run.middle, let sum = run.sum else { preconditionFailure("the run did not keep what gradients need") }
+        let count = tokens * c.hiddenSize
+        /// Of a norm's output to that of its input, in place.
+        func through(_ norm: Norm, _ input: UnsafePointer<Float>) {
+            state.normalised.update(from: gradient, count: count)
+            gradient.update(repeating: 0, count: count)
+            norm.backward(input, outputGradient: state.normalised, addingTo: gradient, tokens: tokens)
+        }
+        /// The gradient of what a part's last layer wrote: that of the sum, or what the norm between makes of it.
+        func enter(_ output: UnsafeMutablePointer<Float>, _ norm: Norm?, _ written: UnsafePointer<Float>) {
+            guard let norm else { return output.update(from: gradient, count: count) }
+            output.update(repeating: 0, count: count)
+            norm.backward(written, outputGradient: gradient, addingTo: output, tokens: tokens)
+        }
+        /// Adds what the inputs of a part say, through its norm where that comes before.
+        func leave(_ norm: Norm, _ input: UnsafePointer<Float>) {
+            if isAfter {
+                for i in 0..<count { gradient[i] += state.normalised[i] }
+            } else {
+                norm.backward(input, outputGradient: state.normalised, addingTo: gradient, tokens: tokens)
+            }
+        }
+
+        // Multilayer perceptron.
+        if isAfter { through(perceptronNorm, sum) }
+        enter(state.down, perceptronOutputNorm, run.perceptronOutput)
+        let product = design.isGated ? state.gate : state.up
+        self[.down].applyTransposed(to: state.down, tokens: tokens, into: product)  // of act(gate) ⊙ up, [T, intermediate]
+        design.activateBackward(
+            gate: run.gate, up: run.up, gateGradient: state.gate, upGradient: state.up, count: tokens * c.intermediateSize)
+        if design.fusesGateAndUp {
+            join([state.gate, state.up], widths: [c.intermediateSize, c.intermediateSize], tokens: tokens, into: state.gateAndUp)
+            self[.gateAndUp].applyTransposed(to: state.gateAndUp, tokens: tokens, into: state.normalised)  // [T, hidden]
+        } else {
+            if design.isGated { self[.gate].applyTransposed(to: state.gate, tokens: tokens, into: state.normalised) }  // [T, hidden]
+            self[.up].applyTransposed(to: state.up, tokens: tokens, into: state.normalised, accumulate: design.isGated)
+        }
+        leave(perceptronNorm, middle)
+
+        // Attention.
+        if isAfter { through(attentionNorm, middle) }
+        enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput)
+        self[.attentionOutput].applyTransposed(to: state.attentionOutput, tokens: tokens, into: state.attended)  // [T, heads × headSize]
+        attendBackward(c, state)
+        projectBackward(c, rotary, state)
+        leave(attentionNorm, input)
+    }
+
+    /// From the gradients of queries, keys and values to that of the attention's input, in `state.normalised` [T, hidden].
+    private func projectBackward(_ c: ModelConfiguration, _ rotary: RotaryEmbedding?, _ state: GradientState) {
+        let tokens = state.tokens
+        rotary?.rotate(state.queries, tokens: tokens, heads: c.headCount, backwards: true)
+        rotary?.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount, backwards: true)
+        /// Of normalised heads to that of what the layer wrote, in place.
+        func through(_ norm: Norm?, _ raw: UnsafeMutablePointer<Float>?, _ gradient: UnsafeMutablePointer<Float>, heads: Int) {
+            guard let norm, let raw else { return }
+            let count = tokens * heads * c.headSize
+            state.heads.update(from: gradient, count: count)
+            gradient.update(repeating: 0, count: count)
+            norm.backward(raw, outputGradient: state.heads, addingTo: gradient, tokens: tokens * heads)
+        }
+        through(queryNorm, state.run.rawQueries, state.queries, heads: c.headCount)
+        through(keyNorm, state.run.rawKeys, state.keys, heads: c.keyValueHeadCount)
+        if design.fusesQueryKeyValue {
+            let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
+            join(
+                [state.queries, state.keys, state.values], widths: [queryWidth, keyWidth, keyWidth], tokens: tokens,
+                into: state.queryKeyValue)
+            self[.queryKeyValue].applyTransposed(to: state.queryKeyValue, tokens: tokens, into: state.normalised)
+        } else {
+            self[.query].applyTransposed(to: state.queries, tokens: tokens, into: state.normalised)
+            self[.key].applyTransposed(to: state.keys, tokens: tokens, into: state.normalised, accumulate: true)
+            self[.value].applyTransposed(to: state.values, tokens: tokens, into: state.normalised, accumulate: true)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import Architectures
+import Inference
+
+/// What one sequence leaves behind on its way through a block and back: the inputs of the linear layers, and the gradients of their
+/// outputs.
+final class GradientState {
+    let run: RunState
+    let queries: UnsafeMutablePointer<Float>  // [T, heads × headSize]
+    let keys: UnsafeMutablePointer<Float>  // [T, kvHeads × headSize]
+    let values: UnsafeMutablePointer<Float>  // [T, kvHeads × headSize]
+    let attended: UnsafeMutablePointer<Float>  // [T, heads × headSize]
+    let attentionOutput: UnsafeMutablePointer<Float>  // [T, hidden]
+    let normalised: UnsafeMutablePointer<Float>  // [T, hidden]
+    let gate: UnsafeMutablePointer<Float>  // [T, intermediate]
+    let up: UnsafeMutablePointer<Float>  // [T, intermediate]
+    let down: UnsafeMutablePointer<Float>  // [T, hidden]
+    let scores: UnsafeMutablePointer<Float>  // [T, T]
+    /// Of fused layers; of no width in families without.
+    let queryKeyValue: UnsafeMutablePointer<Float>  // [T, (heads + 2 × kvHeads) × headSize]
+    let gateAndUp: UnsafeMutablePointer<Float>  // [T, 2 × intermediate]
+    /// Of normalised query or key heads; of no width in families that do not normalise them.
+    let heads: UnsafeMutablePointer<Float>  // [T, heads × headSize]
+    /// Of the queries and keys of distances; of no rows in families without.
+    let distanceQueries: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
+    let distanceKeys: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
+    private let memory: FloatArena
+    let tokens: Int
+
+    init(_ c: ModelConfiguration, tokens: Int) {
+        self.tokens = tokens
+        run = RunState(c, tokens: tokens, forGradients: true)
+        let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
+        let widths = [
+            queryWidth, keyWidth, keyWidth, queryWidth, c.hiddenSize, c.hiddenSize, c.intermediateSize, c.intermediateSize,
+            c.hiddenSize, tokens, c.design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0,
+            c.design.fusesGateAndUp ? 2 * c.intermediateSize : 0, c.design.normsHeads ? queryWidth : 0,
+        ]
+        let rows = c.distances?.rowCount ?? 0
+        memory = FloatArena(counts: widths.map { $0 * tokens } + [rows * queryWidth, rows * queryWidth])
+        let parts = memory.parts
+        (queries, keys, values, attended, attentionOutput) = (parts[0], parts[1], parts[2], parts[3], parts[4])
+        (normalised, gate, up, down, scores) = (parts[5], parts[6], parts[7], parts[8], parts[9])
+        (queryKeyValue, gateAndUp, heads) = (parts[10], parts[11], parts[12])
+        (distanceQueries, distanceKeys) = (parts[13], parts[14])
+    }
+
+    /// The activations [T, in] that a layer read.
+    func input(of layer: BlockLayer) -> UnsafePointer<Float> {
+        switch layer {
+        case .query, .key, .value, .queryKeyValue: return UnsafePointer(run.normalised)
+        case .attentionOutput: return UnsafePointer(run.attended)
+        case .gate, .up, .gateAndUp: return UnsafePointer(run.perceptronInput)
+        case .down: return UnsafePointer(run.activated)
+        }
+    }
+
+    /// The gradient [T, out] with respect to what a layer wrote.
+    func outputGradient(of layer: BlockLayer) -> UnsafePointer<Float> {
+        switch layer {
+        case .query: return UnsafePointer(queries)
+        case .key: return UnsafePointer(keys)
+        case .value: return UnsafePointer(values)
+        case .queryKeyValue: return UnsafePointer(queryKeyValue)
+        case .attentionOutput: return UnsafePointer(attentionOutput)
+        case .gate: return UnsafePointer(gate)
+        case .up: return UnsafePointer(up)
+        case .gateAndUp: return UnsafePointer(gateAndUp)
+        case .down: return UnsafePointer(down)
+        }
+    }
+}

@@ -1,0 +1,42 @@
+import Execution
+import Inference
+import LinearAlgebra
+
+extension Transformer {
+    /// How far a block's outputs are from what they should be: Σ‖y − target‖² / Σ‖target − x‖² over all positions, with x the block's
+    /// input, so that 1 is what leaving the block out would cost.
+    ///
+    /// - Parameters:
+    ///   - inputs: what enters the block.
+    ///   - targets: what should leave it, [tokens, hidden] for each sequence.
+    ///   - replacements: matrices that stand in for weights of the block.
+    ///   - withGradients: also give the gradient of every replaced weight.
+    public func blockError(
+        _ index: Int, inputs: Activations, targets: [[Float]], replacing replacements: [String: Matrix], withGradients: Bool,
+        _ execution: ExecutionContext
+    ) throws -> Gradients {
+        let weights = try block(index, replacing: replacements)
+        var outputs = inputs
+        try forward(&outputs, through: weights, execution)
+        let found = outputs.hidden
+        let sums = try execution.parallelMap(found.count) { sequence -> (error: Double, scale: Double, difference: [Float]) in
+            var (error, scale) = (0.0, 0.0)
+            let difference = found[sequence].indices.map { position -> Float in
+                let target = targets[sequence][position]
+                let off = found[sequence][position] - target
+                let moved = Double(target - inputs.hidden[sequence][position])
+                error += Double(off) * Double(off)
+                scale += moved * moved
+                return off
+            }
+            return (error, scale, difference)
+        }
+        let scale = max(sums.reduce(0) { $0 + $1.scale }, .leastNormalMagnitude)
+        let value = sums.reduce(0) { $0 + $1.error } / scale
+        guard withGradients else { return Gradients(value: value, weights: [:]) }
+        let factor = Float(2 / scale)
+        var gradients = sums.map { $0.difference.map { $0 * factor } }
+        let weightGradients = try backward(&gradients, through: weights, index, inputs, replacements, execution)
+        return Gradients(value: value, weights: weightGradients)
+    }
+}

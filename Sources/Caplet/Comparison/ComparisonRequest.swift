@@ -1,0 +1,120 @@
+import Calibration
+import FormatKit
+import Inference
+import ModelGraph
+import Models
+import PassKit
+
+/// Compresses a model by several methods under several budgets, and compares what is lost.
+///
+/// The folder gets compare.json, compare.html, and a file a method and budget in cells/, from which an interrupted run goes on.
+public struct ComparisonRequest: Request {
+    /// A text, or a .npy file of token ids, that losses are measured on.
+    public enum Source: Sendable, Equatable {
+        case text(String)
+        case tokens(String)
+
+        var path: String {
+            switch self {
+            case .text(let path), .tokens(let path): return path
+            }
+        }
+    }
+
+    /// The model: a file or a folder of any format.
+    public var model: String
+    /// The folder for cells, compare.json and compare.html.
+    public var output: String
+    public var methods = ComparisonMethod.builtIn
+    /// Shares of the linear layers' parameters to keep, above 0 and at most 1, each once.
+    public var budgets = [0.7, 0.5, 0.3]
+    /// What methods calibrate on; its `context` is that of the comparison.
+    public var calibration: CalibrationText?
+    /// What losses are measured on, in order; each gets a table of its own.
+    public var sources: [Source]
+    /// Score only this many windows of each text, at even distances; nil for all.
+    public var windows: Int?
+    /// Tokens in a window of any text; nil for the model's context, at most 2048.
+    public var context: Int?
+    /// Seed of every random choice.
+    public var seed: UInt64 = 0
+    /// The model's format; nil to look at it.
+    public var format: String?
+    /// Whether cells are made anew that were made from something else.
+    public var makesAnew = false
+
+    public init(model: String, output: String, sources: [Source]) {
+        self.model = model
+        self.output = output
+        self.sources = sources
+    }
+
+    public func perform(in context: RequestContext) throws -> MethodComparison {
+        let entries = try self.entries(context.registry.passes)
+        context.willRead([model, calibration?.path] + sources.map(\.path))
+        let store = CellStore(output, makesAnew: makesAnew)
+        try context.reads.check(output: store.path)
+        try store.check()
+        OutputStage.recover(besides: store.measuredPath, note: context.note)
+        let opened = try context.open(model, from: format).model
+        try context.reads.check(output: store.path)
+        try context.checkWarnings()
+        let comparison = try context.naming(model) { try run(opened, store, context).run(entries) }
+        try context.checkWarnings()
+        try store.write(comparison.document, as: CellStore.documentName)
+        try store.write(ComparisonPage(comparison).text, as: CellStore.pageName)
+        return comparison
+    }
+
+    /// A method under each budget, largest first; passes that need calibration are known before any work.
+    private func entries(_ passes: PassCatalog) throws -> [ComparisonRun.Entry] {
+        guard !sources.isEmpty else { throw RequestError(.usage, "there is nothing to measure losses on") }
+        for budget in budgets where !(budget > 0 && budget <= 1) {
+            throw RequestError(.usage, "budgets are numbers above 0, at most 1, not \(budget)")
+        }
+        guard Set(budgets).count == budgets.count else { throw RequestError(.usage, "the same budget is given twice") }
+        for (index, method) in methods.enumerated() where methods[..<index].contains(where: { $0.name == method.name }) {
+            throw RequestError(.usage, "method '\(method.name)' is given twice")
+        }
+        return try methods.flatMap { method in
+            try budgets.sorted(by: >).map { share in
+                let manager = try method.manager(keep: share, passes)
+                try manager.checkCalibration(isGiven: calibration != nil)
+                return ComparisonRun.Entry(method: method, budget: share, pipeline: try method.pipeline(keep: share), manager: manager)
+            }
+        }
+    }
+
+    private func run(_ model: Model, _ store: CellStore, _ context: RequestContext) throws -> ComparisonRun {
+        guard let configuration = model.configuration else { throw ModelError.unknownArchitecture("unknown") }
+        let length = TokenisedText.windowLength(self.context, configuration)
+        let scored = try sources.map { source in
+            guard case .text(let path) = source else { return try TokenFile.read(source.path, context) }
+            let sequences = try TokenisedText(file: path, model, windowLength: length).sequences
+            return windows.map(sequences.evenlySpaced) ?? sequences
+        }
+        let texts = try zip(sources.map(\.path), scored).map { path, sequences in
+            ScoredText(name: path.lastPathComponent, file: try ContentDigest.of(file: path), tokens: sequences.digest)
+        }
+        let calibrationWindows = try calibration.map {
+            try TokenisedText(file: $0.path, model, windowLength: length).sequences.evenlySpaced($0.sequences)
+        }
+        let inputs = ComparisonInputs(
+            caplet: Version.text, model: try ContentDigest.of(model.graph, context.execution), configuration: configuration.digest,
+            calibration: try calibration.map { try ContentDigest.of(file: $0.path) }, calibrationTokens: calibrationWindows?.digest,
+            texts: texts, context: length, seed: seed)
+        return ComparisonRun(model, texts: scored, calibration: calibrationWindows, inputs, store, context)
+    }
+}
+
+extension String {
+    /// The name of the file at a path.
+    fileprivate var lastPathComponent: String { split(separator: "/").last.map(String.init) ?? self }
+}
+
+extension MethodComparison {
+    /// The comparison as JSON: the same bytes for the same comparison, whenever and wherever its cells were made.
+    public var document: String {
+        get throws { try JSONOutput.line(MethodComparisonDocument(self)) }
+    }
+}

@@ -1,0 +1,175 @@
+import Architectures
+import Calibration
+import CapletFormat
+import Dispatch
+import FormatKit
+import LinearAlgebra
+import ModelGraph
+import Models
+import PassKit
+
+/// A compression that is known to be possible, as far as that is known before the work.
+struct Compression {
+    private let request: CompressionRequest
+    private let target: OutputTarget
+    private let input: Model
+    private let original: Model
+    private let pipeline: Pipeline
+    private let manager: PassManager
+
+    /// - Throws: before anything is read that grows with the model, for a request that cannot be met.
+    init(_ request: CompressionRequest, _ context: RequestContext) throws {
+        self.request = request
+        context.willRead([request.model, request.original, request.calibration?.path])
+        let passes = context.registry.passes
+        // A pipeline that was written out is checked before the model is looked for.
+        let given = try Compression.given(request.aim, context)
+        if let given { _ = try PassManager(given, catalog: passes) }
+        var target = try OutputTarget(
+            request.output, formatName: request.outputFormat, replaces: request.replacesOutput, context)
+        target.options.modelName = ModelPath.folderName(request.model)
+        guard request.aim != .lossless || target.format.name == "caplet" else {
+            throw RequestError(.usage, "packing without loss writes the caplet format; a conversion writes the others")
+        }
+        self.target = target
+        input = try context.open(request.model, from: request.format).model
+        pipeline = try given ?? DefaultPipeline.pipeline(for: request.aim, input.graph)
+        manager = try PassManager(pipeline, catalog: passes)
+        original = try request.original.map { try context.open($0).model } ?? input
+        if let path = request.original { try Compression.check(input.graph, request.model, against: original.graph, path) }
+        try checkPlaces(context)
+        try manager.checkCalibration(isGiven: request.calibration != nil)
+        try manager.checkAim(on: input.graph, target.size(context.execution))
+    }
+
+    /// The pipeline that was written out; nil where it follows from another aim.
+    private static func given(_ aim: CompressionRequest.Aim, _ context: RequestContext) throws -> Pipeline? {
+        switch aim {
+        case .pipeline(let pipeline): return pipeline
+        case .pipelineFile(let path):
+            context.willRead([path])
+            return try Pipeline(parsing: MappedFile(path: path).withBytes { String(decoding: $0, as: UTF8.self) })
+        default: return nil
+        }
+    }
+
+    func plan(_ context: RequestContext) throws -> CompressionPlan {
+        let plan = try target.plan(input.graph)
+        let costs = try context.naming(request.model) { try manager.costs(of: input.graph, calibration: calibrationCost) }
+        return CompressionPlan(
+            pipeline: pipeline.description, parameters: input.graph.parameterCount, linearParameters: input.graph.linearParameterCount,
+            format: target.format.name, bytes: plan.byteCount, cost: CostEstimate(costs, context.execution))
+    }
+
+    func run(_ context: RequestContext) throws -> CompressionResult {
+        // Opened before the work, so that a report that cannot be written is known before and not after it.
+        let reportFile = try request.reportPath.map { try AtomicFileWriter(path: $0, force: request.replacesOutput) }
+        let sets = try context.naming(request.original ?? request.model) { try CalibrationSets(request.calibration, original, context) }
+        let provenance = try self.provenance(context)
+        let scratch = try ScratchFile(beside: request.output)
+        let (target, execution) = (target, context.execution)
+        let passContext = PassContext(
+            execution: execution, seed: request.seed, original: original.graph, calibration: sets?.calibration, heldBack: sets?.heldBack,
+            outputByteCount: { try target.byteCount($0, provenance: provenance + Compression.roomForLosses, execution) },
+            outputSize: target.size(execution), results: ResultStore { try scratch.keep($0) }, note: { context.note($0) })
+        let start = DispatchTime.now().uptimeNanoseconds
+        let unfinished = unfinishedRun(provenance, tokens: sets?.digest, context)
+        return try unfinished.run(beginsAnew: request.replacesOutput, context) { work in
+            var graph = input.graph
+            let reports = try context.naming(request.model) { try manager.run(&graph, passContext, keeping: work) }
+            let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+            let prepared = try target.prepare(graph, provenance: provenance + Compression.losses(reports), context)
+            let result = CompressionResult(
+                output: request.output, pipeline: pipeline.description, seed: request.seed, original: input.graph, compressed: graph,
+                outputBytes: prepared.plan.byteCount, seconds: seconds, passes: reports)
+            let report = try reportFile.map { try result.prepare(in: $0) }
+            try context.commit([prepared] + [report].compactMap { $0 })
+            return result
+        }
+    }
+
+    /// Finds out before the work that all it writes may be written, each at a place of its own.
+    private func checkPlaces(_ context: RequestContext) throws {
+        try target.check(context)
+        let unfinished = UnfinishedRun.path(beside: request.output)
+        try context.reads.check(output: unfinished)
+        guard let report = request.reportPath else { return }
+        try OutputTarget.check(report, isFolder: false, replaces: request.replacesOutput, context)
+        if OutputStage.isSame(report, request.output) || OutputStage.isSame(report, unfinished) {
+            throw RequestError(.usage, "\(report): is where the output is to be, not the report")
+        }
+    }
+
+    /// A model can stand for another only if every tensor has its counterpart.
+    private static func check(_ input: TensorGraph, _ inputPath: String, against original: TensorGraph, _ path: String) throws {
+        for tensor in input.tensors {
+            guard let counterpart = original[tensor.name] else {
+                throw RequestError(.malformedInput, "\(path): has no tensor '\(tensor.name)', which \(inputPath) has")
+            }
+            guard counterpart.shape == tensor.shape else {
+                throw RequestError(
+                    .malformedInput, "\(path): tensor '\(tensor.name)' is \(counterpart.shape), in \(inputPath) \(tensor.shape)")
+            }
+        }
+    }
+
+    private var calibrationCost: CalibrationCost? {
+        guard let calibration = request.calibration, let configuration = input.configuration else { return nil }
+        return CalibrationCost(
+            input.graph, sequences: calibration.sequences, tokens: TokenisedText.windowLength(calibration.context, configuration))
+    }
+
+    /// - Parameter tokens: digest of the calibration text's.
+    private func unfinishedRun(
+        _ provenance: [(key: String, value: String)], tokens: String?, _ context: RequestContext
+    ) -> UnfinishedRun {
+        let plugins = context.workspace.plugins.map(\.path)
+        let (format, original) = (target.format.name, original)
+        let identity = {
+            var identity = Dictionary(uniqueKeysWithValues: provenance.map { ($0.key, $0.value) })
+            identity["output format"] = format
+            identity["calibration tokens"] = tokens
+            identity["configuration"] = original.configuration?.digest
+            identity["program"] = try ContentDigest.of(file: "/proc/self/exe")
+            for plugin in plugins { identity["plugin \(plugin)"] = try ContentDigest.of(file: plugin) }
+            return identity
+        }
+        return UnfinishedRun(
+            output: request.output, identity: identity, format: CapletFormat(), threads: context.execution.threads,
+            checkInputs: { try context.reads.checkUnchanged() })
+    }
+
+    /// What it takes to make the same bytes again; nothing of a model that is as it was, so that unpacking adds nothing to it.
+    private func provenance(_ context: RequestContext) throws -> [(key: String, value: String)] {
+        if request.aim == .lossless { return [] }
+        var entries = [
+            (key: "caplet", value: Version.text), (key: "pipeline", value: pipeline.description), (key: "seed", value: "\(request.seed)"),
+            (key: "input", value: try ContentDigest.of(input.graph, context.execution)),
+        ]
+        entries.append((key: "kernels", value: "OpenBLAS \(LinearAlgebraRuntime.version) \(LinearAlgebraRuntime.coreName)"))
+        if request.original != nil { entries.append((key: "original", value: try ContentDigest.of(original.graph, context.execution))) }
+        if let calibration = request.calibration {
+            entries.append((key: "calibration", value: try ContentDigest.of(file: calibration.path)))
+            entries.append((key: "calibration-sequences", value: "\(calibration.sequences)"))
+            if let length = calibration.context { entries.append((key: "context", value: "\(length)")) }
+        }
+        return entries
+    }
+
+    /// As long as the losses that the output will hold, for its size before they are known.
+    private static let roomForLosses = [(key: "loss.dense", value: "3.718294"), (key: "loss.final", value: "3.905167")]
+
+    /// Mean losses on the calibration text before and after, in nats a token, as far as passes measured them.
+    private static func losses(_ reports: [PassReport]) -> [(key: String, value: String)] {
+        let before = reports.compactMap { $0.measurement("loss.dense") }.first
+        let after = reports.compactMap { $0.measurement("loss.final") }.last
+        return [("loss.dense", before), ("loss.final", after)].compactMap { key, value in
+            value.map { (key, NumberText.decimal($0, places: 6)) }
+        }
+    }
+}
+
+extension TensorGraph {
+    /// Parameters of the linear layers.
+    package var linearParameterCount: Int { tensors.filter { $0.role == .linear }.reduce(0) { $0 + $1.payload.parameterCount } }
+}

@@ -1,0 +1,88 @@
+import PassKit
+
+/// Runs a pipeline of passes over a model and writes the result.
+///
+/// What a long run finishes is kept in a folder beside the output until the output is there: an equal request that follows an interrupted
+/// one goes on from it, and comes to the same bytes.
+public struct CompressionRequest: Request {
+    /// What a compression is to reach, or the passes that are to run.
+    public enum Aim: Sendable, Equatable {
+        /// This share of the linear layers' parameters is kept, above 0 and at most 1.
+        case keep(Double)
+        /// The file has at most so many bytes, within 0.5 %: everything is quantised to as many bits as fit.
+        case size(Int)
+        /// The same, as bits of the whole file for each parameter of the model.
+        case bitsPerWeight(Double)
+        /// The smallest file whose mean loss is at most so much above the original's, in nats a token, on what the calibration text has
+        /// beside the sequences calibrated on; of an encoder, the mean of 1 − cosine of its embeddings to the original's.
+        case lossIncrease(Double)
+        /// Nothing is changed: the model is packed as it is, bit for bit.
+        case lossless
+        /// These passes.
+        case pipeline(Pipeline)
+        /// The passes that a file has the text of.
+        case pipelineFile(String)
+    }
+
+    /// The model: a file or a folder of any format.
+    public var model: String
+    /// Where to write the result.
+    public var output: String
+    public var aim = Aim.keep(0.5)
+    /// What passes calibrate on; nil where they do without.
+    public var calibration: CalibrationText?
+    /// Seed of every random choice.
+    public var seed: UInt64 = 0
+    /// The model that `model` was made from, which passes run on the calibration text and measure errors against; nil for `model` itself.
+    public var original: String?
+    /// The model's format; nil to look at it.
+    public var format: String?
+    /// The format to write; nil for what the output's name says.
+    public var outputFormat: String?
+    /// Where the passes' reports go, as JSON; nil for nowhere.
+    public var reportPath: String?
+    /// Whether what is at the output is replaced.
+    public var replacesOutput = false
+
+    public init(model: String, output: String) {
+        self.model = model
+        self.output = output
+    }
+
+    public func perform(in context: RequestContext) throws -> CompressionResult { try Compression(self, context).run(context) }
+}
+
+/// Text to calibrate on.
+public struct CalibrationText: Sendable, Equatable {
+    /// A UTF-8 file.
+    public var path: String
+    /// Token sequences to take from the text, at even distances.
+    public var sequences = 64
+    /// Tokens in a sequence; nil for the model's context, at most 2048.
+    public var context: Int?
+
+    public init(path: String) { self.path = path }
+}
+
+/// What a compression would do and take, without doing it.
+public struct CompressionPlanRequest: Request {
+    public var compression: CompressionRequest
+
+    public init(_ compression: CompressionRequest) { self.compression = compression }
+
+    public func perform(in context: RequestContext) throws -> CompressionPlan { try Compression(compression, context).plan(context) }
+}
+
+/// What a compression would do and take.
+public struct CompressionPlan: Sendable {
+    /// The passes, as pipeline text.
+    public let pipeline: String
+    public let parameters: Int
+    public let linearParameters: Int
+    /// The name of the format.
+    public let format: String
+    /// The most bytes that the output takes, before it is compressed.
+    public let bytes: Int
+    /// Time and memory, as far as the passes can say.
+    public let cost: CostEstimate
+}

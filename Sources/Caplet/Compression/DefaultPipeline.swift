@@ -1,0 +1,40 @@
+import ModelGraph
+import PassKit
+
+/// What a compression runs when it is not told otherwise, and what a comparison calls "caplet".
+public enum DefaultPipeline {
+    /// - Parameter keep: share of the linear layers' parameters to keep, as pipeline text has it.
+    public static func text(keep: String) -> String { "rpca,prune-probabilistic{keep=\(keep)},refit" }
+
+    /// The pipeline for a size: codes for everything, as many bits as fit.
+    ///
+    /// - Parameter size: bytes of the whole file.
+    static func text(size: Int) -> String { "quantize{size=\(size) target=dense+s+uv layers=matrices}" }
+
+    /// - Parameter lossIncrease: by which the mean loss on the calibration text may rise, in nats a token.
+    static func text(lossIncrease: Double) -> String { "quantize{increase=\(lossIncrease) target=dense+s+uv layers=matrices}" }
+
+    /// The passes that an aim stands for.
+    ///
+    /// - Throws: `RequestError` for a share, a size or a loss that no model can have.
+    static func pipeline(for aim: CompressionRequest.Aim, _ graph: TensorGraph) throws -> Pipeline {
+        func refused(_ what: String, _ range: String) -> RequestError { RequestError(.usage, "\(what) is a number \(range)") }
+        switch aim {
+        case .keep(let share):
+            guard share > 0, share <= 1 else { throw refused("the share to keep", "above 0, at most 1") }
+            return try Pipeline(parsing: text(keep: "\(share)"))
+        case .size(let bytes):
+            guard bytes > 0 else { throw refused("the size", "above 0") }
+            return try Pipeline(parsing: text(size: bytes))
+        case .bitsPerWeight(let bits):
+            guard bits > 0, bits <= 64 else { throw refused("bits for each parameter", "above 0, at most 64") }
+            // A size of 0 would be none.
+            return try Pipeline(parsing: text(size: max(1, Int(bits * Double(graph.parameterCount) / 8))))
+        case .lossIncrease(let increase):
+            guard increase > 0, increase <= 100 else { throw refused("the increase of the loss", "above 0, at most 100") }
+            return try Pipeline(parsing: text(lossIncrease: increase))
+        case .lossless, .pipelineFile: return Pipeline([])
+        case .pipeline(let pipeline): return pipeline
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import Architectures
+import Dispatch
+import FormatKit
+import ModelGraph
+import Models
+
+/// A conversion that is known to be possible: the graph that is to be written, and where.
+struct Conversion {
+    private let request: ConversionRequest
+    private let target: OutputTarget
+    private let original: TensorGraph
+    private let card: ModelCard
+    private let adapter: AdapterConversion?
+    private let graph: TensorGraph
+
+    /// - Throws: `RequestError` for what the format does not have; what reading and converting throw.
+    init(_ request: ConversionRequest, _ context: RequestContext) throws {
+        self.request = request
+        target = try Conversion.target(request, context)
+        let model = try context.open(request.model, from: request.format).model
+        original = model.graph
+        try target.check(context)
+        card = ModelCard(provenance: original.provenance, facts: Conversion.facts(original, request))
+        if let options = request.adapter {
+            let path = options.path ?? AdapterConversion.defaultPath(beside: request.output)
+            adapter = try AdapterConversion(model, target, path: path, storage: options.storage, context)
+        } else {
+            adapter = nil
+        }
+        let scaled = try Conversion.scaled(adapter?.split.base ?? original, request, context)
+        var graph = try Conversion.cast(scaled, request, context)
+        if target.writesModelFolder, !original.provenance.isEmpty {
+            let old = graph.attachment(ModelCard.fileName)?.bytes
+            graph.attach(Attachment(name: ModelCard.fileName, bytes: card.appended(to: old)))
+        }
+        self.graph = graph
+    }
+
+    func write(_ context: RequestContext) throws -> ConversionResult {
+        let start = DispatchTime.now().uptimeNanoseconds
+        let base = try target.prepare(graph, provenance: original.provenance, context)
+        let written = try adapter?.prepare(card: card, context)
+        try context.commit([base] + [written].compactMap { $0 })
+        let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+        // A model in parts has no file of the name that was asked for.
+        let parts = base.plan.files.filter { $0.name.hasSuffix(".gguf") }
+        return ConversionResult(
+            format: target.format.name, plan: base.plan, isSplit: target.format.layout == .file && parts.count > 1,
+            adapter: written.flatMap { adapter?.written($0.plan) }, seconds: seconds)
+    }
+
+    func plan(_ context: RequestContext) throws -> ConversionPlan {
+        let plan = try target.plan(graph)
+        for warning in plan.warnings { context.warn(warning) }
+        return ConversionPlan(output: request.output, format: target.format.name, original, plan)
+    }
+
+    /// What a model card says beside how the model was made.
+    private static func facts(_ graph: TensorGraph, _ request: ConversionRequest) -> [(key: String, value: String)] {
+        let kept = graph.parameterCount
+        let all = graph.tensors.reduce(0) { $0 + $1.shape.elementCount }
+        let form = request.adapter == nil ? "dense" : "sparse base and LoRA adapter"
+        return [("parameters kept", "\(NumberText.grouped(kept)) of \(NumberText.grouped(all))"), ("written as", form)]
+    }
+
+    private static func target(_ request: ConversionRequest, _ context: RequestContext) throws -> OutputTarget {
+        var target = try OutputTarget(
+            request.output, formatName: request.outputFormat, replaces: request.replacesOutput,
+            maximumShardBytes: request.maximumShardBytes, context)
+        let name = target.format.name
+        if request.maximumShardBytes != nil, !target.format.splitsOutput { throw RequestError(.usage, "\(name) files are not split") }
+        if request.byteOrder == .big, !target.format.writesBigEndian { throw RequestError(.usage, "\(name) files are little-endian") }
+        if !request.metadataEdits.isEmpty, !target.format.editsMetadata {
+            throw RequestError(.usage, "the metadata of \(name) files is not edited")
+        }
+        target.options.byteOrder = request.byteOrder
+        target.options.metadataEdits = request.metadataEdits
+        target.options.modelName = ModelPath.folderName(request.model)
+        return target
+    }
+
+    /// The graph with the scales of 8-bit weights applied when that is asked for; a warning when it is not and values change.
+    private static func scaled(_ graph: TensorGraph, _ request: ConversionRequest, _ context: RequestContext) throws -> TensorGraph {
+        let weights = graph.scaledFP8Weights
+        if request.appliesScales {
+            if weights.isEmpty { context.warn("no 8-bit float weight has scales to apply") }
+            // A dtype that is asked for is made from floats, in one rounding.
+            var scaled = try graph.applyingFP8Scales(as: request.storage == nil ? .bf16 : .f32, path: request.model)
+            if !weights.isEmpty, request.storage == nil { try scaled.setConfiguredDType(.bf16) }
+            return scaled
+        }
+        if let first = weights.first, request.storage != nil {
+            context.warn("\(weights.count) 8-bit weights are converted without their scales, '\(first.weight)' the first", .applyScales)
+        }
+        return graph
+    }
+
+    private static func cast(_ graph: TensorGraph, _ request: ConversionRequest, _ context: RequestContext) throws -> TensorGraph {
+        guard let storage = request.storage else { return graph }
+        let cast = try graph.cast(to: storage)
+        var result = cast.graph
+        if case .plain(let dtype) = storage { try result.setConfiguredDType(dtype) }
+        for entry in cast.leftAlone { context.warn("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
+        for entry in cast.substituted {
+            context.warn("tensor '\(entry.name)' is stored as \(entry.storage.displayName): \(entry.reason)")
+        }
+        let lost = zip(graph.tensors, cast.graph.tensors).filter { $0.isStructured && $0.structureName != $1.structureName }
+        if let first = lost.first?.0 {
+            let made: String
+            if case .plain = storage { made = "plain arrays" } else { made = "\(storage.displayName) blocks" }
+            context.warn("\(made) are made of \(lost.count) tensors, the \(first.structureName) '\(first.name)' the first")
+        }
+        return result
+    }
+}

@@ -1,0 +1,83 @@
+import FormatKit
+import ModelGraph
+import Models
+
+/// Writes a model in another format, dtype or byte order; or as a base and a LoRA adapter.
+public struct ConversionRequest: Request {
+    /// The model: a file or a folder of any format.
+    public var model: String
+    /// Where to write: a file, or a folder with `outputFormat`.
+    public var output: String
+    /// The model's format; nil to look at it.
+    public var format: String?
+    /// The format to write; nil for what the output's name says.
+    public var outputFormat: String?
+    /// What float tensors are stored as; nil for what they are.
+    public var storage: FloatStorage?
+    /// What low-rank terms become beside the model; nil where they stay part of it.
+    public var adapter: AdapterOptions?
+    /// Whether 8-bit float weights are multiplied by their scales.
+    public var appliesScales = false
+    /// The most bytes of a file of weights; nil for one file.
+    public var maximumShardBytes: Int?
+    /// Changes to the output's metadata, in order.
+    public var metadataEdits: [MetadataEdit] = []
+    public var byteOrder = ByteReader.Order.little
+    /// Whether what is at the output is replaced.
+    public var replacesOutput = false
+
+    public init(model: String, output: String) {
+        self.model = model
+        self.output = output
+    }
+
+    public func perform(in context: RequestContext) throws -> ConversionResult {
+        let conversion = try Conversion(self, context)
+        return try conversion.write(context)
+    }
+}
+
+/// A LoRA adapter with the low-rank terms of a model.
+public struct AdapterOptions: Sendable {
+    /// Where the adapter goes; nil for the output's name with "-lora".
+    public var path: String?
+    /// F32, F16, BF16, or Q8_0 for GGUF.
+    public var storage = FloatStorage.plain(.f16)
+
+    public init() {}
+}
+
+/// What a conversion wrote.
+public struct ConversionResult: Sendable {
+    /// The name of the format.
+    public let format: String
+    /// Files and tensors, with their sizes.
+    public let plan: WritePlan
+    /// Whether the files are parts of one model, none of which has the output's name.
+    public let isSplit: Bool
+    public let adapter: WrittenAdapter?
+    /// Time of the writing.
+    public let seconds: Double
+}
+
+/// An adapter beside a base.
+public struct WrittenAdapter: Sendable, Encodable {
+    public let output: String
+    public let layers: Int
+    public let largestRank: Int
+    public let bytes: Int
+}
+
+/// What a conversion would write, without writing.
+public struct ConversionPlanRequest: Request {
+    public var conversion: ConversionRequest
+
+    public init(_ conversion: ConversionRequest) { self.conversion = conversion }
+
+    public func perform(in context: RequestContext) throws -> ConversionPlan {
+        guard conversion.adapter == nil else {
+            throw RequestError(.usage, "what an adapter takes is known when it is written, and not before")
+        }
+        return try Conversion(conversion, context).plan(context)
+    }
+}

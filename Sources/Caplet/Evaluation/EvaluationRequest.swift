@@ -1,0 +1,133 @@
+import Calibration
+import Dispatch
+import Inference
+import Models
+
+/// Measures a model's loss on text or token ids, its answers to questions, or how far an encoder's embeddings are from another's.
+public struct EvaluationRequest: Request {
+    /// What the model is measured on.
+    public enum Source: Sendable, Equatable {
+        /// A UTF-8 file, in windows of so many tokens without overlap; nil for the model's context, at most 2048. Of an encoder each line is a
+        /// sentence.
+        case text(String, context: Int? = nil)
+        /// A .npy file of token ids, [rows, length] or [length]; each row is scored by itself.
+        case tokens(String)
+        /// A .jsonl file of questions with choices.
+        case task(String)
+    }
+
+    /// A file or a folder.
+    public var model: String
+    public var source: Source
+    /// Score only the first of the sequences, this many; nil for all.
+    public var sequences: Int?
+    /// The model that an encoder was made from, to compare embeddings with.
+    public var original: String?
+    /// The model's format; nil to look at it.
+    public var format: String?
+
+    public init(model: String, source: Source) {
+        self.model = model
+        self.source = source
+    }
+
+    /// - Throws: `RequestError` for a model that cannot be measured so; what reading and running it throw.
+    public func perform(in context: RequestContext) throws -> Evaluation {
+        context.willRead([path, original])
+        let opened = try context.open(model, from: format).model
+        let transformer = try context.naming(model) { try Transformer(opened, weights: .openBLAS) }
+        if case .task(let path) = source {
+            return .task(try TaskEvaluation(path: path, modelPath: model).run(transformer, opened, context))
+        }
+        var (tokens, size) = try sequences(opened, transformer, context)
+        if let sequences { tokens = TokenSequences(Array(tokens.sequences.prefix(sequences))) }
+        let start = DispatchTime.now().uptimeNanoseconds
+        guard transformer.isCausal || original == nil && transformer.hasHead else {
+            return .embeddings(try embeddingDistance(transformer, tokens, context))
+        }
+        if original != nil { throw RequestError(.usage, "embeddings are those of encoders; this model predicts the next token") }
+        let perplexity = try context.naming(model) {
+            transformer.isCausal
+                ? try Perplexity(of: transformer, over: tokens, context.execution)
+                : try maskedTokenPerplexity(transformer, opened, tokens, context)
+        }
+        return .loss(
+            LossEvaluation(
+                perplexity: perplexity, sequences: tokens.sequences.count, isCausal: transformer.isCausal, size: size,
+                seconds: Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9))
+    }
+
+    private var path: String {
+        switch source {
+        case .text(let path, _), .tokens(let path), .task(let path): return path
+        }
+    }
+
+    private func sequences(
+        _ model: Model, _ transformer: Transformer, _ context: RequestContext
+    ) throws -> (sequences: TokenSequences, size: TextSize?) {
+        guard case .text(let path, let length) = source else { return (try TokenFile.read(path, context), nil) }
+        let text = try TokenisedText(
+            file: path, model, windowLength: TokenisedText.windowLength(length, transformer.configuration))
+        return (text.sequences, text.size)
+    }
+
+    private func maskedTokenPerplexity(
+        _ transformer: Transformer, _ model: Model, _ sequences: TokenSequences, _ context: RequestContext
+    ) throws -> Perplexity {
+        guard let tokenizer = try model.sentenceTokenizer(), let mask = tokenizer.maskID else {
+            throw RequestError(.unsupported, "\(self.model): its tokenizer has no token that masks others")
+        }
+        let loss = MaskedTokenLoss(mask: mask, special: Set([tokenizer.firstID, tokenizer.lastID].compactMap { $0 }))
+        return Perplexity(sequenceLosses: try loss.sequenceLosses(of: transformer, over: sequences, context.execution))
+    }
+
+    private func embeddingDistance(
+        _ transformer: Transformer, _ sequences: TokenSequences, _ context: RequestContext
+    ) throws -> EmbeddingEvaluation {
+        guard let original else {
+            throw RequestError(.usage, "the model is an encoder without a head, which predicts nothing", remedy: .giveOriginal)
+        }
+        let reference = try context.naming(original) { try Transformer(context.open(original).model, weights: .openBLAS) }
+        let distances = try context.naming(model) {
+            try EmbeddingDistance.distances(of: transformer, from: reference, over: sequences, context.execution)
+        }
+        return EmbeddingEvaluation(distances)
+    }
+}
+
+/// What an evaluation found.
+public enum Evaluation: Sendable {
+    case loss(LossEvaluation)
+    case task(TaskResult)
+    case embeddings(EmbeddingEvaluation)
+}
+
+/// A model's loss over token sequences.
+public struct LossEvaluation: Sendable {
+    /// Mean loss in nats a token, perplexity, standard errors.
+    public let perplexity: Perplexity
+    /// Sequences that were scored.
+    public let sequences: Int
+    /// Whether tokens were predicted from those before them; otherwise every token was filled in once, with every seventh masked.
+    public let isCausal: Bool
+    /// Of the whole text; nil for token ids.
+    public let size: TextSize?
+    public let seconds: Double
+}
+
+/// How far an encoder's embeddings are from those of the model that it was made from: one less their cosine, for each sentence.
+public struct EmbeddingEvaluation: Sendable {
+    public let meanDistance: Double
+    /// Nil for a single sentence.
+    public let standardError: Double?
+    public let largestDistance: Double
+    public let sentences: Int
+
+    init(_ distances: [Double]) {
+        let summary = Perplexity(sequenceLosses: distances.map { (sum: $0, count: 1) })
+        (meanDistance, standardError) = (summary.meanLoss, summary.standardError)
+        largestDistance = distances.max() ?? 0
+        sentences = distances.count
+    }
+}

@@ -1,0 +1,12 @@
+// What requests and results are made of.
+@_exported import Architectures
+@_exported import BuiltIns
+@_exported import Calibration
+@_exported import CapletRuntime
+@_exported import Execution
+@_exported import FormatKit
+@_exported import ModelGraph
+@_exported import Models
+@_exported import PassKit
+@_exported import PluginLoading
+@_exported import Tokenization

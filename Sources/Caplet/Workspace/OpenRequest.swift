@@ -1,0 +1,16 @@
+import Models
+
+/// Opens a model in whatever format it is.
+public struct OpenRequest: Request {
+    /// A file or a folder.
+    public var model: String
+    /// The name of its format; nil to look at it.
+    public var format: String?
+
+    public init(model: String, format: String? = nil) {
+        self.model = model
+        self.format = format
+    }
+
+    public func perform(in context: RequestContext) throws -> Model { try context.open(model, from: format).model }
+}

@@ -1,0 +1,106 @@
+import Architectures
+import BuiltIns
+import CapletRuntime
+import Execution
+import FormatKit
+import Inference
+import ModelGraph
+import Models
+import PluginLoading
+import Synchronization
+import Tokenization
+
+/// What one request works with: the workspace, whom to tell, what was read.
+public final class RequestContext {
+    package let workspace: Workspace
+    package let execution: ExecutionContext
+    private let options: RequestOptions
+    private let report: @Sendable (Event) -> Void
+    private let warnings = Atomic<Int>(0)
+    /// Everything that the request reads: none of it may be what it writes, and none may change before it has ended.
+    package private(set) var reads = ReadPaths()
+    /// Whether outputs have their names: what happens to the inputs then is no matter any longer.
+    private var hasCommitted = false
+
+    init(_ workspace: Workspace, _ options: RequestOptions, _ cancellation: Cancellation, _ report: @escaping @Sendable (Event) -> Void) {
+        self.workspace = workspace
+        self.options = options
+        self.report = report
+        execution = ExecutionContext(threads: workspace.threads, cancellation: cancellation, progress: EventProgress(report))
+        workspace.plugins.forEach { reads.add($0.path) }
+    }
+
+    var registry: Registry { workspace.registry }
+
+    package func note(_ line: String) { report(.note(line)) }
+    package func detail(_ line: String) { report(.detail(line)) }
+
+    package func warn(_ line: String, _ remedy: Remedy? = nil) {
+        warnings.wrappingAdd(1, ordering: .relaxed)
+        report(.warning(line, remedy: remedy))
+    }
+
+    /// Stops before anything is written when there were warnings and the request refuses them.
+    func checkWarnings() throws {
+        let count = warnings.load(ordering: .relaxed)
+        if options.refusesWarnings, count > 0 {
+            throw RequestError(.warnings, "\(count) warning\(count == 1 ? "" : "s"), which were to be failures; nothing was written")
+        }
+    }
+
+    /// Notes files that the request reads, before it reads them.
+    func willRead(_ paths: [String?]) { for path in paths { if let path { reads.add(path) } } }
+
+    /// Reads a model in whatever format it is.
+    func open(_ path: String, from formatName: String? = nil) throws -> (model: Model, format: any FormatKit.Format) {
+        let format = try formatName.map { try registry.format(named: $0) } ?? registry.format(at: path)
+        let context = ReadContext(execution: execution, followsLinks: options.followsLinks, warn: { self.warn($0) })
+        let graph = try format.read(path, context)
+        reads.add(path)
+        reads.add(graph)
+        let provenance = format.provenance(of: graph)
+        return (try naming(path) { try Model(graph, provenance: provenance) }, format)
+    }
+
+    /// Gives outputs their names, all of them or none, if everything that was read is what it was.
+    func commit(_ writes: [PreparedWrite]) throws {
+        try reads.checkUnchanged()
+        try PreparedWrite.commit(writes)
+        hasCommitted = true
+    }
+
+    /// - Throws: `FormatError.malformed` for an input that changed before outputs had their names.
+    func checkInputs() throws {
+        if !hasCommitted { try reads.checkUnchanged() }
+    }
+
+    /// What is behind an error: an input that changed while it was read explains any other, except that somebody asked to stop.
+    func cause(of error: any Error) -> any Error {
+        if error is Cancelled { return error }
+        do { try reads.checkUnchanged() } catch { return error }
+        return error
+    }
+
+    /// Runs `body`, and puts the model's path before errors that know only its tensors.
+    func naming<Result>(_ path: String, _ body: () throws -> Result) throws -> Result {
+        do {
+            return try body()
+        } catch let error
+            where error is GraphError || error is ModelError || error is ConfigurationError || error is TokenizationError
+            || error is RuntimeError
+        {
+            throw RequestError(FailureKind(error), "\(path): \(error)", remedy: (error as? any RemediableError)?.remedy)
+        }
+    }
+}
+
+/// Progress as events.
+private final class EventProgress: Progress {
+    private let report: @Sendable (Event) -> Void
+
+    init(_ report: @escaping @Sendable (Event) -> Void) { self.report = report }
+
+    func begin(_ stage: String, total: Int, unit: String) { report(.began(stage: stage, total: total, unit: unit)) }
+    func advance(by units: Int, remark: String) { report(.advanced(by: units, remark: remark)) }
+    func end() { report(.ended) }
+}

@@ -1,0 +1,127 @@
+import BuiltIns
+import Execution
+import LinearAlgebra
+import Models
+import PluginLoading
+
+/// The formats and passes that requests know, those of plugins among them, and the threads that they may use.
+///
+///     let caplet = try Workspace()
+///     let model = try await caplet.open("model-folder")
+///     var request = CompressionRequest(model: "model-folder", output: "small.caplet")
+///     request.calibration = CalibrationText(path: "text.txt")
+///     let report = try await caplet.run(request)
+///
+/// A workspace is made once and shared: requests do not change it.
+public final class Workspace: Sendable {
+    /// The formats and passes, built in and from plugins.
+    public let registry: Registry
+    /// What was loaded beside what is built in, in order.
+    public let plugins: [PluginLibrary]
+    /// Threads that a request uses; 0 stands for all processors. Results never depend on it.
+    public let threads: Int
+    private let pluginCalls: PluginCalls
+
+    /// - Parameters:
+    ///   - plugins: shared libraries with formats and passes; their code is run.
+    ///   - cancellation: asks functions of plugins to stop, beside the cancellation of a request.
+    /// - Throws: `PluginError` for a library that cannot be loaded or declares what is there already.
+    public init(threads: Int = 0, plugins: [String] = [], cancellation: Cancellation = Cancellation()) throws {
+        LinearAlgebraRuntime.useOneThreadPerCall()
+        self.threads = threads
+        pluginCalls = PluginCalls(cancellation)
+        var registry = Registry.builtIn
+        if !plugins.isEmpty { pluginCalls.guardExit() }
+        self.plugins = try registry.addPlugins(plugins, pluginCalls)
+        self.registry = registry
+    }
+
+    /// Carries out a request on the calling thread, which it blocks.
+    ///
+    /// - Parameters:
+    ///   - cancellation: makes the request stop, clean up and throw `Cancelled`.
+    ///   - report: told what happens, from any thread.
+    /// - Throws: what the request throws; `FailureKind` says what kind of failure it is.
+    public func perform<R: Request>(
+        _ request: R, _ options: RequestOptions = RequestOptions(), cancellation: Cancellation = Cancellation(),
+        report: @escaping @Sendable (Event) -> Void = { _ in }
+    ) throws -> R.Output {
+        let context = RequestContext(self, options, cancellation, report)
+        do {
+            let output = try request.perform(in: context)
+            try pluginCalls.check()
+            try context.checkInputs()
+            return output
+        } catch {
+            throw context.cause(of: pluginCalls.reason(for: error))
+        }
+    }
+
+    /// Carries out a request on a thread of its own; cancelling the task that waits for it cancels the request.
+    ///
+    /// - Throws: as `perform`; `Cancelled` when the task was cancelled.
+    public func run<R: Request>(
+        _ request: R, _ options: RequestOptions = RequestOptions(), report: @escaping @Sendable (Event) -> Void = { _ in }
+    ) async throws -> R.Output {
+        let cancellation = Cancellation()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                RequestThread.run {
+                    continuation.resume(with: Result { try self.perform(request, options, cancellation: cancellation, report: report) })
+                }
+            }
+        } onCancel: {
+            cancellation.request()
+        }
+    }
+
+    /// Starts a request, whose events can be followed while it runs.
+    public func start<R: Request>(_ request: R, _ options: RequestOptions = RequestOptions()) -> Job<R.Output> {
+        let (events, continuation) = AsyncStream.makeStream(of: Event.self)
+        let task = Task {
+            defer { continuation.finish() }
+            return try await self.run(request, options) { continuation.yield($0) }
+        }
+        return Job(events: events, task: task)
+    }
+
+    /// Opens a model in whatever format it is. Its weights stay in its files until they are needed.
+    ///
+    /// - Parameter format: the name of its format, instead of looking at it.
+    /// - Throws: `FormatError`, `FileAccessError`, `RegistryError` for a file that is damaged, not there, or of no known format.
+    public func open(_ path: String, format: String? = nil) async throws -> Model {
+        try await run(OpenRequest(model: path, format: format))
+    }
+
+    /// Whether a plugin's function was left running after a stop was asked for: the process is best ended by `_exit`.
+    package var hasAbandonedPlugins: Bool { pluginCalls.hasAbandoned }
+
+    /// Loads further plugins into a registry of their own, to look at what they are.
+    package func load(_ paths: [String], into registry: inout Registry) throws -> [PluginLibrary] {
+        if !paths.isEmpty { pluginCalls.guardExit() }
+        return try registry.addPlugins(paths, pluginCalls)
+    }
+}
+
+/// A request under way.
+public struct Job<Output: Sendable>: Sendable {
+    /// What happens, in order; ends with the request.
+    public let events: AsyncStream<Event>
+    let task: Task<Output, any Error>
+
+    /// The result, waited for. Cancelling the task that waits cancels the request.
+    ///
+    /// - Throws: as `Workspace.perform`.
+    public var output: Output {
+        get async throws {
+            try await withTaskCancellationHandler {
+                try await task.value
+            } onCancel: {
+                task.cancel()
+            }
+        }
+    }
+
+    /// Makes the request stop and clean up.
+    public func cancel() { task.cancel() }
+}

@@ -1,0 +1,42 @@
+import Caplet
+
+/// The comparison on standard output: for each text a row a method, a column a budget.
+struct ComparisonTable {
+    let comparison: MethodComparison
+
+    var lines: [String] {
+        let dense = comparison.dense
+        let header = [
+            "parameters  \(NumberText.grouped(dense.parameters)), \(NumberText.grouped(dense.linearParameters)) of them in linear layers",
+            "Excess over the dense model, \(comparison.measure.rawValue), by the share of the linear layers' parameters that is kept:",
+        ]
+        return comparison.onEachText.reduce(into: header) { lines, comparison in lines += [""] + self.lines(comparison) }
+    }
+
+    private func lines(_ comparison: MethodComparison) -> [String] {
+        let dense = comparison.loss(comparison.dense)
+        let title =
+            "\(comparison.textName): dense \(CellText.number(dense.meanLoss, dense.standardError)) \(comparison.measure.rawValue), "
+            + "\(NumberText.grouped(dense.tokens)) tokens in \(dense.sequenceLosses.count) sequences"
+        let rivalries = comparison.rivalries
+        return [title, ""] + table(comparison).lines + (rivalries.isEmpty ? [] : [""]) + rivalries.map(line)
+    }
+
+    private func table(_ comparison: MethodComparison) -> TextTable {
+        var table = TextTable(
+            header: ["method"] + comparison.budgets.map { "\($0)" }, rightAligned: Set(1...max(comparison.budgets.count, 1)))
+        for method in comparison.methods {
+            table.add([method] + comparison.budgets.map { comparison[method, $0].map { CellText.excess(comparison.loss($0)) } ?? "–" })
+        }
+        return table
+    }
+
+    /// "caplet at 0.5: 0.61 × the excess of sparsegpt, difference −0.0512 ± 0.0031".
+    private func line(_ rivalry: MethodComparison.Rivalry) -> String {
+        let ratio =
+            rivalry.ratio.map { "\(NumberText.decimal($0, places: 3)) × the excess of \(rivalry.rival), the best other" }
+            ?? "the best other is \(rivalry.rival)"
+        return "\(ComparisonMethod.own) at \(rivalry.budget): \(ratio); difference "
+            + "\(CellText.number(rivalry.difference, rivalry.differenceStandardError)) \(comparison.measure.rawValue)"
+    }
+}

@@ -1,0 +1,43 @@
+import Caplet
+
+/// What `compress` prints.
+struct CompressionReport {
+    let result: CompressionResult
+
+    func print(_ session: Session) throws {
+        if session.options.json {
+            session.print(try JSONOutput.line(result))
+            return
+        }
+        for pass in result.passes { printPass(pass, session) }
+        session.print(
+            "wrote \(result.output): \(NumberText.grouped(result.outputBytes)) bytes, \(NumberText.decimal(result.bitsPerWeight, places: 2)) bits a weight")
+        session.print(
+            "parameters \(NumberText.grouped(result.parametersBefore)) → \(NumberText.grouped(result.parametersAfter)), "
+                + "in linear layers \(NumberText.grouped(result.linearParametersBefore)) → \(NumberText.grouped(result.linearParametersAfter))")
+        session.print("passes took \(NumberText.decimal(result.seconds, places: 1)) s, peak memory \(NumberText.bytes(result.peakMemoryBytes))")
+    }
+
+    private func printPass(_ pass: PassReport, _ session: Session) {
+        session.print(
+            "\(pass.pass): \(pass.tensors.count) tensors, relative error \(NumberText.significant(pass.relativeError)), "
+                + "\(NumberText.decimal(pass.seconds, places: 1)) s")
+        for note in pass.notes { session.print("  \(note)") }
+        for (reason, names) in grouped(pass.leftAlone) {
+            let list = names.count <= 3 ? names.joined(separator: ", ") : "\(names.count) tensors"
+            session.print("  left alone: \(list) (\(reason))")
+        }
+    }
+
+    private func grouped(_ entries: [LeftAlone]) -> [(reason: String, names: [String])] {
+        var groups: [(reason: String, names: [String])] = []
+        for entry in entries {
+            if let index = groups.firstIndex(where: { $0.reason == entry.reason }) {
+                groups[index].names.append(entry.name)
+            } else {
+                groups.append((entry.reason, [entry.name]))
+            }
+        }
+        return groups
+    }
+}

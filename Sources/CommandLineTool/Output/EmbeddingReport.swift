@@ -1,0 +1,32 @@
+import Caplet
+
+/// How far an encoder's embeddings are from those of the model that it was made from, as `evaluate` prints it.
+struct EmbeddingReport {
+    let original: String
+    let distance: EmbeddingEvaluation
+
+    func print(_ session: Session) throws {
+        if session.options.json {
+            session.print(
+                try JSONOutput.line(
+                    EmbeddingResult(
+                        mean_distance: distance.meanDistance, mean_distance_standard_error: distance.standardError, sentences: distance.sentences,
+                        largest_distance: distance.largestDistance)))
+            return
+        }
+        let error = distance.standardError.map { " ± \(NumberText.decimal($0, places: 4))" } ?? ""
+        session.print(
+            "distance   \(NumberText.decimal(distance.meanDistance, places: 6))\(error)  (one less the cosine of embeddings to those of \(original))"
+        )
+        session.print("largest    \(NumberText.decimal(distance.largestDistance, places: 6))")
+        session.print("sentences  \(NumberText.grouped(distance.sentences))")
+    }
+}
+
+/// The keys of `evaluate --json` for an encoder.
+private struct EmbeddingResult: Encodable {
+    let mean_distance: Double
+    let mean_distance_standard_error: Double?
+    let sentences: Int
+    let largest_distance: Double
+}

@@ -1,0 +1,23 @@
+import Caplet
+import ModelGraph
+
+extension ModelSummary {
+    var headerLines: [String] {
+        var lines = ["\(path): \(format)\(architecture.map { ", \($0)" } ?? "")"]
+        func add(_ label: String, _ text: String) {
+            lines.append(label + String(repeating: " ", count: max(1, 14 - label.count)) + text)
+        }
+        let kept = parameters == weights ? "" : " for \(NumberText.grouped(weights)) weights"
+        add("parameters", "\(NumberText.grouped(parameters))\(kept), \(tensors.count) tensors")
+        add("tensor bytes", NumberText.grouped(tensorBytes))
+        add("file bytes", "\(NumberText.grouped(fileBytes)), \(NumberText.decimal(bitsPerWeight, places: 2)) bits a weight")
+        for tie in ties { add("tied", "\(tie.name) is \(tie.target)") }
+        if !attachments.isEmpty {
+            add("files", attachments.map { "\($0.name) (\(NumberText.grouped($0.bytes)))" }.joined(separator: ", "))
+        }
+        for (key, value) in provenance { add(key, value) }
+        if let digest { add("digest", digest) }
+        if let sha256 { add("sha256", sha256) }
+        return lines
+    }
+}

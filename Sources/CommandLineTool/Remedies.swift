@@ -1,0 +1,25 @@
+import Caplet
+
+/// The options of this command line that remedies stand for.
+enum Remedies {
+    /// An error as one line, with the option that would let the request through.
+    static func line(_ error: any Error) -> String { "\(error)" + text((error as? any RemediableError)?.remedy) }
+
+    /// "; --force replaces it"; empty where there is no remedy.
+    static func text(_ remedy: Remedy?) -> String {
+        switch remedy {
+        case nil: return ""
+        case .replaceOutput: return "; --force replaces it"
+        case .writeThere: return "; --force writes there all the same"
+        case .makeAnew: return "; --force makes it anew"
+        case .beginAnew: return "; --force begins anew"
+        case .nameInputFormat: return "; --from names a format"
+        case .nameOutputFormat: return "; --to names one"
+        case .giveCalibration: return "; give it with --calibration FILE"
+        case .giveTokens: return "; --tokens takes token ids"
+        case .giveOriginal: return "; give the model to compare embeddings with as --original MODEL"
+        case .packLosslessly: return "; --lossless packs without loss"
+        case .applyScales: return "; --dequantize-fp8 applies them"
+        }
+    }
+}

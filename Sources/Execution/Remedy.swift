@@ -1,0 +1,31 @@
+/// What would let a refused request through: a choice of whoever made it, which each program offers in its own way.
+public enum Remedy: Sendable, Equatable {
+    /// To replace what is at the output.
+    case replaceOutput
+    /// To write into a folder that holds something else all the same.
+    case writeThere
+    /// To make anew what was made from something else.
+    case makeAnew
+    /// To begin anew instead of going on from what another run has finished.
+    case beginAnew
+    /// To say which format the input is.
+    case nameInputFormat
+    /// To say which format to write.
+    case nameOutputFormat
+    /// To give text to calibrate on.
+    case giveCalibration
+    /// To give token ids instead of text.
+    case giveTokens
+    /// To give the model that this one was made from.
+    case giveOriginal
+    /// To pack the model without loss.
+    case packLosslessly
+    /// To multiply 8-bit weights by their scales.
+    case applyScales
+}
+
+/// An error that says what would let the request through.
+public protocol RemediableError: Error {
+    /// Nil where nothing would.
+    var remedy: Remedy? { get }
+}

@@ -1,0 +1,45 @@
+import Architectures
+import CKernels
+import Matrices
+
+extension BlockWeights {
+    /// The positions that one sees: all up to it, the last of those within the window, or all there are.
+    package func visible(from position: Int, tokens: Int) -> Range<Int> {
+        guard design.isCausal else { return 0..<tokens }
+        return max(0, position + 1 - (window ?? tokens))..<position + 1
+    }
+
+    /// softmax(Q Kᵀ / √d) of one head in `state.scores` [T, T], 0 where a position does not look; scores go through c · tanh(s / c) where
+    /// the configuration has a cap, and are kept in `state.cappedScores` if that is there.
+    package func weigh(_ head: Int, tokens: Int, _ c: ModelConfiguration, _ state: RunState) {
+        let size = c.headSize
+        let scale = 1 / Float(c.attentionScalar).squareRoot()
+        let shared = head / (c.headCount / c.keyValueHeadCount)
+        products(  // scores [T, T]
+            m: tokens, n: tokens, k: size, state.queries + head * size, .plain, lda: c.headCount * size, state.keys + shared * size,
+            .transposed, ldb: c.keyValueHeadCount * size, into: state.scores, ldc: tokens)
+        addDistances(head, tokens: tokens, c, state)
+        for position in 0..<tokens {
+            let seen = visible(from: position, tokens: tokens)
+            let row = state.scores + position * tokens
+            for i in 0..<seen.lowerBound { row[i] = 0 }
+            let first = row + seen.lowerBound
+            if let cap = c.attentionSoftCap {
+                caplet_soft_cap(first, scale, Float(cap), seen.count)
+                (state.cappedScores.map { $0 + position * tokens + seen.lowerBound })?.update(from: first, count: seen.count)
+            }
+            caplet_softmax_row(first, c.attentionSoftCap == nil ? scale : 1, seen.count, tokens - seen.lowerBound)
+        }
+    }
+
+    /// Attention, softmax(Q Kᵀ / √d) V, with each key and value head shared by heads / kvHeads query heads.
+    package func attend(tokens: Int, _ c: ModelConfiguration, _ state: RunState) {
+        for head in 0..<c.headCount {
+            let shared = head / (c.headCount / c.keyValueHeadCount)
+            weigh(head, tokens: tokens, c, state)
+            products(  // attended [T, headSize] of this head
+                m: tokens, n: c.headSize, k: tokens, state.scores, .plain, lda: tokens, state.values + shared * c.headSize, .plain,
+                ldb: c.keyValueHeadCount * c.headSize, into: state.attended + head * c.headSize, ldc: c.headCount * c.headSize)
+        }
+    }
+}

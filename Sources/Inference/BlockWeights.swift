@@ -1,0 +1,60 @@
+import Architectures
+import Matrices
+import ModelGraph
+
+/// The weights of one block.
+public struct BlockWeights {
+    package let design: BlockDesign
+    /// How many positions each one sees, its own among them; nil where it sees all before it.
+    package let window: Int?
+    /// Nil in families whose scores do not know distances.
+    package let relative: RelativePositions?
+    package let attentionNorm: Norm
+    /// Of every head of queries and keys.
+    package let queryNorm: Norm?
+    package let keyNorm: Norm?
+    /// Of what attention and perceptron put out, in families with norms around them.
+    package let attentionOutputNorm: Norm?
+    package let perceptronNorm: Norm
+    package let perceptronOutputNorm: Norm?
+    /// Those of the layers that the design has.
+    package var layers: [BlockLayer: any LinearMap]
+    /// [out] each, of the layers that have one.
+    package let biases: [BlockLayer: [Float]]
+    /// What multiplies matrices of activations.
+    let products: any MatrixProduct
+
+    /// The operator of a layer that the design has.
+    package subscript(layer: BlockLayer) -> any LinearMap {
+        guard let found = layers[layer] else { preconditionFailure("the block has no \(layer)") }
+        return found
+    }
+
+    /// output [tokens, out] ← input · Wᵀ + b, or is added to.
+    package func apply(
+        _ layer: BlockLayer, to input: UnsafePointer<Float>, tokens: Int, into output: UnsafeMutablePointer<Float>, accumulate: Bool = false
+    ) {
+        let weight = self[layer]
+        weight.apply(to: input, tokens: tokens, into: output, accumulate: accumulate)
+        if let bias = biases[layer] { add(bias, to: output, rows: tokens) }
+    }
+}
+
+/// The linear layers of a block.
+public enum BlockLayer: CaseIterable, Sendable {
+    case query, key, value, queryKeyValue, attentionOutput, gate, up, gateAndUp, down
+
+    package var module: Module {
+        switch self {
+        case .query: return .query
+        case .key: return .key
+        case .value: return .value
+        case .queryKeyValue: return .queryKeyValue
+        case .attentionOutput: return .attentionOutput
+        case .gate: return .gate
+        case .up: return .up
+        case .gateAndUp: return .gateAndUp
+        case .down: return .down
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import Architectures
+import CKernels
+import Matrices
+
+/// Where a block's linear layers take their inputs; an observer is called with each of them.
+public enum BlockInput: Int, CaseIterable, Sendable {
+    case attentionInput, attentionOutput, mlpInput, mlpOutput
+
+    /// The name of the input group in `GraphStructure`.
+    public var groupName: String {
+        switch self {
+        case .attentionInput: return "attention-input"
+        case .attentionOutput: return "attention-output"
+        case .mlpInput: return "mlp-input"
+        case .mlpOutput: return "mlp-output"
+        }
+    }
+}
+
+/// Called with the activations [tokens, width] that a group of linear layers is about to read.
+public typealias InputObserver = (BlockInput, UnsafeBufferPointer<Float>, _ width: Int) -> Void
+
+extension BlockWeights {
+    /// One block on one sequence: hidden [T, hidden] is updated in place.
+    ///
+    /// With norms before: x += Wo · attention(norm(x)); x += Wdown · f(norm(x)); with norms around: x += norm(Wo · attention(norm(x))) and
+    /// so on; with norms after: x = norm(x + Wo · attention(x)); x = norm(x + Wdown · f(x)); where f(h) is act(Wgate · h) ⊙ Wup · h, or
+    /// act(Wup · h) where there is no gate. Biases where there are.
+    ///
+    /// - Parameter cached: of tokens before these, which then are part of the same sequence; `rotary` begins at the position of the first.
+    package func forward(
+        _ hidden: UnsafeMutablePointer<Float>, tokens: Int, _ c: ModelConfiguration, _ rotary: RotaryEmbedding?,
+        _ state: RunState, after cached: CachedBlock? = nil, observer: InputObserver?
+    ) {
+        let isAfter = design.placement == .after
+        func observe(_ input: BlockInput, _ activations: UnsafeMutablePointer<Float>, _ width: Int) {
+            observer?(input, UnsafeBufferPointer(start: activations, count: tokens * width), width)
+        }
+        func enter(_ norm: Norm, _ buffer: UnsafeMutablePointer<Float>) {
+            if isAfter {
+                buffer.update(from: hidden, count: tokens * c.hiddenSize)
+            } else {
+                norm.apply(hidden, into: buffer, tokens: tokens)
+            }
+        }
+        /// hidden += the layer's output, or the norm of that.
+        func leave(_ layer: BlockLayer, _ input: UnsafePointer<Float>, _ norm: Norm?, _ output: UnsafeMutablePointer<Float>) {
+            guard let norm else { return apply(layer, to: input, tokens: tokens, into: hidden, accumulate: true) }
+            apply(layer, to: input, tokens: tokens, into: output)  // [T, hidden]
+            norm.apply(output, into: state.normalisedOutput, tokens: tokens)
+            for i in 0..<tokens * c.hiddenSize { hidden[i] += state.normalisedOutput[i] }
+        }
+
+        // Attention.
+        enter(attentionNorm, state.normalised)  // [T, hidden]
+        observe(.attentionInput, state.normalised, c.hiddenSize)
+        project(tokens: tokens, c, rotary, state)
+        if let cached {
+            attend(tokens: tokens, after: cached, c, state)  // [T, heads × headSize]
+        } else {
+            attend(tokens: tokens, c, state)  // [T, heads × headSize]
+        }
+        observe(.attentionOutput, state.attended, c.headCount * c.headSize)
+        leave(.attentionOutput, state.attended, attentionOutputNorm, state.attentionOutput)
+        state.middle?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
+        if isAfter { attentionNorm.apply(hidden, into: hidden, tokens: tokens) }
+
+        // Multilayer perceptron.
+        enter(perceptronNorm, state.perceptronInput)  // [T, hidden]
+        observe(.mlpInput, state.perceptronInput, c.hiddenSize)
+        if design.fusesGateAndUp {
+            apply(.gateAndUp, to: state.perceptronInput, tokens: tokens, into: state.fused)  // [T, 2 × intermediate]
+            split(state.fused, tokens: tokens, into: [state.gate, state.up], widths: [c.intermediateSize, c.intermediateSize])
+        } else {
+            apply(.up, to: state.perceptronInput, tokens: tokens, into: state.up)  // [T, intermediate]
+            if design.isGated { apply(.gate, to: state.perceptronInput, tokens: tokens, into: state.gate) }  // [T, intermediate]
+        }
+        design.activate(gate: state.gate, up: state.up, into: state.activated, count: tokens * c.intermediateSize)
+        observe(.mlpOutput, state.activated, c.intermediateSize)
+        leave(.down, state.activated, perceptronOutputNorm, state.perceptronOutput)
+        if isAfter {
+            state.sum?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
+            perceptronNorm.apply(hidden, into: hidden, tokens: tokens)
+        }
+    }
+
+    /// Queries [T, heads × headSize], keys and values [T, kvHeads × headSize] of the attention's input, normalised and turned.
+    private func project(tokens: Int, _ c: ModelConfiguration, _ rotary: RotaryEmbedding?, _ state: RunState) {
+        let (queries, keys) = (state.rawQueries ?? state.queries, state.rawKeys ?? state.keys)
+        if design.fusesQueryKeyValue {
+            let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
+            apply(.queryKeyValue, to: state.normalised, tokens: tokens, into: state.fused)  // [T, (heads + 2 × kvHeads) × headSize]
+            split(state.fused, tokens: tokens, into: [queries, keys, state.values], widths: [queryWidth, keyWidth, keyWidth])
+        } else {
+            apply(.query, to: state.normalised, tokens: tokens, into: queries)
+            apply(.key, to: state.normalised, tokens: tokens, into: keys)
+            apply(.value, to: state.normalised, tokens: tokens, into: state.values)
+        }
+        queryNorm?.apply(queries, into: state.queries, tokens: tokens * c.headCount)
+        keyNorm?.apply(keys, into: state.keys, tokens: tokens * c.keyValueHeadCount)
+        projectDistances(state)
+        rotary?.rotate(state.queries, tokens: tokens, heads: c.headCount)
+        rotary?.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount)
+    }
+}
+
+/// Takes rows [T, Σ widths] apart into one matrix [T, width] after the other.
+package func split(_ rows: UnsafePointer<Float>, tokens: Int, into parts: [UnsafeMutablePointer<Float>], widths: [Int]) {
+    var next = rows
+    for token in 0..<tokens {
+        for (part, width) in zip(parts, widths) {
+            (part + token * width).update(from: next, count: width)
+            next += width
+        }
+    }
+}
+
+/// Puts matrices [T, width] side by side: rows [T, Σ widths].
+package func join(_ parts: [UnsafeMutablePointer<Float>], widths: [Int], tokens: Int, into rows: UnsafeMutablePointer<Float>) {
+    var next = rows
+    for token in 0..<tokens {
+        for (part, width) in zip(parts, widths) {
+            next.update(from: part + token * width, count: width)
+            next += width
+        }
+    }
+}

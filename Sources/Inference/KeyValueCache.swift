@@ -1,0 +1,94 @@
+import Architectures
+import Execution
+
+/// Keys and values of the tokens that a decoder has run, block by block; what one more token needs of those before it.
+///
+/// Memory grows with the sequence, by halves, up to the context.
+public final class KeyValueCache {
+    /// Tokens that were run.
+    public private(set) var count = 0
+    /// Most tokens that there may be.
+    public let context: Int
+    /// Floats of a token's keys, and of its values.
+    let width: Int
+    let team: WorkerTeam
+    /// [capacity, kvHeads × headSize] each, one a block.
+    private(set) var keys: [UnsafeMutablePointer<Float>]
+    private(set) var values: [UnsafeMutablePointer<Float>]
+    /// Room for the scores of one head and position, [workers, capacity].
+    private var scores: UnsafeMutablePointer<Float>
+    private var capacity = 0
+
+    private static let leastCapacity = 32
+
+    /// - Parameters:
+    ///   - context: most tokens of prompt and answer together, at least 1.
+    ///   - team: the threads that attention runs on.
+    public init(_ configuration: ModelConfiguration, context: Int, team: WorkerTeam) {
+        self.context = max(context, 1)
+        self.team = team
+        width = configuration.keyValueHeadCount * configuration.headSize
+        keys = []
+        values = []
+        scores = .allocate(capacity: 1)
+        for _ in 0..<configuration.blockCount {
+            keys.append(.allocate(capacity: 1))
+            values.append(.allocate(capacity: 1))
+        }
+    }
+
+    deinit { (keys + values + [scores]).forEach { $0.deallocate() } }
+
+    /// Bytes that keys and values take.
+    public var byteCount: Int { (keys.count + values.count) * capacity * width * MemoryLayout<Float>.size }
+
+    /// Makes room for so many more tokens.
+    ///
+    /// - Throws: `ModelError.contextFull` when they do not fit in the context.
+    func reserve(_ more: Int) throws {
+        guard more <= context - count else { throw ModelError.contextFull(tokens: count + more, context: context) }
+        guard count + more > capacity else { return }
+        let grown = min(context, max(count + more, capacity + capacity / 2, KeyValueCache.leastCapacity))
+        func regrow(_ rows: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
+            let larger = UnsafeMutablePointer<Float>.allocate(capacity: grown * width)
+            larger.update(from: rows, count: min(count, capacity) * width)
+            rows.deallocate()
+            return larger
+        }
+        for block in keys.indices {
+            keys[block] = regrow(keys[block])
+            values[block] = regrow(values[block])
+        }
+        scores.deallocate()
+        scores = .allocate(capacity: team.count * grown)
+        capacity = grown
+    }
+
+    /// Counts tokens whose keys and values are in all blocks.
+    func advance(by tokens: Int) { count += tokens }
+
+    /// Forgets all tokens from `count` on, so that others can follow.
+    public func truncate(to count: Int) { self.count = min(max(count, 0), self.count) }
+
+    func scores(ofWorker worker: Int) -> UnsafeMutablePointer<Float> { scores + worker * capacity }
+
+    /// The rows of one block.
+    subscript(block: Int) -> CachedBlock { CachedBlock(cache: self, block: block) }
+}
+
+/// The keys and values of one block, of the tokens before those that are being run.
+package struct CachedBlock {
+    let cache: KeyValueCache
+    let block: Int
+
+    /// The position of the first token that is being run.
+    var start: Int { cache.count }
+    var keys: UnsafeMutablePointer<Float> { cache.keys[block] }
+    var values: UnsafeMutablePointer<Float> { cache.values[block] }
+
+    /// Puts the keys and values of the tokens that are being run after the others.
+    func append(keys: UnsafePointer<Float>, values: UnsafePointer<Float>, tokens: Int) {
+        (self.keys + start * cache.width).update(from: keys, count: tokens * cache.width)
+        (self.values + start * cache.width).update(from: values, count: tokens * cache.width)
+    }
+}

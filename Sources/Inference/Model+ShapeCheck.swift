@@ -1,0 +1,25 @@
+import Architectures
+import Matrices
+import ModelGraph
+import Models
+
+extension Model {
+    /// Checks every tensor that the architecture needs against the configuration: that it is there, and its shape. Reads no values.
+    ///
+    /// - Returns: how many were checked; nil when the architecture is not known.
+    /// - Throws: `ModelError.missingTensor`, `.wrongShape`.
+    public func checkShapes() throws -> Int? {
+        guard let configuration else { return nil }
+        let source = try WeightSource(graph: graph, configuration: configuration, weights: .floats(PortableProduct()))
+        var checked = 0
+        for rule in source.family.tensors where rule.module != .other {
+            let blocks: [Int?] = rule.name.contains("{}") ? Array(0..<configuration.blockCount) : [nil]
+            for block in blocks {
+                if rule.isOptional, graph[source.name(of: rule, block: block)] == nil { continue }
+                _ = try source.tensor(rule.module, block: block)
+                checked += 1
+            }
+        }
+        return checked
+    }
+}

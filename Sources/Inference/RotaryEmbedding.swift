@@ -1,0 +1,67 @@
+import Architectures
+import Glibc
+
+/// Rotary position embedding: of the first d components of a head the pairs (i, i + d/2) turn by position · θ^(−2i/d), or by what scaling
+/// makes of that (Su et al. 2021, in the half-split layout of Hugging Face checkpoints).
+public struct RotaryEmbedding {
+    package let headSize: Int
+    /// Components that turn.
+    private let size: Int
+    /// [positions, size / 2] each.
+    private let cosines: [Float]
+    private let sines: [Float]
+
+    public init(_ c: ModelConfiguration, positions: Int) {
+        self.init(c, RotaryEmbedding.frequencies(c), positions: 0..<positions)
+    }
+
+    /// θ^(−2i/d), or what scaling makes of that: in float, as the reference implementations have them.
+    package static func frequencies(_ c: ModelConfiguration) -> [Float] {
+        let plain = c.rotaryFrequencies
+        guard let divisors = c.ropeScaling.divisors(plain) else { return plain }
+        return zip(plain, divisors).map { $0 / $1 }
+    }
+
+    /// - Parameter frequencies: those of the configuration.
+    package init(_ c: ModelConfiguration, _ frequencies: [Float], positions: Range<Int>) {
+        headSize = c.headSize
+        size = c.rotarySize
+        let half = size / 2
+        var cosines: [Float] = []
+        var sines: [Float] = []
+        cosines.reserveCapacity(positions.count * half)
+        sines.reserveCapacity(positions.count * half)
+        for position in positions {
+            for frequency in frequencies {
+                let angle = Float(position) * frequency
+                cosines.append(cosf(angle))
+                sines.append(sinf(angle))
+            }
+        }
+        self.cosines = cosines
+        self.sines = sines
+    }
+
+    /// Turns all heads of `vectors` [tokens, heads × headSize] in place; token t is at the t-th of the positions.
+    ///
+    /// - Parameter backwards: turn the other way, which is both the inverse and how gradients pass.
+    package func rotate(_ vectors: UnsafeMutablePointer<Float>, tokens: Int, heads: Int, backwards: Bool = false) {
+        let half = size / 2
+        let sign: Float = backwards ? -1 : 1
+        cosines.withUnsafeBufferPointer { cosines in
+            sines.withUnsafeBufferPointer { sines in
+                for token in 0..<tokens {
+                    for head in 0..<heads {
+                        let x = vectors + (token * heads + head) * headSize
+                        for i in 0..<half {
+                            let (c, s) = (cosines[token * half + i], sign * sines[token * half + i])
+                            let (a, b) = (x[i], x[i + half])
+                            x[i] = a * c - b * s
+                            x[i + half] = b * c + a * s
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import Architectures
+import Synchronization
+
+/// Scratch memory for one sequence on its way through a block; shapes in elements, T the longest sequence.
+package final class RunState {
+    package let normalised: UnsafeMutablePointer<Float>  // [T, hidden]
+    package let queries: UnsafeMutablePointer<Float>  // [T, heads × headSize]
+    package let keys: UnsafeMutablePointer<Float>  // [T, kvHeads × headSize]
+    package let values: UnsafeMutablePointer<Float>  // [T, kvHeads × headSize]
+    package let scores: UnsafeMutablePointer<Float>  // [T, T]
+    package let attended: UnsafeMutablePointer<Float>  // [T, heads × headSize]
+    package let gate: UnsafeMutablePointer<Float>  // [T, intermediate]
+    package let up: UnsafeMutablePointer<Float>  // [T, intermediate]
+    /// What a layer puts out that stands for several; of families that have such.
+    package let fused: UnsafeMutablePointer<Float>  // [T, (heads + 2 × kvHeads) × headSize] or [T, 2 × intermediate], the wider
+    /// Of families with norms around attention and perceptron: what these put out, and the norm of it.
+    package let attentionOutput: UnsafeMutablePointer<Float>  // [T, hidden]
+    package let perceptronOutput: UnsafeMutablePointer<Float>  // [T, hidden]
+    package let normalisedOutput: UnsafeMutablePointer<Float>  // [T, hidden]
+    /// The sum after attention, before any norm of it; nil unless the way back needs it.
+    package let middle: UnsafeMutablePointer<Float>?  // [T, hidden]
+    /// The sum after the perceptron; nil unless the way back needs it.
+    package let sum: UnsafeMutablePointer<Float>?  // [T, hidden]
+    /// Queries and keys before their norms; nil unless the way back needs them.
+    package let rawQueries: UnsafeMutablePointer<Float>?  // [T, heads × headSize]
+    package let rawKeys: UnsafeMutablePointer<Float>?  // [T, kvHeads × headSize]
+    /// Scores of the last head after their cap; nil unless the way back needs them.
+    package let cappedScores: UnsafeMutablePointer<Float>?  // [T, T]
+    /// The perceptron's normalised input: `normalised` itself unless the way back needs both.
+    package let perceptronInput: UnsafeMutablePointer<Float>  // [T, hidden]
+    /// What the perceptron's second layer reads: `gate` itself unless the way back needs both.
+    package let activated: UnsafeMutablePointer<Float>  // [T, intermediate]
+    /// Of families with embeddings of distances: these as queries and keys, and their products with a head's keys and queries.
+    package let distanceQueries: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
+    package let distanceKeys: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
+    package let queryDistances: UnsafeMutablePointer<Float>  // [T, rowCount]
+    package let keyDistances: UnsafeMutablePointer<Float>  // [T, rowCount]
+    private let memory: FloatArena
+    package let capacity: Int
+
+    /// - Parameter forGradients: keep what the way back through the block needs.
+    package init(_ c: ModelConfiguration, tokens: Int, forGradients: Bool = false) {
+        capacity = tokens
+        let design = c.design
+        let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
+        let fusedWidth = max(design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0, design.fusesGateAndUp ? 2 * c.intermediateSize : 0)
+        let outputWidth = design.placement == .around ? c.hiddenSize : 0
+        let keepsHeads = forGradients && design.normsHeads
+        let keepsCapped = forGradients && c.attentionSoftCap != nil
+        let kept = forGradients ? 1 : 0
+        let widths = [
+            c.hiddenSize, queryWidth, keyWidth, keyWidth, tokens, queryWidth, c.intermediateSize, c.intermediateSize, fusedWidth,
+            outputWidth, kept * outputWidth, outputWidth, kept * c.hiddenSize, kept * c.hiddenSize, keepsHeads ? queryWidth : 0,
+            keepsHeads ? keyWidth : 0, keepsCapped ? tokens : 0, kept * c.hiddenSize, kept * c.intermediateSize,
+        ]
+        let rows = c.distances?.rowCount ?? 0
+        memory = FloatArena(counts: widths.map { $0 * tokens } + [rows * queryWidth, rows * queryWidth, rows * tokens, rows * tokens])
+        let parts = memory.parts
+        (distanceQueries, distanceKeys, queryDistances, keyDistances) = (parts[19], parts[20], parts[21], parts[22])
+        (normalised, queries, keys, values) = (parts[0], parts[1], parts[2], parts[3])
+        (scores, attended, gate, up, fused) = (parts[4], parts[5], parts[6], parts[7], parts[8])
+        (attentionOutput, perceptronOutput, normalisedOutput) = (parts[9], forGradients ? parts[10] : parts[9], parts[11])
+        (middle, sum) = forGradients ? (parts[12], parts[13]) : (nil, nil)
+        (rawQueries, rawKeys) = keepsHeads ? (parts[14], parts[15]) : (nil, nil)
+        cappedScores = keepsCapped ? parts[16] : nil
+        (perceptronInput, activated) = forGradients ? (parts[17], parts[18]) : (parts[0], parts[6])
+    }
+}
+
+/// Several arrays of floats in one allocation, each aligned to 64 bytes.
+package final class FloatArena {
+    package let parts: [UnsafeMutablePointer<Float>]
+    private let base: UnsafeMutableRawPointer
+
+    package init(counts: [Int]) {
+        let padded = counts.map { ($0 + 15) / 16 * 16 }
+        let total = padded.reduce(0, +)
+        base = UnsafeMutableRawPointer.allocate(byteCount: max(total, 1) * 4, alignment: 64)
+        var next = base.bindMemory(to: Float.self, capacity: total)
+        parts = padded.map { count in
+            defer { next += count }
+            return next
+        }
+    }
+
+    deinit { base.deallocate() }
+}
+
+/// Run states that are not in use, kept for the next sequence.
+package final class RunStatePool {
+    private let idle = Mutex<[UncheckedState]>([])
+    private let configuration: ModelConfiguration
+
+    private struct UncheckedState: @unchecked Sendable {
+        let state: RunState
+    }
+
+    package init(_ configuration: ModelConfiguration) { self.configuration = configuration }
+
+    package func withState<Result>(tokens: Int, _ body: (RunState) throws -> Result) rethrows -> Result {
+        let reused = idle.withLock { $0.popLast() }?.state
+        let state = reused.flatMap { $0.capacity >= tokens ? $0 : nil } ?? RunState(configuration, tokens: tokens)
+        defer {
+            let returned = UncheckedState(state: state)
+            idle.withLock { $0.append(returned) }
+        }
+        return try body(state)
+    }
+}

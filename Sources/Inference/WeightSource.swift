@@ -1,0 +1,160 @@
+import Architectures
+import Matrices
+import ModelGraph
+
+/// Where the weights of a graph are found by the part that they play, and checked against the configuration as they are read.
+struct WeightSource {
+    private(set) var graph: TensorGraph
+    let configuration: ModelConfiguration
+    let family: ArchitectureFamily
+    private let prefix: String
+    /// Nil where weights become floats.
+    let stored: StoredWeights?
+    private let products: any MatrixProduct
+
+    /// - Throws: `ModelError.unknownArchitecture`.
+    init(graph: TensorGraph, configuration: ModelConfiguration, weights: WeightForm) throws {
+        guard let family = ArchitectureFamily.named(configuration.architecture) else {
+            throw ModelError.unknownArchitecture("'\(configuration.architecture)'")
+        }
+        self.graph = graph
+        self.configuration = configuration
+        self.family = family
+        prefix = family.prefix(graph.contains)
+        switch weights {
+        case .floats(let products): (stored, self.products) = (nil, products)
+        case .stored(let team): (stored, products) = (StoredWeights(team), PortableProduct())
+        }
+    }
+
+    /// The tensor's name; nil where the family has no such module.
+    func name(_ module: Module, block: Int? = nil) -> String? { family.name(of: module, prefix: prefix, block: block) }
+
+    func name(of rule: TensorRule, block: Int?) -> String { family.name(of: rule, prefix: prefix, block: block) }
+
+    func name(_ layer: BlockLayer, block: Int) -> String? { name(layer.module, block: block) }
+
+    /// The shape that the configuration gives a module's weight: [out, in], or [width] of a norm.
+    func shape(_ module: Module) -> [Int] {
+        let c = configuration
+        let (queries, keys) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
+        switch module {
+        case .tokenEmbedding, .head: return [c.vocabularySize, c.hiddenSize]
+        case .headBias: return [c.vocabularySize]
+        case .headTransform: return [c.hiddenSize, c.hiddenSize]
+        case .positionEmbedding: return [c.contextLength + c.design.firstPosition, c.hiddenSize]
+        case .relativeEmbedding: return [c.distances?.rowCount ?? 0, c.hiddenSize]
+        case .tokenTypeEmbedding: return [c.tokenTypeCount, c.hiddenSize]
+        case .relativeNorm, .embeddingNorm, .finalNorm, .headNorm, .attentionNorm, .attentionOutputNorm, .perceptronNorm,
+            .perceptronOutputNorm:
+            return [c.hiddenSize]
+        case .queryNorm, .keyNorm: return [c.headSize]
+        case .query: return [queries, c.hiddenSize]
+        case .key, .value: return [keys, c.hiddenSize]
+        case .queryKeyValue: return [queries + 2 * keys, c.hiddenSize]
+        case .attentionOutput: return [c.hiddenSize, queries]
+        case .gate, .up: return [c.intermediateSize, c.hiddenSize]
+        case .gateAndUp: return [2 * c.intermediateSize, c.hiddenSize]
+        case .down: return [c.hiddenSize, c.intermediateSize]
+        case .other: return []
+        }
+    }
+
+    /// - Throws: `ModelError.missingTensor` and `.wrongShape`.
+    func tensor(_ module: Module, block: Int? = nil) throws -> Tensor {
+        try tensor(name(module, block: block) ?? module.rawValue, shape(module))
+    }
+
+    func tensor(_ name: String, _ shape: [Int]) throws -> Tensor {
+        guard let tensor = graph[name] else { throw ModelError.missingTensor(name) }
+        guard tensor.shape.dimensions == shape else {
+            throw ModelError.wrongShape(name, expected: shape, found: tensor.shape.dimensions)
+        }
+        return tensor
+    }
+
+    /// A linear weight [out, in], or the replacement given for it.
+    func linear(_ name: String, _ shape: [Int], _ replacements: [String: Matrix]) throws -> any LinearMap {
+        if let matrix = replacements[name] {
+            guard [matrix.rows, matrix.columns] == shape else {
+                throw ModelError.wrongShape(name, expected: shape, found: [matrix.rows, matrix.columns])
+            }
+            return LinearOperator(matrix, products)
+        }
+        let tensor = try tensor(name, shape)
+        return try stored?.linearMap(of: tensor) ?? LinearOperator(tensor.payload, name: name, products)
+    }
+
+    /// A function that reads single rows of a table as floats.
+    func rowReader(_ module: Module) throws -> RowReading {
+        let tensor = try tensor(module)
+        guard let stored else { return try tensor.payload.rowReader() }
+        let table = try stored.linearMap(of: tensor)
+        return { row, out in
+            if let base = out.baseAddress { table.readRow(row, into: base) }
+        }
+    }
+
+    /// Lets go of what the model's files hold beside its tensors.
+    mutating func forgetFiles() {
+        graph.attachments = []
+        graph.metadata = Metadata()
+    }
+
+    /// Makes the tables ready that rows are read from, where weights stay as they are stored.
+    func prepareStoredTables() throws {
+        guard stored != nil else { return }
+        let tables: [Module] = [.tokenEmbedding, .positionEmbedding, .tokenTypeEmbedding]
+        for module in tables where name(module) != nil { _ = try rowReader(module) }
+    }
+
+    /// The floats of a vector of finite values; nil when it is absent.
+    func vector(_ name: String, _ count: Int) throws -> [Float]? {
+        guard graph.contains(name) else { return nil }
+        let values = try tensor(name, [count]).payload.densifiedFloats()
+        guard values.allSatisfy(\.isFinite) else { throw GraphError.notFinite("tensor '\(name)'") }
+        return values
+    }
+
+    /// The bias beside a weight: ".bias" for ".weight".
+    static func bias(of name: String) -> String { TensorRule.bias(of: name) ?? name + ".bias" }
+
+    /// Nil where the family has no such norm.
+    func optionalNorm(_ module: Module, block: Int) throws -> Norm? {
+        name(module, block: block) == nil ? nil : try norm(module, block: block)
+    }
+
+    func norm(_ module: Module, block: Int? = nil) throws -> Norm {
+        let name = self.name(module, block: block) ?? module.rawValue
+        let width = shape(module)[0]
+        guard var weight = try vector(name, width) else { throw ModelError.missingTensor(name) }
+        let bias = try vector(WeightSource.bias(of: name), width)
+        if bias == nil, configuration.design.norm == .layer { throw ModelError.missingTensor(WeightSource.bias(of: name)) }
+        if configuration.design.norm == .rootMeanSquareOffset {
+            for index in weight.indices { weight[index] += 1 }
+        }
+        return Norm(
+            kind: configuration.design.norm, weight: weight, bias: bias ?? [Float](repeating: 0, count: width),
+            epsilon: Float(configuration.normEpsilon))
+    }
+
+    func block(_ index: Int, _ replacements: [String: Matrix]) throws -> BlockWeights {
+        var layers: [BlockLayer: any LinearMap] = [:]
+        var biases: [BlockLayer: [Float]] = [:]
+        for layer in BlockLayer.allCases {
+            guard let name = name(layer, block: index) else { continue }
+            let shape = self.shape(layer.module)
+            layers[layer] = try linear(name, shape, replacements)
+            biases[layer] = try vector(WeightSource.bias(of: name), shape[0])
+        }
+        return BlockWeights(
+            design: configuration.design, window: configuration.window?.size(inBlock: index),
+            relative: try relativePositions(), attentionNorm: try norm(.attentionNorm, block: index),
+            queryNorm: try optionalNorm(.queryNorm, block: index),
+            keyNorm: try optionalNorm(.keyNorm, block: index),
+            attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
+            perceptronNorm: try norm(.perceptronNorm, block: index),
+            perceptronOutputNorm: try optionalNorm(.perceptronOutputNorm, block: index), layers: layers, biases: biases,
+            products: products)
+    }
+}

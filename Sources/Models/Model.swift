@@ -1,0 +1,75 @@
+import Architectures
+import FormatKit
+import ModelGraph
+import Tokenization
+
+/// A checkpoint whose architecture is known as far as it can be: tensors with their roles, hyperparameters, tokenizer, what made it.
+///
+/// Made once, when a checkpoint is opened; passes change the graph, and all else stays.
+public struct Model: Sendable {
+    /// Tensors with roles, ties, blocks and input groups by the architecture, as far as it is known.
+    public let graph: TensorGraph
+    /// Nil when the architecture is not known.
+    public let configuration: ModelConfiguration?
+    /// What made the model, in order: pipeline, seed, digests. Empty for a model that says nothing of it.
+    public let provenance: [(key: String, value: String)]
+    private let tokenizers: ModelTokenizers
+
+    /// Resolves what a reader made.
+    ///
+    /// - Parameter provenance: what the format says of it; that of the graph otherwise.
+    /// - Throws: `ConfigurationError` and `FormatError` for hyperparameters that are there and broken; `GraphError` for weights that their
+    ///   architecture does not allow.
+    public init(_ graph: TensorGraph, provenance: [(key: String, value: String)]? = nil) throws {
+        var graph = graph
+        let configuration = try ModelConfiguration(of: graph)
+        if let configuration { try graph.apply(configuration) }
+        self.provenance = provenance ?? graph.provenance
+        tokenizers = ModelTokenizers(graph)
+        self.graph = graph
+        self.configuration = configuration
+    }
+
+    private init(
+        _ graph: TensorGraph, _ configuration: ModelConfiguration?, _ provenance: [(key: String, value: String)],
+        _ tokenizers: ModelTokenizers
+    ) {
+        self.graph = graph
+        (self.configuration, self.provenance, self.tokenizers) = (configuration, provenance, tokenizers)
+    }
+
+    /// The same model with other tensors, such as passes make of them.
+    public func with(_ graph: TensorGraph) -> Model { Model(graph, configuration, provenance, tokenizers) }
+
+    /// The same model without the files that travel with it and what is made of them.
+    package func withoutFiles() -> Model {
+        var bare = graph
+        bare.attachments = []
+        bare.metadata = Metadata()
+        return Model(bare, configuration, provenance, ModelTokenizers(bare))
+    }
+
+    /// Whether the model is a known encoder: one that embeds sentences.
+    public var isEncoder: Bool { configuration?.design.isCausal == false }
+
+    /// The tokenizer that travels with a decoder: tokenizer.model if it is there, otherwise tokenizer.json, otherwise GPT-2's vocab.json and
+    /// merges.txt. Made at the first call.
+    ///
+    /// tokenizer.model comes first because it is what SentencePiece and llama.cpp read; the two can differ on text that begins with
+    /// a space.
+    /// - Returns: nil when the model has none of them.
+    /// - Throws: `TokenizationError` when the file is malformed or of a kind that is not supported.
+    public func tokenizer() throws -> Tokenizer? { try tokenizers.decoders.get() }
+
+    /// The tokenizer that travels with an encoder: tokenizer.json, otherwise DeBERTa's spm.model or BERT's vocab.txt. Made at the first call.
+    ///
+    /// - Returns: nil when the model has none of them.
+    /// - Throws: `TokenizationError` when the file is malformed or of a kind that is not supported.
+    public func sentenceTokenizer() throws -> (any SentenceTokenizer)? { try tokenizers.encoders.get() }
+
+    /// The tokens that end an answer: `eos_token_id` of generation_config.json, otherwise of config.json, one or several; the tokenizer's own
+    /// where neither says any.
+    ///
+    /// - Throws: `FormatError` for JSON that is none; as `tokenizer`.
+    public func endTokens() throws -> Set<Int32> { try tokenizers.ends.get() }
+}

@@ -1,0 +1,79 @@
+import FormatKit
+import ModelGraph
+import StrictJSON
+import Synchronization
+import Tokenization
+
+/// The tokenizers among a model's files, each made when it is first asked for.
+final class ModelTokenizers: Sendable {
+    let decoders: Once<Tokenizer?>
+    let encoders: Once<(any SentenceTokenizer)?>
+    let ends: Once<Set<Int32>>
+
+    init(_ graph: TensorGraph) {
+        let files = graph.attachments
+        func bytes(_ name: String) -> [UInt8]? { files.first { $0.name == name }?.bytes }
+        let decoders = Once { try ModelTokenizers.decoderTokenizer(files) }
+        self.decoders = decoders
+        encoders = Once { try ModelTokenizers.encoderTokenizer(files) }
+        ends = Once { try ModelTokenizers.endTokens(files, decoders.get()) }
+    }
+
+    private static func bytes(_ name: String, _ files: [Attachment]) -> [UInt8]? { files.first { $0.name == name }?.bytes }
+
+    private static func encoderTokenizer(_ files: [Attachment]) throws -> (any SentenceTokenizer)? {
+        if let json = bytes("tokenizer.json", files) {
+            if UnigramTokenizer.isModel(ofTokenizerJSON: json) { return try UnigramTokenizer(tokenizerJSON: json) }
+            return try WordPieceTokenizer(tokenizerJSON: json)
+        }
+        if let model = bytes("spm.model", files) {
+            return try UnigramTokenizer(sentencePieceModel: model, around: ("[CLS]", "[SEP]"), added: ["[MASK]"])
+        }
+        return try bytes("vocab.txt", files).map {
+            try WordPieceTokenizer(vocabularyText: $0, configuration: bytes("tokenizer_config.json", files))
+        }
+    }
+
+    private static func decoderTokenizer(_ files: [Attachment]) throws -> Tokenizer? {
+        let configuration = bytes("tokenizer_config.json", files)
+        if let model = bytes("tokenizer.model", files) {
+            return try Tokenizer(Vocabulary(sentencePieceModel: model, configuration: configuration))
+        }
+        if let json = bytes("tokenizer.json", files) {
+            return try Tokenizer(Vocabulary(tokenizerJSON: json, configuration: configuration))
+        }
+        if let pieces = bytes("vocab.json", files), let merges = bytes("merges.txt", files) {
+            return try Tokenizer(Vocabulary(vocabularyJSON: pieces, mergesText: merges, configuration: configuration))
+        }
+        return nil
+    }
+
+    private static func endTokens(_ files: [Attachment], _ tokenizer: Tokenizer?) throws -> Set<Int32> {
+        for name in ["generation_config.json", "config.json"] {
+            guard let file = bytes(name, files) else { continue }
+            let value = try JSONValue(parsing: file, path: name, object: name)["eos_token_id"]
+            let ids = (value?.array ?? [value].compactMap { $0 }).compactMap { $0.integer.flatMap(Int32.init(exactly:)) }
+            if !ids.isEmpty { return Set(ids) }
+        }
+        return tokenizer?.vocabulary.eosID.map { [$0] } ?? []
+    }
+}
+
+/// A value that is made once, when it is first asked for, from any thread; what its making threw is thrown each time.
+final class Once<Value: Sendable>: Sendable {
+    private let state: Mutex<Result<Value, any Error>?>
+    private let make: @Sendable () throws -> Value
+
+    init(_ make: @escaping @Sendable () throws -> Value) {
+        self.make = make
+        state = Mutex(nil)
+    }
+
+    func get() throws -> Value {
+        try state.withLock { state in
+            let result = state ?? Result(catching: make)
+            state = result
+            return try result.get()
+        }
+    }
+}
