@@ -103,8 +103,8 @@ let package = Package(
         test(
             "CommandLineToolTests",
             [
-                "BuiltIns", "CommandLineTool", "Execution", "FormatKit", "Generate", "ModelGraph", "PassKit", "SafetensorsFormat",
-                "TestSupport",
+                "BuiltIns", "CommandLineTool", "Execution", "FormatKit", "Generate", "LibraryExample", "ModelGraph", "PassKit",
+                "SafetensorsFormat", "TestSupport",
             ]),
         test(
             "CapletRuntimeTests",
@@ -134,11 +134,14 @@ let package = Package(
             ]),
         .executableTarget(
             name: "Generate", dependencies: ["CapletRuntime"], path: "Examples/Generate", swiftSettings: [.swiftLanguageMode(.v5)]),
+        .executableTarget(
+            name: "LibraryExample", dependencies: ["Caplet"], path: "Examples/Library/Sources", swiftSettings: [.swiftLanguageMode(.v6)]),
         .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(
             name: "Work",
             dependencies: [
-                "Backpropagation", "BuiltIns", "Calibration", "Execution", "FormatKit", "Inference", "LinearAlgebra", "ModelGraph", "Models",
+                "Backpropagation", "BuiltIns", "Calibration", "Execution", "FormatKit", "Inference", "LinearAlgebra", "ModelGraph",
+                "Models",
                 "PassKit", "RPCA",
             ], path: "Benchmarks/Work",
             swiftSettings: [.swiftLanguageMode(.v5)]),
@@ -150,6 +153,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: [.swiftLanguageMode(.v5)]),
+        test("CapletTests", ["BuiltIns", "Caplet", "Execution", "FormatKit", "ModelGraph", "PassKit", "TestSupport"]),
         test("ExecutionTests", ["Execution"]),
         test("LinearAlgebraTests", ["Execution", "LinearAlgebra", "TestSupport"]),
         test("ModelGraphTests", ["Execution", "LinearAlgebra", "ModelGraph", "TestSupport"]),
@@ -183,7 +187,8 @@ let package = Package(
         test(
             "CalibrationTests",
             [
-                "Architectures", "Backpropagation", "Calibration", "Execution", "FormatKit", "Inference", "LinearAlgebra", "ModelGraph", "Models",
+                "Architectures", "Backpropagation", "Calibration", "Execution", "FormatKit", "Inference", "LinearAlgebra", "ModelGraph",
+                "Models",
                 "PassKit", "SafetensorsFormat", "TestSupport",
             ]),
         test("StrictJSONTests", ["StrictJSON"]),

@@ -3,6 +3,7 @@ import Calibration
 import Execution
 import LinearAlgebra
 import ModelGraph
+import Models
 import PassKit
 import Synchronization
 
@@ -19,7 +20,7 @@ struct AllocationWork {
         let execution = try arguments.execution(clock)
         var graph = try graph(at: arguments.input, execution)
         let sequences = TokenSequences(try tokens(at: try arguments.text("tokens"), length: try arguments.integer("context")))
-        let calibration = TimedCalibration(try CalibrationModel(graph, tokens: sequences, execution), while: clock)
+        let calibration = TimedCalibration(try CalibrationModel(Model(graph), tokens: sequences, execution), while: clock)
         let context = PassContext(execution: execution, seed: 0, original: graph, calibration: calibration)
         let manager = try PassManager(try Pipeline(parsing: try arguments.text("pipeline")), catalog: Registry.builtIn.passes)
         _ = try manager.run(&graph, context)

@@ -1,7 +1,9 @@
+import Backpropagation
 import Calibration
 import Execution
+import Inference
 import ModelGraph
-import TransformerModel
+import Models
 
 /// The mean loss of token sequences: what `caplet evaluate` computes once the model is open.
 struct ForwardWork {
@@ -12,7 +14,7 @@ struct ForwardWork {
     /// tokens: a file of 32-bit ids; context: tokens in a sequence.
     init(_ arguments: WorkArguments) throws {
         execution = try arguments.execution()
-        model = try Transformer(try graph(at: arguments.input, execution))
+        model = try Transformer(Model(graph(at: arguments.input, execution)), weights: .openBLAS)
         sequences = TokenSequences(try tokens(at: try arguments.text("tokens"), length: try arguments.integer("context")))
     }
 

@@ -12,6 +12,7 @@ public final class Generation {
         case context
     }
 
+    /// The tokens of the prompt.
     public let promptTokens: [Int32]
     /// The answer's tokens so far, without the one that ended it.
     public private(set) var tokens: [Int32] = []

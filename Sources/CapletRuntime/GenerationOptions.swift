@@ -8,12 +8,14 @@ public struct GenerationOptions {
     public var temperature: Double
     /// Tokens are drawn from the fewest likeliest ones that have this probability together; 1 is all of them.
     public var topP: Double
+    /// Seed of the draws.
     public var seed: UInt64
     /// Most tokens of prompt and answer together; nil for what the model was made for.
     public var context: Int?
     /// Asked between tokens.
     public var cancellation = Cancellation()
 
+    /// Options as `run` has them, but for those that are given.
     public init(maxTokens: Int = 256, temperature: Double = 0.8, topP: Double = 0.95, seed: UInt64 = 0, context: Int? = nil) {
         self.maxTokens = maxTokens
         self.temperature = temperature

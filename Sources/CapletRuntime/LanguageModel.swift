@@ -15,6 +15,7 @@ import Tokenization
 ///
 /// A model belongs to one thread at a time; it uses others itself.
 public final class LanguageModel {
+    /// What makes tokens of text, and text of tokens.
     public let tokenizer: Tokenizer
     /// Tokens that end an answer.
     public let endTokens: Set<Int32>

@@ -6,6 +6,7 @@ public enum RuntimeError: Error, CustomStringConvertible {
     case contextTooLong(Int, limit: Int)
     case badOption(String)
 
+    /// One line.
     public var description: String {
         switch self {
         case .noTokenizer: return "the model has no tokenizer.model, tokenizer.json, or vocab.json with merges.txt"

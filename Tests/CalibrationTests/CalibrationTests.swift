@@ -2,11 +2,12 @@ import Architectures
 import Calibration
 import Execution
 import FormatKit
+import Inference
 import LinearAlgebra
 import ModelGraph
+import Models
 import SafetensorsFormat
 import TestSupport
-import TransformerModel
 import XCTest
 
 final class CalibrationTests: XCTestCase {
@@ -30,9 +31,9 @@ final class CalibrationTests: XCTestCase {
     /// H of each group of the bundled model against torch hooks on transformers.
     func testSecondMomentsAreThoseOfTheLayersInputs() throws {
         var graph = try SafetensorsFormat().read(BundledModel.folder, ReadContext())
-        try graph.applyArchitecture()
+        graph = try Model(graph).graph
         let sequences: [[Int32]] = (0..<10).map { SampleModel.tokens(row: $0, count: 32) }
-        let calibration = try CalibrationModel(graph, tokens: TokenSequences(sequences), ExecutionContext(threads: 2))
+        let calibration = try CalibrationModel(Model(graph), tokens: TokenSequences(sequences), ExecutionContext(threads: 2))
         let folder = try TemporaryFolder()
         try PythonProcess.run(
             """
@@ -67,14 +68,14 @@ final class CalibrationTests: XCTestCase {
 
     func testInputNormsAreTheRootsOfTheSecondMomentsDiagonal() throws {
         var graph = try SafetensorsFormat().read(BundledModel.folder, ReadContext())
-        try graph.applyArchitecture()
+        graph = try Model(graph).graph
         let sequences: [[Int32]] = (0..<10).map { SampleModel.tokens(row: $0, count: 32) }
         var expected: [String: [Float]] = [:]
-        let calibration = try CalibrationModel(graph, tokens: TokenSequences(sequences), ExecutionContext(threads: 2))
+        let calibration = try CalibrationModel(Model(graph), tokens: TokenSequences(sequences), ExecutionContext(threads: 2))
         try calibration.forEachSecondMoment { group, moment in expected["\(group.block) \(group.name)"] = moment.diagonalRoots }
         var byThreads: [[String: [Float]]] = []
         for threads in [1, 3] {
-            let calibration = try CalibrationModel(graph, tokens: TokenSequences(sequences), ExecutionContext(threads: threads))
+            let calibration = try CalibrationModel(Model(graph), tokens: TokenSequences(sequences), ExecutionContext(threads: threads))
             var found: [String: [Float]] = [:]
             try calibration.forEachInputNorms { group, norms in found["\(group.block) \(group.name)"] = norms }
             byThreads.append(found)
@@ -88,9 +89,9 @@ final class CalibrationTests: XCTestCase {
 
     func testReplacedWeightsChangeTheLossAndNothingElse() throws {
         var graph = try SafetensorsFormat().read(BundledModel.folder, ReadContext())
-        try graph.applyArchitecture()
+        graph = try Model(graph).graph
         let sequences: [[Int32]] = (0..<4).map { SampleModel.tokens(row: $0, count: 24) }
-        let calibration = try CalibrationModel(graph, tokens: TokenSequences(sequences), ExecutionContext(threads: 2))
+        let calibration = try CalibrationModel(Model(graph), tokens: TokenSequences(sequences), ExecutionContext(threads: 2))
         let name = "model.layers.2.mlp.up_proj.weight"
         let weight = try XCTUnwrap(graph[name]).payload.densifiedMatrix()
         let dense = try calibration.losses(sequences: [0, 1, 2, 3], replacing: [:])

@@ -3,6 +3,7 @@ import Execution
 import FormatKit
 import LinearAlgebra
 import ModelGraph
+import Models
 import PassKit
 import SafetensorsFormat
 import TestSupport
@@ -11,9 +12,9 @@ import XCTest
 final class CurvatureTests: XCTestCase {
     private func calibration(sequences: Int) throws -> (CalibrationModel, TensorGraph) {
         var graph = try SafetensorsFormat().read(BundledModel.folder, ReadContext())
-        try graph.applyArchitecture()
+        graph = try Model(graph).graph
         let tokens = (0..<sequences).map { SampleModel.tokens(row: $0, count: 48) }
-        return (try CalibrationModel(graph, tokens: TokenSequences(tokens), ExecutionContext(threads: 2)), graph)
+        return (try CalibrationModel(Model(graph), tokens: TokenSequences(tokens), ExecutionContext(threads: 2)), graph)
     }
 
     /// ½ Σ rows[r] · δᵣ · inputs · δᵣᵀ foretells what small random errors in a layer do to the predictions.

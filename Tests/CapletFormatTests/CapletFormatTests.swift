@@ -53,7 +53,8 @@ final class CapletFormatTests: XCTestCase {
         XCTAssertEqual(back.metadata.keys, graph.metadata.keys)
         for (key, value) in graph.metadata.entries { XCTAssertTrue(same(back.metadata[key], value), key) }
         XCTAssertEqual(
-            try format.provenance(of: format.read(folder.path("m.caplet"), ReadContext())).map { "\($0.key)=\($0.value)" }, ["pipeline=rpca{iterations=10}", "seed=0"])
+            try format.provenance(of: format.read(folder.path("m.caplet"), ReadContext())).map { "\($0.key)=\($0.value)" },
+            ["pipeline=rpca{iterations=10}", "seed=0"])
     }
 
     private func same(_ a: MetadataValue?, _ b: MetadataValue) -> Bool {

@@ -1,19 +1,21 @@
-@testable import CapletRuntime
+import Backpropagation
 import CapletFormat
 import Execution
 import FormatKit
+import Inference
 import ModelGraph
+import Models
 import SafetensorsFormat
 import TestSupport
 import Tokenization
-import TransformerModel
 import XCTest
+@testable import CapletRuntime
 
 /// Answers of the bundled model, in the forms that weights can have.
 final class GenerationTests: XCTestCase {
     private func graph() throws -> TensorGraph {
         var graph = try SafetensorsFormat().read(BundledModel.folder, ReadContext())
-        XCTAssertTrue(try graph.applyArchitecture())
+        graph = try Model(graph).graph
         return graph
     }
 
@@ -28,10 +30,10 @@ final class GenerationTests: XCTestCase {
     func testSeedsAndThreads() throws {
         let graph = try graph()
         let options = GenerationOptions(maxTokens: 60, temperature: 1, topP: 0.9, seed: 5)
-        let one = try answer(LanguageModel(graph, threads: 1), options)
+        let one = try answer(LanguageModel(Model(graph), threads: 1), options)
         XCTAssertEqual(one.tokens.count, 60)
-        XCTAssertEqual(try answer(LanguageModel(graph, threads: 3), options).tokens, one.tokens)
-        let model = try LanguageModel(graph, threads: 2)
+        XCTAssertEqual(try answer(LanguageModel(Model(graph), threads: 3), options).tokens, one.tokens)
+        let model = try LanguageModel(Model(graph), threads: 2)
         XCTAssertEqual(try answer(model, options).text, one.text)
         var other = options
         other.seed = 6
@@ -48,11 +50,11 @@ final class GenerationTests: XCTestCase {
         let options = GenerationOptions(maxTokens: 40, temperature: 0)
         let opened = try LanguageModel(path: path, threads: 1)
         let (text, tokens) = try answer(opened, options)
-        XCTAssertEqual(tokens, try answer(LanguageModel(graph, threads: 1), options).tokens)
+        XCTAssertEqual(tokens, try answer(LanguageModel(Model(graph), threads: 1), options).tokens)
         let prompt = opened.tokenizer.encode("The people of this country")
         XCTAssertEqual(opened.tokenizer.decode(prompt + tokens), "The people of this country" + text)
         // What greedy choice over the whole sequence gives, run anew for each token.
-        let whole = try Transformer(graph)
+        let whole = try Transformer(Model(graph), weights: .openBLAS)
         var sequence = prompt
         for token in tokens.prefix(12) {
             let last = try whole.logits(of: sequence).suffix(whole.configuration.vocabularySize)
@@ -64,7 +66,7 @@ final class GenerationTests: XCTestCase {
 
     func testAnswersEnd() throws {
         let graph = try graph()
-        let model = try LanguageModel(graph, threads: 1)
+        let model = try LanguageModel(Model(graph), threads: 1)
         XCTAssertEqual(model.endTokens, [2])
         let full = try model.generate("The people", GenerationOptions(maxTokens: 1000, temperature: 0, context: 12))
         while try full.next() != nil {}
@@ -79,7 +81,8 @@ final class GenerationTests: XCTestCase {
         var ended = graph
         ended.attachments.removeAll { $0.name == "generation_config.json" }
         ended.attach(Attachment(name: "generation_config.json", bytes: Array("{\"eos_token_id\": [2, \(third)]}".utf8)))
-        let stopping = try LanguageModel(ended, threads: 1).generate("The people", GenerationOptions(maxTokens: 1000, temperature: 0))
+        let options = GenerationOptions(maxTokens: 1000, temperature: 0)
+        let stopping = try LanguageModel(Model(ended), threads: 1).generate("The people", options)
         while try stopping.next() != nil {}
         XCTAssertEqual(stopping.end, .endOfSequence)
         XCTAssertEqual(stopping.endToken, third)
@@ -87,7 +90,7 @@ final class GenerationTests: XCTestCase {
     }
 
     func testWhatCannotBeAnsweredIsRefused() throws {
-        let model = try LanguageModel(try graph(), threads: 1)
+        let model = try LanguageModel(Model(graph()), threads: 1)
         XCTAssertThrowsError(try model.generate(String(repeating: "people ", count: 300))) {
             XCTAssertTrue("\($0)".contains("and a context of 256 has to hold them"), "\($0)")
         }
@@ -116,10 +119,12 @@ final class GenerationTests: XCTestCase {
                 of: name)
             return changed
         }
-        XCTAssertNoThrow(try LanguageModel(quantized(3, 0.01), threads: 1))
-        XCTAssertThrowsError(try LanguageModel(quantized(4, 0.01), threads: 1)) {
+        XCTAssertNoThrow(try LanguageModel(Model(quantized(3, 0.01)), threads: 1))
+        XCTAssertThrowsError(try LanguageModel(Model(quantized(4, 0.01)), threads: 1)) {
             XCTAssertEqual("\($0)", "tensor '\(name)': has the code 4; -4 … 3 are 3 bits")
         }
-        XCTAssertThrowsError(try LanguageModel(quantized(3, .infinity), threads: 1)) { XCTAssertTrue("\($0)".contains(name), "\($0)") }
+        XCTAssertThrowsError(try LanguageModel(Model(quantized(3, .infinity)), threads: 1)) {
+            XCTAssertTrue("\($0)".contains(name), "\($0)")
+        }
     }
 }

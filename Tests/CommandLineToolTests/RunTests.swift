@@ -158,4 +158,20 @@ final class RunTests: XCTestCase {
         XCTAssertFalse(libraries.output.contains("Foundation"), libraries.output)
         XCTAssertFalse(libraries.output.contains("libicu") || libraries.output.contains("_FoundationICU"), libraries.output)
     }
+
+    /// What generates text has no BLAS and no LAPACK: none is linked, none is loaded later, and no code for it is there.
+    func testExampleHasNoLinearAlgebraLibrary() throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let linked = try CapletProcess.shell("readelf -d $(command -v Generate)", in: folder.path)
+        XCTAssertEqual(linked.status, 0, linked.errors)
+        XCTAssertTrue(linked.output.contains("(NEEDED)"), linked.output)
+        XCTAssertFalse(linked.output.lowercased().contains("blas") || linked.output.lowercased().contains("lapack"), linked.output)
+        let named = "grep -c -a -i -E 'libopenblas|liblapack|caplet_openblas|cblas_sgemm|LAPACKE_' $(command -v %)"
+        let example = try CapletProcess.shell(named.replacingOccurrences(of: "%", with: "Generate"), in: folder.path)
+        XCTAssertEqual(example.output, "0\n", "code for OpenBLAS is in the example")
+        // The same search finds it where it is.
+        let tool = try CapletProcess.shell(named.replacingOccurrences(of: "%", with: "caplet"), in: folder.path)
+        XCTAssertNotEqual(tool.output, "0\n")
+    }
 }

@@ -1,10 +1,12 @@
 import Architectures
+import Backpropagation
 import Execution
 import FormatKit
+import Inference
 import ModelGraph
+import Models
 import SafetensorsFormat
 import TestSupport
-import TransformerModel
 import XCTest
 
 /// Token by token, with keys and values kept, against the whole sequence at once: every decoder family, floats and weights as stored.
@@ -20,7 +22,7 @@ final class DecodingTests: XCTestCase {
     private func graph(_ name: String) throws -> TensorGraph {
         let folder = try XCTUnwrap(DecodingTests.folder, "transformers made no checkpoints")
         var graph = try SafetensorsFormat().read(folder.path(name), ReadContext())
-        XCTAssertTrue(try graph.applyArchitecture())
+        graph = try Model(graph).graph
         return graph
     }
 
@@ -45,12 +47,12 @@ final class DecodingTests: XCTestCase {
     func testStepsGiveTheLogitsOfTheWholeSequence() throws {
         for name in DecodingTests.names {
             let graph = try graph(name)
-            let reference = try Transformer(graph)
+            let reference = try Transformer(Model(graph), weights: .openBLAS)
             let tokens = FamilyCheckpoints.tokens(vocabulary: reference.configuration.vocabularySize)
             let whole = try reference.logits(of: tokens)
             for threads in [1, 3] {
                 let team = WorkerTeam(threads: threads)
-                let stored = try Transformer(graph, weights: .stored(team))
+                let stored = try Transformer(Model(graph), weights: .stored(team))
                 for size in [1, 5, 29] {
                     XCTAssertLessThan(try difference(reference, whole, tokens, partsOf: size, team), 1e-4, "\(name) by \(size)")
                     XCTAssertLessThan(try difference(stored, whole, tokens, partsOf: size, team), 1e-4, "\(name) as stored by \(size)")
@@ -66,7 +68,7 @@ final class DecodingTests: XCTestCase {
             var found: Set<[Float]> = []
             for (threads, size) in [(1, 29), (3, 29), (1, 1), (2, 4)] {
                 let team = WorkerTeam(threads: threads)
-                let model = try Transformer(graph, weights: .stored(team))
+                let model = try Transformer(Model(graph), weights: .stored(team))
                 let cache = try model.makeCache(context: 40, team: team)
                 let tokens = FamilyCheckpoints.tokens(vocabulary: model.configuration.vocabularySize)
                 var last: [Float] = []
@@ -81,7 +83,7 @@ final class DecodingTests: XCTestCase {
 
     /// A cache that forgets its last tokens goes on as if they had never been.
     func testTruncation() throws {
-        let model = try Transformer(try graph("mistral"))
+        let model = try Transformer(Model(graph("mistral")), weights: .openBLAS)
         let cache = try model.makeCache(context: 64, team: WorkerTeam(threads: 1))
         let first = try model.logits(after: [3, 1, 4, 1, 5], cache)
         cache.truncate(to: 2)
@@ -89,7 +91,7 @@ final class DecodingTests: XCTestCase {
     }
 
     func testWhatDoesNotFitIsRefused() throws {
-        let model = try Transformer(try graph("llama"))
+        let model = try Transformer(Model(graph("llama")), weights: .openBLAS)
         let cache = try model.makeCache(context: 8, team: WorkerTeam(threads: 1))
         _ = try model.logits(after: [1, 2, 3, 4, 5], cache)
         XCTAssertThrowsError(try model.logits(after: [1, 2, 3, 4], cache)) {
@@ -101,11 +103,11 @@ final class DecodingTests: XCTestCase {
             XCTAssertEqual("\($0)", "token 300 is outside the vocabulary of 251")
         }
         // Positions of a table end where the table does, whatever the context.
-        let learned = try Transformer(try graph("opt"))
+        let learned = try Transformer(Model(graph("opt")), weights: .openBLAS)
         let long = try learned.makeCache(context: 100, team: WorkerTeam(threads: 1))
         _ = try learned.logits(after: [Int32](repeating: 7, count: 64), long)
         XCTAssertThrowsError(try learned.logits(after: [7], long)) { XCTAssertTrue("\($0)".contains("65 tokens"), "\($0)") }
-        let encoder = try Transformer(try graph("bert"))
+        let encoder = try Transformer(Model(graph("bert")), weights: .openBLAS)
         XCTAssertThrowsError(try encoder.makeCache(context: 8, team: WorkerTeam(threads: 1)))
     }
 }

@@ -1,13 +1,15 @@
+import Backpropagation
 import Calibration
 import Execution
-import Foundation
 import FormatKit
+import Foundation
+import Inference
 import LinearAlgebra
 import ModelGraph
+import Models
 import SafetensorsFormat
 import TestSupport
 import Tokenization
-import TransformerModel
 import XCTest
 
 final class EncoderTests: XCTestCase {
@@ -15,7 +17,7 @@ final class EncoderTests: XCTestCase {
 
     private func open(_ path: String) throws -> TensorGraph {
         var graph = try SafetensorsFormat().read(path, ReadContext())
-        try graph.applyArchitecture()
+        graph = try Model(graph).graph
         return graph
     }
 
@@ -45,7 +47,7 @@ final class EncoderTests: XCTestCase {
                     for name, ids in [('a', [i * 37 % 97 for i in range(23)]), ('b', [i * 11 % 97 for i in range(9)])]:
                         encoder(torch.tensor([ids])).last_hidden_state[0].numpy().tofile(sys.argv[1] + '/' + name)
                 """, [folder.path("")])
-            let model = try Transformer(try open(folder.path("model")))
+            let model = try Transformer(Model(open(folder.path("model"))), weights: .openBLAS)
             let found = try model.finalHidden(sequences, ExecutionContext(threads: 2))
             for (ours, name) in zip(found, ["a", "b"]) {
                 let theirs = try floats(folder.path(name))
@@ -94,7 +96,7 @@ final class EncoderTests: XCTestCase {
             save_file({k: p.grad.numpy().astype(np.float32) for k, p in model.named_parameters() if linear(k)}, sys.argv[1] + '/gradients.safetensors')
             print((total / count).item())
             """, [folder.path("")])
-        let reference = try Transformer(try open(folder.path("reference")))
+        let reference = try Transformer(Model(open(folder.path("reference"))), weights: .openBLAS)
         let changed = try open(folder.path("model"))
         let weights = try Dictionary(
             uniqueKeysWithValues: changed.tensors.filter { $0.role == .linear }.map { ($0.name, try $0.payload.densifiedMatrix()) })

@@ -1,11 +1,13 @@
 import Architectures
+import Backpropagation
 import Execution
 import FormatKit
+import Inference
 import LinearAlgebra
 import ModelGraph
+import Models
 import SafetensorsFormat
 import TestSupport
-import TransformerModel
 import XCTest
 
 /// Every family against transformers: logits, and the gradients that refitting goes along.
@@ -24,15 +26,15 @@ final class FamilyTests: XCTestCase {
 
     private func graph(_ name: String) throws -> TensorGraph {
         var graph = try SafetensorsFormat().read(path(name), ReadContext())
-        XCTAssertTrue(try graph.applyArchitecture())
+        graph = try Model(graph).graph
         return graph
     }
 
     func testLogitsAreThoseOfTransformers() throws {
         for name in FamilyTests.causal + FamilyTests.encoders {
             let graph = try graph(name)
-            let model = try Transformer(graph)
-            XCTAssertNotNil(try graph.checkShapes(), name)
+            let model = try Transformer(Model(graph), weights: .openBLAS)
+            XCTAssertNotNil(try Model(graph).checkShapes(), name)
             let ours = try model.logits(of: FamilyCheckpoints.tokens(vocabulary: model.configuration.vocabularySize))
             let theirs = try FamilyCheckpoints.floats(path("\(name).logits"))
             XCTAssertEqual(ours.count, theirs.count, name)
@@ -45,7 +47,7 @@ final class FamilyTests: XCTestCase {
 
     func testGradientsAreThoseOfTorch() throws {
         for name in FamilyTests.causal + FamilyTests.encoders {
-            let reference = try Transformer(try graph(name))
+            let reference = try Transformer(Model(graph(name)), weights: .openBLAS)
             let changed = try graph("\(name).changed")
             let weights = try Dictionary(
                 uniqueKeysWithValues: changed.tensors.filter { $0.role == .linear }.map { ($0.name, try $0.payload.densifiedMatrix()) })

@@ -1,10 +1,12 @@
+import Backpropagation
 import Execution
 import FormatKit
+import Inference
 import LinearAlgebra
 import ModelGraph
+import Models
 import SafetensorsFormat
 import TestSupport
-import TransformerModel
 import XCTest
 
 final class GradientTests: XCTestCase {
@@ -12,7 +14,7 @@ final class GradientTests: XCTestCase {
 
     private func graph(_ path: String) throws -> TensorGraph {
         var graph = try SafetensorsFormat().read(path, ReadContext())
-        try graph.applyArchitecture()
+        graph = try Model(graph).graph
         return graph
     }
 
@@ -52,7 +54,7 @@ final class GradientTests: XCTestCase {
             save_file(gradients, sys.argv[1] + '/gradients.safetensors')
             print((total / count).item())
             """, [folder.path("")])
-        let reference = try Transformer(try graph(folder.path("reference")))
+        let reference = try Transformer(Model(graph(folder.path("reference"))), weights: .openBLAS)
         let weights = try linearWeights(try graph(folder.path("model")))
         let execution = ExecutionContext(threads: 2)
         let found = try reference.divergence(
@@ -80,9 +82,9 @@ final class GradientTests: XCTestCase {
     /// The gradient of a block's error says how the error changes along a direction; a composite model's way back is its densified one's.
     func testBlockErrorChangesAsItsGradientSays() throws {
         var graph = try TinyLlama.graph()
-        try graph.applyArchitecture()
+        graph = try Model(graph).graph
         let name = "model.layers.1.mlp.up_proj.weight"
-        let model = try Transformer(graph)
+        let model = try Transformer(Model(graph), weights: .openBLAS)
         let execution = ExecutionContext(threads: 2)
         let tokens: [[Int32]] = (0..<3).map { row in (0..<20).map { Int32((row * 31 + $0 * 7) % TinyLlama.vocabularySize) } }
         var inputs = try model.embed(tokens)

@@ -3,8 +3,8 @@ import Execution
 import LinearAlgebra
 import ModelGraph
 import TestSupport
-@testable import TransformerModel
 import XCTest
+@testable import Inference
 
 /// Products with packed codes, sparse rows and stored floats against plain sums over the densified values, at every width.
 final class PackedCodesTests: XCTestCase {
@@ -150,7 +150,7 @@ final class PackedCodesTests: XCTestCase {
             .lowRank(try LowRankTensor(u: .dense(u), v: .quantized(v))), .sparse(try SparseTensor(nonZerosOf: matrix, dtype: .f16)),
             .quantized(try tensor(rows: rows, columns: columns, bits: 4, groupSize: columns, spread: 2, hasColumnScales: true)),
         ])
-        let dense = try LinearOperator(Matrix(rows: rows, columns: columns, elements: payload.densifiedFloats()))
+        let dense = try LinearOperator(Matrix(rows: rows, columns: columns, elements: payload.densifiedFloats()), OpenBLASProduct())
         let x = inputs(2 * columns), gradient = inputs(2 * rows)
         for threads in [1, 3] {
             let stored = try StoredOperator(payload, name: "w", WeightArena(), WorkerTeam(threads: threads))

@@ -1,21 +1,25 @@
 import Architectures
+import Backpropagation
 import Calibration
 import Execution
+import FormatKit
+import Inference
 import LinearAlgebra
 import ModelGraph
+import Models
 import RPCA
 import SafetensorsFormat
-import FormatKit
 import TestSupport
-import TransformerModel
 import XCTest
 
 final class TransformerTests: XCTestCase {
+    private func transformer(_ graph: TensorGraph) throws -> Transformer { try Transformer(Model(graph), weights: .openBLAS) }
+
     private func bundled() throws -> TensorGraph { try open(BundledModel.folder) }
 
     private func open(_ path: String) throws -> TensorGraph {
         var graph = try SafetensorsFormat().read(path, ReadContext())
-        try graph.applyArchitecture()
+        graph = try Model(graph).graph
         return graph
     }
 
@@ -35,7 +39,7 @@ final class TransformerTests: XCTestCase {
             nll = torch.nn.functional.cross_entropy(logits[:, :-1].reshape(-1, 4096).double(), tokens[:, 1:].reshape(-1))
             print(nll.item())
             """, [BundledModel.folder, folder.path("logits.bin")])
-        let model = try Transformer(try bundled())
+        let model = try transformer(bundled())
         let theirs = try MappedFile(path: folder.path("logits.bin")).withBytes { Array($0.bindMemory(to: Float.self)) }
         let ours = try model.logits(of: sequences[0])
         let largest = zip(ours, theirs).map { abs($0 - $1) }.max() ?? .infinity
@@ -66,7 +70,8 @@ final class TransformerTests: XCTestCase {
                     model(torch.arange(40)[None] * 37 % 101).logits[0].numpy().tofile(sys.argv[1] + '/logits.bin')
                 """, [folder.path("model")])
             let theirs = try MappedFile(path: folder.path("model/logits.bin")).withBytes { Array($0.bindMemory(to: Float.self)) }
-            let ours = try Transformer(try open(folder.path("model"))).logits(of: (0..<40).map { Int32($0 * 37 % 101) })
+            let model = try transformer(open(folder.path("model")))
+            let ours = try model.logits(of: (0..<40).map { Int32($0 * 37 % 101) })
             XCTAssertEqual(ours.count, theirs.count, name)
             XCTAssertLessThan(zip(ours, theirs).map { abs($0 - $1) }.max() ?? .infinity, 1e-4, name)
         }
@@ -89,12 +94,12 @@ final class TransformerTests: XCTestCase {
             try dense.setPayload(.dense(try DenseTensor(payload.densifiedMatrix(), dtype: .f32)), of: tensor.name)
         }
         let tokens: [Int32] = (0..<50).map { Int32($0 * 13 % 4096) }
-        let (a, b) = (try Transformer(composite).logits(of: tokens), try Transformer(dense).logits(of: tokens))
+        let (a, b) = (try transformer(composite).logits(of: tokens), try transformer(dense).logits(of: tokens))
         XCTAssertLessThan(zip(a, b).map { abs($0 - $1) }.max() ?? .infinity, 1e-3)
     }
 
     func testLossDoesNotDependOnThreadsOrCompany() throws {
-        let model = try Transformer(try bundled())
+        let model = try transformer(bundled())
         let sequences: [[Int32]] = (0..<5).map { SampleModel.tokens(row: $0, count: 20 + $0 * 9) }
         let alone = try sequences.map { try model.tokenLosses([$0], ExecutionContext(threads: 1))[0] }
         XCTAssertEqual(try model.tokenLosses(sequences, ExecutionContext(threads: 3)), alone)
@@ -102,10 +107,10 @@ final class TransformerTests: XCTestCase {
 
     func testGraphsThatCannotBeRunAreRefused() throws {
         let graph = try bundled()
-        XCTAssertThrowsError(try Transformer(graph).logits(of: [5000])) { XCTAssertTrue("\($0)".contains("5000"), "\($0)") }
+        XCTAssertThrowsError(try transformer(graph).logits(of: [5000])) { XCTAssertTrue("\($0)".contains("5000"), "\($0)") }
         var unknown = graph
         unknown.attach(Attachment(name: "config.json", bytes: Array(#"{"model_type":"mystery"}"#.utf8)))
-        XCTAssertThrowsError(try Transformer(unknown)) { XCTAssertTrue("\($0)".contains("known: llama"), "\($0)") }
+        XCTAssertThrowsError(try transformer(unknown)) { XCTAssertTrue("\($0)".contains("known: llama"), "\($0)") }
         let text = String(decoding: try XCTUnwrap(graph.attachment("config.json")).bytes, as: UTF8.self)
         let changes: [(String, String, String)] = [
             ("\"hidden_size\": 256", "\"hidden_size\": 128", "needs shape"),
@@ -116,7 +121,7 @@ final class TransformerTests: XCTestCase {
         for (from, to, words) in changes {
             var changed = graph
             changed.attach(Attachment(name: "config.json", bytes: Array(text.replacingOccurrences(of: from, with: to).utf8)))
-            XCTAssertThrowsError(try Transformer(changed), to) { XCTAssertTrue("\($0)".contains(words), "\($0)") }
+            XCTAssertThrowsError(try transformer(changed), to) { XCTAssertTrue("\($0)".contains(words), "\($0)") }
         }
     }
 }

@@ -7,7 +7,7 @@ public enum BundledModel {
     public static var text: String { root.appendingPathComponent("Examples/text/speeches-evaluation.txt").path }
     public static var calibrationText: String { root.appendingPathComponent("Examples/text/speeches-calibration.txt").path }
 
-    private static var root: URL {
+    public static var root: URL {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
     }
 

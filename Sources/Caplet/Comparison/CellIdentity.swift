@@ -7,16 +7,21 @@ import ModelGraph
 
 /// All that a comparison's figures depend on beside the method and the budget.
 public struct ComparisonInputs: Codable, Equatable, Sendable {
+    /// The version.
     public let caplet: String
     /// Digests of the tensors, and of the hyperparameters that run them.
     public let model: String
+    /// The digest of the hyperparameters.
     public let configuration: String
     /// Digests of the files, and of the token sequences made of them, which know the tokenizer and the options; nil without calibration.
     public let calibration: String?
+    /// The digest of the token sequences; nil without calibration.
     public let calibrationTokens: String?
     /// What losses are measured on, in order.
     public let texts: [ScoredText]
+    /// Tokens in a window.
     public let context: Int
+    /// Seed of every random choice.
     public let seed: UInt64
 }
 
@@ -26,6 +31,7 @@ public struct ScoredText: Codable, Equatable, Sendable {
     public let name: String
     /// Digests of the file and of the token sequences made of it.
     public let file: String
+    /// The digest of the token sequences.
     public let tokens: String
 }
 
@@ -35,7 +41,9 @@ extension ComparisonInputs {
 
 /// What tells a cell from all others: equal identities give equal figures.
 public struct CellIdentity: Codable, Equatable, Sendable {
+    /// What the figures depend on.
     public let inputs: ComparisonInputs
+    /// The name of the method.
     public let method: String
     /// Empty for the dense model.
     public let pipeline: String

@@ -5,8 +5,11 @@ import PassKit
 
 /// What one method left of a model under one budget, and what that cost.
 public struct ComparisonCell: Codable, Sendable {
+    /// What tells the cell from all others.
     public let identity: CellIdentity
+    /// Numbers that linear layers keep.
     public let linearParameters: Int
+    /// Numbers that are kept.
     public let parameters: Int
     /// On each text.
     public let losses: [TextLoss]
@@ -16,6 +19,7 @@ public struct ComparisonCell: Codable, Sendable {
     public let fileBytes: Int
     /// Time of the passes and the evaluation; no part of what two runs have in common.
     public let seconds: Double
+    /// What is kept of each linear layer.
     public let layers: [LayerShape]
     /// Singular values of some linear layers; of the dense model only.
     public let spectra: [Spectrum]?
@@ -23,10 +27,13 @@ public struct ComparisonCell: Codable, Sendable {
 
 /// The loss on one text, in the unit of the comparison's measure.
 public struct TextLoss: Codable, Sendable {
+    /// The mean over tokens.
     public let meanLoss: Double
+    /// Its standard error; nil for a single sequence.
     public let standardError: Double?
     /// Rise of the mean loss over the dense model, with the standard error of the differences sequence by sequence.
     public let excess: Double
+    /// The standard error of the excess; nil for a single sequence.
     public let excessStandardError: Double?
     /// Losses of the text's sequences, in order: what differences between cells are made of.
     public let sequenceLosses: [SequenceLoss]
@@ -42,6 +49,7 @@ public struct TextLoss: Codable, Sendable {
         sequenceLosses = losses
     }
 
+    /// Tokens that were scored.
     public var tokens: Int { sequenceLosses.reduce(0) { $0 + $1.tokens } }
 
     /// The excess over another loss on the same text, sequence by sequence.
@@ -52,7 +60,9 @@ public struct TextLoss: Codable, Sendable {
 
 /// The loss of one sequence.
 public struct SequenceLoss: Codable, Sendable {
+    /// The sum over its tokens.
     public let sum: Double
+    /// Tokens that were scored.
     public let tokens: Int
 
     /// The mean of the differences a token, and its standard error.
@@ -63,9 +73,13 @@ public struct SequenceLoss: Codable, Sendable {
 
 /// What is kept of one linear layer.
 public struct LayerShape: Codable, Sendable {
+    /// The name.
     public let name: String
+    /// The block that it belongs to.
     public let block: Int?
+    /// Numbers that are kept.
     public let parameters: Int
+    /// Of the low-rank terms together; 0 without.
     public let rank: Int
     /// Share of the positions that the sparse part keeps; 1 for a dense layer, 0 without a sparse part.
     public let density: Double

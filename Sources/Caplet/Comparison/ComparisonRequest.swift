@@ -25,6 +25,7 @@ public struct ComparisonRequest: Request {
     public var model: String
     /// The folder for cells, compare.json and compare.html.
     public var output: String
+    /// The methods, each once; all that are known without saying.
     public var methods = ComparisonMethod.builtIn
     /// Shares of the linear layers' parameters to keep, above 0 and at most 1, each once.
     public var budgets = [0.7, 0.5, 0.3]
@@ -43,12 +44,14 @@ public struct ComparisonRequest: Request {
     /// Whether cells are made anew that were made from something else.
     public var makesAnew = false
 
+    /// A request with what has no default.
     public init(model: String, output: String, sources: [Source]) {
         self.model = model
         self.output = output
         self.sources = sources
     }
 
+    /// Called by a workspace.
     public func perform(in context: RequestContext) throws -> MethodComparison {
         let entries = try self.entries(context.registry.passes)
         context.willRead([model, calibration?.path] + sources.map(\.path))

@@ -102,7 +102,8 @@ final class ComparisonRun {
         let reports = try entry.manager.run(
             &result,
             PassContext(
-                execution: execution, seed: inputs.seed, original: model.graph, calibration: calibration, note: { [context] in context.detail($0) }))
+                execution: execution, seed: inputs.seed, original: model.graph, calibration: calibration,
+                note: { [context] in context.detail($0) }))
         return (result, reports)
     }
 
@@ -127,13 +128,17 @@ final class ComparisonRun {
     }
 
     /// Of an encoder the distances of its embeddings from the dense model's, each sequence counted as one.
-    private func sequenceLosses(of transformer: Transformer, over text: TokenSequences, _ execution: ExecutionContext) throws -> [SequenceLoss] {
+    private func sequenceLosses(of transformer: Transformer, over text: TokenSequences, _ execution: ExecutionContext) throws
+        -> [SequenceLoss]
+    {
         if transformer.isCausal {
             return try Perplexity.sequenceLosses(of: transformer, over: text, execution).map { SequenceLoss(sum: $0.sum, tokens: $0.count) }
         }
         let reference = try self.reference ?? Transformer(model, weights: .openBLAS)
         self.reference = reference
-        return try EmbeddingDistance.distances(of: transformer, from: reference, over: text, execution).map { SequenceLoss(sum: $0, tokens: 1) }
+        return try EmbeddingDistance.distances(of: transformer, from: reference, over: text, execution).map {
+            SequenceLoss(sum: $0, tokens: 1)
+        }
     }
 
     /// The size of the container, which is made and thrown away.

@@ -2,9 +2,13 @@ import Calibration
 
 /// The cells of a comparison, and what tables and charts ask of them.
 public struct MethodComparison: Sendable {
+    /// A cell that could not be made.
     public struct Missing: Encodable, Sendable {
+        /// The name of the method.
         public let method: String
+        /// Share of the linear layers' parameters.
         public let budget: Double
+        /// Why there is none.
         public let reason: String
     }
 
@@ -16,13 +20,17 @@ public struct MethodComparison: Sendable {
         case cosineDistance = "1 − cosine a sentence"
     }
 
+    /// What the figures depend on.
     public let inputs: ComparisonInputs
+    /// The model as it is.
     public let dense: ComparisonCell
+    /// The cells, in the order of the run.
     public let cells: [ComparisonCell]
     /// Cells that could not be made, in the order of the run.
     public let missing: [Missing]
     /// Shares of the linear layers' parameters, largest first.
     public let budgets: [Double]
+    /// What a loss is.
     public let measure: Measure
     /// Which of the texts the losses below are taken from.
     public internal(set) var text = 0
@@ -36,11 +44,13 @@ public struct MethodComparison: Sendable {
         }
     }
 
+    /// The name of the text.
     public var textName: String { inputs.texts[text].name }
 
     /// A cell's loss on the text.
     public func loss(_ cell: ComparisonCell) -> TextLoss { cell.losses[text] }
 
+    /// The cell of a method under a budget; nil where there is none.
     public subscript(method: String, budget: Double) -> ComparisonCell? {
         cells.first { $0.identity.method == method && $0.identity.budget == budget }
     }
@@ -60,15 +70,19 @@ public struct MethodComparison: Sendable {
 
     /// How Caplet's own method stands against the best of the others under one budget.
     public struct Rivalry: Encodable, Sendable {
+        /// Share of the linear layers' parameters.
         public let budget: Double
+        /// The name of the best other method.
         public let rival: String
         /// Quotient of the excesses; nil unless the rival's is positive.
         public let ratio: Double?
         /// Difference of the losses, sequence by sequence: below 0 where Caplet's is better.
         public let difference: Double
+        /// Its standard error; nil for a single sequence.
         public let differenceStandardError: Double?
     }
 
+    /// Caplet's own method beside the best of the others, for each budget that has both.
     public var rivalries: [Rivalry] {
         budgets.compactMap { budget in
             let others = methods.filter { $0 != ComparisonMethod.own }.compactMap { self[$0, budget] }.filter { !loss($0).excess.isNaN }

@@ -4,8 +4,11 @@ import ModelGraph
 
 /// The singular values of one linear layer, largest first.
 public struct Spectrum: Codable, Sendable {
+    /// The name.
     public let name: String
+    /// The block that it belongs to.
     public let block: Int
+    /// The singular values, descending.
     public let singularValues: [Float]
 
     /// A matrix beyond this many elements is left out: its values take minutes, and a chart of a smaller one says the same.

@@ -28,6 +28,7 @@ public struct CompressionRequest: Request {
     public var model: String
     /// Where to write the result.
     public var output: String
+    /// What the compression is to reach.
     public var aim = Aim.keep(0.5)
     /// What passes calibrate on; nil where they do without.
     public var calibration: CalibrationText?
@@ -44,11 +45,13 @@ public struct CompressionRequest: Request {
     /// Whether what is at the output is replaced.
     public var replacesOutput = false
 
+    /// A request with what has no default.
     public init(model: String, output: String) {
         self.model = model
         self.output = output
     }
 
+    /// Called by a workspace.
     public func perform(in context: RequestContext) throws -> CompressionResult { try Compression(self, context).run(context) }
 }
 
@@ -61,15 +64,19 @@ public struct CalibrationText: Sendable, Equatable {
     /// Tokens in a sequence; nil for the model's context, at most 2048.
     public var context: Int?
 
+    /// Text with 64 sequences of the usual length.
     public init(path: String) { self.path = path }
 }
 
 /// What a compression would do and take, without doing it.
 public struct CompressionPlanRequest: Request {
+    /// The compression that is planned.
     public var compression: CompressionRequest
 
+    /// A plan of this request.
     public init(_ compression: CompressionRequest) { self.compression = compression }
 
+    /// Called by a workspace.
     public func perform(in context: RequestContext) throws -> CompressionPlan { try Compression(compression, context).plan(context) }
 }
 
@@ -77,7 +84,9 @@ public struct CompressionPlanRequest: Request {
 public struct CompressionPlan: Sendable {
     /// The passes, as pipeline text.
     public let pipeline: String
+    /// Numbers that the model keeps now.
     public let parameters: Int
+    /// Those of linear layers.
     public let linearParameters: Int
     /// The name of the format.
     public let format: String

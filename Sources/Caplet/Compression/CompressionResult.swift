@@ -4,20 +4,33 @@ import PassKit
 
 /// What a compression did.
 public struct CompressionResult: Encodable, Sendable {
+    /// Where the result is.
     public let output: String
+    /// The passes that ran, as pipeline text.
     public let pipeline: String
+    /// Seed of every random choice.
     public let seed: UInt64
+    /// Numbers that the model kept before the passes.
     public let parametersBefore: Int
+    /// Numbers that it keeps after them.
     public let parametersAfter: Int
+    /// Of those before, the ones in linear layers.
     public let linearParametersBefore: Int
+    /// Of those after, the ones in linear layers.
     public let linearParametersAfter: Int
     /// Stored tensors in memory, before the container's entropy coding.
     public let tensorBytesBefore: Int
+    /// The same of the result.
     public let tensorBytesAfter: Int
+    /// Where the result is.
     public let outputBytes: Int
+    /// Bits of the output for each parameter of the input.
     public let bitsPerWeight: Double
+    /// Time of the passes.
     public let seconds: Double
+    /// The most memory that the process has had resident.
     public let peakMemoryBytes: Int
+    /// What each pass did, in order.
     public let passes: [PassReport]
 
     init(

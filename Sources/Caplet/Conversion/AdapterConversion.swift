@@ -64,7 +64,9 @@ struct AdapterConversion {
                 of: original.graph, factors: factors, storage: storage, name: target.options.modelName, path: path)
             return try GGUFFormat().prepare(graph, to: path, options, context.execution)
         }
-        guard case .plain(let dtype) = storage else { throw RequestError(.usage, "an adapter of safetensors is stored as f32, f16 or bf16") }
+        guard case .plain(let dtype) = storage else {
+            throw RequestError(.usage, "an adapter of safetensors is stored as f32, f16 or bf16")
+        }
         let adapter = PEFTAdapter(split, dtype: dtype, baseName: target.path, isCausal: !original.isEncoder)
         return try adapter.prepare(path, card: card.text, force: target.options.force, context.execution)
     }

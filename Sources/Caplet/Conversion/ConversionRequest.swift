@@ -22,15 +22,18 @@ public struct ConversionRequest: Request {
     public var maximumShardBytes: Int?
     /// Changes to the output's metadata, in order.
     public var metadataEdits: [MetadataEdit] = []
+    /// The order of the bytes of numbers, for formats that have a choice.
     public var byteOrder = ByteReader.Order.little
     /// Whether what is at the output is replaced.
     public var replacesOutput = false
 
+    /// A request with what has no default.
     public init(model: String, output: String) {
         self.model = model
         self.output = output
     }
 
+    /// Called by a workspace.
     public func perform(in context: RequestContext) throws -> ConversionResult {
         let conversion = try Conversion(self, context)
         return try conversion.write(context)
@@ -44,6 +47,7 @@ public struct AdapterOptions: Sendable {
     /// F32, F16, BF16, or Q8_0 for GGUF.
     public var storage = FloatStorage.plain(.f16)
 
+    /// Everything as it is where nothing is said.
     public init() {}
 }
 
@@ -55,6 +59,7 @@ public struct ConversionResult: Sendable {
     public let plan: WritePlan
     /// Whether the files are parts of one model, none of which has the output's name.
     public let isSplit: Bool
+    /// The adapter, where one was asked for.
     public let adapter: WrittenAdapter?
     /// Time of the writing.
     public let seconds: Double
@@ -62,18 +67,25 @@ public struct ConversionResult: Sendable {
 
 /// An adapter beside a base.
 public struct WrittenAdapter: Sendable, Encodable {
+    /// Where it is.
     public let output: String
+    /// Layers that it adapts.
     public let layers: Int
+    /// The largest rank of any layer.
     public let largestRank: Int
+    /// Its size.
     public let bytes: Int
 }
 
 /// What a conversion would write, without writing.
 public struct ConversionPlanRequest: Request {
+    /// The conversion that is planned.
     public var conversion: ConversionRequest
 
+    /// A plan of this request.
     public init(_ conversion: ConversionRequest) { self.conversion = conversion }
 
+    /// Called by a workspace.
     public func perform(in context: RequestContext) throws -> ConversionPlan {
         guard conversion.adapter == nil else {
             throw RequestError(.usage, "what an adapter takes is known when it is written, and not before")

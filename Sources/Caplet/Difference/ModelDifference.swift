@@ -4,13 +4,17 @@ import StrictJSON
 
 /// How two models stand to each other: tensors by name, and the files that travel with both.
 public struct ModelDifference: Sendable {
+    /// Tensors of one name, in the order of the first model.
     public let tensors: [TensorDifference]
+    /// Names of tensors that the second model does not have.
     public let onlyInFirst: [String]
+    /// Names of tensors that the first model does not have.
     public let onlyInSecond: [String]
     /// Files of one name and other bytes.
     public let differentFiles: [String]
     /// Files that only one of them has, which is a matter of the formats as often as of the models.
     public let filesInFirst: [String]
+    /// The same of the second model.
     public let filesInSecond: [String]
 
     /// Each thread has one pair of tensors in memory.
@@ -36,6 +40,7 @@ public struct ModelDifference: Sendable {
         TensorDifference.relative(tensors.reduce(0) { $0 + $1.squaredError }, tensors.reduce(0) { $0 + $1.squaredNorm })
     }
 
+    /// The largest |a − b| over all tensors of both.
     public var largest: Double { tensors.map(\.largest).max() ?? 0 }
 
     /// Tensors that are not the same; with a tolerance those that have another shape, other bytes, or a larger error.
@@ -50,6 +55,7 @@ public struct ModelDifference: Sendable {
         }
     }
 
+    /// Whether nothing differs, as `differing` understands it, tensors and files that only one has included.
     public func isSame(tolerance: Double?) -> Bool {
         differing(tolerance: tolerance).isEmpty && onlyInFirst.isEmpty && onlyInSecond.isEmpty && differentFiles.isEmpty
     }

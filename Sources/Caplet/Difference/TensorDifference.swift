@@ -3,6 +3,7 @@ import ModelGraph
 
 /// How two tensors of one name stand to each other.
 public struct TensorDifference: Sendable {
+    /// What the comparison found.
     public enum Outcome: Sendable {
         /// Same dtype, shape and values; of codes, stored in the same way, whatever they were made from.
         case equal
@@ -14,14 +15,19 @@ public struct TensorDifference: Sendable {
         case otherBytes
     }
 
+    /// The name.
     public let name: String
+    /// What was found.
     public let outcome: Outcome
     /// The largest |a − b|, and ‖a − b‖² and ‖a‖².
     public private(set) var largest = 0.0
+    /// ‖a − b‖².
     public private(set) var squaredError = 0.0
+    /// ‖a‖².
     public private(set) var squaredNorm = 0.0
     /// How the tensor is stored in each of the models, and its shape.
     public let left: String
+    /// The same in the second model.
     public let right: String
 
     /// ‖a − b‖ / ‖a‖; infinite where only a is zero.

@@ -18,6 +18,7 @@ public struct EvaluationRequest: Request {
 
     /// A file or a folder.
     public var model: String
+    /// What it is measured on.
     public var source: Source
     /// Score only the first of the sequences, this many; nil for all.
     public var sequences: Int?
@@ -26,6 +27,7 @@ public struct EvaluationRequest: Request {
     /// The model's format; nil to look at it.
     public var format: String?
 
+    /// A request with what has no default.
     public init(model: String, source: Source) {
         self.model = model
         self.source = source
@@ -113,15 +115,19 @@ public struct LossEvaluation: Sendable {
     public let isCausal: Bool
     /// Of the whole text; nil for token ids.
     public let size: TextSize?
+    /// Time of the measuring.
     public let seconds: Double
 }
 
 /// How far an encoder's embeddings are from those of the model that it was made from: one less their cosine, for each sentence.
 public struct EmbeddingEvaluation: Sendable {
+    /// The mean over sentences.
     public let meanDistance: Double
     /// Nil for a single sentence.
     public let standardError: Double?
+    /// The largest of any sentence.
     public let largestDistance: Double
+    /// Sentences that were embedded.
     public let sentences: Int
 
     init(_ distances: [Double]) {

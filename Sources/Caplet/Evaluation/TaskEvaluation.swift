@@ -41,5 +41,6 @@ public struct TaskResult: Sendable {
     public let answers: [Int]
     /// Log-likelihoods of the choices, and accuracies by them.
     public let scores: TaskScores
+    /// Time of the measuring.
     public let seconds: Double
 }

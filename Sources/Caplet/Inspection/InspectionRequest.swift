@@ -11,8 +11,10 @@ public struct InspectionRequest: Request {
     /// Whether digests are computed, which reads all of the model.
     public var withDigests = false
 
+    /// A request with what has no default.
     public init(model: String) { self.model = model }
 
+    /// Called by a workspace.
     public func perform(in context: RequestContext) throws -> Inspection {
         let (opened, format) = try context.open(model, from: format)
         let summary = try ModelSummary(model, opened, format, digests: withDigests ? ModelDigests(opened, context) : nil)
@@ -22,7 +24,9 @@ public struct InspectionRequest: Request {
 
 /// What a model is made of, and the model.
 public struct Inspection: Sendable {
+    /// What it is made of.
     public let summary: ModelSummary
+    /// The model itself.
     public let model: Model
 }
 

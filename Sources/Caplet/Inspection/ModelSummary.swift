@@ -5,20 +5,33 @@ import Models
 
 /// What a model is made of.
 public struct ModelSummary: Sendable {
+    /// Where the model is.
     public let path: String
+    /// The name of its format.
     public let format: String
+    /// The family, or what the file calls it; nil where nothing says.
     public let architecture: String?
+    /// Each tensor, in the order of the file.
     public let tensors: [TensorSummary]
     /// Elements that the tensors stand for.
     public let weights: Int
+    /// Numbers that are kept: r(m + n) of a low-rank term, non-zeros of a sparse one.
     public let parameters: Int
+    /// Bytes of the tensors as they are stored, before a container compresses them.
     public let tensorBytes: Int
+    /// Bytes of the file, or of all files of the folder.
     public let fileBytes: Int
+    /// Bits of the files for each element that tensors stand for.
     public let bitsPerWeight: Double
+    /// Files that travel with the model.
     public let attachments: [(name: String, bytes: Int)]
+    /// Names that stand for another tensor.
     public let ties: [Tie]
+    /// What made the model, in order.
     public let provenance: [(key: String, value: String)]
+    /// The digest; nil where none was asked for.
     public let digest: String?
+    /// The SHA-256 digest of all that the model holds; nil where none was asked for.
     public let sha256: String?
 
     init(_ path: String, _ model: Model, _ format: any FormatKit.Format, digests: ModelDigests?) throws {
@@ -44,6 +57,7 @@ public struct ModelSummary: Sendable {
 public struct ModelDigests: Sendable {
     /// XXH3 of the values, of all and tensor by tensor: finds accidents.
     public let model: String
+    /// Of each tensor, in order.
     public let tensors: [String]
     /// Of all that the model holds: finds forgeries too.
     public let sha256: String
@@ -51,18 +65,29 @@ public struct ModelDigests: Sendable {
 
 /// What a tensor is made of.
 public struct TensorSummary: Sendable {
+    /// The name.
     public let name: String
+    /// What part it plays in the model.
     public let role: TensorRole
+    /// The shape.
     public let shape: Shape
     /// The dtype it densifies to.
     public let dtype: DType
+    /// What kind of payload it has, such as "composite".
     public let kind: String
+    /// How it is stored, such as "lowRank F16 + sparse F16".
     public let storage: String
+    /// The dtypes or blocks of its parts.
     public let storedTypes: [String]
+    /// Of its low-rank terms together; 0 without.
     public let rank: Int
+    /// Share of the positions that its sparse term keeps; nil without.
     public let density: Double?
+    /// Numbers that are kept: r(m + n) of a low-rank term, non-zeros of a sparse one.
     public let parameters: Int
+    /// Bytes as it is stored.
     public let bytes: Int
+    /// The digest; nil where none was asked for.
     public let digest: String?
 
     init(_ tensor: Tensor, digest: String?) {

@@ -10,6 +10,7 @@ public struct VerificationRequest: Request {
     /// What the content's digest must be, from a place that is trusted.
     public var expectedDigest: SHA256Digest?
 
+    /// A request with what has no default.
     public init(model: String) { self.model = model }
 
     /// - Throws: the first damage, of the kind `malformedInput` or `checkFailed`; what opening throws.

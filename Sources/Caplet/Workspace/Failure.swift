@@ -84,9 +84,11 @@ public enum FailureKind: Sendable {
 
 /// A request that cannot be carried out.
 public struct RequestError: RemediableError, CustomStringConvertible {
+    /// What kind of failure it is.
     public let kind: FailureKind
     /// One line: where, and why.
     public let description: String
+    /// What would let the request through; nil where nothing would.
     public let remedy: Remedy?
 
     package init(_ kind: FailureKind, _ description: String, remedy: Remedy? = nil) {

@@ -7,10 +7,12 @@ public struct OpenRequest: Request {
     /// The name of its format; nil to look at it.
     public var format: String?
 
+    /// A request with what has no default.
     public init(model: String, format: String? = nil) {
         self.model = model
         self.format = format
     }
 
+    /// Called by a workspace.
     public func perform(in context: RequestContext) throws -> Model { try context.open(model, from: format).model }
 }

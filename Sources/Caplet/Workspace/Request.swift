@@ -13,5 +13,6 @@ public struct RequestOptions: Sendable {
     /// Whether warnings are failures: nothing is written then.
     public var refusesWarnings = false
 
+    /// Everything as it is where nothing is said.
     public init() {}
 }

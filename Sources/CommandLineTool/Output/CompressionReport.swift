@@ -11,11 +11,14 @@ struct CompressionReport {
         }
         for pass in result.passes { printPass(pass, session) }
         session.print(
-            "wrote \(result.output): \(NumberText.grouped(result.outputBytes)) bytes, \(NumberText.decimal(result.bitsPerWeight, places: 2)) bits a weight")
+            "wrote \(result.output): \(NumberText.grouped(result.outputBytes)) bytes, \(NumberText.decimal(result.bitsPerWeight, places: 2)) bits a weight"
+        )
         session.print(
             "parameters \(NumberText.grouped(result.parametersBefore)) → \(NumberText.grouped(result.parametersAfter)), "
-                + "in linear layers \(NumberText.grouped(result.linearParametersBefore)) → \(NumberText.grouped(result.linearParametersAfter))")
-        session.print("passes took \(NumberText.decimal(result.seconds, places: 1)) s, peak memory \(NumberText.bytes(result.peakMemoryBytes))")
+                + "in linear layers \(NumberText.grouped(result.linearParametersBefore)) → \(NumberText.grouped(result.linearParametersAfter))"
+        )
+        session.print(
+            "passes took \(NumberText.decimal(result.seconds, places: 1)) s, peak memory \(NumberText.bytes(result.peakMemoryBytes))")
     }
 
     private func printPass(_ pass: PassReport, _ session: Session) {

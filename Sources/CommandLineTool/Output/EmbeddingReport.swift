@@ -10,7 +10,8 @@ struct EmbeddingReport {
             session.print(
                 try JSONOutput.line(
                     EmbeddingResult(
-                        mean_distance: distance.meanDistance, mean_distance_standard_error: distance.standardError, sentences: distance.sentences,
+                        mean_distance: distance.meanDistance, mean_distance_standard_error: distance.standardError,
+                        sentences: distance.sentences,
                         largest_distance: distance.largestDistance)))
             return
         }

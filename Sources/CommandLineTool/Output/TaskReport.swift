@@ -22,7 +22,8 @@ struct TaskReport {
         session.print("acc_norm    \(line(result.scores.normalizedAccuracy))  (by log-likelihood a character)")
         session.print("task        \(result.task), \(NumberText.grouped(result.answers.count)) records")
         session.print(
-            "time        \(NumberText.decimal(result.seconds, places: 2)) s, \(NumberText.grouped(result.scores.scoredTokenCount)) tokens scored")
+            "time        \(NumberText.decimal(result.seconds, places: 2)) s, \(NumberText.grouped(result.scores.scoredTokenCount)) tokens scored"
+        )
     }
 }
 

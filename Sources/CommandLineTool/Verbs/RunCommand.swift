@@ -53,7 +53,8 @@ struct RunCommand: ParsableCommand {
         try Session.run(common) { session in
             let clock = GenerationClock()
             let prompt = try self.prompt == "-" ? StandardInput.text() : self.prompt
-            let model = try session.perform(LanguageModelRequest(model: self.model, format: from))
+            let opened = try session.perform(OpenRequest(model: self.model, format: from))
+            let model = try naming { try LanguageModel(opened, threads: common.threads) }
             clock.opened()
             var options = options
             options.cancellation = session.cancellation

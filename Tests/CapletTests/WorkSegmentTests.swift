@@ -6,7 +6,7 @@ import PassKit
 import TestSupport
 import XCTest
 
-@testable import CommandLineTool
+@testable import Caplet
 
 /// Finished work that goes through a file is the same.
 final class WorkSegmentTests: XCTestCase {
