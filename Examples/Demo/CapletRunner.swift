@@ -25,7 +25,9 @@ struct CapletRunner {
     }
 
     func json<Value: Decodable>(_ type: Value.Type, _ arguments: [String]) throws -> Value {
-        try JSONDecoder().decode(type, from: try run(arguments + ["--json"]))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(type, from: try run(arguments + ["--json"]))
     }
 }
 
@@ -35,11 +37,11 @@ struct DemoError: Error, CustomStringConvertible {
 
 /// What the demo needs of `caplet evaluate --json`.
 struct Evaluation: Decodable {
-    let mean_nll: Double
+    let meanNll: Double
     let perplexity: Double
-    let perplexity_standard_error: Double
+    let perplexityStandardError: Double
     let seconds: Double
-    let peak_memory_bytes: Int
+    let peakMemoryBytes: Int
 }
 
 /// What the demo needs of `caplet compress --json`.

@@ -81,14 +81,14 @@ struct Demo {
     private func printTable(_ rows: [Row], weights: Int) {
         print("\nToken-level perplexity of held-out speeches, windows of 256; parameters of the linear layers in brackets.\n")
         print(line(["model", "parameters", "(linear)", "bytes", "bits/weight", "perplexity", "excess nats", "seconds", "peak memory"]))
-        let dense = rows[0].evaluation.mean_nll
+        let dense = rows[0].evaluation.meanNll
         for row in rows {
             print(
                 line([
                     row.name, "\(row.parameters)", "(\(row.linear))", "\(row.bytes)",
                     String(format: "%.2f", Double(row.bytes) * 8 / Double(weights)),
-                    String(format: "%.2f ± %.2f", row.evaluation.perplexity, row.evaluation.perplexity_standard_error),
-                    String(format: "%.4f", row.evaluation.mean_nll - dense),
+                    String(format: "%.2f ± %.2f", row.evaluation.perplexity, row.evaluation.perplexityStandardError),
+                    String(format: "%.4f", row.evaluation.meanNll - dense),
                     row.seconds.map { String(format: "%.1f", $0) } ?? "-",
                     row.peak.map { String(format: "%.0f MB", Double($0) / 1e6) } ?? "-",
                 ]))

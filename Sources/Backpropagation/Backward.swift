@@ -4,7 +4,7 @@ import Inference
 import LinearAlgebra
 
 extension BlockWeights {
-    /// The way back through a block that `forward` has just run on `input` with `state.run`: the steps of `forward` in reverse order.
+    /// The backward pass through a block that `forward` has just run on `input` with `state.run`: the steps of `forward` in reverse order.
     ///
     /// - Parameters:
     ///   - input: what entered the block, [T, hidden].

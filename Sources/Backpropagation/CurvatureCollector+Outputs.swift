@@ -2,7 +2,7 @@ import CKernels
 import Inference
 import LinearAlgebra
 
-/// Where the gradients of the way back begin.
+/// Where the gradients of the backward pass begin.
 extension CurvatureCollector {
     /// Draws next tokens, adds the head's statistics, whose gradients need no draw: E gᵣ² = pᵣ(1 − pᵣ), and gives the gradients with
     /// respect to the final hidden states.

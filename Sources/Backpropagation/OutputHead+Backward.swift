@@ -11,7 +11,7 @@ extension OutputHead {
     func backward(
         _ hidden: [Float], tokens: Int, logits: [Float], gradient: inout [Float], addingTo target: UnsafeMutablePointer<Float>
     ) {
-        precondition(transform == nil, "there is no way back through an encoder's head")
+        precondition(transform == nil, "there is no backward pass through an encoder's head")
         if let softCap { caplet_soft_cap_backward(logits, softCap, &gradient, logits.count) }
         guard let norm else { return weight.applyTransposed(to: gradient, tokens: tokens, into: target, accumulate: true) }
         var normalised = [Float](repeating: 0, count: tokens * weight.inputSize)

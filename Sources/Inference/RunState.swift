@@ -17,18 +17,18 @@ package final class RunState {
     package let attentionOutput: UnsafeMutablePointer<Float>  // [T, hidden]
     package let perceptronOutput: UnsafeMutablePointer<Float>  // [T, hidden]
     package let normalisedOutput: UnsafeMutablePointer<Float>  // [T, hidden]
-    /// The sum after attention, before any norm of it; nil unless the way back needs it.
+    /// The sum after attention, before any norm of it; nil unless the backward pass needs it.
     package let middle: UnsafeMutablePointer<Float>?  // [T, hidden]
-    /// The sum after the perceptron; nil unless the way back needs it.
+    /// The sum after the perceptron; nil unless the backward pass needs it.
     package let sum: UnsafeMutablePointer<Float>?  // [T, hidden]
-    /// Queries and keys before their norms; nil unless the way back needs them.
+    /// Queries and keys before their norms; nil unless the backward pass needs them.
     package let rawQueries: UnsafeMutablePointer<Float>?  // [T, heads × headSize]
     package let rawKeys: UnsafeMutablePointer<Float>?  // [T, kvHeads × headSize]
-    /// Scores of the last head after their cap; nil unless the way back needs them.
+    /// Scores of the last head after their cap; nil unless the backward pass needs them.
     package let cappedScores: UnsafeMutablePointer<Float>?  // [T, T]
-    /// The perceptron's normalised input: `normalised` itself unless the way back needs both.
+    /// The perceptron's normalised input: `normalised` itself unless the backward pass needs both.
     package let perceptronInput: UnsafeMutablePointer<Float>  // [T, hidden]
-    /// What the perceptron's second layer reads: `gate` itself unless the way back needs both.
+    /// What the perceptron's second layer reads: `gate` itself unless the backward pass needs both.
     package let activated: UnsafeMutablePointer<Float>  // [T, intermediate]
     /// Of families with embeddings of distances: these as queries and keys, and their products with a head's keys and queries.
     package let distanceQueries: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
@@ -38,7 +38,7 @@ package final class RunState {
     private let memory: FloatArena
     package let capacity: Int
 
-    /// - Parameter forGradients: keep what the way back through the block needs.
+    /// - Parameter forGradients: keep what the backward pass through the block needs.
     package init(_ c: ModelConfiguration, tokens: Int, forGradients: Bool = false) {
         capacity = tokens
         let design = c.design

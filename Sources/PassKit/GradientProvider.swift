@@ -22,7 +22,7 @@ public protocol RefitObjective: AnyObject {
     func value(sequences: [Int], replacing weights: [String: Matrix], withGradients: Bool) throws -> WeightGradients
 }
 
-/// What calibration offers beyond forward passes, for models whose way back is known.
+/// What calibration offers beyond forward passes, for models whose backward pass is known.
 public protocol GradientProvider: AnyObject {
     /// The Kullback–Leibler divergence of the model's predictions from the original's, in nats a token.
     func divergence() throws -> any RefitObjective

@@ -115,7 +115,7 @@ public protocol CalibrationProvider: AnyObject {
     /// The same with √Hⱼⱼ alone, the root mean square of each input, [in]: a forward pass and next to nothing more.
     func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws
 
-    /// Gradients of the model, where its way back is known.
+    /// Gradients of the model, where its backward pass is known.
     var gradients: (any GradientProvider)? { get }
 
     /// Calls `replace` once for each block in order, with the second moments of the inputs that the blocks replaced before it

@@ -48,7 +48,9 @@ final class CompareTests: XCTestCase {
     }
 
     private func document(_ folder: CheckpointFolder) throws -> Document {
-        try JSONDecoder().decode(Document.self, from: Data(try folder.bytes("grid/compare.json")))
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(Document.self, from: Data(try folder.bytes("grid/compare.json")))
     }
 
     private func changeDates(_ folder: CheckpointFolder) throws -> [String: Date] {

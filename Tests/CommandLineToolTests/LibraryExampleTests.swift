@@ -14,8 +14,9 @@ final class LibraryExampleTests: XCTestCase {
         XCTAssertEqual(result.status, 0, result.errors)
         let lines = result.output.split(separator: "\n").map(String.init)
         XCTAssertTrue(lines.contains { $0.hasPrefix("compressed to ") }, result.output)
-        let perplexities = lines.compactMap { $0.range(of: ": perplexity ").map { range in String($0[range.upperBound...]) } }.compactMap(
-            Double.init)
+        let perplexities = lines.compactMap { line in
+            line.range(of: ": perplexity ").flatMap { Double(line[$0.upperBound...]) }
+        }
         XCTAssertEqual(perplexities.count, 3, result.output)
         // Four bits a weight cost a little, eight of those next to nothing.
         XCTAssertLessThan(abs(perplexities[1] / perplexities[0] - 1), 0.05, result.output)

@@ -10,9 +10,9 @@ struct EmbeddingReport {
             session.print(
                 try JSONOutput.line(
                     EmbeddingResult(
-                        mean_distance: distance.meanDistance, mean_distance_standard_error: distance.standardError,
+                        meanDistance: distance.meanDistance, meanDistanceStandardError: distance.standardError,
                         sentences: distance.sentences,
-                        largest_distance: distance.largestDistance)))
+                        largestDistance: distance.largestDistance)))
             return
         }
         let error = distance.standardError.map { " ± \(NumberText.decimal($0, places: 4))" } ?? ""
@@ -26,8 +26,8 @@ struct EmbeddingReport {
 
 /// The keys of `evaluate --json` for an encoder.
 private struct EmbeddingResult: Encodable {
-    let mean_distance: Double
-    let mean_distance_standard_error: Double?
+    let meanDistance: Double
+    let meanDistanceStandardError: Double?
     let sentences: Int
-    let largest_distance: Double
+    let largestDistance: Double
 }

@@ -20,12 +20,12 @@ struct EvaluationReport {
             session.print(
                 try JSONOutput.line(
                     EvaluationResult(
-                        mean_nll: mean, mean_nll_standard_error: perplexity.standardError, perplexity: perplexity.value,
-                        perplexity_standard_error: perplexity.valueStandardError, token_perplexity: perplexity.value,
-                        word_perplexity: size?.wordPerplexity(mean), byte_perplexity: size?.bytePerplexity(mean),
-                        bits_per_byte: size?.bitsPerByte(mean), text_tokens: size?.tokens, text_words: size?.words,
-                        text_bytes: size?.bytes, tokens: perplexity.tokenCount, sequences: sequences, kind: kind,
-                        seconds: seconds, peak_memory_bytes: PeakMemory.bytes)))
+                        meanNll: mean, meanNllStandardError: perplexity.standardError, perplexity: perplexity.value,
+                        perplexityStandardError: perplexity.valueStandardError, tokenPerplexity: perplexity.value,
+                        wordPerplexity: size?.wordPerplexity(mean), bytePerplexity: size?.bytePerplexity(mean),
+                        bitsPerByte: size?.bitsPerByte(mean), textTokens: size?.tokens, textWords: size?.words,
+                        textBytes: size?.bytes, tokens: perplexity.tokenCount, sequences: sequences, kind: kind,
+                        seconds: seconds, peakMemoryBytes: PeakMemory.bytes)))
             return
         }
         let error = perplexity.valueStandardError.map { " ± \(NumberText.decimal($0, places: 3))" } ?? ""
@@ -46,21 +46,21 @@ struct EvaluationReport {
 
 /// The keys of `evaluate --json`.
 private struct EvaluationResult: Encodable {
-    let mean_nll: Double
-    let mean_nll_standard_error: Double?
+    let meanNll: Double
+    let meanNllStandardError: Double?
     /// The token-level perplexity, under its older name.
     let perplexity: Double
-    let perplexity_standard_error: Double?
-    let token_perplexity: Double
-    let word_perplexity: Double?
-    let byte_perplexity: Double?
-    let bits_per_byte: Double?
-    let text_tokens: Int?
-    let text_words: Int?
-    let text_bytes: Int?
+    let perplexityStandardError: Double?
+    let tokenPerplexity: Double
+    let wordPerplexity: Double?
+    let bytePerplexity: Double?
+    let bitsPerByte: Double?
+    let textTokens: Int?
+    let textWords: Int?
+    let textBytes: Int?
     let tokens: Int
     let sequences: Int
     let kind: String
     let seconds: Double
-    let peak_memory_bytes: Int
+    let peakMemoryBytes: Int
 }

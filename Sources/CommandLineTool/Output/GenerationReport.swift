@@ -33,36 +33,36 @@ final class GenerationClock {
 struct GenerationReport: Encodable {
     let text: String
     let tokens: [Int32]
-    let prompt_tokens: Int
+    let promptTokens: Int
     /// "end-of-sequence", "max-tokens", "context" or "interrupted".
     let stopped: String
-    let end_token: Int32?
-    let seconds_to_open: Double
-    let prompt_tokens_per_second: Double?
-    let tokens_per_second: Double?
-    let weight_bytes: Int
-    let cache_bytes: Int
-    let peak_memory_bytes: Int
+    let endToken: Int32?
+    let secondsToOpen: Double
+    let promptTokensPerSecond: Double?
+    let tokensPerSecond: Double?
+    let weightBytes: Int
+    let cacheBytes: Int
+    let peakMemoryBytes: Int
 
     init(_ answer: Generation, text: String, _ model: LanguageModel, _ clock: GenerationClock, isInterrupted: Bool) {
         self.text = text
         tokens = answer.tokens
-        prompt_tokens = answer.promptTokens.count
+        promptTokens = answer.promptTokens.count
         stopped = isInterrupted ? "interrupted" : answer.end?.rawValue ?? "interrupted"
-        end_token = answer.endToken
-        seconds_to_open = clock.secondsToOpen
-        prompt_tokens_per_second = clock.promptSeconds().map { Double(answer.promptTokens.count) / max($0, 1e-9) }
-        tokens_per_second = clock.tokensPerSecond()
-        weight_bytes = model.weightByteCount
-        cache_bytes = answer.cacheByteCount
-        peak_memory_bytes = PeakMemory.bytes
+        endToken = answer.endToken
+        secondsToOpen = clock.secondsToOpen
+        promptTokensPerSecond = clock.promptSeconds().map { Double(answer.promptTokens.count) / max($0, 1e-9) }
+        tokensPerSecond = clock.tokensPerSecond()
+        weightBytes = model.weightByteCount
+        cacheBytes = answer.cacheByteCount
+        peakMemoryBytes = PeakMemory.bytes
     }
 
     /// One line for a person.
     var line: String {
         func rate(_ value: Double?) -> String { value.map { NumberText.decimal($0, places: 1) } ?? "-" }
-        return "prompt \(prompt_tokens) tokens at \(rate(prompt_tokens_per_second)) tokens/s, answer \(tokens.count) tokens at "
-            + "\(rate(tokens_per_second)) tokens/s (\(stopped)), opened in \(NumberText.decimal(seconds_to_open, places: 3)) s, "
-            + "peak memory \(NumberText.grouped(peak_memory_bytes)) bytes"
+        return "prompt \(promptTokens) tokens at \(rate(promptTokensPerSecond)) tokens/s, answer \(tokens.count) tokens at "
+            + "\(rate(tokensPerSecond)) tokens/s (\(stopped)), opened in \(NumberText.decimal(secondsToOpen, places: 3)) s, "
+            + "peak memory \(NumberText.grouped(peakMemoryBytes)) bytes"
     }
 }

@@ -10,16 +10,16 @@ struct TaskReport {
                 try JSONOutput.line(
                     TaskDocument(
                         task: result.task, records: result.answers.count, acc: result.scores.accuracy.value,
-                        acc_standard_error: result.scores.accuracy.standardError, acc_norm: result.scores.normalizedAccuracy.value,
-                        acc_norm_standard_error: result.scores.normalizedAccuracy.standardError, tokens: result.scores.scoredTokenCount,
-                        answers: result.answers, log_likelihoods: result.scores.logLikelihoods, seconds: result.seconds)))
+                        accStandardError: result.scores.accuracy.standardError, accNorm: result.scores.normalizedAccuracy.value,
+                        accNormStandardError: result.scores.normalizedAccuracy.standardError, tokens: result.scores.scoredTokenCount,
+                        answers: result.answers, logLikelihoods: result.scores.logLikelihoods, seconds: result.seconds)))
             return
         }
         func line(_ accuracy: TaskScores.Accuracy) -> String {
             NumberText.decimal(accuracy.value, places: 4) + (accuracy.standardError.map { " ± \(NumberText.decimal($0, places: 4))" } ?? "")
         }
         session.print("acc         \(line(result.scores.accuracy))  (by log-likelihood)")
-        session.print("acc_norm    \(line(result.scores.normalizedAccuracy))  (by log-likelihood a character)")
+        session.print("accNorm    \(line(result.scores.normalizedAccuracy))  (by log-likelihood a character)")
         session.print("task        \(result.task), \(NumberText.grouped(result.answers.count)) records")
         session.print(
             "time        \(NumberText.decimal(result.seconds, places: 2)) s, \(NumberText.grouped(result.scores.scoredTokenCount)) tokens scored"
@@ -32,12 +32,12 @@ private struct TaskDocument: Encodable {
     let task: String
     let records: Int
     let acc: Double
-    let acc_standard_error: Double?
-    let acc_norm: Double
-    let acc_norm_standard_error: Double?
+    let accStandardError: Double?
+    let accNorm: Double
+    let accNormStandardError: Double?
     let tokens: Int
     let answers: [Int]
     /// Of each record's choices, in nats.
-    let log_likelihoods: [[Double]]
+    let logLikelihoods: [[Double]]
     let seconds: Double
 }

@@ -69,7 +69,7 @@ struct CodePacker {
 
     private mutating func pack(_ codes: UnsafePointer<UInt8>, rows: Int, _ words: UnsafeMutablePointer<UInt32>, _ used: inout Int) throws {
         let columns = tensor.shape.columns
-        var histogram = CodeHistogram(isSigned: tensor.isSymmetric)
+        var histogram = CodeCounts(isSigned: tensor.isSymmetric)
         histogram.add(codes, count: rows * columns)
         try histogram.checkRange(bits: tensor.bits, object)
         let choice = histogram.packing { wordCount(bits: $0) * MemoryLayout<UInt32>.size }

@@ -33,7 +33,7 @@ final class CodeStream {
             throw GraphError.inconsistent(object, "a zero point does not fit in \(tensor.bits) bits")
         }
         let isSigned = tensor.isSymmetric
-        var histogram = CodeHistogram(isSigned: isSigned)
+        var histogram = CodeCounts(isSigned: isSigned)
         func wordCount(_ bits: Int) -> Int {
             let size = caplet_stream_vector(Int32(bits))
             return (count + size - 1) / size * 16

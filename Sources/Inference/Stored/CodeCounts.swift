@@ -2,7 +2,7 @@ import CKernels
 import ModelGraph
 
 /// How often each code occurs, and the packing that this asks for.
-struct CodeHistogram {
+struct CodeCounts {
     /// A number of bits, the code in the middle of those that they hold, and how many escapes the others take.
     struct Packing: Equatable {
         var bits: Int
@@ -27,9 +27,9 @@ struct CodeHistogram {
     /// - Throws: `GraphError.inconsistent` for a code that so many bits do not have.
     func checkRange(bits: Int, _ object: String) throws {
         let range = isSigned ? -(1 << (bits - 1))...(1 << (bits - 1)) - 1 : 0...(1 << bits) - 1
-        for index in counts.indices where counts[index] > 0 && !range.contains(index + CodeHistogram.lowest) {
+        for index in counts.indices where counts[index] > 0 && !range.contains(index + CodeCounts.lowest) {
             throw GraphError.inconsistent(
-                object, "has the code \(index + CodeHistogram.lowest); \(range.lowerBound) … \(range.upperBound) are \(bits) bits")
+                object, "has the code \(index + CodeCounts.lowest); \(range.lowerBound) … \(range.upperBound) are \(bits) bits")
         }
     }
 
@@ -40,7 +40,7 @@ struct CodeHistogram {
         var best = (packing: Packing(bits: 8, center: isSigned ? 0 : 128, escapes: 0), cost: byteCount(8))
         for bits in (1...7).reversed() {
             let packing = packing(bits: bits)
-            let cost = byteCount(bits) + packing.escapes * CodeHistogram.bytesPerEscape
+            let cost = byteCount(bits) + packing.escapes * CodeCounts.bytesPerEscape
             if cost < best.cost { best = (packing, cost) }
         }
         return best.packing
@@ -49,7 +49,7 @@ struct CodeHistogram {
     /// The run of codes that so many bits hold: those about zero of signed codes, otherwise the one that holds most of those that occur.
     private func packing(bits: Int) -> Packing {
         let span = 1 << bits
-        var most = (count: 0, first: -CodeHistogram.lowest - span / 2)
+        var most = (count: 0, first: -CodeCounts.lowest - span / 2)
         if !isSigned {
             var inside = counts[..<span].reduce(0) { $0 + Int($1) }
             most = (inside, 0)
@@ -64,6 +64,6 @@ struct CodeHistogram {
             // Differences of −8 ... 7 at a time.
             escapes += Int(counts[index]) * (below > 0 ? (below + 7) / 8 : above > 0 ? (above + 6) / 7 : 0)
         }
-        return Packing(bits: bits, center: most.first + CodeHistogram.lowest + span / 2, escapes: escapes)
+        return Packing(bits: bits, center: most.first + CodeCounts.lowest + span / 2, escapes: escapes)
     }
 }
