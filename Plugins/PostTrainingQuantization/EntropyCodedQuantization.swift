@@ -22,7 +22,7 @@ struct EntropyCodedQuantization {
         let run = try EntropyCodedRun(pass, selected, context)
         guard !run.isEmpty else {
             report.notes.append(
-                "nothing to quantise: no selected tensor has a part among target=\(pass.target.sorted().joined(separator: "+"))")
+                "nothing to quantise: no selected tensor has a part among target=\(pass.target.text)")
             return report
         }
         let start = run.start(pass.aim)
