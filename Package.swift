@@ -1,11 +1,11 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
-/// A Swift target of the package; every one of them speaks the Swift 5 language mode.
-func target(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = []) -> Target {
-    .target(
-        name: name, dependencies: dependencies, path: path, exclude: exclude,
-        swiftSettings: [.swiftLanguageMode(.v5)])
+/// A Swift target of the package, with the language mode that it speaks.
+func target(
+    _ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = [], mode: SwiftLanguageMode = .v5
+) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: [.swiftLanguageMode(mode)])
 }
 
 func test(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
@@ -51,7 +51,7 @@ let package = Package(
         target("StrictJSON", []),
         target("FormatKit", ["CFileSystem", "CNettle", "CXXHash", "Execution", "ModelGraph", "StrictJSON"]),
         target("Architectures", ["FormatKit", "ModelGraph", "StrictJSON"]),
-        target("PassKit", ["Execution", "LinearAlgebra", "ModelGraph"]),
+        target("PassKit", ["CXXHash", "Execution", "LinearAlgebra", "ModelGraph"], mode: .v6),
         target("Models", ["Architectures", "FormatKit", "ModelGraph", "StrictJSON", "Tokenization"]),
         target("Inference", ["Architectures", "CKernels", "Execution", "Matrices", "ModelGraph", "Models"]),
         target("Backpropagation", ["Architectures", "CKernels", "Execution", "Inference", "LinearAlgebra"]),
@@ -59,20 +59,28 @@ let package = Package(
             "Calibration",
             ["Backpropagation", "Execution", "Inference", "LinearAlgebra", "ModelGraph", "Models", "PassKit", "StrictJSON", "Tokenization"]),
         target("LowRankAdapters", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "SafetensorsFormat", "StrictJSON"]),
-        target("LayerwiseCompression", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
-        target("OATS", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/OATS"),
-        target("SparseGPT", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/SparseGPT"),
-        target("TruncatedSVD", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/TruncatedSVD"),
-        target("Wanda", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Wanda"),
-        target("Refit", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Refit"),
-        target("RPCA", ["CKernels", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/RPCA"),
-        target("MagnitudePruning", ["LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/MagnitudePruning"),
+        target("LayerwiseCompression", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"], mode: .v6),
+        target("OATS", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/OATS", mode: .v6),
         target(
-            "PostTrainingQuantization", ["CKernels", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"],
-            path: "Plugins/PostTrainingQuantization"),
+            "SparseGPT", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
+            path: "Plugins/SparseGPT", mode: .v6),
         target(
-            "ProbabilisticPruning", ["CKernels", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"],
-            path: "Plugins/ProbabilisticPruning"),
+            "TruncatedSVD", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/TruncatedSVD", mode: .v6),
+        target("Wanda", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Wanda", mode: .v6),
+        target("Refit", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Refit", mode: .v6),
+        target("RPCA", ["CKernels", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/RPCA", mode: .v6),
+        target(
+            "MagnitudePruning", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
+            path: "Plugins/MagnitudePruning", mode: .v6),
+        target(
+            "PostTrainingQuantization", ["CKernels", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
+            path: "Plugins/PostTrainingQuantization", mode: .v6),
+        target(
+            "ProbabilisticPruning", ["CKernels", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
+            path: "Plugins/ProbabilisticPruning", mode: .v6),
+        target(
+            "CAP", ["CKernels", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
+            path: "Plugins/CAP", mode: .v6),
         target(
             "SafetensorsFormat", ["Execution", "FormatKit", "ModelGraph", "StrictJSON"], path: "formats/safetensors", exclude: ["SPEC.md"]),
         target(
@@ -121,7 +129,7 @@ let package = Package(
         target(
             "BuiltIns",
             [
-                "CapletFormat", "FormatKit", "GGUFFormat", "MagnitudePruning", "ModelGraph", "NPYFormat", "OATS", "PassKit",
+                "CAP", "CapletFormat", "FormatKit", "GGUFFormat", "MagnitudePruning", "ModelGraph", "NPYFormat", "OATS", "PassKit",
                 "PluginLoading", "PostTrainingQuantization", "ProbabilisticPruning", "PyTorchFormat", "Refit", "RPCA", "SafetensorsFormat",
                 "SparseGPT", "TruncatedSVD", "Wanda",
             ]),
@@ -160,7 +168,7 @@ let package = Package(
         test("PassKitTests", ["Conformance", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
         test("RPCATests", ["LinearAlgebra", "ModelGraph", "RPCA", "TestSupport"]),
         test("MagnitudePruningTests", ["MagnitudePruning", "ModelGraph", "PassKit", "TestSupport"]),
-        test("LayerwiseCompressionTests", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "TestSupport", "Wanda"]),
+        test("LayerwiseCompressionTests", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "TestSupport", "Wanda"]),
         test(
             "RefitTests",
             [
@@ -177,7 +185,10 @@ let package = Package(
                 "CapletFormat", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit", "PostTrainingQuantization", "RPCA",
                 "TestSupport",
             ]),
-        test("ProbabilisticPruningTests", ["LinearAlgebra", "ModelGraph", "PassKit", "ProbabilisticPruning", "RPCA", "TestSupport"]),
+        test(
+            "ProbabilisticPruningTests",
+            ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit", "ProbabilisticPruning", "RPCA", "TestSupport"]),
+        test("CAPTests", ["CAP", "Execution", "LinearAlgebra", "ModelGraph", "PassKit", "RPCA", "TestSupport"]),
         test(
             "InferenceTests",
             [

@@ -77,7 +77,7 @@ class Bench:
                 "105m-3.5.caplet", made, "--pipeline", "quantize{bits=3.5 objective=weights target=dense layers=matrices}")),
             ("half pruned, quantised", self.compressed(
                 "105m-composite.caplet", made, "--pipeline",
-                "magnitude{keep=0.5},quantize{bits=4 objective=weights target=dense+s+uv layers=matrices}")),
+                "magnitude{keep=0.5},quantize{bits=4 target=dense+s+uv layers=matrices}")),
         ], [(f"llama.cpp {dtype.upper()}", self.converted(f"105m-{dtype}.gguf", made, dtype)) for dtype in ["bf16", "q4_k"]]
 
         if self.options.large:

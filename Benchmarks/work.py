@@ -161,7 +161,7 @@ class Works:
         settings = {"tokens": self.tokens(4096), "context": CONTEXT}
         pipelines = {
             "learned": "prune-probabilistic{keep=0.5 steps=30 refit=none}",
-            "published": "rpca,prune-probabilistic{keep=0.5 mode=published passes=2}",
+            "published": "rpca,cap{keep=0.5 passes=2}",
         }
         for mode, pipeline in pipelines.items():
             for threads in self.thread_counts:

@@ -1,3 +1,4 @@
+import LayerwiseCompression
 import LinearAlgebra
 import ModelGraph
 import PassKit
@@ -6,36 +7,40 @@ import PassKit
 public struct MagnitudePass: Pass {
     public static let name = "magnitude"
     public static let summary = "keep the entries of largest magnitude"
-    public static let options = [
-        PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected tensors' parameters to keep"),
-        PassOption("scope", .choice(["layer", "global"]), default: "layer", "the same share of each tensor, or one threshold for all"),
-        TensorSelection.option,
-    ]
+    /// Which entries compete with each other.
+    enum Scope: String, CaseIterable, Sendable {
+        case layer, global
+    }
 
-    private let keep: Double
-    private let scope: String
+    private static let scope = ChoiceOption<Scope>("scope", default: .layer, "the same share of each tensor, or one threshold for all")
+    public static let options: [any PassOption] = [ParameterBudget.option, scope, TensorSelection.option]
+    public static let reads: PassReads = .values
+    public static let leaves = PassResult.entries
+
+    private let budget: ParameterBudget
+    private let scope: Scope
     private let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
-        keep = options.number("keep")
-        scope = options.word("scope")
+        budget = ParameterBudget(options)
+        scope = options[Self.scope]
         selection = TensorSelection(options)
     }
 
     /// Some thirty passes over the entries of each matrix, no products; with one threshold for all three more, one matrix after another.
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
-        let isGlobal = scope == "global"
+        let isGlobal = scope == .global
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
             PassCost(
                 operations: 0, bytesMoved: (isGlobal ? 200 : 120) * m * n, workingBytes: 18 * m * n,
-                resultBytes: 4 * keep * m * n + m * n / 8, parallelism: 1)
+                resultBytes: 4 * budget.keep * m * n + m * n / 8, parallelism: 1)
         }
         if isGlobal { cost.parallelism = 1 }
         return cost
     }
 
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
-        guard scope == "global" else {
+        guard scope == .global else {
             return try selection.replaceEach(of: &graph, pass: Self.name, context) { tensor, _ in
                 let magnitudes = try Self.magnitudes(tensor)
                 let threshold = kept(of: magnitudes.count).map { OrderStatistic(largest: $0, of: [magnitudes]) }
@@ -60,7 +65,7 @@ public struct MagnitudePass: Pass {
 
     /// How many of so many entries stay; nil for none.
     private func kept(of count: Int) -> Int? {
-        let kept = Int((keep * Double(count)).rounded(.down))
+        let kept = budget.parameters(of: count)
         return kept > 0 ? kept : nil
     }
 

@@ -11,31 +11,29 @@ import PassKit
 public struct OATSPass: Pass {
     public static let name = "oats"
     public static let summary = "low-rank + sparse by alternating thresholding of the inputs-scaled weights"
-    public static let options = [
-        PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected tensors' parameters to keep"),
-        PassOption(
-            "rank-ratio", .number(0...1, allowsAuto: false), default: "0.25", "share of the kept parameters that the low-rank part takes"),
-        PassOption("iterations", .integer(1...100_000), default: "80", "steps of alternating thresholding"),
-        StoredDType.option,
-        TensorSelection.option,
+    private static let rankRatio = NumberOption(
+        "rank-ratio", in: 0...1, default: 0.25, "share of the kept parameters that the low-rank part takes")
+    private static let iterations = IntegerOption(
+        "iterations", in: 1...100_000, default: 80, "steps of alternating thresholding", requires: [.isAboveZero(rankRatio)])
+    public static let options: [any PassOption] = [
+        ParameterBudget.option, rankRatio, iterations, StoredDType.option, TensorSelection.option,
     ]
+    public static let reads: PassReads = [.values, .calibration]
+    public static let leaves = PassResult.parts
 
-    private let keep: Double
+    private let budget: ParameterBudget
     private let rankRatio: Double
     private let iterations: Int
     private let dtype: StoredDType
     private let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
-        keep = options.number("keep")
-        rankRatio = options.number("rank-ratio")
-        iterations = options.integer("iterations")
-        dtype = StoredDType(options)
+        budget = ParameterBudget(options)
+        rankRatio = options[Self.rankRatio]
+        iterations = options[Self.iterations]
+        dtype = options[StoredDType.option]
         selection = TensorSelection(options)
     }
-
-    /// Inputs weaker than this share of the strongest count as it, so that D can be inverted.
-    private static let leastNorm: Float = 1e-4
 
     public var needsCalibration: Bool { true }
 
@@ -47,16 +45,16 @@ public struct OATSPass: Pass {
             let rate = 0.6 * k / (k + 64)
             return PassCost(
                 operations: steps * (10 * k * k * k + 6 * w * k * k) / rate, bytesMoved: (steps * 100 + 100) * m * n,
-                workingBytes: 36 * m * n, resultBytes: 2 * keep * m * n + m * n / 8, parallelism: 1)
+                workingBytes: 36 * m * n, resultBytes: 2 * budget.keep * m * n + m * n / 8, parallelism: 1)
         }
         return calibration?.ofLayerwise(layers, needsSecondMoments: false)
     }
 
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         let layers = try CalibratedLayers(graph, selection, pass: Self.name, context, statistics: .norms)
-        return try layers.replace(in: &graph, keep: keep) { layer in
+        return try layers.replace(in: &graph, keep: budget.keep) { layer in
             let norms = try layer.requireInputNorms()
-            let least = max((norms.max() ?? 0) * Self.leastNorm, Float.leastNormalMagnitude)
+            let least = max((norms.max() ?? 0) * SolverSettings.single.leastInputNorm, Float.leastNormalMagnitude)
             let d = norms.map { max($0, least) }
             let parts = try decomposition(layer.weight.rows, layer.weight.columns)
                 .decompose(layer.weight.scalingColumns(by: d), context.execution.cancellation)
@@ -65,9 +63,9 @@ public struct OATSPass: Pass {
     }
 
     private func decomposition(_ m: Int, _ n: Int) -> OutlierAwareDecomposition {
-        let budget = Int((keep * Double(m * n)).rounded(.down))
-        let rank = min(Int(rankRatio * Double(budget)) / max(m + n, 1), min(m, n))
-        return OutlierAwareDecomposition(rank: rank, entries: budget - rank * (m + n), iterations: iterations)
+        let parameters = budget.parameters(of: m * n)
+        let rank = ParameterBudget.rank(of: Int(rankRatio * Double(parameters)), m, n)
+        return OutlierAwareDecomposition(rank: rank, entries: parameters - rank * (m + n), iterations: iterations)
     }
 
     /// L·D⁻¹ as balanced factors and the non-zeros of S·D⁻¹.

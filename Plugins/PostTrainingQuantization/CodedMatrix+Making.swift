@@ -1,22 +1,17 @@
 import Glibc
+import LayerwiseCompression
 import LinearAlgebra
 import PassKit
 
 extension CodedMatrix {
-    /// Share of the mean diagonal that is added to the diagonal of H.
-    private static let damping: Float = 0.01
-    /// Rows count as at least this share of the mean: what calibration never used may be used yet.
-    private static let least = 0.02
+    private static let settings = SolverSettings.single
 
     /// A matrix [out, in] whose errors cost what its curvature says.
     ///
     /// - Throws: `LinearAlgebraError` when the damped H is not positive definite.
     init(_ values: Matrix, curvature: WeightCurvature) throws {
         let n = values.columns
-        let mean = (0..<n).reduce(0.0) { $0 + Double(curvature.inputs[$1, $1]) } / Double(max(n, 1))
-        var damped = curvature.inputs
-        for j in 0..<n { damped[j, j] += mean > 0 ? CodedMatrix.damping * Float(mean) : 1 }
-        let factor = try damped.upperCholeskyOfInverse()
+        let factor = try curvature.inputs.damped(CodedMatrix.settings.damping).upperCholeskyOfInverse()
         let diagonal = (0..<n).map { factor[$0, $0] }
         // Column scales around 1, so that row scales are steps of weights.
         let centre = exp(diagonal.reduce(0.0) { $0 + log(Double($1)) } / Double(max(n, 1)))
@@ -74,6 +69,7 @@ extension CodedMatrix {
     private static func floored(_ weights: [Double]) -> [Double] {
         let mean = weights.reduce(0, +) / Double(max(weights.count, 1))
         guard mean > 0 else { return weights.map { _ in 1 } }
+        let least = settings.prices.leastShare
         return weights.map { (1 - least) * $0 + least * mean }
     }
 }

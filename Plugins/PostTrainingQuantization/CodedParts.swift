@@ -4,8 +4,7 @@ import PassKit
 
 /// The parts of a payload that a target names, in a fixed order: each as a matrix with what its errors cost.
 struct CodedParts {
-    /// Some of "uv", "s", "dense".
-    let target: Set<String>
+    let target: Set<QuantizePass.Part>
     let name: String
     /// Neighbouring values of S that share a scale.
     private static let sparseGroupSize = 128
@@ -16,9 +15,9 @@ struct CodedParts {
     /// - Throws: `GraphError.notFinite`; `LinearAlgebraError`.
     func walk(_ payload: Payload, _ curvature: WeightCurvature, _ visit: (Payload, CodedMatrix) throws -> Void) throws {
         switch payload {
-        case .dense where target.contains("dense"):
+        case .dense where target.contains(.dense):
             try visit(payload, try CodedMatrix(try matrix(payload), curvature: curvature))
-        case .lowRank(let factors) where target.contains("uv") && factors.rank > 0:
+        case .lowRank(let factors) where target.contains(.uv) && factors.rank > 0:
             let (u, v) = (try matrix(factors.u), try matrix(factors.v))
             let inner = v.times(curvature.inputs).times(v, otherAs: .transposed)
             try visit(factors.u, try CodedMatrix(u, curvature: WeightCurvature(inputs: inner, rows: curvature.rows)))
@@ -26,7 +25,7 @@ struct CodedParts {
                 (0..<u.rows).reduce(0.0) { $0 + curvature.rows[$1] * Double(u[$1, k]) * Double(u[$1, k]) }
             }
             try visit(factors.v, try CodedMatrix(v, curvature: WeightCurvature(inputs: curvature.inputs, rows: rows)))
-        case .sparse(let sparse) where target.contains("s") && sparse.pattern.nonZeroCount > 0:
+        case .sparse(let sparse) where target.contains(.s) && sparse.pattern.nonZeroCount > 0:
             let places = try sparse.pattern.positions().map(Int.init)
             let importance = { (_: Int, slot: Int) -> Double in
                 let (row, column) = (places[slot] / sparse.pattern.columns, places[slot] % sparse.pattern.columns)
@@ -49,11 +48,11 @@ struct CodedParts {
     /// - Parameter next: is given the part that was there.
     func rebuild(_ payload: Payload, _ next: (Payload) throws -> Payload) throws -> Payload {
         switch payload {
-        case .dense where target.contains("dense"): return try next(payload)
-        case .lowRank(let factors) where target.contains("uv") && factors.rank > 0:
+        case .dense where target.contains(.dense): return try next(payload)
+        case .lowRank(let factors) where target.contains(.uv) && factors.rank > 0:
             let u = try next(factors.u)
             return .lowRank(try LowRankTensor(u: u, v: try next(factors.v)))
-        case .sparse(let sparse) where target.contains("s") && sparse.pattern.nonZeroCount > 0:
+        case .sparse(let sparse) where target.contains(.s) && sparse.pattern.nonZeroCount > 0:
             return .sparse(try SparseTensor(pattern: sparse.pattern, values: try next(sparse.values)))
         case .composite(let terms): return .composite(try terms.map { try rebuild($0, next) })
         default: return payload

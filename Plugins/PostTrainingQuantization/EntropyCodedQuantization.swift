@@ -22,7 +22,7 @@ struct EntropyCodedQuantization {
         let run = try EntropyCodedRun(pass, selected, context)
         guard !run.isEmpty else {
             report.notes.append(
-                "nothing to quantise: no selected tensor has a part among target=\(pass.target.sorted().joined(separator: "+"))")
+                "nothing to quantise: no selected tensor has a part among target=\(pass.target.text)")
             return report
         }
         let start = run.start(pass.aim)
@@ -81,8 +81,8 @@ struct EntropyCodedQuantization {
         guard found.rate >= 0.995 * Double(size) else {
             throw PassError(
                 .usage, pass: QuantizePass.name,
-                "no step gives a file of size=\(size), or up to 0.5 % less; the nearest below has \(Int(found.rate)) bytes. Codes are bytes: "
-                    + "what is too large for them is packed without loss by --lossless")
+                "no step gives a file of size=\(size), or up to 0.5 % less; the nearest below has \(Int(found.rate)) bytes. Codes are bytes",
+                remedy: .packLosslessly)
         }
         return found.step
     }
@@ -114,7 +114,7 @@ struct EntropyCodedQuantization {
         guard let best else {
             throw PassError(
                 .usage, pass: QuantizePass.name,
-                "no step raises the loss by increase=\(lossIncrease) or less. Codes are bytes: --lossless packs without loss")
+                "no step raises the loss by increase=\(lossIncrease) or less. Codes are bytes", remedy: .packLosslessly)
         }
         report.notes.append(
             context.heldBack == nil

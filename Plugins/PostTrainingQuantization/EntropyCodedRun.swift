@@ -70,7 +70,7 @@ final class EntropyCodedRun {
         case .size(let size): return start(bits: min(Double(size) * 8 / Double(max(valueCount, 1)), 6))
         case .lossIncrease(let increase):
             // Errors spread evenly over a step cost ½ · step²/12 a value, where what errors cost is known.
-            return pass.objective == "loss" ? (24 * increase / Double(max(valueCount, 1))).squareRoot() : start(bits: 3)
+            return pass.objective == .loss ? (24 * increase / Double(max(valueCount, 1))).squareRoot() : start(bits: 3)
         }
     }
 

@@ -9,11 +9,10 @@ struct ErrorPrices {
     private var relative = 1.0
 
     /// - Parameters:
-    ///   - objective: "loss": the divergence of the model's predictions; "inputs": the error of each layer's outputs as a share of
-    ///     them; "weights": that of the weights.
-    init(_ objective: String, _ tensors: [Tensor], _ context: PassContext) throws {
+    ///   - objective: the divergence of the model's predictions; the error of each layer's outputs as a share of them; that of the weights.
+    init(_ objective: QuantizePass.Objective, _ tensors: [Tensor], _ context: PassContext) throws {
         switch objective {
-        case "loss":
+        case .loss:
             guard let gradients = try context.requireCalibration(for: QuantizePass.name).gradients else {
                 throw PassError(
                     .unsupported, pass: QuantizePass.name,
@@ -21,8 +20,8 @@ struct ErrorPrices {
             }
             known = try gradients.curvatures(seed: context.seed)
             for tensor in tensors { known[tensor.name]?.temper(role: tensor.role) }
-        case "inputs": try useOutputs(tensors, context)
-        default: return
+        case .inputs: try useOutputs(tensors, context)
+        case .weights: return
         }
         let prices = try tensors.compactMap { tensor in
             try known[tensor.name].map { try ErrorPrices.relativePrice($0, tensor) * Double(tensor.shape.elementCount) }

@@ -4,7 +4,7 @@ import PassKit
 /// Codes of one width: every part rounded to nearest by itself.
 struct FixedWidthQuantization {
     let quantizer: UniformQuantizer
-    let target: Set<String>
+    let target: Set<QuantizePass.Part>
     let selection: TensorSelection
 
     func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
@@ -17,10 +17,10 @@ struct FixedWidthQuantization {
 
     private func quantized(_ payload: Payload, _ name: String) throws -> Payload {
         switch payload {
-        case .dense where target.contains("dense"): return try codes(for: payload, name)
-        case .lowRank(let tensor) where target.contains("uv"):
+        case .dense where target.contains(.dense): return try codes(for: payload, name)
+        case .lowRank(let tensor) where target.contains(.uv):
             return .lowRank(try LowRankTensor(u: try codes(for: tensor.u, name), v: try codes(for: tensor.v, name)))
-        case .sparse(let tensor) where target.contains("s"):
+        case .sparse(let tensor) where target.contains(.s):
             return .sparse(try SparseTensor(pattern: tensor.pattern, values: try codes(for: tensor.values, name)))
         case .composite(let terms): return .composite(try terms.map { try quantized($0, name) })
         default: return payload

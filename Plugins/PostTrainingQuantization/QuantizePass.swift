@@ -10,33 +10,64 @@ import PassKit
 public struct QuantizePass: Pass {
     public static let name = "quantize"
     public static let summary = "integer codes with scales, for U, V, sparse values and dense tensors"
-    public static let options = [
-        PassOption(
-            "bits", .number(0.1...8, allowsAuto: false), default: "8",
-            "bits a code; with coding=entropy bits a value on the average, scales and all, at most 6.5"),
-        PassOption(
-            "size", .integer(0...Int.max), default: "0",
-            "instead of bits: the largest size in bytes of the whole file, which ends within 0.5 % of it"),
-        PassOption(
-            "increase", .number(0...100, allowsAuto: false), default: "0",
-            "instead of bits: nats a token by which the mean loss on held-back text may rise; of an encoder its embeddings' 1 − cosine"),
-        PassOption(
-            "coding", .choice(["auto", "fixed", "entropy"]), default: "auto",
-            "fixed: codes of one width; entropy: codes that few bits are enough for; auto: fixed for a whole number of bits"),
-        PassOption("group", .integer(1...1_048_576), default: "64", "elements of a row that share a scale with coding=fixed"),
-        PassOption(
-            "symmetric", .flag, default: "true", "levels around zero with coding=fixed; false gives each group a zero point"),
-        PassOption(
-            "objective", .choice(["loss", "inputs", "weights"]), default: "loss",
-            "what errors cost with coding=entropy: the divergence of predictions, the layers' outputs, or without text the weights"),
-        PassOption(
-            "lambda", .number(0...1, allowsAuto: false), default: "0.05", "squared steps that a bit is worth with coding=entropy"),
-        PassOption(
-            "components", .choice(["auto", "none"]), default: "auto",
-            "auto: with coding=entropy a dense tensor's largest singular components go into U and V where that saves bytes"),
-        PassOption("target", .set(["uv", "s", "dense"]), default: "uv", "the parts to quantise: factors, sparse values, dense tensors"),
-        TensorSelection.option,
+    /// How codes are kept.
+    enum Coding: String, CaseIterable, Sendable {
+        case auto, fixed, entropy
+    }
+
+    /// What errors cost.
+    enum Objective: String, CaseIterable, Sendable {
+        case loss, inputs, weights
+    }
+
+    /// Whether components are taken off.
+    enum Components: String, CaseIterable, Sendable {
+        case auto, none
+    }
+
+    /// The parts of a payload.
+    enum Part: String, CaseIterable, Sendable {
+        case uv, s, dense
+    }
+
+    private static let increase = OptionOrWord<NumberOption>(
+        "increase", in: 1e-18...100, or: "none",
+        "instead of bits: nats a token by which the mean loss on held-back text may rise; of an encoder its embeddings' 1 − cosine")
+    private static let size = OptionOrWord<IntegerOption>(
+        "size", in: 1...Int.max, or: "none",
+        "instead of bits: the largest size in bytes of the whole file, which ends within 0.5 % of it", requires: [.isWord(increase)])
+    private static let bits = NumberOption(
+        "bits", in: 0.1...8, default: 8, "bits a code; with coding=entropy bits a value on the average, scales and all, at most 6.5",
+        requires: [.isWord(size), .isWord(increase)])
+    private static let coding = ChoiceOption<Coding>(
+        "coding", default: .auto,
+        "fixed: codes of one width; entropy: codes that few bits are enough for; auto: fixed for a whole number of bits",
+        [.fixed: [.isWord(size), .isWord(increase)]])
+    private static let isFixed = OptionRequirement("coding=fixed, or a whole number of bits", deciding: aims) {
+        codesAreFixed($0)
+    }
+    private static let isEntropyCoded = OptionRequirement(
+        "coding=entropy, size=, increase=, or bits that are no whole number", deciding: aims
+    ) { !codesAreFixed($0) }
+    private static let aims: [any PassOption] = [bits, size, increase, coding]
+    private static let group = IntegerOption(
+        "group", in: 1...1_048_576, default: 64, "elements of a row that share a scale", requires: [isFixed])
+    private static let symmetric = FlagOption(
+        "symmetric", default: true, "levels around zero; false gives each group a zero point", requires: [isFixed])
+    private static let objective = ChoiceOption<Objective>(
+        "objective", default: .loss, "what errors cost: the divergence of predictions, the layers' outputs, or without text the weights",
+        requires: [isEntropyCoded])
+    private static let lambda = NumberOption(
+        "lambda", in: 0...1, default: 0.05, "squared steps that a bit is worth", requires: [isEntropyCoded])
+    private static let components = ChoiceOption<Components>(
+        "components", default: .auto, "auto: a dense tensor's largest singular components go into U and V where that saves bytes",
+        requires: [isEntropyCoded, .contains(target, .dense)])
+    private static let target = SetOption<Part>("target", default: .uv, "the parts to quantise: factors, sparse values, dense tensors")
+    public static let options: [any PassOption] = [
+        bits, size, increase, coding, group, symmetric, objective, lambda, components, target, TensorSelection.option,
     ]
+    public static let reads: PassReads = [.parts, .original, .calibration]
+    public static let leaves = PassResult.parts
 
     /// What the step of entropy-coded quantisation is to meet.
     enum Aim {
@@ -51,10 +82,10 @@ public struct QuantizePass: Pass {
     /// Codes are bytes: above this rate too many values would not fit.
     private static let greatestRate = 6.5
 
-    let objective: String
+    let objective: Objective
     let lambda: Double
     let splitsOffComponents: Bool
-    let target: Set<String>
+    let target: Set<Part>
     let aim: Aim
     /// Nil for entropy coding.
     let fixed: FixedWidthQuantization?
@@ -62,38 +93,41 @@ public struct QuantizePass: Pass {
 
     public init(_ options: PassOptions) throws {
         selection = TensorSelection(options)
-        target = options.words("target")
-        objective = options.word("objective")
-        lambda = options.number("lambda")
-        splitsOffComponents = options.word("components") == "auto"
-        let (bits, size, increase) = (options.number("bits"), options.integer("size"), options.number("increase"))
-        guard size == 0 || increase == 0 else { throw PassError(.usage, pass: Self.name, "size= and increase= exclude each other") }
-        aim = size > 0 ? .size(size) : increase > 0 ? .lossIncrease(increase) : .bits(bits)
-        let isWhole = bits == bits.rounded() && bits >= 2
-        let isRate = size == 0 && increase == 0
-        let coding = options.word("coding")
-        guard coding == "fixed" || coding == "auto" && isWhole && isRate else {
+        target = options[Self.target]
+        objective = options[Self.objective]
+        lambda = options[Self.lambda]
+        splitsOffComponents = options[Self.components] == .auto
+        let bits = options[Self.bits]
+        aim = options[Self.size].map(Aim.size) ?? options[Self.increase].map(Aim.lossIncrease) ?? .bits(bits)
+        guard Self.codesAreFixed(options) else {
             fixed = nil
-            guard !isRate || bits <= QuantizePass.greatestRate else {
+            if case .bits = aim, bits > QuantizePass.greatestRate {
                 throw PassError(
                     .usage, pass: Self.name,
                     "entropy coding takes at most bits=\(QuantizePass.greatestRate); coding=fixed takes whole bits to 8")
             }
             return
         }
-        guard isWhole, isRate else {
-            throw PassError(
-                .usage, pass: Self.name, "coding=fixed takes a whole number of bits from 2 to 8, and no size and no increase of the loss")
-        }
-        let quantizer = UniformQuantizer(
-            bits: Int(bits), groupSize: options.integer("group"), isSymmetric: options.flag("symmetric"))
+        guard Self.isWhole(bits) else { throw PassError(.usage, pass: Self.name, "coding=fixed takes a whole number of bits from 2 to 8") }
+        let quantizer = UniformQuantizer(bits: Int(bits), groupSize: options[Self.group], isSymmetric: options[Self.symmetric])
         fixed = FixedWidthQuantization(quantizer: quantizer, target: target, selection: selection)
     }
+
+    /// Whether codes have one width, by what the options say.
+    private static func codesAreFixed(_ options: PassOptions) -> Bool {
+        switch options[coding] {
+        case .fixed: return true
+        case .entropy: return false
+        case .auto: return options[size] == nil && options[increase] == nil && isWhole(options[bits])
+        }
+    }
+
+    private static func isWhole(_ bits: Double) -> Bool { bits == bits.rounded() && bits >= 2 }
 
     public var needsCalibration: Bool {
         if fixed != nil { return false }
         if case .lossIncrease = aim { return true }
-        return objective != "weights"
+        return objective != .weights
     }
 
     /// Codes of one width: some passes over the entries and a division each. Entropy coding: see the type's comment; 16 rounds, of which most are
@@ -101,7 +135,7 @@ public struct QuantizePass: Pass {
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         let isFixed = fixed != nil
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
-            let operations = objective == "weights" ? 0 : 6 * (m * n * n + n * n * n)
+            let operations = objective == .weights ? 0 : 6 * (m * n * n + n * n * n)
             return PassCost(
                 operations: isFixed ? 0 : operations, bytesMoved: (isFixed ? 300 : 2000) * m * n,
                 workingBytes: isFixed ? 16 * m * n : 0,
@@ -113,7 +147,7 @@ public struct QuantizePass: Pass {
         cost.workingBytes = selected.reduce(0.0) {
             $0 + 8 * Double($1.shape.elementCount) + 4 * Double($1.shape.columns) * Double($1.shape.columns)
         }
-        if objective == "weights" { return cost }
+        if objective == .weights { return cost }
         guard let calibration else { return nil }
         cost.operations += 3.5 * calibration.forward + 2 * calibration.secondMoments
         cost.workingBytes += calibration.workingBytes

@@ -1,4 +1,5 @@
 import Execution
+import LayerwiseCompression
 import LinearAlgebra
 
 /// Decides how much of a layer's budget goes to rank-one terms of its RPCA low-rank part: only what they prove to be worth.

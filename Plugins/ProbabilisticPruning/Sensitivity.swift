@@ -1,23 +1,20 @@
 import Execution
 import Glibc
+import LayerwiseCompression
 import LinearAlgebra
 import PassKit
 
 /// What an output error of each layer costs in loss, measured: each layer alone is pruned hard, and the rise of the loss is divided
 /// by the layer's output error. It puts the scores of all layers in one currency, nats.
 ///
-/// A rise is measured on few sequences and layers do not add up when all are pruned, so the measurement is trusted by half: the
-/// start is the mean, in logarithms, of the measured weights and of those that give every layer the same density.
+/// The measurement is trusted in part (`SolverSettings.Allocation`): the start lies, in logarithms, between the measured weights and those that
+/// give every layer the same density.
 struct Sensitivity {
     let allocation: SharedAllocation
     /// The density that the budget gives every layer.
     let density: Double
 
-    /// A layer is measured at this share of the budget's density: where the rise of the loss stands out of the noise.
-    private static let measuredShare = 0.4
-    /// Rises below this share of the median are taken as that: a layer that seems to cost nothing is cheap, not free.
-    private static let floorShare = 0.3
-    private static let trust = 0.5
+    var settings = SolverSettings.lowRankAndSparse.allocation
 
     /// Log weights whose threshold keeps the same density of every layer.
     var uniformLogWeights: [Double] {
@@ -31,13 +28,13 @@ struct Sensitivity {
     ///
     /// - Parameter rises: of each layer, from `lossRises` or `blockErrorRises`.
     func logWeights(rises: [Double]) -> [Double] {
-        let floor = max(rises.sorted()[rises.count / 2] * Sensitivity.floorShare, 1e-6)
+        let floor = max(rises.sorted()[rises.count / 2] * settings.floorShare, settings.leastRise)
         return zip(zip(allocation.layers, rises), uniformLogWeights).map { pair, uniform in
             let (layer, rise) = pair
-            let error = layer.outputError(keeping: kept(layer, density * Sensitivity.measuredShare))
+            let error = layer.outputError(keeping: kept(layer, density * settings.measuredShare))
             guard error > 0 else { return uniform }
             let measured = log(max(rise, floor) / error)
-            return Sensitivity.trust * measured + (1 - Sensitivity.trust) * uniform
+            return settings.trust * measured + (1 - settings.trust) * uniform
         }
     }
 
@@ -76,7 +73,7 @@ struct Sensitivity {
     }
 
     private func prunedHard(_ layer: LayerCandidate) -> Matrix {
-        layer.matrix(threshold: layer.threshold(keeping: kept(layer, density * Sensitivity.measuredShare)))
+        layer.matrix(threshold: layer.threshold(keeping: kept(layer, density * settings.measuredShare)))
     }
 
     private func kept(_ layer: LayerCandidate, _ density: Double) -> Int {

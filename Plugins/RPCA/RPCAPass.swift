@@ -9,18 +9,23 @@ import PassKit
 public struct RPCAPass: TensorPass {
     public static let name = "rpca"
     public static let summary = "robust PCA by ADMM: every matrix as low-rank + sparse"
-    public static let options = [
-        PassOption(
-            "lambda", .number(RPCAPass.floats, allowsAuto: true), default: "auto", "weight of the sparse part; auto is 1/√max(m,n)"),
-        PassOption("mu", .number(RPCAPass.floats, allowsAuto: true), default: "auto", "penalty of the constraint; auto is mn/(4‖W‖₁)"),
-        PassOption("iterations", .integer(1...100_000), default: "10", "most ADMM steps"),
-        PassOption("tolerance", .number(0...1, allowsAuto: false), default: "1e-7", "relative residual to stop at"),
-        PassOption("dtype", .choice(["f32", "f16", "bf16"]), default: "f32", "how U, V and the values of S are kept"),
-        TensorSelection.option,
-    ]
-
     /// Numbers of which quotients and squares are floats, too; 0 would make the problem degenerate.
     private static let floats = 1e-18...1e18
+
+    private static let lambda = OptionOrWord<NumberOption>(
+        "lambda", in: floats, or: "auto", "weight of the sparse part; auto is 1/√max(m,n)")
+    private static let mu = OptionOrWord<NumberOption>("mu", in: floats, or: "auto", "penalty of the constraint; auto is mn/(4‖W‖₁)")
+    private static let iterations = IntegerOption("iterations", in: 1...100_000, default: 10, "most ADMM steps")
+    private static let tolerance = NumberOption("tolerance", in: 0...1, default: 1e-7, "relative residual to stop at")
+    private static let dtype = ChoiceOption<FloatWord>("dtype", default: .f32, "how U, V and the values of S are kept")
+    public static let options: [any PassOption] = [lambda, mu, iterations, tolerance, dtype, TensorSelection.option]
+    public static let reads: PassReads = .values
+    public static let leaves = PassResult.lowRank
+
+    /// The dtypes of `dtype`.
+    enum FloatWord: String, CaseIterable, Sendable {
+        case f32, f16, bf16
+    }
 
     public let selection: TensorSelection
     private let algorithm: RobustPCA
@@ -29,9 +34,8 @@ public struct RPCAPass: TensorPass {
     public init(_ options: PassOptions) throws {
         selection = TensorSelection(options)
         algorithm = RobustPCA(
-            lambda: options.automaticNumber("lambda"), mu: options.automaticNumber("mu"),
-            iterations: options.integer("iterations"), tolerance: options.number("tolerance"))
-        dtype = DType(name: options.word("dtype")) ?? .f32
+            lambda: options[Self.lambda], mu: options[Self.mu], iterations: options[Self.iterations], tolerance: options[Self.tolerance])
+        dtype = DType(name: options[Self.dtype].rawValue) ?? .f32
     }
 
     /// A step takes 3wk² + 10k³/3 operations for k the smaller and w the larger side, which run at up to 0.6 of the rate of large products, and

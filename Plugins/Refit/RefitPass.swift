@@ -14,47 +14,53 @@ import PassKit
 public struct RefitPass: Pass {
     public static let name = "refit"
     public static let summary = "move what a pruning pass kept, so that the model does again what it did"
-    public static let options = [
-        PassOption(
-            "objective", .choice(["loss", "block", "weights"]), default: "loss",
-            "loss: the divergence of predictions from the original's; block: each block's outputs; weights: the weights alone, without text"
-        ),
-        PassOption("passes", .integer(1...1000), default: "8", "passes over the calibration set"),
-        PassOption("batch", .integer(1...4096), default: "4", "calibration sequences a step"),
-        PassOption(
-            "rate", .number(0...1, allowsAuto: true), default: "auto",
-            "size of a step, as a share of the values' root mean square; auto is 0.01, or less where that does not help in the first pass"),
-        TensorSelection.option,
-    ]
+    /// What is made small.
+    enum Objective: String, CaseIterable, Sendable {
+        case loss, block, weights
+    }
 
-    private let objective: String
+    private static let objective = ChoiceOption<Objective>(
+        "objective", default: .loss,
+        "loss: the divergence of predictions from the original's; block: each block's outputs; weights: the weights alone, without text")
+    private static let learns = OptionRequirement.equals(objective, .loss, .block)
+    private static let passes = IntegerOption("passes", in: 1...1000, default: 8, "passes over the calibration set", requires: [learns])
+    private static let batch = IntegerOption("batch", in: 1...4096, default: 4, "calibration sequences a step", requires: [learns])
+    private static let rate = OptionOrWord<NumberOption>(
+        "rate", in: 0...1, or: "auto",
+        "size of a step, as a share of the values' root mean square; auto is 0.01, or less where that does not help in the first pass",
+        requires: [learns])
+    public static let options: [any PassOption] = [objective, passes, batch, rate, TensorSelection.option]
+    public static let reads: PassReads = [.parts, .original, .calibration]
+    public static let leaves = PassResult.other
+
+    private let objective: Objective
     private let passes: Int
     private let batch: Int
     private let rate: Double?
     private let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
-        objective = options.word("objective")
-        passes = options.integer("passes")
-        batch = options.integer("batch")
-        rate = options.automaticNumber("rate")
+        objective = options[Self.objective]
+        passes = options[Self.passes]
+        batch = options[Self.batch]
+        rate = options[Self.rate]
         selection = TensorSelection(options)
     }
 
-    public var needsCalibration: Bool { objective != "weights" }
+    public var needsCalibration: Bool { objective != .weights }
 
     /// See the type's comment: as forward passes over the set, five a pass for objective=loss and four for objective=block; for the weights alone
     /// some products of U and V.
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
             PassCost(
-                operations: objective == "weights" ? 10 * m * n * min(m, n) : 0, bytesMoved: 200 * m * n,
+                operations: objective == .weights ? 10 * m * n * min(m, n) : 0, bytesMoved: 200 * m * n,
                 workingBytes: 24 * m * n,
                 resultBytes: 2 * m * n, parallelism: 1)
         }
-        if objective == "weights" { return cost }
+        if objective == .weights { return cost }
         guard let calibration else { return nil }
-        cost.operations += (objective == "block" ? 4 : 5) * Double(passes) * calibration.forward + 2 * calibration.forward
+        cost.operations += (objective == .block ? 4 : 5) * Double(passes) * calibration.forward + 2 * calibration.forward
         // Values, gradients and two moments of all that moves.
         let moving = try selection.split(graph, pass: Self.name).selected.reduce(0) { $0 + $1.shape.elementCount }
         cost.workingBytes += calibration.workingBytes + 16 * Double(moving)
@@ -73,7 +79,7 @@ public struct RefitPass: Pass {
                 report.leftAlone.append(LeftAlone(name: tensor.name, reason: "has no sparse or low-rank values in floats"))
                 continue
             }
-            guard objective == "weights" || calibrated.contains(tensor.name) else {
+            guard objective == .weights || calibrated.contains(tensor.name) else {
                 report.leftAlone.append(
                     LeftAlone(name: tensor.name, reason: "is no linear layer of a block: only objective=weights moves it"))
                 continue
@@ -91,9 +97,9 @@ public struct RefitPass: Pass {
             fixed[tensor.name] = try tensor.finiteMatrix()
         }
         switch objective {
-        case "weights": tensors = try refitWeights(tensors, context)
-        case "block": tensors = try refitBlocks(tensors, fixed, context, &report)
-        default: tensors = try refitLoss(tensors, fixed, context, &report)
+        case .weights: tensors = try refitWeights(tensors, context)
+        case .block: tensors = try refitBlocks(tensors, fixed, context, &report)
+        case .loss: tensors = try refitLoss(tensors, fixed, context, &report)
         }
         for tensor in tensors {
             guard let before = graph[tensor.name] else { continue }

@@ -9,15 +9,28 @@ import PassKit
 public struct SparseGPTPass: Pass {
     public static let name = "sparsegpt"
     public static let summary = "prune column by column, each error made good in the columns that follow"
-    public static let options =
-        [
-            PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected tensors' parameters to keep"),
-            PassOption(
-                "pattern", .choice(["none", "2:4", "4:8"]), default: "none",
-                "keep so many of so many consecutive entries of a row; goes with keep=0.5"),
-            PassOption("blocksize", .integer(8...65536), default: "128", "columns whose mask is chosen together"),
-            StoredDType.option,
-        ] + LayerRatios.options + [TensorSelection.option]
+    /// How many of how many consecutive entries stay.
+    enum Pattern: String, CaseIterable, Sendable {
+        case none
+        case twoOfFour = "2:4"
+        case fourOfEight = "4:8"
+
+        var target: SparseGPTSolver.Target? {
+            switch self {
+            case .none: return nil
+            case .twoOfFour: return .pattern(kept: 2, of: 4)
+            case .fourOfEight: return .pattern(kept: 4, of: 8)
+            }
+        }
+    }
+
+    private static let pattern = ChoiceOption<Pattern>(
+        "pattern", default: .none, "keep so many of so many consecutive entries of a row; goes with keep=0.5")
+    private static let blockSize = IntegerOption("blocksize", in: 8...65536, default: 128, "columns whose mask is chosen together")
+    public static let options: [any PassOption] =
+        [ParameterBudget.option, pattern, blockSize, StoredDType.option] + LayerRatios.options + [TensorSelection.option]
+    public static let reads: PassReads = [.values, .calibration]
+    public static let leaves = PassResult.entries
 
     private let keep: Double
     private let pattern: SparseGPTSolver.Target?
@@ -27,15 +40,16 @@ public struct SparseGPTPass: Pass {
     private let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
-        keep = options.number("keep")
-        let word = options.word("pattern")
-        pattern = word == "none" ? nil : .pattern(kept: word == "2:4" ? 2 : 4, of: word == "2:4" ? 4 : 8)
-        blockSize = options.integer("blocksize")
-        dtype = StoredDType(options)
+        keep = options[ParameterBudget.option]
+        pattern = options[Self.pattern].target
+        blockSize = options[Self.blockSize]
+        dtype = options[StoredDType.option]
         ratios = LayerRatios(options)
         selection = TensorSelection(options)
         guard pattern == nil || keep == 0.5 && ratios.areUniform && blockSize % 8 == 0 else {
-            throw PassError(.usage, pass: Self.name, "pattern=\(word) goes with keep=0.5, ratios=uniform and a blocksize divisible by 8")
+            throw PassError(
+                .usage, pass: Self.name,
+                "pattern=\(options.text(of: Self.pattern)) goes with keep=0.5, ratios=uniform and a blocksize divisible by 8")
         }
     }
 

@@ -24,18 +24,14 @@ struct SparseGPTSolver {
     private let isDead: [Bool]
     private let blockSize: Int
 
-    /// δ: share of the mean diagonal that is added to the diagonal of H.
-    static let damping: Float = 0.01
-
     /// - Throws: `LinearAlgebraError` when the damped H is not positive definite.
-    init(secondMoment h: Matrix, blockSize: Int) throws {
-        var damped = h
-        isDead = (0..<h.rows).map { h[$0, $0] <= 0 }
-        for j in isDead.indices where isDead[j] { damped[j, j] = 1 }
-        let mean = (0..<h.rows).reduce(0.0) { $0 + Double(damped[$1, $1]) } / Double(max(h.rows, 1))
-        addedToDiagonal = Self.damping * Float(mean)
-        for j in 0..<h.rows { damped[j, j] += addedToDiagonal }
-        factor = try damped.upperCholeskyOfInverse()
+    init(secondMoment h: Matrix, blockSize: Int, _ settings: SolverSettings = .single) throws {
+        let dead = (0..<h.rows).map { h[$0, $0] <= 0 }
+        var alive = h
+        for j in dead.indices where dead[j] { alive[j, j] = 1 }
+        isDead = dead
+        addedToDiagonal = settings.damping.added(to: alive)
+        factor = try alive.damped(settings.damping).upperCholeskyOfInverse()
         self.blockSize = blockSize
     }
 

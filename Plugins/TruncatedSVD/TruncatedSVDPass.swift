@@ -10,22 +10,21 @@ import PassKit
 public struct TruncatedSVDPass: Pass {
     public static let name = "truncated-svd"
     public static let summary = "low rank alone, by truncated SVD, whitened by the inputs or plain"
-    public static let options = [
-        PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected tensors' parameters to keep"),
-        PassOption("whiten", .flag, default: "true", "least error of the outputs, which needs calibration text, or of the weights"),
-        StoredDType.option,
-        TensorSelection.option,
-    ]
+    private static let whiten = FlagOption(
+        "whiten", default: true, "least error of the outputs, which needs calibration text, or of the weights")
+    public static let options: [any PassOption] = [ParameterBudget.option, whiten, StoredDType.option, TensorSelection.option]
+    public static let reads: PassReads = [.values, .calibration]
+    public static let leaves = PassResult.lowRank
 
-    private let keep: Double
+    private let budget: ParameterBudget
     private let whitens: Bool
     private let dtype: StoredDType
     private let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
-        keep = options.number("keep")
-        whitens = options.flag("whiten")
-        dtype = StoredDType(options)
+        budget = ParameterBudget(options)
+        whitens = options[Self.whiten]
+        dtype = options[StoredDType.option]
         selection = TensorSelection(options)
     }
 
@@ -39,7 +38,7 @@ public struct TruncatedSVDPass: Pass {
             let whitening = whitens ? 9 * n * n * n + 8 * m * n * n : 0
             return PassCost(
                 operations: (20 * k * k * k + 4 * w * k * k + whitening) * (1 + 128 / k), bytesMoved: 200 * m * n,
-                workingBytes: 24 * m * n + 16 * n * n, resultBytes: 2 * keep * m * n, parallelism: 1)
+                workingBytes: 24 * m * n + 16 * n * n, resultBytes: 2 * budget.keep * m * n, parallelism: 1)
         }
         if !whitens { return layers }
         return calibration?.ofLayerwise(layers, needsSecondMoments: true)
@@ -50,16 +49,17 @@ public struct TruncatedSVDPass: Pass {
     }
 
     private func checkRanks(_ tensors: [Tensor]) throws {
-        for tensor in tensors where rank(tensor.shape.rows, tensor.shape.columns) == 0 {
-            throw PassError(.usage, pass: Self.name, "keep=\(keep) leaves no rank to '\(tensor.name)' \(tensor.shape)")
+        for tensor in tensors where budget.rank(tensor.shape.rows, tensor.shape.columns) == 0 {
+            throw PassError(.usage, pass: Self.name, "keep=\(budget.keep) leaves no rank to '\(tensor.name)' \(tensor.shape)")
         }
     }
 
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         let layers = try CalibratedLayers(graph, selection, pass: Self.name, context, needsInputs: whitens)
         try checkRanks(layers.tensors)
-        return try layers.replace(in: &graph, keep: keep) { layer in
-            let whitening = whitens ? try InputWhitening(secondMoment: try layer.requireSecondMoment()) : nil
+        return try layers.replace(in: &graph, keep: budget.keep) { layer in
+            let whitening =
+                whitens ? try InputWhitening(secondMoment: layer.requireSecondMoment(), SolverSettings.single.whitening) : nil
             let a = whitening.map { layer.weight.times($0.root) } ?? layer.weight
             let factors = try LowRankTensor(leadingTriplets(of: a), dtype: .f32)
             // A·C⁻¹ of the balanced factors: V is mapped back to the inputs as they are.
@@ -70,11 +70,9 @@ public struct TruncatedSVDPass: Pass {
         }
     }
 
-    private func rank(_ m: Int, _ n: Int) -> Int { min(Int(keep * Double(m * n)) / max(m + n, 1), min(m, n)) }
-
     private func leadingTriplets(of a: Matrix) throws -> SingularTriplets {
         let svd = try a.singularValueDecomposition()
-        let rank = rank(a.rows, a.columns)
+        let rank = budget.rank(a.rows, a.columns)
         return SingularTriplets(
             u: svd.u.transposed.rows(0..<rank).transposed, singularValues: Array(svd.singularValues.prefix(rank)),
             vTransposed: svd.vTransposed.rows(0..<rank))

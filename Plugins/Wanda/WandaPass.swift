@@ -11,13 +11,12 @@ import PassKit
 public struct WandaPass: Pass {
     public static let name = "wanda"
     public static let summary = "keep the entries of largest magnitude times input norm"
-    public static let options =
-        [
-            PassOption("keep", .number(0...1, allowsAuto: false), default: "0.5", "share of the selected tensors' parameters to keep"),
-            PassOption(
-                "scope", .choice(ComparisonGroup.allCases.map(\.rawValue)), default: "row",
-                "compare the entries of one output row, or of the whole layer"),
-        ] + LayerRatios.options + [TensorSelection.option]
+    private static let scope = ChoiceOption<ComparisonGroup>(
+        "scope", default: .row, "compare the entries of one output row, or of the whole layer")
+    public static let options: [any PassOption] =
+        [ParameterBudget.option, scope] + LayerRatios.options + [TensorSelection.option]
+    public static let reads: PassReads = [.values, .calibration]
+    public static let leaves = PassResult.entries
 
     private let keep: Double
     private let scope: ComparisonGroup
@@ -25,8 +24,8 @@ public struct WandaPass: Pass {
     private let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
-        keep = options.number("keep")
-        scope = ComparisonGroup(rawValue: options.word("scope")) ?? .row
+        keep = options[ParameterBudget.option]
+        scope = options[Self.scope]
         ratios = LayerRatios(options)
         selection = TensorSelection(options)
     }

@@ -1,3 +1,4 @@
+import CAP
 import CapletFormat
 import GGUFFormat
 import MagnitudePruning
@@ -28,6 +29,7 @@ extension Registry {
             passes: PassCatalog([
                 RPCAPass.self,
                 ProbabilisticPruningPass.self,
+                CAPPass.self,
                 RefitPass.self,
                 MagnitudePass.self,
                 WandaPass.self,

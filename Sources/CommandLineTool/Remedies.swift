@@ -3,7 +3,9 @@ import Caplet
 /// The options of this command line that remedies stand for.
 enum Remedies {
     /// An error as one line, with the option that would let the request through.
-    static func line(_ error: any Error) -> String { "\(error)" + text((error as? any RemediableError)?.remedy) }
+    static func line(_ error: any Error) -> String {
+        (error is PipelineError ? "--" : "") + "\(error)" + text((error as? any RemediableError)?.remedy)
+    }
 
     /// "; --force replaces it"; empty where there is no remedy.
     static func text(_ remedy: Remedy?) -> String {

@@ -52,7 +52,13 @@ public struct PassConformance {
             let settings = pass.options.map { PassInvocation.Setting($0.name, $0.defaultText) }
             let explicit = Pipeline([PassInvocation(pass.name, settings)])
             log.expectEqual(try Pipeline(parsing: explicit.description), explicit, "\(pass.name) with its defaults, as text")
-            do { _ = try catalog.resolve(explicit) } catch { log.fail("\(pass.name) refuses its own defaults: \(error)") }
+            do {
+                _ = try catalog.resolve(Pipeline([PassInvocation(pass.name)]))
+            } catch { log.fail("\(pass.name) refuses its own defaults: \(error)") }
+            for option in pass.options {
+                log.expect(option.accepts(option.defaultText), "option \(option.name) of \(pass.name) refuses its own default")
+            }
+            log.expect(!pass.reads.isEmpty, "\(pass.name) does not say what it reads")
             log.expect(
                 pass.options.allSatisfy { !$0.summary.isEmpty && !$0.domain.isEmpty }, "\(pass.name) has an option without a summary")
         }

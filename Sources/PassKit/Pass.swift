@@ -36,20 +36,24 @@ extension PreparedPass {
 }
 
 /// A pass that is a type of its own: a name, options declared once, and a report of what it did.
-public protocol Pass: PreparedPass {
+public protocol Pass: PreparedPass, SendableMetatype {
     /// The name in pipeline text, such as "rpca".
     static var name: String { get }
     /// One line on what it does.
     static var summary: String { get }
     /// The options it takes, in the order of the help.
-    static var options: [PassOption] { get }
+    static var options: [any PassOption] { get }
+    /// What it works from.
+    static var reads: PassReads { get }
+    /// What it makes of the tensors.
+    static var leaves: PassResult { get }
 
-    /// - Throws: `PassError` for values that exclude each other; single values are checked already.
+    /// - Throws: `PassError` for values that exclude each other; single values, and what they require of others, are checked already.
     init(_ options: PassOptions) throws
 }
 
 /// Why a pass cannot do what it was asked.
-public struct PassError: Error, CustomStringConvertible {
+public struct PassError: RemediableError, CustomStringConvertible {
     public enum Kind: Sendable {
         /// The request cannot be met or makes no sense.
         case usage
@@ -60,12 +64,19 @@ public struct PassError: Error, CustomStringConvertible {
     public let kind: Kind
     public let pass: String
     public let message: String
+    public let remedy: Remedy?
 
-    public init(_ kind: Kind, pass: String, _ message: String) {
+    public init(_ kind: Kind, pass: String, _ message: String, remedy: Remedy? = nil) {
         self.kind = kind
         self.pass = pass
         self.message = message
+        self.remedy = remedy
     }
 
     public var description: String { "\(pass): \(message)" }
+
+    /// A pass that cannot do without calibration text was given none.
+    static func needsCalibration(_ pass: String) -> PassError {
+        PassError(.usage, pass: pass, "needs calibration text", remedy: .giveCalibration)
+    }
 }

@@ -1,5 +1,5 @@
 /// The passes that a pipeline can name.
-public struct PassCatalog {
+public struct PassCatalog: Sendable {
     public private(set) var passes: [PassDeclaration]
 
     public init(_ passes: [any Pass.Type]) { self.passes = passes.map(PassDeclaration.init) }
@@ -10,36 +10,27 @@ public struct PassCatalog {
 
     public func pass(named name: String) -> PassDeclaration? { passes.first { $0.name == name } }
 
-    /// Checks every name and value of a pipeline and makes its passes.
+    /// Checks every name, value and place of a pipeline and makes its passes.
     ///
-    /// - Throws: `PipelineError` for an unknown pass or option or a value out of its range, `PassError` for values that exclude
-    ///   each other.
+    /// - Throws: `PipelineError` for an unknown pass or option, a value that an option does not take, one that means nothing beside the
+    ///   others, and an order in which a pass throws away what one before it made; `PassError` for what a pass finds by itself.
     public func resolve(_ pipeline: Pipeline) throws -> [any PreparedPass] {
-        try pipeline.invocations.map { invocation in
-            guard let pass = pass(named: invocation.name) else {
-                let hint = Spelling.nearest(to: invocation.name, among: passes.map { $0.name })
-                throw PipelineError(.unknownPass, column: invocation.column, "unknown pass '\(invocation.name)'" + Spelling.question(hint))
-            }
-            return try pass.make(options(of: pass, invocation))
-        }
+        let order = try order(of: pipeline)
+        let passes = try order.steps.map { try $0.declaration.make($0.options) }
+        try order.check()
+        return passes
     }
 
-    private func options(of pass: PassDeclaration, _ invocation: PassInvocation) throws -> PassOptions {
-        var texts: [String: String] = [:]
-        for option in pass.options { texts[option.name] = option.defaultText }
-        for setting in invocation.settings {
-            guard let option = pass.options.first(where: { $0.name == setting.name }) else {
-                let hint = Spelling.nearest(to: setting.name, among: pass.options.map(\.name))
-                throw PipelineError(
-                    .badOption, column: invocation.column, "pass '\(pass.name)' has no option '\(setting.name)'" + Spelling.question(hint))
-            }
-            guard option.accepts(setting.value) else {
-                throw PipelineError(
-                    .badOption, column: invocation.column,
-                    "option '\(option.name)' of '\(pass.name)' takes \(option.domain), not '\(setting.value)'")
-            }
-            texts[option.name] = setting.value
-        }
-        return PassOptions(texts: texts)
+    /// The passes of a pipeline with the values of their options.
+    func order(of pipeline: Pipeline) throws -> PassOrder {
+        PassOrder(
+            steps: try pipeline.invocations.map { invocation in
+                guard let pass = pass(named: invocation.name) else {
+                    let hint = Spelling.nearest(to: invocation.name, among: passes.map { $0.name })
+                    throw PipelineError(
+                        .unknownPass, column: invocation.column, "unknown pass '\(invocation.name)'" + Spelling.question(hint))
+                }
+                return PassOrder.Step(declaration: pass, options: try pass.options(of: invocation), column: invocation.column)
+            })
     }
 }

@@ -52,8 +52,8 @@ public struct PassContext {
         guard let finished else { return self }
         var copy = self
         copy.finished = finished
-        copy.calibration = calibration.map { RecordedCalibration($0, .calibration, finished) }
-        copy.heldBack = heldBack.map { RecordedCalibration($0, .heldBack, finished) }
+        copy.calibration = calibration.map { RecordedCalibration($0, .calibration, finished, original: original) }
+        copy.heldBack = heldBack.map { RecordedCalibration($0, .heldBack, finished, original: original) }
         return copy
     }
 
@@ -75,9 +75,7 @@ public struct PassContext {
 
     /// The calibration, for a pass that cannot do without.
     public func requireCalibration(for pass: String) throws -> any CalibrationProvider {
-        guard let calibration else {
-            throw PassError(.usage, pass: pass, "needs calibration text; give it with --calibration FILE")
-        }
+        guard let calibration else { throw PassError.needsCalibration(pass) }
         return calibration
     }
 }

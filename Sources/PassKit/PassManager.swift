@@ -5,11 +5,14 @@ import ModelGraph
 public struct PassManager {
     private let pipeline: Pipeline
     private let passes: [any PreparedPass]
+    /// What of the order is likely not to be meant: a line for each two passes.
+    public let warnings: [String]
 
-    /// - Throws: `PipelineError`, `PassError` when the pipeline names something that is not there.
+    /// - Throws: what `PassCatalog.resolve` throws.
     public init(_ pipeline: Pipeline, catalog: PassCatalog) throws {
         self.pipeline = pipeline
         passes = try catalog.resolve(pipeline)
+        warnings = try catalog.order(of: pipeline).warnings
     }
 
     /// Whether some pass cannot do without calibration text.
@@ -18,7 +21,7 @@ public struct PassManager {
     /// - Throws: `PassError` when a pass needs calibration and there is none.
     public func checkCalibration(isGiven: Bool) throws {
         for (pass, invocation) in zip(passes, pipeline.invocations) where pass.needsCalibration && !isGiven {
-            throw PassError(.usage, pass: invocation.name, "needs calibration text; give it with --calibration FILE")
+            throw PassError.needsCalibration(invocation.name)
         }
     }
 
@@ -39,6 +42,7 @@ public struct PassManager {
     /// - Parameter work: what an equal run has finished, and where this one keeps what it finishes.
     public func run(_ graph: inout TensorGraph, _ context: PassContext, keeping work: FinishedWork? = nil) throws -> [PassReport] {
         try checkCalibration(isGiven: context.calibration != nil)
+        warnings.forEach(context.note)
         var reports: [PassReport] = []
         for (index, (pass, invocation)) in zip(passes, pipeline.invocations).enumerated() {
             try context.execution.cancellation.check()

@@ -43,7 +43,7 @@ public struct PassInvocation: Equatable, Sendable, CustomStringConvertible {
 /// Pipeline text that cannot be understood, with the column counted from 1.
 public struct PipelineError: Error, CustomStringConvertible {
     public enum Kind: Sendable {
-        case syntax, unknownPass, badOption
+        case syntax, unknownPass, badOption, badOrder
     }
 
     public let kind: Kind
@@ -56,5 +56,5 @@ public struct PipelineError: Error, CustomStringConvertible {
         self.message = message
     }
 
-    public var description: String { "--pipeline column \(column): \(message)" }
+    public var description: String { "pipeline column \(column): \(message)" }
 }

@@ -1,15 +1,20 @@
 import ModelGraph
 
 /// Which tensors a pass works on: an option of every pass, with one meaning.
-public struct TensorSelection {
-    private let layers: Set<String>
+public struct TensorSelection: Sendable {
+    /// Tensors by their role, or every matrix.
+    public enum Layers: String, CaseIterable, Sendable {
+        case linear, embedding, head, matrices
+    }
+
+    private let layers: Set<Layers>
 
     /// The option `layers`.
-    public static let option = PassOption(
-        "layers", .set(["linear", "embedding", "head", "matrices"]), default: "linear",
+    public static let option = SetOption<Layers>(
+        "layers", default: .linear,
         "the tensors to work on: linear layers of the blocks, embedding, head, or every matrix whatever its role")
 
-    public init(_ options: PassOptions) { layers = options.words("layers") }
+    public init(_ options: PassOptions) { layers = options[Self.option] }
 
     /// The names to work on, in file order, and the others with the reason.
     ///
@@ -28,7 +33,7 @@ public struct TensorSelection {
             let known = graph.structure.architecture.map { "'\($0)'" } ?? "unknown"
             throw PassError(
                 .unsupported, pass: pass,
-                "no tensor is selected by layers=\(layers.sorted().joined(separator: "+")) (architecture \(known)); "
+                "no tensor is selected by layers=\(layers.text) (architecture \(known)); "
                     + "layers=matrices takes every matrix")
         }
         return (selected, leftAlone)
@@ -37,10 +42,10 @@ public struct TensorSelection {
     private func reasonToLeave(_ tensor: Tensor) -> String? {
         guard tensor.shape.rank == 2, tensor.shape.elementCount > 0 else { return "\(tensor.role.rawValue), not a matrix" }
         guard tensor.dtype.isFloat, tensor.dtype.isComputable else { return "\(tensor.dtype.rawValue), no weights to compute with" }
-        if layers.contains("matrices") || layers.contains(tensor.role.rawValue) { return nil }
+        if layers.contains(.matrices) || Layers(rawValue: tensor.role.rawValue).map(layers.contains) == true { return nil }
         switch tensor.role {
         case .embedding, .head: return "\(tensor.role.rawValue): left alone unless layers= names it"
-        default: return "role \(tensor.role.rawValue) is not among layers=\(layers.sorted().joined(separator: "+"))"
+        default: return "role \(tensor.role.rawValue) is not among layers=\(layers.text)"
         }
     }
 }

@@ -26,7 +26,7 @@ final class PluginPass: PreparedPass {
         let declared = PluginDeclarations(plugin: library.label, object: "pass '\(name)'")
         guard contents.create != nil, contents.transform != nil else { throw declared.malformed("has no function create or transform") }
         guard let inputs = Inputs(rawValue: contents.inputs) else { throw declared.malformed("has the unknown inputs \(contents.inputs)") }
-        var options: [PassOption] = []
+        var options: [any PassOption] = []
         for option in try declared.array(contents.options, contents.option_count, "options") {
             let made = try PluginOption.option(option, declared)
             guard made.name != TensorSelection.option.name, !options.contains(where: { $0.name == made.name }) else {
@@ -35,18 +35,24 @@ final class PluginPass: PreparedPass {
             options.append(made)
         }
         let own = options
+        // The plugin's own memory, which does not change and stays as long as the library.
+        nonisolated(unsafe) let pass = pass
         let summary = try declared.line(contents.summary, "its summary")
-        return PassDeclaration(name: name, summary: summary, options: options + [TensorSelection.option], origin: library.path) { values in
+        // It is handed each tensor's values, and hands back parts of which nothing is known beforehand.
+        return PassDeclaration(
+            name: name, summary: summary, options: options + [TensorSelection.option],
+            reads: inputs == .unused ? .values : [.values, .calibration], leaves: .other, origin: library.path
+        ) { values in
             try PluginPass(pass, name, inputs, own, values, library)
         }
     }
 
     private init(
-        _ pass: UnsafePointer<caplet_pass>, _ name: String, _ inputs: Inputs, _ options: [PassOption], _ values: PassOptions,
+        _ pass: UnsafePointer<caplet_pass>, _ name: String, _ inputs: Inputs, _ options: [any PassOption], _ values: PassOptions,
         _ library: PluginLibrary
     ) throws {
         let call = PluginCall(ExecutionContext(threads: 1))
-        let words = options.map { (name: $0.name, text: values.word($0.name), number: PluginOption.number(values.word($0.name), $0)) }
+        let words = options.map { (name: $0.name, text: values.text(of: $0), number: PluginOption.number(values.text(of: $0), $0)) }
         let (status, made) = try call.run(library.calls, library.label) { host in
             var made: UnsafeMutableRawPointer?
             let status = CStrings.with(words.flatMap { [$0.name, $0.text] }) { texts in

@@ -27,7 +27,8 @@ final class WorkSegmentTests: XCTestCase {
             segment.tensors.append(FinishedTensor(name: tensor.name, payload: tensor.payload, report: report))
         }
         segment.tensors.append(FinishedTensor(name: "without a report", payload: segment.tensors[0].payload, report: nil))
-        segment.losses = [FinishedLosses(set: .heldBack, call: 7, losses: [[1 / 3, .nan], [2, -.infinity]])]
+        let question = LossQuestion(set: .heldBack, sequences: [4, 1, 7, 2], weights: "0123")
+        segment.losses = [FinishedLosses(question, [1 / 3, .nan, 2, -.infinity])]
         segment.report = PassReport(pass: "rpca")
         segment.report?.measure("z", 5e-324)
         XCTAssertNil(try segment.snapshotGraph())
@@ -41,11 +42,10 @@ final class WorkSegmentTests: XCTestCase {
             XCTAssertEqual(try a.payload.densifiedFloats(), try b.payload.densifiedFloats())
             XCTAssertEqual(a.report?.measurements.map(\.value), b.report?.measurements.map(\.value))
         }
-        XCTAssertEqual(read.losses.map(\.call), [7])
-        XCTAssertEqual(read.losses[0].set, .heldBack)
-        XCTAssertEqual(read.losses[0].losses[0][0], 1 / 3)
-        XCTAssertTrue(read.losses[0].losses[0][1].isNaN)
-        XCTAssertEqual(read.losses[0].losses[1], [2, -.infinity])
+        XCTAssertEqual(read.losses.map(\.question), [question])
+        XCTAssertEqual(read.losses[0].losses[0], 1 / 3)
+        XCTAssertTrue(read.losses[0].losses[1].isNaN)
+        XCTAssertEqual(read.losses[0].losses[2...], [2, -.infinity])
         XCTAssertEqual(read.report?.measurement("z"), 5e-324)
         XCTAssertNil(read.snapshot)
     }
@@ -63,6 +63,22 @@ final class WorkSegmentTests: XCTestCase {
         XCTAssertEqual(
             read.snapshot?.arrays.mapValues { $0.map(\.bitPattern) }, snapshot.arrays.mapValues { $0.map(\.bitPattern) })
         XCTAssertTrue(read.tensors.isEmpty)
+    }
+
+    /// What was kept before losses had questions, or under any other number, is not understood.
+    func testAnotherVersionIsRefused() throws {
+        for record in [
+            #"{"pass":0,"entries":[],"losses":[{"set":"calibration","call":0,"losses":[[1]]}]}"#, #"{"pass":0,"entries":[],"losses":[]}"#,
+            #"{"version":1,"pass":0,"entries":[],"losses":[]}"#, #"{"version":3,"pass":0,"entries":[],"losses":[]}"#,
+        ] {
+            var graph = TensorGraph()
+            graph.attach(Attachment(name: "finished.json", bytes: Array(record.utf8)))
+            XCTAssertThrowsError(try throughAFile(graph), record) { XCTAssertEqual(($0 as? FormatError)?.kind, .malformed) }
+        }
+        var graph = TensorGraph()
+        let record = #"{"version":\#(WorkSegment.version),"pass":0,"entries":[],"losses":[]}"#
+        graph.attach(Attachment(name: "finished.json", bytes: Array(record.utf8)))
+        XCTAssertEqual(try throughAFile(graph).pass, 0)
     }
 
     func testAnotherFileIsRefused() throws {

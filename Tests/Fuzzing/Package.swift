@@ -34,7 +34,7 @@ let package = Package(
         .systemLibrary(name: "CWriteback", path: "Sources/CWriteback"),
         target("FormatKit", ["CWriteback", "CXXHash", "Execution", "ModelGraph", "StrictJSON"], path: "Sources/FormatKit"),
         target("Architectures", ["FormatKit", "ModelGraph", "StrictJSON"], path: "Sources/Architectures"),
-        target("PassKit", ["Execution", "LinearAlgebra", "ModelGraph"], path: "Sources/PassKit"),
+        target("PassKit", ["CXXHash", "Execution", "LinearAlgebra", "ModelGraph"], path: "Sources/PassKit"),
         target("Tokenization", ["StrictJSON"], path: "Sources/Tokenization"),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"], path: "Sources/ZipContainer"),
         target("SafetensorsFormat", ["FormatKit", "StrictJSON"], path: "formats/safetensors", exclude: ["SPEC.md"]),

@@ -40,7 +40,7 @@ final class CostEstimateTests: XCTestCase {
         }
         let calibration = CalibrationCost(graph, sequences: .max, tokens: .max)
         XCTAssertGreaterThan(calibration.forward, 1e50)
-        var sum = try TensorSelection(PassOptions(texts: ["layers": "linear"])).cost(of: graph, pass: "a") { m, n in
+        var sum = try TensorSelection(PassOptions(given: ["layers": "linear"])).cost(of: graph, pass: "a") { m, n in
             PassCost(operations: m * n * n, bytesMoved: m * n, workingBytes: 100 * m * n * n, resultBytes: 8 * m * n, parallelism: 1)
         }
         sum = calibration.ofLayerwise(sum, needsSecondMoments: true)

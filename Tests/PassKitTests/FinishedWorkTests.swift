@@ -35,7 +35,9 @@ final class FinishedWorkTests: XCTestCase {
     private struct AddingPass: TensorPass {
         static let name = "adding"
         static let summary = "adds"
-        static let options = [TensorSelection.option]
+        static let options: [any PassOption] = [TensorSelection.option]
+        static let reads: PassReads = [.values, .calibration]
+        static let leaves = PassResult.other
         let selection: TensorSelection
 
         init(_ options: PassOptions) throws { selection = TensorSelection(options) }
@@ -52,7 +54,9 @@ final class FinishedWorkTests: XCTestCase {
     private struct ScalingPass: Pass {
         static let name = "scaling"
         static let summary = "scales"
-        static let options = [TensorSelection.option]
+        static let options: [any PassOption] = [TensorSelection.option]
+        static let reads: PassReads = [.values, .calibration]
+        static let leaves = PassResult.other
         let selection: TensorSelection
 
         init(_ options: PassOptions) throws { selection = TensorSelection(options) }
@@ -177,7 +181,7 @@ final class FinishedWorkTests: XCTestCase {
         XCTAssertEqual(kept.segments[0].tensors.map(\.name), names)
         XCTAssertNotNil(kept.segments[0].report)
         XCTAssertEqual(kept.segments[1].tensors.count, 0)
-        XCTAssertEqual(kept.segments[1].losses.map(\.call), [0, 1])
+        XCTAssertEqual(kept.segments[1].losses.map(\.question.sequences), [[0, 3], [1, 3]])
         XCTAssertNil(kept.segments[1].report)
         _ = FinishedWorkTests.made()
     }
@@ -199,6 +203,72 @@ final class FinishedWorkTests: XCTestCase {
         let resumed = try run(FinishedWork(kept.segments, secondsBetween: 0) { _ in })
         XCTAssertEqual(try floats(resumed.graph), try floats(straight.graph))
         XCTAssertEqual(FinishedWorkTests.made().count, 11 - 1 - 3)
+    }
+
+    /// Counts what it is asked, and answers by what the weights hold.
+    private final class Asked: CalibrationProvider {
+        let sequenceCount = 4
+        let scoredTokensPerSequence = 1
+        var questions: [String] = []
+
+        func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] {
+            questions.append("replacing \(weights.keys.sorted()) \(sequences)")
+            let sum = weights.sorted { $0.key < $1.key }.reduce(0.0) { $0 + $1.value.elements.reduce(0) { $0 + Double($1) } }
+            return sequences.map { Double($0) + sum }
+        }
+
+        func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] {
+            questions.append("model \(sequences)")
+            return try sequences.map { Double($0) + Double(try XCTUnwrap(graph["a"]).finiteMatrix().elements[0]) }
+        }
+
+        func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {}
+    }
+
+    private func matrix(_ value: Float) -> Matrix { Matrix(rows: 5, columns: 7, elements: [Float](repeating: value, count: 35)) }
+
+    /// What is recorded is found by what is asked: set, sequences and weights, in any order, and nothing else is.
+    func testLossesAreFoundByWhatIsAsked() throws {
+        let graph = try graph()
+        let kept = Kept()
+        func calibration(
+            _ segments: [WorkSegment], _ set: LossQuestion.CalibrationSet = .calibration
+        ) -> (provider: RecordedCalibration, asked: Asked) {
+            let (asked, work) = (Asked(), FinishedWork(segments, secondsBetween: 0) { kept.segments.append($0) })
+            return (RecordedCalibration(asked, set, work.pass(0), original: graph), asked)
+        }
+        var changed = graph
+        try changed.setPayload(.dense(try DenseTensor(matrix(2), dtype: .f32)), of: "a")
+        let first = calibration([]).provider
+        _ = try first.losses(sequences: [0, 2], replacing: [:])
+        _ = try first.losses(sequences: [0, 2], replacing: ["a": matrix(1), "b": matrix(3)])
+        _ = try first.losses(sequences: [1], replacingEach: ["a", "b"]) { self.matrix(Float($0) + 4) }
+        _ = try first.losses(sequences: [3], of: changed)
+        let segments = kept.segments
+
+        // The same questions from last to first, and one that was not asked between them.
+        let (second, asked) = calibration(segments)
+        XCTAssertEqual(try second.losses(sequences: [3], of: changed), [5])
+        XCTAssertEqual(try second.losses(sequences: [2, 0], replacing: [:]), [2, 0])
+        XCTAssertEqual(try second.losses(sequences: [1], replacingEach: ["b", "a"]) { self.matrix(Float(5 - $0)) }, [[176], [141]])
+        XCTAssertEqual(try second.losses(sequences: [0, 2], replacing: ["b": matrix(3), "a": matrix(1)]), [140, 142])
+        XCTAssertEqual(try second.losses(sequences: [0, 2], replacing: [:]), [0, 2])
+        XCTAssertEqual(asked.questions, ["replacing [] [2, 0]"])
+
+        // Other weights, another tensor, another model, another set, a tensor replaced alone: other questions.
+        let (third, others) = calibration(segments)
+        _ = try third.losses(sequences: [0, 2], replacing: ["a": matrix(3), "b": matrix(1)])
+        _ = try third.losses(sequences: [0, 2], replacing: ["a": matrix(1)])
+        _ = try third.losses(sequences: [1], replacing: ["a": matrix(4)])
+        _ = try third.losses(sequences: [3], of: graph)
+        XCTAssertEqual(others.questions.count, 4)
+        let (heldBack, elsewhere) = calibration(segments, .heldBack)
+        _ = try heldBack.losses(sequences: [0, 2], replacing: [:])
+        XCTAssertEqual(elsewhere.questions.count, 1)
+        // Of alternatives those that are missing are asked for.
+        let (fourth, missing) = calibration(segments)
+        XCTAssertEqual(try fourth.losses(sequences: [1], replacingEach: ["a", "c"]) { self.matrix(Float($0) + 4) }, [[141], [176]])
+        XCTAssertEqual(missing.questions, [#"replacing ["c"] [1]"#])
     }
 
     /// A tensor that the graph does not have is no result of the run.

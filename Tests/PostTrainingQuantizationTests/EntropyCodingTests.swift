@@ -1,12 +1,14 @@
 import CapletFormat
+import Execution
 import FormatKit
 import LinearAlgebra
 import ModelGraph
 import PassKit
-import PostTrainingQuantization
 import RPCA
 import TestSupport
 import XCTest
+
+@testable import PostTrainingQuantization
 
 final class EntropyCodingTests: XCTestCase {
     private let passes: [any Pass.Type] = [RPCAPass.self, QuantizePass.self]
@@ -84,6 +86,103 @@ final class EntropyCodingTests: XCTestCase {
         let different = zip(codes, theirs.elements).count { $0 != $1 }
         XCTAssertLessThan(Double(different), 0.02 * Double(codes.count))
         XCTAssertEqual(columns.count, tensor.shape.columns)
+    }
+
+    /// Codes that bits are spared for, from a histogram of the round before, and the scales that keep outputs as large as they were: all from the
+    /// equations, each code the best of all 255.
+    func testRateDistortionCodesAreThoseOfNumPy() throws {
+        let layer = try ReferenceLayer()
+        let prices = (0..<layer.weight.rows).map { 0.5 + Double($0 % 4) }
+        let matrix = try CodedMatrix(layer.weight, curvature: WeightCurvature(inputs: layer.secondMoment, rows: prices))
+        // About three bits a code.
+        let mean = matrix.rowScales.reduce(0.0) { $0 + Double($1) } / Double(matrix.rowScales.count)
+        let step = 0.5 * Double(layer.weight.frobeniusNorm) / Double(layer.weight.elements.count).squareRoot() / mean
+        let first = try matrix.rounded(step: step, lengths: nil, lambda: 0, Cancellation())
+        let second = try matrix.rounded(step: step, lengths: first.histogram.lengths, lambda: 0.15, Cancellation())
+        let theirs = try layer.numbers(
+            """
+            m, n = w.shape; u = np.linalg.cholesky(np.linalg.inv(h + 0.01 * np.diag(h).mean() * np.eye(n))).T
+            def storable(x):
+                unit = 2.0 ** (np.floor(np.log2(x)) - 3)
+                return np.rint(x / unit) * unit
+            def bfloat16(x):
+                return ((x.astype(np.float32).view(np.uint32) + 0x8000) & 0xFFFF0000).view(np.float32).astype(np.float64)
+            price = 0.5 + np.arange(m) % 4; price = 0.98 * price + 0.02 * price.mean()
+            d = np.diag(u); centre = np.exp(np.log(d).mean()); columns = storable(d / centre)
+            rows = bfloat16(np.maximum(\(step) * centre / np.sqrt(price), np.abs(w / columns).max(1) / 112))
+            def codes(bits, weight):
+                rest = w.copy(); made = np.zeros_like(w); all = np.arange(-127, 128)
+                for j in range(n):
+                    steps = rows * columns[j]
+                    cost = (rest[:, j, None] / steps[:, None] - all) ** 2 + weight * bits[None, :]
+                    made[:, j] = all[np.argmin(cost, axis=1)]
+                    error = (rest[:, j] - steps * made[:, j]) / u[j, j]
+                    rest[:, j + 1:] -= np.outer(error, u[j, j + 1:])
+                return made
+            nearest = codes(np.zeros(255), 0)
+            counts = np.array([np.count_nonzero(nearest == c) for c in range(-127, 128)])
+            bits = -np.log2((counts + 0.5) / (nearest.size + 128))
+            made = codes(bits, 0.15)
+            value = made * rows[:, None] * columns
+            gain = ((w @ h) * w).sum(1) / ((w @ h) * value).sum(1)
+            entropy = lambda c: -sum(k * np.log2(k / c.size) for k in np.unique(c, return_counts=True)[1])
+            result = [entropy(nearest), entropy(made), nearest, made, rows * gain]
+            """)
+        XCTAssertEqual(first.histogram.entropy / theirs[0], 1, accuracy: 2e-3)
+        XCTAssertEqual(second.histogram.entropy / theirs[1], 1, accuracy: 5e-3)
+        XCTAssertLessThan(theirs[1], 0.98 * theirs[0], "no bit was spared")
+        let count = layer.weight.elements.count
+        for (ours, start) in [(first.codes, 2), (second.codes, 2 + count)] {
+            // A rounding that goes the other way in single precision turns what follows in its row.
+            let different = zip(ours, theirs[start..<start + count]).count { Double($0) != $1 }
+            XCTAssertLessThan(Double(different), 0.03 * Double(count))
+        }
+        for (ours, expected) in zip(second.scales, theirs[(2 + 2 * count)...]) {
+            XCTAssertEqual(Double(ours) / expected, 1, accuracy: 0.01)
+        }
+    }
+
+    /// The step that meets a rate is where NumPy's entropy of rounded values meets it.
+    func testRateSearchFindsTheStepOfNumPy() throws {
+        let layer = try ReferenceLayer()
+        for bits in [2.3, 4.0] {
+            let found = try XCTUnwrap(
+                RateSearch(slack: 0.002).find(target: bits, start: 0.3) { step in
+                    CodeHistogram(layer.weight.elements.map { Int8(max(-127, min(127, ($0 / Float(step)).rounded()))) }).entropy
+                        / Double(layer.weight.elements.count)
+                })
+            XCTAssertLessThanOrEqual(found.rate, bits)
+            let theirs = try layer.numbers(
+                """
+                def rate(step):
+                    k = np.unique(np.clip(np.rint(w / step), -127, 127), return_counts=True)[1]
+                    return -(k * np.log2(k / w.size)).sum() / w.size
+                low, high = 1e-6, 10.0
+                for _ in range(60):
+                    middle = np.sqrt(low * high)
+                    low, high = (middle, high) if rate(middle) > \(bits) else (low, middle)
+                result = [high, rate(\(found.step))]
+                """)
+            XCTAssertEqual(found.step / theirs[0], 1, accuracy: 0.01)
+            XCTAssertEqual(theirs[1], found.rate, accuracy: 1e-3)
+        }
+    }
+
+    func testOptionsThatMeanNothingAreRefused() throws {
+        for (options, words) in [
+            ("bits=8 lambda=0.2", "lambda=0.2"), ("lambda=0.2", "lambda=0.2"), ("bits=4 objective=inputs", "objective=inputs"),
+            ("bits=3.5 group=32", "group=32"), ("size=1000 symmetric=false", "symmetric=false"), ("size=1000 bits=4", "bits=4"),
+            ("increase=0.1 bits=3.5", "bits=3.5"), ("increase=0.1 size=1000", "size=1000"), ("size=1000 coding=fixed", "coding=fixed"),
+            ("bits=3.5 components=none", "components=none"), ("bits=4 components=none target=dense", "components=none"),
+        ] {
+            XCTAssertThrowsError(try PassManager(Pipeline(parsing: "quantize{\(options)}"), catalog: PassCatalog(passes)), options) {
+                XCTAssertEqual(($0 as? PipelineError)?.kind, .badOption)
+                XCTAssertTrue("\($0)".contains("\(words) of 'quantize' means nothing with"), "\($0)")
+            }
+        }
+        for options in ["bits=4 coding=entropy lambda=0.2", "size=1000 lambda=0.1", "bits=3.5 components=none target=dense+uv"] {
+            XCTAssertNoThrow(try PassManager(Pipeline(parsing: "quantize{\(options)}"), catalog: PassCatalog(passes)), options)
+        }
     }
 
     /// Outputs keep their size, row by row, though codes are cut towards zero: wᵀHw = ŵᵀHw to the precision of BF16.

@@ -52,7 +52,7 @@ final class LossIncreaseTests: XCTestCase {
     func testWhatCannotBeMetIsRefused() throws {
         let graph = try SampleModel.graph(blocks: 1)
         for (options, words) in [
-            ("increase=0.000000000001", "no step raises"), ("increase=0.1 size=1000", "exclude"),
+            ("increase=0.000000000001", "no step raises"), ("increase=0.1 size=1000", "needs no increase="),
             ("increase=0.1 coding=fixed", "no increase"),
         ] {
             XCTAssertThrowsError(try quantized(options, graph), options) { XCTAssertTrue("\($0)".contains(words), "\($0)") }

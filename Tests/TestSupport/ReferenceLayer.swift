@@ -64,6 +64,9 @@ public struct ReferenceLayer {
         return Matrix(rows: weight.rows, columns: weight.columns, elements: data.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) })
     }
 
+    /// What `script` leaves in `result`, as `NumPy.result(of:_:)` has it, from `w` [m, n] and `h` [n, n].
+    public func numbers(_ script: String) throws -> [Double] { try NumPy.result(of: script, ["w": weight, "h": secondMoment]) }
+
     /// tr(E H Eᵀ) / tr(W H Wᵀ) in double precision.
     public func outputError(_ matrix: Matrix) -> Double {
         func energy(_ a: Matrix) -> Double {

@@ -43,7 +43,7 @@ public struct ComparisonMethod: Equatable, Sendable {
         ComparisonMethod(name: "sparsegpt-owl", template: "sparsegpt{keep=KEEP ratios=owl}"),
         ComparisonMethod(name: "truncated-svd", template: "truncated-svd{keep=KEEP}"),
         ComparisonMethod(name: "oats", template: "oats{keep=KEEP}"),
-        ComparisonMethod(name: "cap-published", template: "rpca,prune-probabilistic{mode=published keep=KEEP}"),
+        ComparisonMethod(name: "cap-published", template: "rpca,cap{keep=KEEP}"),
         ComparisonMethod(name: own, template: DefaultPipeline.text(keep: "KEEP")),
     ]
 

@@ -44,8 +44,12 @@ struct PassesCommand: ParsableCommand {
         session.print("\(pass.name): \(pass.summary)" + (pass.origin.map { " (from \($0))" } ?? ""))
         session.print("")
         var table = TextTable(header: ["option", "default", "takes", "summary"], rightAligned: [])
-        for option in pass.options { table.add([option.name, option.default, option.domain, option.summary]) }
+        for option in pass.options {
+            table.add([option.name, option.default, option.domain, option.summary + (option.requires.map { "; needs \($0)" } ?? "")])
+        }
         table.lines.forEach(session.print)
+        session.print("")
+        session.print("It reads \(pass.reads.joined(separator: ", ")).")
     }
 }
 
@@ -56,11 +60,15 @@ private struct PassEntry: Encodable {
         let `default`: String
         let domain: String
         let summary: String
+        /// What must hold of other options where it is given; absent where nothing must.
+        let requires: String?
     }
 
     let name: String
     let summary: String
     let options: [Option]
+    /// What it works from, in words.
+    let reads: [String]
 
     /// The plugin that it was loaded from; absent when it is built in.
     let origin: String?
@@ -69,6 +77,9 @@ private struct PassEntry: Encodable {
         name = pass.name
         origin = pass.origin
         summary = pass.summary
-        options = pass.options.map { Option(name: $0.name, default: $0.defaultText, domain: $0.domain, summary: $0.summary) }
+        reads = pass.reads.texts
+        options = pass.options.map {
+            Option(name: $0.name, default: $0.defaultText, domain: $0.domain, summary: $0.summary, requires: $0.requirementText)
+        }
     }
 }

@@ -3,9 +3,10 @@ import Synchronization
 
 /// What is finished of one pass: by an equal run before, and by this one.
 public final class FinishedPass: Sendable {
+    /// Unchecked: it is never changed, and its payloads are values over bytes that never change.
     private struct Earlier: @unchecked Sendable {
         var tensors: [String: FinishedTensor] = [:]
-        var losses: [FinishedLosses.CalibrationSet: [Int: [[Double]]]] = [:]
+        var losses: [LossQuestion: [Double]] = [:]
         var snapshot: PassSnapshot?
         var report: PassReport?
     }
@@ -21,7 +22,7 @@ public final class FinishedPass: Sendable {
         self.index = index
         var earlier = Earlier()
         for tensor in segment.tensors { earlier.tensors[tensor.name] = tensor }
-        for losses in segment.losses { earlier.losses[losses.set, default: [:]][losses.call] = losses.losses }
+        for answer in segment.losses { earlier.losses[answer.question] = answer.losses }
         (earlier.snapshot, earlier.report) = (segment.snapshot, segment.report)
         self.earlier = earlier
     }
@@ -37,20 +38,29 @@ public final class FinishedPass: Sendable {
         return (payload, report)
     }
 
-    /// The losses of a call: from before, or by `make`.
-    ///
-    /// - Parameter models: how many of them the call has, of `sequences` each.
-    func losses(
-        _ set: FinishedLosses.CalibrationSet, call: Int, models: Int, sequences: Int, _ make: () throws -> [[Double]]
-    ) throws -> [[Double]] {
-        // A pass that goes on from a snapshot does not ask for those before it, and its calls have other numbers.
-        guard earlier.snapshot == nil else { return try make() }
-        if let losses = earlier.losses[set]?[call], losses.count == models, losses.allSatisfy({ $0.count == sequences }) { return losses }
-        let losses = try make()
-        var segment = WorkSegment(pass: index)
-        segment.losses = [FinishedLosses(set: set, call: call, losses: losses)]
-        try work.add(segment)
+    /// Whether an equal run had any losses.
+    var hasLosses: Bool { !earlier.losses.isEmpty }
+
+    /// The answer that an equal run had to a question; nil where it had none.
+    func losses(_ question: LossQuestion) -> [Double]? {
+        guard let losses = earlier.losses[question], losses.count == question.sequences.count else { return nil }
         return losses
+    }
+
+    /// The answer to a question: from before, or by `make`.
+    func losses(_ question: LossQuestion, _ make: () throws -> [Double]) throws -> [Double] {
+        if let losses = losses(question) { return losses }
+        let losses = try make()
+        try add([FinishedLosses(question, losses)])
+        return losses
+    }
+
+    /// Adds answers to what is finished.
+    func add(_ answers: [FinishedLosses]) throws {
+        if answers.isEmpty { return }
+        var segment = WorkSegment(pass: index)
+        segment.losses = answers
+        try work.add(segment)
     }
 
     /// Where an equal run of the pass stood last.

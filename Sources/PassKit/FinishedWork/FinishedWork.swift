@@ -7,6 +7,7 @@ import Synchronization
 /// Results depend on nothing but what a run was given, so that those of an equal run are what this one would come to. That the runs are
 /// equal is for the caller to see to.
 public final class FinishedWork: Sendable {
+    /// Unchecked: only `state` holds one, behind its lock; payloads are values over bytes that never change.
     private struct State: @unchecked Sendable {
         /// What an equal run had finished, of each pass.
         var earlier: [Int: WorkSegment] = [:]

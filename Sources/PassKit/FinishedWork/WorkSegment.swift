@@ -11,6 +11,9 @@ public struct WorkSegment {
     /// What the pass reported, once all of it is finished.
     public var report: PassReport?
 
+    /// What segments mean: those that were kept under another number are not understood.
+    public static let version = 2
+
     public init(pass: Int) { self.pass = pass }
 
     mutating func add(_ other: WorkSegment) {
@@ -32,26 +35,5 @@ public struct FinishedTensor {
         self.name = name
         self.payload = payload
         self.report = report
-    }
-}
-
-/// Losses that a calibration set was asked for.
-public struct FinishedLosses: Codable {
-    /// Which of the sets that a pass is given.
-    public enum CalibrationSet: String, Codable, Sendable {
-        case calibration
-        case heldBack
-    }
-
-    public let set: CalibrationSet
-    /// How many calls of that set came before, in the same pass.
-    public let call: Int
-    /// Of each sequence; of as many models as the call had.
-    public let losses: [[Double]]
-
-    public init(set: CalibrationSet, call: Int, losses: [[Double]]) {
-        self.set = set
-        self.call = call
-        self.losses = losses
     }
 }

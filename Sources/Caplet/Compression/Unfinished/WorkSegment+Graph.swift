@@ -8,6 +8,7 @@ extension WorkSegment {
     private static let recordName = "finished.json"
 
     private struct Record: Codable {
+        var version = WorkSegment.version
         let pass: Int
         /// Of tensors that were made one by one.
         var entries: [TensorReport] = []
@@ -45,7 +46,7 @@ extension WorkSegment {
     /// - Throws: `FormatError.malformed` for anything else.
     init(_ graph: TensorGraph, path: String) throws {
         let bytes = graph.attachment(WorkSegment.recordName).map { Data($0.bytes) }
-        guard let bytes, let record = try? JSONOutput.value(Record.self, from: bytes) else {
+        guard let bytes, let record = try? JSONOutput.value(Record.self, from: bytes), record.version == WorkSegment.version else {
             throw FormatError.malformed(path, WorkSegment.recordName, "does not say what was finished")
         }
         self.init(pass: record.pass)

@@ -118,6 +118,9 @@ struct UnitMasks {
     var triplets: [[Bool]]
     var entries: [[Bool]]
 
+    /// Which singular values of a pool are in.
+    func keptTriplets(_ pool: Int) -> [Int] { triplets[pool].indices.filter { triplets[pool][$0] } }
+
     /// Parameters that the kept units cost.
     func cost(_ pools: [CandidatePool]) -> Int {
         pools.indices.reduce(0) { sum, index in

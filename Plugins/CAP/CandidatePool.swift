@@ -17,20 +17,9 @@ struct CandidatePool {
 
     var rankOneCost: Int { rows + columns }
 
-    /// - Throws: `PassError` when the tensor is not the sum of one low-rank and one sparse term.
+    /// - Throws: `PassError` when the tensor is not the sum of one low-rank and one sparse term, `GraphError.notFinite`.
     init(_ tensor: Tensor, pass: String) throws {
-        var factors: LowRankTensor?
-        var entries: SparseTensor?
-        for term in tensor.payload.terms {
-            if case .lowRank(let part) = term, factors == nil { factors = part }
-            if case .sparse(let part) = term, entries == nil { entries = part }
-        }
-        guard let factors, let entries, tensor.payload.terms.count == 2 else {
-            throw PassError(
-                .usage, pass: pass,
-                "mode=published chooses from the low-rank and sparse parts of every matrix, and '\(tensor.name)' is \(tensor.payload.kindName); "
-                    + "put rpca before it")
-        }
+        let (factors, entries) = try CandidatePool.parts(of: tensor, pass: pass)
         name = tensor.name
         (rows, columns) = (tensor.shape.rows, tensor.shape.columns)
         lowRank = try factors.triplets()
@@ -40,6 +29,25 @@ struct CandidatePool {
         guard values.allSatisfy(\.isFinite), lowRank.singularValues.allSatisfy(\.isFinite) else {
             throw GraphError.notFinite("tensor '\(name)'")
         }
+    }
+
+    /// The low-rank and the sparse term.
+    ///
+    /// - Throws: `PassError` when there are others, or one is not there.
+    static func parts(of tensor: Tensor, pass: String) throws -> (LowRankTensor, SparseTensor) {
+        var factors: LowRankTensor?
+        var entries: SparseTensor?
+        for term in tensor.payload.terms {
+            if case .lowRank(let part) = term, factors == nil { factors = part }
+            if case .sparse(let part) = term, entries == nil { entries = part }
+        }
+        guard let factors, let entries, tensor.payload.terms.count == 2 else {
+            throw PassError(
+                .usage, pass: pass,
+                "chooses from the low-rank and sparse parts of every matrix, and '\(tensor.name)' is \(tensor.payload.kindName); "
+                    + "put rpca before it")
+        }
+        return (factors, entries)
     }
 
     /// Σ kept σᵢ uᵢ vᵢᵀ + kept entries: `keptTriplets` and `keptEntries` say which units are in.

@@ -5,23 +5,29 @@ import PassKit
 ///
 /// OWL (Yin et al. 2023, arXiv 2310.05175, section 3.3): D_b is the share of block b's entries whose score |Wᵢⱼ|·‖Xⱼ‖₂ is above
 /// M times the block's mean; the kept share of the block is keep + 2λ·(D_b − min D)/(max D − min D) − its mean over the blocks.
-public struct LayerRatios {
-    public static let options = [
-        PassOption(
-            "ratios", .choice(["uniform", "owl"]), default: "uniform", "the same sparsity in every block, or less where outliers are"),
-        PassOption(
-            "outlier", .number(1...1000, allowsAuto: false), default: "5", "ratios=owl: an outlier's score over the block's mean (M)"),
-        PassOption("lambda", .number(0...0.5, allowsAuto: false), default: "0.08", "ratios=owl: half the spread of the blocks' sparsities"),
-    ]
+public struct LayerRatios: Sendable {
+    /// The same sparsity for all, or OWL's.
+    public enum Rule: String, CaseIterable, Sendable {
+        case uniform, owl
+    }
 
+    public static let rule = ChoiceOption<Rule>("ratios", default: .uniform, "the same sparsity in every block, or less where outliers are")
+    private static let outlier = NumberOption(
+        "outlier", in: 1...1000, default: 5, "an outlier's score over the block's mean (M)", requires: [.equals(rule, .owl)])
+    private static let lambda = NumberOption(
+        "lambda", in: 0...0.5, default: 0.08, "half the spread of the blocks' sparsities", requires: [.equals(rule, .owl)])
+    /// All of them, in the order of the help.
+    public static let options: [any PassOption] = [rule, outlier, lambda]
+
+    /// Whether every block has the same sparsity.
     public let areUniform: Bool
     private let multiple: Double
     private let lambda: Double
 
     public init(_ options: PassOptions) {
-        areUniform = options.word("ratios") == "uniform"
-        multiple = options.number("outlier")
-        lambda = options.number("lambda")
+        areUniform = options[Self.rule] == .uniform
+        multiple = options[Self.outlier]
+        lambda = options[Self.lambda]
     }
 
     /// Entries to keep of each of the layers, together at most `keep` times all, rounded down.
@@ -30,11 +36,11 @@ public struct LayerRatios {
         let blocks = layers.tensors.map { layers.structure.block(of: $0.name) ?? -1 }
         let shares = areUniform ? [:] : try outlierShares(layers, blocks)
         guard let least = shares.values.min(), let most = shares.values.max(), most > least else {
-            return sizes.map { Int((keep * Double($0)).rounded(.down)) }
+            return sizes.map { ParameterBudget(keep: keep).parameters(of: $0) }
         }
         let offsets = blocks.map { 2 * lambda * ((shares[$0] ?? least) - least) / (most - least) }
         let kept = Self.shifted(offsets, sizes: sizes, keep: keep)
-        return zip(kept, sizes).map { Int(($0 * Double($1)).rounded(.down)) }
+        return zip(kept, sizes).map { ParameterBudget(keep: $0).parameters(of: $1) }
     }
 
     /// Shares offset + ν, each between 0 and 1, with ν such that their mean over all entries is `keep` and not above.

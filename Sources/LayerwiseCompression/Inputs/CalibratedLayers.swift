@@ -114,7 +114,7 @@ public struct CalibratedLayers {
             return (payload, try layer.measurements(of: payload, outputError: outputError))
         }
         let total = tensors.reduce(0) { $0 + $1.shape.elementCount }
-        let budget = Int((keep * Double(total)).rounded(.down))
+        let budget = ParameterBudget(keep: keep).parameters(of: total)
         let kept = report.tensors.reduce(0) { $0 + $1.parametersAfter }
         guard kept <= budget else {
             throw PassError(.unsupported, pass: pass, "kept \(kept) parameters, the budget is \(budget)")

@@ -2,44 +2,52 @@ import Execution
 import LinearAlgebra
 
 /// Solves one layer's low-rank and sparse parts together, so that L + S gives the outputs that W gave on the calibration inputs.
-struct LayerSolver {
+public struct LayerSolver {
     private let secondMoment: Matrix
     private let sparse: SparseSolver
 
-    struct Solution {
+    /// L + S of a layer.
+    public struct Solution {
         /// U [m, r] and V [r, n]; nil at rank 0.
-        var lowRank: (u: Matrix, v: Matrix)?
-        var sparse: Matrix
+        public var lowRank: (u: Matrix, v: Matrix)?
+        /// S [m, n].
+        public var sparse: Matrix
         /// tr((W − L − S) H (W − L − S)ᵀ).
-        var outputError: Double
+        public var outputError: Double
     }
 
-    /// Rounds of solving S for L and L for S.
-    private static let alternations = 3
+    private let settings: SolverSettings
 
-    init(secondMoment h: Matrix) throws {
+    /// - Throws: `LinearAlgebraError` when H has no eigendecomposition, as with NaN.
+    public init(secondMoment h: Matrix, _ settings: SolverSettings = .lowRankAndSparse) throws {
         secondMoment = h
-        sparse = try SparseSolver(secondMoment: h)
+        sparse = try SparseSolver(secondMoment: h, settings)
+        self.settings = settings
     }
 
+    /// L and S for a weight W [m, n].
+    ///
     /// - Parameters:
     ///   - lowRank: where L starts; its rank is kept.
     ///   - entries: non-zeros of S.
-    func solve(_ weight: Matrix, lowRank start: SingularTriplets, entries: Int, _ cancellation: Cancellation) throws -> Solution {
+    /// - Throws: `LinearAlgebraError`, `Cancelled`.
+    public func solve(
+        _ weight: Matrix, lowRank start: SingularTriplets, entries: Int, _ cancellation: Cancellation
+    ) throws -> Solution {
         guard start.rank > 0 else {
             let s = try sparse.solve(weight, count: entries, cancellation)
             return Solution(lowRank: nil, sparse: s, outputError: outputError(weight - s))
         }
-        let lowRankSolver = try LowRankSolver(secondMoment: secondMoment)
+        let lowRankSolver = try LowRankSolver(secondMoment: secondMoment, settings)
         var l = start.product
         var factors: (u: Matrix, v: Matrix)
         var round = 0
         repeat {
-            let s = try sparse.estimate(weight - l, count: entries, steps: 15, cancellation)
+            let s = try sparse.estimate(weight - l, count: entries, cancellation)
             factors = try lowRankSolver.approximate(weight - s, rank: start.rank)
             l = factors.u.times(factors.v)
             round += 1
-        } while round < LayerSolver.alternations
+        } while round < settings.alternations
         let s = try sparse.solve(weight - l, count: entries, cancellation)
         return Solution(lowRank: factors, sparse: s, outputError: outputError(weight - l - s))
     }

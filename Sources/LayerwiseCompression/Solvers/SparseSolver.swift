@@ -7,58 +7,48 @@ import LinearAlgebra
 /// Support by ADMM with a rising penalty on the problem scaled to a unit diagonal (ALPS, Meng et al. 2024, section 3): D is the
 /// largest entries of W + V/ρ, W solves (H + ρI) in the eigenbasis of H. Values then by least squares on the support, row by
 /// row: S_Q = R H[:, Q] (H[Q, Q])⁻¹. An ADMM step costs 4mn² operations, the values Σ over rows of |Q|³/3.
-struct SparseSolver {
+public struct SparseSolver {
     /// Scaled H with a unit diagonal, damped.
     private let scaled: Matrix
     /// √Hⱼⱼ.
     private let roots: [Float]
     private let eigen: SymmetricEigen
 
-    /// Share of the mean diagonal that is added to the diagonal of H.
-    static let damping: Float = 0.01
+    private let settings: SolverSettings.Support
 
     /// - Throws: `LinearAlgebraError` when H has no eigendecomposition, as with NaN.
-    init(secondMoment h: Matrix) throws {
+    public init(secondMoment h: Matrix, _ settings: SolverSettings = .lowRankAndSparse) throws {
         let n = h.rows
-        let mean = (0..<n).reduce(Float(0)) { $0 + h[$1, $1] } / Float(max(n, 1))
-        let floor = max(mean * SparseSolver.damping, Float.leastNormalMagnitude)
-        let roots = (0..<n).map { (h[$0, $0] + floor).squareRoot() }
+        let damped = h.damped(settings.damping)
+        let roots = (0..<n).map { damped[$0, $0].squareRoot() }
         scaled = Matrix(rows: n, columns: n) { out in
-            for i in 0..<n {
-                for j in 0..<n {
-                    let value = i == j ? h[i, i] + floor : h[i, j]
-                    out[i * n + j] = value / (roots[i] * roots[j])
-                }
-            }
+            for i in 0..<n { for j in 0..<n { out[i * n + j] = damped[i, j] / (roots[i] * roots[j]) } }
         }
         self.roots = roots
+        self.settings = settings.support
         eigen = try scaled.symmetricEigen()
     }
 
-    /// - Returns: S, at most `count` non-zeros, their values the least squares on the support.
-    func solve(_ target: Matrix, count: Int, _ cancellation: Cancellation) throws -> Matrix {
+    /// S of at most `count` non-zeros, their values the least squares on the support.
+    ///
+    /// - Parameters:
+    ///   - target: R [m, n].
+    /// - Throws: `Cancelled`.
+    public func solve(_ target: Matrix, count: Int, _ cancellation: Cancellation) throws -> Matrix {
         if count <= 0 { return Matrix(zeros: target.rows, target.columns) }
         if count >= target.elements.count { return target }
-        let r = scaledColumns(target, by: roots)
-        let support = try iterate(r, count: count, steps: 60, cancellation).support
+        let r = target.scalingColumns(by: roots)
+        let support = try iterate(r, count: count, steps: settings.finalSteps, cancellation).support
         let values = try leastSquares(r, support: support, cancellation)
-        return scaledColumns(values, by: roots.map { 1 / $0 })
+        return values.scalingColumns(by: roots.map { 1 / $0 })
     }
 
     /// S after some ADMM steps, without the least squares: near enough while the other part of the layer still moves.
-    func estimate(_ target: Matrix, count: Int, steps: Int, _ cancellation: Cancellation) throws -> Matrix {
+    func estimate(_ target: Matrix, count: Int, _ cancellation: Cancellation) throws -> Matrix {
         if count <= 0 { return Matrix(zeros: target.rows, target.columns) }
         if count >= target.elements.count { return target }
-        let values = try iterate(scaledColumns(target, by: roots), count: count, steps: steps, cancellation).values
-        return scaledColumns(values, by: roots.map { 1 / $0 })
-    }
-
-    private func scaledColumns(_ matrix: Matrix, by factors: [Float]) -> Matrix {
-        Matrix(rows: matrix.rows, columns: matrix.columns) { out in
-            for row in 0..<matrix.rows {
-                for column in 0..<matrix.columns { out[row * matrix.columns + column] = matrix[row, column] * factors[column] }
-            }
-        }
+        let values = try iterate(target.scalingColumns(by: roots), count: count, steps: settings.roughSteps, cancellation).values
+        return values.scalingColumns(by: roots.map { 1 / $0 })
     }
 
     private func iterate(
@@ -66,7 +56,7 @@ struct SparseSolver {
     ) throws -> (support: [Bool], values: Matrix) {
         let (m, n) = (r.rows, r.columns)
         let rotated = r.times(eigen.vectorRows, otherAs: .transposed)  // R Q, [m, n]
-        var rho: Float = 0.1
+        var rho = settings.penalty
         var d = r
         var dual = Matrix(zeros: m, n)
         var support = top(r, count)
@@ -97,12 +87,17 @@ struct SparseSolver {
             for i in dual.elements.indices { dual.elements[i] += rho * (w.elements[i] - d.elements[i]) }
             let changed = zip(support, next).count { $0 != $1 } / 2
             support = next
-            if step % 3 == 2 {
+            if (step + 1) % settings.stepsAtOnePenalty == 0 {
                 if changed == 0 { break }
-                rho *= changed * 10 >= count ? 1.3 : (changed * 200 >= count ? 1.2 : 1.1)
+                rho *= growth(changed: changed, of: count)
             }
         }
         return (support, d)
+    }
+
+    private func growth(changed: Int, of count: Int) -> Float {
+        if changed * 10 >= count { return settings.growth.many }
+        return changed * 200 >= count ? settings.growth.some : settings.growth.few
     }
 
     private func top(_ matrix: Matrix, _ count: Int) -> [Bool] {

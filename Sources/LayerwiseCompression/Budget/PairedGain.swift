@@ -2,15 +2,15 @@ import PassKit
 
 /// What a change of a model saved, sequence by sequence: the mean fall of the loss and its 95 % confidence interval by the normal
 /// approximation, mean ± 1.96 · s / √n.
-struct PairedGain {
-    let mean: Double
+public struct PairedGain: Sendable {
+    public let mean: Double
     /// Half the width of the interval; nil for fewer than two sequences.
-    let halfWidth: Double?
+    public let halfWidth: Double?
 
     /// - Parameters:
     ///   - before: the loss of each sequence, in nats a token.
     ///   - after: that of the same sequences after the change.
-    init(before: [Double], after: [Double]) {
+    public init(before: [Double], after: [Double]) {
         let falls = zip(before, after).map { $0 - $1 }
         let count = Double(max(falls.count, 1))
         let mean = falls.reduce(0, +) / count
@@ -20,7 +20,7 @@ struct PairedGain {
     }
 
     /// Enters the mean as `name`, the ends of the interval as `name`.low and `name`.high.
-    func measure(_ name: String, in report: inout PassReport) {
+    public func measure(_ name: String, in report: inout PassReport) {
         report.measure(name, mean)
         guard let halfWidth else { return }
         report.measure("\(name).low", mean - halfWidth)

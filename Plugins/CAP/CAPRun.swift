@@ -1,0 +1,72 @@
+import LayerwiseCompression
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+/// One run of stage 2 as published: Bernoulli variables, REINFORCE, projection, final choice by s.
+struct CAPRun {
+    let pass: CAPPass
+    let common: BudgetedPruning
+
+    private var context: PassContext { common.context }
+
+    func run(_ report: inout PassReport) throws -> [PruningResult] {
+        let (budget, sequences) = (common.parameterBudget, common.allSequences)
+        let pools = try common.tensors.map { try CandidatePool($0, pass: CAPPass.name) }
+        let policy = BernoulliPolicy(
+            pools: pools, budget: budget, rate: pass.rate, passes: pass.passes, batch: pass.batch, window: pass.window)
+        let outcome = try policy.learn(common.calibration, seed: context.seed, context.execution)
+        let choice = UnitSelection(pools: pools, budget: budget)
+        let initial = choice.select(outcome.initial)
+        let learned = choice.select(outcome.learned)
+        report.measure("loss.dense", try common.loss([:]))
+        report.measure("loss.magnitude", try common.magnitudeLoss())
+        let before = try common.calibration.losses(sequences: sequences, replacing: try policy.weights(initial, context.execution))
+        let after = try common.calibration.losses(sequences: sequences, replacing: try policy.weights(learned, context.execution))
+        report.measure("loss.scores", before.reduce(0, +) / Double(before.count))
+        report.measure("loss.published", after.reduce(0, +) / Double(after.count))
+        PairedGain(before: before, after: after).measure("gain.policyGradient", in: &report)
+        report.measure("pool.parameters", Double(pools.reduce(0) { $0 + $1.values.count + $1.lowRank.rank * $1.rankOneCost }))
+        let changed = zip(initial.entries, learned.entries).reduce(0) { sum, pair in sum + zip(pair.0, pair.1).count { $0 != $1 } }
+        report.measure("entries.changedByLearning", Double(changed))
+        report.curves.append(Curve(name: "loss of each step", values: outcome.losses))
+        let results = try results(pools, learned)
+        if pass.refit != .none { report.notes.append("refit=\(pass.refit.rawValue): values of S were computed again after the choice") }
+        return results
+    }
+
+    /// The chosen units as they are, or with S computed again.
+    private func results(_ pools: [CandidatePool], _ masks: UnitMasks) throws -> [PruningResult] {
+        if pass.refit == .solve { return try solved(pools, masks) }
+        return try context.execution.parallelMap(pools.count) { index in
+            let pool = pools[index]
+            var values = pool.values
+            for position in values.indices where !masks.entries[index][position] { values[position] = 0 }
+            let chosen = try PruningResult(
+                name: pool.name, pool.triplets(masks.keptTriplets(index)), sparse: pool.expand(values))
+            guard pass.refit == .values else { return chosen }
+            let weight = common.weights[index]
+            let rest = chosen.lowRank.map { weight - $0.u.times($0.v) } ?? weight
+            var sparse = chosen.sparse
+            for position in sparse.elements.indices where sparse.elements[position] != 0 {
+                sparse.elements[position] = rest.elements[position]
+            }
+            return PruningResult(name: pool.name, lowRank: chosen.lowRank, sparse: sparse)
+        }
+    }
+
+    /// As many units as were chosen, support and values anew against the layers' inputs.
+    private func solved(_ pools: [CandidatePool], _ masks: UnitMasks) throws -> [PruningResult] {
+        var results = [PruningResult?](repeating: nil, count: pools.count)
+        try results.withUnsafeMutableBufferPointer { buffer in
+            let slots = buffer
+            try common.forEachSecondMoment { index, h in
+                let solution = try LayerSolver(secondMoment: h).solve(
+                    common.weights[index], lowRank: pools[index].triplets(masks.keptTriplets(index)),
+                    entries: masks.entries[index].count { $0 }, context.execution.cancellation)
+                slots[index] = PruningResult(name: pools[index].name, lowRank: solution.lowRank, sparse: solution.sparse)
+            }
+        }
+        return results.compactMap { $0 }
+    }
+}

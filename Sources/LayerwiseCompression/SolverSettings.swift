@@ -1,0 +1,95 @@
+/// The numbers of the layerwise solvers that are no option of a pass, each with the equation that it stands in. H is the second moment
+/// XᵀX / N of a layer's inputs, W its weight, E the error of W.
+public struct SolverSettings: Sendable {
+    /// What makes H positive definite.
+    public var damping: Damping
+    /// What makes a root of H invertible.
+    public var whitening: Whitening
+    /// ε of D = max(√Hⱼⱼ, ε · max √Hⱼⱼ), so that W·D can be scaled back (OATS, arXiv 2409.13652: D = √diag(XᵀX)).
+    public var leastInputNorm: Float = 1e-4
+    /// How the support of a sparse part is found.
+    public var support = Support()
+    /// Rounds of S for a fixed L, then L for a fixed S (as OATS, arXiv 2409.13652, algorithm 1, in the metric of H).
+    public var alternations = 3
+    /// How measured sensitivities become weights of layers.
+    public var allocation = Allocation()
+    /// How curvatures become prices of single rows.
+    public var prices = Prices()
+
+    /// H + δ · mean(diag H) · I (SparseGPT, arXiv 2301.00774, algorithm 1; GPTQ, arXiv 2210.17323, section 3.3, step 3).
+    public struct Damping: Sendable {
+        /// δ.
+        public var share: Float = 0.01
+        /// What is added where all inputs are zero.
+        public var ofZero: Float
+        /// Whether the mean is summed in double precision. The two differ in the last bits, which outputs keep.
+        public var sumsInDouble: Bool
+    }
+
+    /// C = Q√Λ of H = QΛQᵀ, so that tr(E H Eᵀ) = ‖E·C‖²_F (SVD-LLM, arXiv 2403.07378, section 3.2).
+    public struct Whitening: Sendable {
+        /// Eigenvalues below this share of the largest are rounding, and count as it.
+        public var eigenvalueFloor: Float
+        /// Whether C⁻¹ = √Λ⁻¹Qᵀ is made by division, and not by products with 1/√λ. The two differ in the last bit, which outputs keep.
+        public var divides: Bool
+    }
+
+    /// ADMM for min tr((R − S) H (R − S)ᵀ) with k non-zeros in S (ALPS, arXiv 2406.07831, section 3.2, algorithm 1).
+    public struct Support: Sendable {
+        /// ρ of the first steps, on H scaled to a unit diagonal.
+        public var penalty: Float = 0.1
+        /// Steps from one change of ρ to the next.
+        public var stepsAtOnePenalty = 3
+        /// What ρ is multiplied by: the first where at least a tenth of the k entries have changed, the second from a two-hundredth on, else
+        /// the third.
+        public var growth: (many: Float, some: Float, few: Float) = (1.3, 1.2, 1.1)
+        /// Most steps for a support that is final, and for one that the other part of the layer still moves.
+        public var (finalSteps, roughSteps) = (60, 15)
+    }
+
+    /// αₗ = t · log(Δₗ / eₗ) + (1 − t) · log(1 / θₗ): the log weight of a layer, from the rise Δ of the loss and its output error e when it alone
+    /// is pruned hard, and the score θ that keeps the same density of every layer.
+    public struct Allocation: Sendable {
+        /// t: layers do not add up when all are pruned, and a rise is measured on few sequences.
+        public var trust = 0.5
+        /// A layer is measured at this share of the budget's density, where the rise of the loss stands out of the noise.
+        public var measuredShare = 0.4
+        /// Rises below this share of the median are taken as that: a layer that seems to cost nothing is cheap, not free.
+        public var floorShare = 0.3
+        /// The least rise, in nats.
+        public var leastRise = 1e-6
+    }
+
+    /// Errors δ of row r cost ½ · rowsᵣ · δ H δᵀ (K-FAC, arXiv 1503.05671); rows are drawn together, because calibration texts are short.
+    public struct Prices: Sendable {
+        /// rowsᵣ ← (1 − s)·rowsᵣ + s · mean: what calibration never used may be used yet.
+        public var leastShare = 0.02
+        /// The same for the rows of an embedding, one a token.
+        public var embeddingShare = 0.4
+        /// rowsᵣ ← s · mean · √rowsᵣ / mean(√rows) for the rows of a head.
+        public var headShare = 0.5
+    }
+
+    public init(damping: Damping, whitening: Whitening) { (self.damping, self.whitening) = (damping, whitening) }
+}
+
+extension SolverSettings.Damping {
+    /// For column by column error correction; inputs that are always zero have been given 1 on the diagonal.
+    public static let ofErrorCorrection = SolverSettings.Damping(ofZero: 1, sumsInDouble: true)
+    /// For supports and values of sparse parts.
+    public static let ofLeastSquares = SolverSettings.Damping(ofZero: .leastNormalMagnitude, sumsInDouble: false)
+}
+
+extension SolverSettings.Whitening {
+    /// For one truncation, as SVD-LLM has it.
+    public static let ofTruncation = SolverSettings.Whitening(eigenvalueFloor: 1e-6, divides: false)
+    /// For a low-rank part beside a sparse one.
+    public static let ofAlternation = SolverSettings.Whitening(eigenvalueFloor: 1e-5, divides: true)
+}
+
+extension SolverSettings {
+    /// Of passes that make low-rank and sparse parts together.
+    public static let lowRankAndSparse = SolverSettings(damping: .ofLeastSquares, whitening: .ofAlternation)
+    /// Of passes that make one of them, or codes.
+    public static let single = SolverSettings(damping: .ofErrorCorrection, whitening: .ofTruncation)
+}

@@ -1,0 +1,120 @@
+import Execution
+import LinearAlgebra
+import ModelGraph
+import TestSupport
+import XCTest
+
+@testable import LayerwiseCompression
+
+/// The solvers beside NumPy, on a layer of the bundled model and on one with a strong low-rank part.
+final class SolverReferenceTests: XCTestCase {
+    private let weight = Matrix.random(40, 64, seed: 3)
+    private let moment: Matrix = {
+        var inputs = Matrix.random(200, 64, seed: 4)
+        // Inputs of unequal power that go together.
+        for row in 0..<200 {
+            for column in 0..<64 {
+                inputs[row, column] = inputs[row, column] * (0.2 + Float(column % 7) / 3) + 0.8 * inputs[row, column / 8]
+            }
+        }
+        let sum = inputs.times(inputs, .transposed)
+        return Matrix(rows: 64, columns: 64, elements: sum.elements.map { $0 / 200 })
+    }()
+
+    private func energy(_ error: Matrix, _ h: Matrix) throws -> Double {
+        try NumPy.result(of: NumPy.solvers + "result = energy(e, h)", ["e": error, "h": h])[0]
+    }
+
+    /// The error of the outputs is that of the paper's algorithm, and far below that of the largest products of magnitude and input norm.
+    func testSupportIsAsGoodAsThatOfNumPy() throws {
+        let layer = try ReferenceLayer()
+        for (w, h, keep) in [(weight, moment, 0.5), (weight, moment, 0.2), (layer.weight, layer.secondMoment, 0.4)] {
+            let count = Int(keep * Double(w.elements.count))
+            let ours = try SparseSolver(secondMoment: h).solve(w, count: count, Cancellation())
+            let theirs = try NumPy.result(
+                of: NumPy.solvers + """
+                    keep, _ = support(w, h, \(count), 60)
+                    wanda = least_squares(w, h, largest(w * np.sqrt(np.diag(h)), \(count)))
+                    result = [energy(w - least_squares(w, h, keep), h), energy(w - wanda, h), energy(w - ours, h), np.count_nonzero(ours)]
+                    """, ["w": w, "h": h, "ours": ours])
+            XCTAssertEqual(theirs[2] / theirs[0], 1, accuracy: 0.02, "keep=\(keep)")
+            XCTAssertLessThan(theirs[2], 0.98 * theirs[1], "keep=\(keep)")
+            XCTAssertEqual(Int(theirs[3]), count)
+        }
+    }
+
+    /// On the support that was chosen every row is the least squares.
+    func testValuesAreTheLeastSquaresOfNumPy() throws {
+        let count = weight.elements.count * 3 / 10
+        let ours = try SparseSolver(secondMoment: moment).solve(weight, count: count, Cancellation())
+        let theirs = try NumPy.result(
+            of: NumPy.solvers + "result = least_squares(w, h, ours != 0)", ["w": weight, "h": moment, "ours": ours])
+        let difference = zip(ours.elements, theirs).reduce(0.0) { $0 + pow(Double($1.0) - $1.1, 2) }
+        XCTAssertLessThan(difference.squareRoot(), 1e-3 * theirs.reduce(0) { $0 + $1 * $1 }.squareRoot())
+    }
+
+    func testLowRankPartIsThatOfNumPy() throws {
+        for rank in [1, 5, 20] {
+            let (u, v) = try LowRankSolver(secondMoment: moment).approximate(weight, rank: rank)
+            XCTAssertEqual([u.columns, v.rows], [rank, rank])
+            let theirs = try NumPy.result(
+                of: NumPy.solvers + "l = low_rank(w, h, \(rank)); result = [l, energy(w - l, h), energy(w - ours, h)]",
+                ["w": weight, "h": moment, "ours": u.times(v)])
+            let reference = Matrix(rows: 40, columns: 64, elements: theirs.dropLast(2).map { Float($0) })
+            XCTAssertLessThan(u.times(v).relativeFrobeniusError(to: reference), 2e-3, "rank \(rank)")
+            XCTAssertEqual(theirs[theirs.count - 1] / theirs[theirs.count - 2], 1, accuracy: 1e-4, "rank \(rank)")
+        }
+    }
+
+    /// L and S in turn: within some hundredths of NumPy's error, and better than either part alone.
+    func testBothPartsTogether() throws {
+        let strong = Matrix.randomLowRank(40, 64, rank: 3, seed: 5)
+        let w = Matrix(rows: 40, columns: 64, elements: zip(strong.elements, weight.elements).map { $0 + 0.3 * $1 })
+        let (rank, count) = (3, 500)
+        let start = try LowRankSolver(secondMoment: moment).approximate(w, rank: rank)
+        let svd = try start.u.times(start.v).singularValueDecomposition()
+        let triplets = SingularTriplets(
+            u: svd.u.transposed.rows(0..<rank).transposed, singularValues: Array(svd.singularValues.prefix(rank)),
+            vTransposed: svd.vTransposed.rows(0..<rank))
+        let ours = try LayerSolver(secondMoment: moment).solve(w, lowRank: triplets, entries: count, Cancellation())
+        let factors = try XCTUnwrap(ours.lowRank)
+        let result = factors.u.times(factors.v) + ours.sparse
+        let theirs = try NumPy.result(
+            of: NumPy.solvers + """
+                result = [energy(w - alternate(w, h, start, \(rank), \(count)), h), energy(w - ours, h), energy(w - start, h),
+                          energy(w - alternate(w, h, 0 * w, 0, \(count + rank * 104)), h)]
+                """, ["w": w, "h": moment, "start": triplets.product, "ours": result])
+        XCTAssertEqual(theirs[1] / theirs[0], 1, accuracy: 0.03)
+        XCTAssertEqual(ours.outputError / theirs[1], 1, accuracy: 1e-3)
+        XCTAssertLessThan(theirs[1], theirs[2])
+        XCTAssertLessThan(theirs[1], theirs[3])
+    }
+
+    /// A root with a floor: E·C has the energy of E, and C·C⁻¹ is the identity, however the inverse is made.
+    func testWhiteningIsARootAndItsInverse() throws {
+        let error = Matrix.random(7, 64, seed: 9)
+        for settings in [SolverSettings.Whitening.ofTruncation, .ofAlternation] {
+            let whitening = try InputWhitening(secondMoment: moment, settings)
+            let energy = try energy(error, moment)
+            XCTAssertEqual(error.times(whitening.root).squaredFrobeniusNorm / energy, 1, accuracy: 1e-4)
+            let identity = whitening.root.times(whitening.inverse)
+            for i in 0..<64 { for j in 0..<64 { XCTAssertEqual(identity[i, j], i == j ? 1 : 0, accuracy: 2e-3) } }
+        }
+    }
+
+    func testDampingAddsAShareOfTheMean() {
+        let h = Matrix(rows: 2, columns: 2, elements: [3, 1, 1, 5])
+        for damping in [SolverSettings.Damping.ofErrorCorrection, .ofLeastSquares] {
+            XCTAssertEqual(h.damped(damping).elements, [3.04, 1, 1, 5.04])
+        }
+        let zero = Matrix(zeros: 2, 2)
+        XCTAssertEqual(zero.damped(.ofErrorCorrection).elements, [1, 0, 0, 1])
+        XCTAssertEqual(zero.damped(.ofLeastSquares)[0, 0], .leastNormalMagnitude)
+    }
+
+    func testBudgets() {
+        XCTAssertEqual(ParameterBudget(keep: 0.5).parameters(of: 7), 3)
+        XCTAssertEqual(ParameterBudget(keep: 0.5).rank(10, 30), 3)
+        XCTAssertEqual(ParameterBudget.rank(of: 10_000, 10, 30), 10)
+    }
+}
