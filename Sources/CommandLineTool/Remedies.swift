@@ -20,6 +20,7 @@ enum Remedies {
         case .giveCalibration: return "; give it with --calibration FILE"
         case .giveTokens: return "; --tokens takes token ids"
         case .giveOriginal: return "; give the model to compare embeddings with as --original MODEL"
+        case .convert: return "; `caplet convert` writes the others"
         case .packLosslessly: return "; --lossless packs without loss"
         case .applyScales: return "; --dequantize-fp8 applies them"
         }

@@ -18,6 +18,8 @@ public enum Remedy: Sendable, Equatable {
     case giveTokens
     /// To give the model that this one was made from.
     case giveOriginal
+    /// To convert the model instead.
+    case convert
     /// To pack the model without loss.
     case packLosslessly
     /// To multiply 8-bit weights by their scales.

@@ -40,13 +40,13 @@ final class PipelineTests: XCTestCase {
                 return "resolved"
             } catch { return "\(error)" }
         }
-        XCTAssertEqual(message("counting"), "--pipeline column 1: unknown pass 'counting'; did you mean 'counting-pass'?")
+        XCTAssertEqual(message("counting"), "pipeline column 1: unknown pass 'counting'; did you mean 'counting-pass'?")
         XCTAssertTrue(message("coutning-pas").hasSuffix("did you mean 'counting-pass'?"))
-        XCTAssertEqual(message("counting-pass,zzz"), "--pipeline column 15: unknown pass 'zzz'")
+        XCTAssertEqual(message("counting-pass,zzz"), "pipeline column 15: unknown pass 'zzz'")
         XCTAssertEqual(
-            message("counting-pass{limt=3}"), "--pipeline column 1: pass 'counting-pass' has no option 'limt'; did you mean 'limit'?")
+            message("counting-pass{limt=3}"), "pipeline column 1: pass 'counting-pass' has no option 'limt'; did you mean 'limit'?")
         XCTAssertEqual(
-            message("counting-pass{limit=11}"), "--pipeline column 1: option 'limit' of 'counting-pass' takes an integer 0…10, not '11'")
+            message("counting-pass{limit=11}"), "pipeline column 1: option 'limit' of 'counting-pass' takes an integer 0…10, not '11'")
         XCTAssertEqual(message("counting-pass{share=nan}").contains("takes auto or a number"), true)
         XCTAssertEqual(message("counting-pass{limit=3 share=auto words=a+b}"), "resolved")
         XCTAssertTrue(message("counting-pass{words=a+a}").contains("joined by +"))

@@ -70,9 +70,9 @@ public struct ComparisonMethod: Equatable, Sendable {
         do {
             return try body()
         } catch let error as PipelineError {
-            throw RequestError(FailureKind(error), "method \(name): \(error.message)")
+            throw RequestError(FailureKind(error), "method '\(name)': \(error.message)")
         } catch let error as PassError {
-            throw RequestError(FailureKind(error), "method \(name): \(error)")
+            throw RequestError(FailureKind(error), "method '\(name)': \(error)")
         }
     }
 }

@@ -29,7 +29,7 @@ struct Compression {
             request.output, formatName: request.outputFormat, replaces: request.replacesOutput, context)
         target.options.modelName = ModelPath.folderName(request.model)
         guard request.aim != .lossless || target.format.name == "caplet" else {
-            throw RequestError(.usage, "packing without loss writes the caplet format; a conversion writes the others")
+            throw RequestError(.usage, "packing without loss writes the caplet format", remedy: .convert)
         }
         self.target = target
         input = try context.open(request.model, from: request.format).model
