@@ -9,7 +9,7 @@ SWIFT_BUILD := swift build -c release --static-swift-stdlib
 BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev nettle-dev pkg-config
 TEST_PACKAGES := zstd python3 python3-venv g++
 
-.PHONY: all build demo compare test test-build soak damage tsan fuzz benchmark scale frontier generation python clean packages test-packages
+.PHONY: all build demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier generation python clean packages test-packages
 
 all: build
 
@@ -47,6 +47,10 @@ test-build: test-packages
 ## test: every test, in release: in debug the numerical ones would take many times as long.
 test: test-build python
 	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python swift test --skip-build --disable-swift-testing $(TEST_OPTIONS)
+
+## docs: the documentation of the two libraries, in .build/plugins/Swift-DocC/outputs.
+docs: packages
+	for target in Caplet CapletRuntime; do swift package generate-documentation --target $$target --warnings-as-errors || exit 1; done
 
 ## soak: kills caplet at KILLS random moments, in every verb and with every kind of output, and looks at what is left.
 soak: build
