@@ -163,7 +163,7 @@ let package = Package(
             swiftSettings: [.swiftLanguageMode(.v5)]),
         test("CapletTests", ["BuiltIns", "Caplet", "Execution", "FormatKit", "ModelGraph", "PassKit", "TestSupport"]),
         test("ExecutionTests", ["Execution"]),
-        test("LinearAlgebraTests", ["Execution", "LinearAlgebra", "TestSupport"]),
+        test("LinearAlgebraTests", ["Execution", "LinearAlgebra", "Matrices", "TestSupport"]),
         test("ModelGraphTests", ["Execution", "LinearAlgebra", "ModelGraph", "TestSupport"]),
         test("PassKitTests", ["Conformance", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
         test("RPCATests", ["LinearAlgebra", "ModelGraph", "RPCA", "TestSupport"]),
@@ -193,7 +193,7 @@ let package = Package(
             "InferenceTests",
             [
                 "Architectures", "Backpropagation", "Calibration", "CKernels", "Execution", "FormatKit", "Inference", "LinearAlgebra",
-                "ModelGraph", "Models", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization",
+                "Matrices", "ModelGraph", "Models", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization",
             ]),
         test(
             "CalibrationTests",

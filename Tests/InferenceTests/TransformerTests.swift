@@ -4,6 +4,7 @@ import Calibration
 import Execution
 import FormatKit
 import Inference
+import Matrices
 import LinearAlgebra
 import ModelGraph
 import Models
@@ -44,6 +45,9 @@ final class TransformerTests: XCTestCase {
         let ours = try model.logits(of: sequences[0])
         let largest = zip(ours, theirs).map { abs($0 - $1) }.max() ?? .infinity
         XCTAssertLessThan(largest, 5e-4)
+        // The same without any library.
+        let alone = try Transformer(Model(bundled()), weights: .floats(PortableProduct())).logits(of: sequences[0])
+        XCTAssertLessThan(zip(alone, theirs).map { abs($0 - $1) }.max() ?? .infinity, 5e-4)
         let losses = try model.tokenLosses(sequences, ExecutionContext(threads: 2)).joined()
         let reference = try XCTUnwrap(Double(output.trimmingCharacters(in: .whitespacesAndNewlines)))
         XCTAssertEqual(losses.reduce(0, +) / Double(losses.count), reference, accuracy: 1e-4)
