@@ -19,7 +19,8 @@ struct BudgetProjection {
         if try cost(of: groups, shift: 0, execution) > budget {
             var low = 0.0
             var high = 1.0 / (groups.map(\.cost).min() ?? 1)
-            // At ν = high every variable has become 0.
+            // There every variable that is no more than 1 has become 0; a step of the policy may leave larger ones.
+            while try cost(of: groups, shift: high, execution) > budget { (low, high) = (high, 2 * high) }
             for _ in 0..<50 where high - low > 1e-12 * high {
                 let middle = (low + high) / 2
                 if try cost(of: groups, shift: middle, execution) > budget { low = middle } else { high = middle }

@@ -130,7 +130,7 @@ final class EntropyCodingTests: XCTestCase {
             """)
         XCTAssertEqual(first.histogram.entropy / theirs[0], 1, accuracy: 2e-3)
         XCTAssertEqual(second.histogram.entropy / theirs[1], 1, accuracy: 5e-3)
-        XCTAssertLessThan(theirs[1], 0.98 * theirs[0], "no bit was spared")
+        XCTAssertLessThan(theirs[1], 0.995 * theirs[0], "no bit was spared")
         let count = layer.weight.elements.count
         for (ours, start) in [(first.codes, 2), (second.codes, 2 + count)] {
             // A rounding that goes the other way in single precision turns what follows in its row.
