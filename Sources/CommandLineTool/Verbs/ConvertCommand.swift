@@ -2,6 +2,7 @@ import Architectures
 import ArgumentParser
 import Dispatch
 import FormatKit
+import GGUFFormat
 import ModelGraph
 
 struct ConvertCommand: ParsableCommand {
@@ -168,7 +169,7 @@ struct ConvertCommand: ParsableCommand {
 
     private func cast(_ graph: TensorGraph, _ session: Session) throws -> TensorGraph {
         guard let storage = dtype.flatMap(FloatStorage.init(name:)) else { return graph }
-        let cast = try graph.cast(to: storage)
+        let cast = try graph.cast(to: storage, orElse: GGUFFallback.storage(insteadOf: storage))
         var result = cast.graph
         if case .plain(let dtype) = storage { try result.setConfiguredDType(dtype) }
         for entry in cast.leftAlone { session.diagnostics.warning("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
