@@ -139,6 +139,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: [.swiftLanguageMode(.v5)]),
+        test("CKernelsTests", ["TestSupport"], exclude: ["Driver"]),
         test("ExecutionTests", ["Execution"]),
         test("LinearAlgebraTests", ["Execution", "LinearAlgebra", "TestSupport"]),
         test("ModelGraphTests", ["Execution", "LinearAlgebra", "ModelGraph", "TestSupport"]),
