@@ -7,7 +7,8 @@ CAPLET := .build/release/caplet
 SWIFT_BUILD := swift build -c release --static-swift-stdlib
 
 BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev nettle-dev pkg-config
-TEST_PACKAGES := zstd python3 python3-venv g++
+# The last three: the kernels as they are on ARM.
+TEST_PACKAGES := zstd python3 python3-venv g++ qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 
 .PHONY: all build demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier generation python clean packages test-packages
 

@@ -162,6 +162,7 @@ let package = Package(
             ],
             swiftSettings: [.swiftLanguageMode(.v5)]),
         test("CapletTests", ["BuiltIns", "Caplet", "Execution", "FormatKit", "ModelGraph", "PassKit", "TestSupport"]),
+        test("CKernelsTests", ["TestSupport"], exclude: ["Driver"]),
         test("ExecutionTests", ["Execution"]),
         test("LinearAlgebraTests", ["Execution", "LinearAlgebra", "Matrices", "TestSupport"]),
         test("ModelGraphTests", ["Execution", "LinearAlgebra", "ModelGraph", "TestSupport"]),

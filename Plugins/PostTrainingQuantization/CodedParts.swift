@@ -15,7 +15,7 @@ struct CodedParts {
     /// - Throws: `GraphError.notFinite`; `LinearAlgebraError`.
     func walk(_ payload: Payload, _ curvature: WeightCurvature, _ visit: (Payload, CodedMatrix) throws -> Void) throws {
         switch payload {
-        case .dense where target.contains(.dense):
+        case .dense where target.contains(.dense), .blocks where target.contains(.dense):
             try visit(payload, try CodedMatrix(try matrix(payload), curvature: curvature))
         case .lowRank(let factors) where target.contains(.uv) && factors.rank > 0:
             let (u, v) = (try matrix(factors.u), try matrix(factors.v))
@@ -48,7 +48,7 @@ struct CodedParts {
     /// - Parameter next: is given the part that was there.
     func rebuild(_ payload: Payload, _ next: (Payload) throws -> Payload) throws -> Payload {
         switch payload {
-        case .dense where target.contains(.dense): return try next(payload)
+        case .dense where target.contains(.dense), .blocks where target.contains(.dense): return try next(payload)
         case .lowRank(let factors) where target.contains(.uv) && factors.rank > 0:
             let u = try next(factors.u)
             return .lowRank(try LowRankTensor(u: u, v: try next(factors.v)))

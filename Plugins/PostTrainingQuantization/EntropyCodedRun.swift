@@ -34,8 +34,7 @@ final class EntropyCodedRun {
         let found = try context.execution.parallelMap(tensors.count) { index -> [Part] in
             let tensor = tensors[index]
             var found: [Part] = []
-            var isWhole = false
-            if case .dense = tensor.payload { isWhole = true }
+            let isWhole = tensor.payload.elementArray != nil
             try CodedParts(target: pass.target, name: tensor.name).walk(tensor.payload, prices.curvature(of: tensor)) { part, matrix in
                 found.append(Part(shape: part.shape, isWhole: isWhole, matrix: matrix))
             }

@@ -17,7 +17,7 @@ struct FixedWidthQuantization {
 
     private func quantized(_ payload: Payload, _ name: String) throws -> Payload {
         switch payload {
-        case .dense where target.contains(.dense): return try codes(for: payload, name)
+        case .dense where target.contains(.dense), .blocks where target.contains(.dense): return try codes(for: payload, name)
         case .lowRank(let tensor) where target.contains(.uv):
             return .lowRank(try LowRankTensor(u: try codes(for: tensor.u, name), v: try codes(for: tensor.v, name)))
         case .sparse(let tensor) where target.contains(.s):

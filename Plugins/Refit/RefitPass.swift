@@ -93,7 +93,7 @@ public struct RefitPass: Pass {
         let moved = Set(tensors.map(\.name))
         var fixed: [String: Matrix] = [:]
         for tensor in graph.tensors where calibrated.contains(tensor.name) && !moved.contains(tensor.name) {
-            if case .dense = tensor.payload { continue }
+            if tensor.payload.elementArray != nil { continue }
             fixed[tensor.name] = try tensor.finiteMatrix()
         }
         switch objective {

@@ -36,7 +36,7 @@ extension TensorGraph {
         (graph.metadata, graph.attachments, graph.ties) = (metadata, attachments, ties)
         (graph.structure, graph.sources) = (structure, sources)
         for tensor in tensors where !dropped.contains(tensor.name) {
-            guard let scale = scales[tensor.name].flatMap({ self[$0] }), case .dense(let weight) = tensor.payload else {
+            guard let scale = scales[tensor.name].flatMap({ self[$0] }), let weight = tensor.payload.elementArray else {
                 try graph.append(tensor)
                 continue
             }

@@ -4,6 +4,10 @@
 // Of functions of vectors, which are compiled with their caller for its processor.
 #define CAPLET_INLINE static inline __attribute__((always_inline))
 
+// Before a loop that adds up products in order. NEON's vectors would keep the order and round products apart from sums, where single steps
+// round them once: the bits would depend on how many there are.
+#define CAPLET_ONE_BY_ONE _Pragma("clang loop vectorize(disable) interleave(disable)")
+
 // CAPLET_KERNEL(void, caplet_halve, (float *x, size_t count), (x, count)) { … } defines caplet_halve as one body that is compiled for
 // several processors. Each call looks which of them this one is: no indirect function of the loader's, whose resolvers run before
 // anything else of the program is ready, a sanitizer's run-time library included.

@@ -37,6 +37,7 @@ CAPLET_KERNEL(
             lane[k] += sparse_and_multiplier_step(w[i + k], l[i + k], threshold, mu, inverse, &s[i + k], &y[i + k]);
         }
     }
+    CAPLET_ONE_BY_ONE
     for (; i < count; i++) lane[0] += sparse_and_multiplier_step(w[i], l[i], threshold, mu, inverse, &s[i], &y[i]);
     double sum = 0;
     for (int k = 0; k < LANES; k++) sum += lane[k];
@@ -57,6 +58,7 @@ CAPLET_INLINE float sum_squares_row(const float *in, size_t n) {
     for (; i + LANES <= n; i += LANES) {
         for (int k = 0; k < LANES; k++) lane[k] += in[i + k] * in[i + k];
     }
+    CAPLET_ONE_BY_ONE
     for (; i < n; i++) lane[0] += in[i] * in[i];
     return sum_of_lanes(lane);
 }
@@ -143,6 +145,7 @@ CAPLET_KERNEL(double, caplet_sum_squares, (const float *in, size_t count), (in, 
     for (; i + LANES <= count; i += LANES) {
         for (int k = 0; k < LANES; k++) lane[k] += (double)in[i + k] * (double)in[i + k];
     }
+    CAPLET_ONE_BY_ONE
     for (; i < count; i++) lane[0] += (double)in[i] * (double)in[i];
     double sum = 0;
     for (int k = 0; k < LANES; k++) sum += lane[k];

@@ -20,6 +20,7 @@ CAPLET_KERNEL(
                 products[k] += weight[i + k] * dy[i + k] * x[i + k];
             }
         }
+        CAPLET_ONE_BY_ONE
         for (; i < n; i++) {
             squares[0] += x[i] * x[i];
             products[0] += weight[i] * dy[i] * x[i];
@@ -55,6 +56,7 @@ CAPLET_KERNEL(
     for (; i + LANES <= valid; i += LANES) {
         for (int k = 0; k < LANES; k++) products[k] += probabilities[i + k] * gradient[i + k];
     }
+    CAPLET_ONE_BY_ONE
     for (; i < valid; i++) products[0] += probabilities[i] * gradient[i];
     float mean = sum_of_lanes(products);
     for (i = 0; i < valid; i++) gradient[i] = scale * probabilities[i] * (gradient[i] - mean);
@@ -78,6 +80,7 @@ CAPLET_KERNEL(
             logits[i + k] = scale * (exponential(b) - p);
         }
     }
+    CAPLET_ONE_BY_ONE
     for (; i < n; i++) {
         float a = reference[i] - reference_log_sum, b = logits[i] - log_sum;
         float p = exponential(a);

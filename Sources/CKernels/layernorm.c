@@ -15,6 +15,7 @@ static inline void moments(const float *x, size_t n, float epsilon, float *mean,
     for (i = 0; i + LANES <= n; i += LANES) {
         for (int k = 0; k < LANES; k++) squares[k] += (x[i + k] - middle) * (x[i + k] - middle);
     }
+    CAPLET_ONE_BY_ONE
     for (; i < n; i++) squares[0] += (x[i] - middle) * (x[i] - middle);
     *mean = middle;
     *inverse = 1.0f / sqrtf(sum_of_lanes(squares) / (float)n + epsilon);
@@ -52,6 +53,7 @@ CAPLET_KERNEL(
                 products[k] += g * (x[i + k] - mean);
             }
         }
+        CAPLET_ONE_BY_ONE
         for (; i < n; i++) {
             sums[0] += weight[i] * dy[i];
             products[0] += weight[i] * dy[i] * (x[i] - mean);

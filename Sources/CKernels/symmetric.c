@@ -31,6 +31,7 @@ CAPLET_SUM_INLINE void add_rows(const float *a, size_t stride, size_t n, size_t 
         }
         memcpy(y + j, &other, sizeof other);
     }
+    CAPLET_ONE_BY_ONE
     for (; j < n; j++) {
 #pragma clang loop unroll(full)
         for (size_t r = 0; r < count; r++) {

@@ -24,7 +24,7 @@ extension FormatConformance {
         // The files stay mapped, so the folder may go.
         for tensor in back.tensors { try back.setPayload(tensor.payload, of: tensor.name) }
         log.expect(!(back.sources.isEmpty), "\(label): does not say what it was read from")
-        try back.tensors.forEach { if case .dense(let dense) = $0.payload { try dense.bytes.withUnsafeBytes { _ in } } }
+        try back.tensors.forEach { if let dense = $0.payload.elementArray { try dense.bytes.withUnsafeBytes { _ in } } }
         return (back, plan)
     }
 
@@ -65,7 +65,7 @@ extension FormatConformance {
     }
 
     static func denseBytes(_ tensor: Tensor) throws -> [UInt8] {
-        guard case .dense(let dense) = tensor.payload else { return [] }
+        guard let dense = tensor.payload.elementArray else { return [] }
         return try dense.bytes.withUnsafeBytes { Array($0) }
     }
 }

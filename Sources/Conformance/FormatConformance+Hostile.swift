@@ -93,9 +93,10 @@ extension FormatConformance {
         do {
             let graph = try format.read(path, ReadContext())
             for tensor in graph.tensors {
-                switch tensor.payload {
-                case .dense(let dense): try dense.bytes.withUnsafeBytes { _ in }
-                default: _ = try tensor.payload.densifiedFloats()
+                if let dense = tensor.payload.elementArray {
+                    try dense.bytes.withUnsafeBytes { _ in }
+                } else {
+                    _ = try tensor.payload.densifiedFloats()
                 }
             }
             return .accepted

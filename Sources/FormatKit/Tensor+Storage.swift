@@ -17,13 +17,13 @@ extension Tensor {
 
     /// Whether writing the tensor as one array loses how it is made up.
     public var isStructured: Bool {
-        if case .dense(let dense) = payload { return dense.codec != nil }
+        if case .dense = payload { return false }
         return true
     }
 
     /// What a plain array is not: the kind of the payload, or the name of its blocks.
     public var structureName: String {
-        if case .dense(let dense) = payload, let codec = dense.codec { return codec.name }
+        if case .blocks(let blocks) = payload { return blocks.codec.name }
         return payload.kindName
     }
 }

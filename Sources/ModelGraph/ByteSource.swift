@@ -25,6 +25,9 @@ extension ByteSource {
     public func forEachPiece(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws { try withUnsafeBytes(body) }
     public func forEachPiece(_ body: (UnsafeRawBufferPointer) throws -> Void) throws { try forEachPiece(atOnce: 1, body) }
 
+    /// The bytes where they are addressable, a copy in memory of others.
+    func resident() throws -> any ByteSource { isAddressable ? self : try withUnsafeBytes { OwnedBytes(copying: $0) } }
+
     /// The same, with pieces of whole elements of `width` bytes, at any address; bytes after the last whole element are left out.
     public func forEachPiece(
         ofElements width: Int, atOnce count: Int = 1, _ body: (UnsafeRawBufferPointer) throws -> Void

@@ -7,11 +7,10 @@ extension DenseTensor {
     /// - Throws: `GraphError.notComputable` for dtypes that are only carried, and, when bytes are asked for, for a finite value of a
     ///   named tensor that `target` cannot hold.
     public func cast(to target: DType, keepingFinite name: String? = nil) throws -> DenseTensor {
-        if target == dtype, codec == nil { return self }
+        if target == dtype { return self }
         guard dtype.isComputable, target.isComputable else {
             throw GraphError.notComputable("\(dtype.rawValue) \(shape)", "cannot be converted to \(target.rawValue)")
         }
-        if target == dtype, let decoded = bytes.rows { return try DenseTensor(dtype: target, shape: shape, bytes: decoded) }
         let dtype = dtype
         let name = dtype.isHeld(by: target) ? nil : name
         let rows = RowSource(from: bytes, unitBytes: dtype.byteWidth, madeUnitBytes: target.byteWidth) { raw, out in

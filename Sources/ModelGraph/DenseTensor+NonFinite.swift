@@ -55,6 +55,7 @@ extension Payload {
     public func nonFiniteCount() throws -> Int {
         switch self {
         case .dense(let tensor): return try tensor.nonFiniteCount()
+        case .blocks(let tensor): return try tensor.elements.nonFiniteCount()
         case .lowRank(let tensor): return try tensor.u.nonFiniteCount() + tensor.v.nonFiniteCount()
         case .sparse(let tensor): return try tensor.values.nonFiniteCount()
         case .quantized(let tensor): return try tensor.scales.nonFiniteCount() + (tensor.columnScales?.nonFiniteCount() ?? 0)

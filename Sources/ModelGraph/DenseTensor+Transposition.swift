@@ -70,7 +70,7 @@ extension Tensor {
     ///
     /// - Throws: `GraphError` for what is no dense matrix.
     public func transposedFromCheckpoint() throws -> Tensor {
-        guard case .dense(let dense) = payload else {
+        guard let dense = payload.elementArray else {
             throw GraphError.inconsistent("tensor '\(name)'", "is stored as [in, out] and is no dense matrix")
         }
         var tensor = Tensor(name: name, dense: try dense.transposed(), role: role)

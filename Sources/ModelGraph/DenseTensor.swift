@@ -23,7 +23,15 @@ public struct DenseTensor {
         }
     }
 
+    /// The F32 elements of blocks, which the tensor's own invariants give the right number of bytes.
+    init(decoding blocks: BlockTensor) {
+        (dtype, shape, bytes) = (.f32, blocks.shape, blocks.decodedRows)
+    }
+
     public var byteCount: Int { bytes.byteCount }
+
+    /// The same tensor with its bytes in memory or a mapped file, so that any of its rows can be had without the others.
+    public func resident() throws -> DenseTensor { try DenseTensor(dtype: dtype, shape: shape, bytes: bytes.resident()) }
 
     /// Writes the elements as floats into `out`.
     ///
@@ -35,7 +43,6 @@ public struct DenseTensor {
         guard dtype.isComputable else {
             throw GraphError.notComputable("\(dtype.rawValue) \(shape)", "this dtype is carried as it is, not computed with")
         }
-        if let encoded = bytes as? EncodedBytes { return try encoded.decode(into: target) }
         try bytes.withUnsafeBytes { raw in
             FloatCast.widen(raw, dtype, into: target, count: out.count)
         }

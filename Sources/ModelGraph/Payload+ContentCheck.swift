@@ -9,6 +9,7 @@ extension Payload {
     public func checkContents(atOnce count: Int = 1) throws -> Int {
         switch self {
         case .dense(let tensor): return try tensor.checkContents(atOnce: count)
+        case .blocks(let tensor): return try tensor.elements.nonFiniteCount(atOnce: count)
         case .lowRank(let tensor): return try tensor.u.checkContents(atOnce: count) + tensor.v.checkContents(atOnce: count)
         case .sparse(let tensor):
             try tensor.pattern.checkBits(atOnce: count)
@@ -25,6 +26,7 @@ extension Payload {
     public var reading: PieceReading {
         switch self {
         case .dense(let tensor): return PieceReading([tensor.elementsInAnyOrder])
+        case .blocks(let tensor): return PieceReading([tensor.decodedRows])
         case .lowRank(let tensor): return tensor.u.reading.or(tensor.v.reading)
         case .sparse(let tensor): return PieceReading([tensor.pattern.words]).or(tensor.values.reading)
         case .quantized(let tensor):

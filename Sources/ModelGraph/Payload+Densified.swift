@@ -8,6 +8,7 @@ extension Payload {
     public func densifiedFloats() throws -> [Float] {
         switch self {
         case .dense(let tensor): return try tensor.floats()
+        case .blocks(let tensor): return try tensor.floats()
         case .lowRank(let tensor):
             return try PortableProduct()(tensor.u.densifiedMatrix(), tensor.v.densifiedMatrix()).elements
         case .sparse(let tensor): return try tensor.densifiedFloats()
@@ -33,7 +34,7 @@ extension Payload {
     /// - Parameter name: of a tensor whose finite values are to stay finite; nil where they may become infinite.
     /// - Throws, when bytes are asked for: `GraphError.notComputable` for a finite value of a named tensor that `dtype` cannot hold.
     public func densified(as dtype: DType, keepingFinite name: String? = nil) throws -> DenseTensor {
-        if case .dense(let tensor) = self { return try tensor.dtype.isComputable ? tensor.cast(to: dtype, keepingFinite: name) : tensor }
+        if let tensor = elementArray { return try tensor.dtype.isComputable ? tensor.cast(to: dtype, keepingFinite: name) : tensor }
         guard dtype.isComputable else {
             throw GraphError.notComputable("\(dtype.rawValue) \(shape)", "floats cannot be stored as this dtype")
         }

@@ -6,8 +6,8 @@ import Matrices
 public typealias FloatRowReader = (_ rows: Range<Int>, _ out: UnsafeMutablePointer<Float>) throws -> Void
 
 extension Payload {
-    /// Opens the elements for reading by rows. Dense, sparse and quantized tensors are converted row by row; what has to be made as a whole is
-    /// made here, and kept by the reader.
+    /// Opens the elements for reading by rows. Dense, sparse and quantized tensors and blocks are converted row by row; what has to be made as a
+    /// whole is made here, and kept by the reader.
     public func floatRows() throws -> FloatRowReader {
         if let reader = try ownFloatRows() { return reader }
         let values = try densifiedFloats()
@@ -26,6 +26,7 @@ extension Payload {
         func floats(_ shape: Shape) -> Int { DType.f32.byteCount(of: shape.elementCount) ?? .max }
         switch self {
         case .dense(let tensor): return tensor.bytes.openByteCount
+        case .blocks(let tensor): return tensor.decodedRows.openByteCount
         case .lowRank(let tensor): return sum([floats(shape), floats(tensor.u.shape), floats(tensor.v.shape)])
         case .sparse(let tensor): return sum([tensor.pattern.words.byteCount, floats(tensor.values.shape)])
         case .quantized(let tensor): return sum([tensor.codes, tensor.scales.bytes].map(\.openByteCount))
@@ -37,6 +38,7 @@ extension Payload {
     private func ownFloatRows() throws -> FloatRowReader? {
         switch self {
         case .dense(let dense): return try dense.floatRows()
+        case .blocks(let blocks): return try blocks.elements.floatRows()
         case .sparse(let sparse): return try sparse.floatRows()
         case .quantized(let quantized): return quantized.shape.elementCount > 0 ? try quantized.floatRows() : nil
         case .lowRank, .composite: return nil

@@ -12,6 +12,7 @@ extension Payload {
         }
         switch self {
         case .dense(let tensor): return .dense(try moved(tensor))
+        case .blocks(let tensor): return .blocks(try BlockTensor(tensor.codec, shape: tensor.shape, bytes: moved(tensor.bytes)))
         case .lowRank(let tensor):
             return .lowRank(
                 try LowRankTensor(
@@ -38,6 +39,7 @@ extension Payload {
         func owned(_ source: (any ByteSource)?) -> Int { source is OwnedBytes ? source?.byteCount ?? 0 : 0 }
         switch self {
         case .dense(let tensor): return owned(tensor.bytes)
+        case .blocks(let tensor): return owned(tensor.bytes)
         case .lowRank(let tensor): return tensor.u.ownedByteCount + tensor.v.ownedByteCount
         case .sparse(let tensor): return owned(tensor.pattern.words) + tensor.values.ownedByteCount
         case .quantized(let tensor):

@@ -8,6 +8,7 @@ extension Payload {
     private var byteSources: [any ByteSource] {
         switch self {
         case .dense(let tensor): return [tensor.bytes]
+        case .blocks(let tensor): return [tensor.bytes]
         case .lowRank(let tensor): return tensor.u.byteSources + tensor.v.byteSources
         case .sparse(let tensor): return [tensor.pattern.words] + tensor.values.byteSources
         case .quantized(let tensor):

@@ -2,6 +2,8 @@
 public indirect enum Payload {
     /// Every element, as stored.
     case dense(DenseTensor)
+    /// Every element, in blocks of a codec.
+    case blocks(BlockTensor)
     /// U · V with U [m, r] and V [r, n].
     case lowRank(LowRankTensor)
     /// Values at some positions of a matrix, zero elsewhere.
@@ -15,6 +17,7 @@ public indirect enum Payload {
     public var shape: Shape {
         switch self {
         case .dense(let tensor): return tensor.shape
+        case .blocks(let tensor): return tensor.shape
         case .lowRank(let tensor): return tensor.shape
         case .sparse(let tensor): return tensor.shape
         case .quantized(let tensor): return tensor.shape
@@ -22,11 +25,12 @@ public indirect enum Payload {
         }
     }
 
-    /// Numbers that are kept: elements of dense and quantised parts, r(m + n) for a low-rank term, non-zeros for a sparse
+    /// Numbers that are kept: elements of dense parts, blocks and codes, r(m + n) for a low-rank term, non-zeros for a sparse
     /// one. Positions, scales and zero points are bytes, not parameters.
     public var parameterCount: Int {
         switch self {
         case .dense(let tensor): return tensor.shape.elementCount
+        case .blocks(let tensor): return tensor.shape.elementCount
         case .lowRank(let tensor): return tensor.u.parameterCount + tensor.v.parameterCount
         case .sparse(let tensor): return tensor.pattern.nonZeroCount
         case .quantized(let tensor): return tensor.shape.elementCount
@@ -37,7 +41,8 @@ public indirect enum Payload {
     /// Bytes in memory before any entropy coding: codes count their bits, positions one bit an element, blocks theirs.
     public var byteCount: Int {
         switch self {
-        case .dense(let tensor): return tensor.storedByteCount
+        case .dense(let tensor): return tensor.byteCount
+        case .blocks(let tensor): return tensor.byteCount
         case .lowRank(let tensor): return tensor.u.byteCount + tensor.v.byteCount
         case .sparse(let tensor): return tensor.pattern.byteCount + tensor.values.byteCount
         case .quantized(let tensor): return tensor.byteCount
@@ -45,14 +50,25 @@ public indirect enum Payload {
         }
     }
 
-    /// The name of the case, as `inspect` and the container print it.
+    /// The name of the case.
     public var kindName: String {
         switch self {
         case .dense: return "dense"
+        case .blocks: return "blocks"
         case .lowRank: return "lowRank"
         case .sparse: return "sparse"
         case .quantized: return "quantized"
         case .composite: return "composite"
+        }
+    }
+
+    /// All elements as one array, of payloads that keep each by itself: dense tensors as stored, blocks as the F32 that they decode to when
+    /// asked; nil for factors, patterns, codes and sums.
+    public var elementArray: DenseTensor? {
+        switch self {
+        case .dense(let tensor): return tensor
+        case .blocks(let tensor): return tensor.elements
+        case .lowRank, .sparse, .quantized, .composite: return nil
         }
     }
 
@@ -85,6 +101,7 @@ public indirect enum Payload {
     public func checkInvariants() throws {
         switch self {
         case .dense(let tensor): try tensor.checkInvariants()
+        case .blocks(let tensor): try tensor.checkInvariants()
         case .lowRank(let tensor): try tensor.checkInvariants()
         case .sparse(let tensor): try tensor.checkInvariants()
         case .quantized(let tensor): try tensor.checkInvariants()

@@ -62,7 +62,7 @@ extension ByteSource {
     public func openRows(of bytesPerRow: Int) throws -> RowReader { try RowReader(self, bytesPerRow: bytesPerRow) }
 
     /// The bytes as rows that can be made apart from each other; nil where they lie in memory, or are made all at once.
-    public var rows: RowSource? { (self as? RowSource) ?? (self as? EncodedBytes)?.decodedRows }
+    public var rows: RowSource? { self as? RowSource }
 
     /// The least number of units of `byteCount` bytes that can be had at a time: 1, or those of a row where there are rows.
     func unitsPerRow(of byteCount: Int) -> Int {

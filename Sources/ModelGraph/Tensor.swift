@@ -23,6 +23,11 @@ public struct Tensor {
         self.init(name: name, shape: dense.shape, dtype: dense.dtype, role: role, payload: .dense(dense))
     }
 
+    /// A tensor of blocks as read from a file: F32 is what they decode to.
+    public init(name: String, blocks: BlockTensor, role: TensorRole = .unknown) {
+        self.init(name: name, shape: blocks.shape, dtype: .f32, role: role, payload: .blocks(blocks))
+    }
+
     /// The same tensor with other values, and the dtype that they densify to.
     public func with(_ payload: Payload, dtype: DType) -> Tensor {
         var tensor = Tensor(name: name, shape: payload.shape, dtype: dtype, role: role, payload: payload)

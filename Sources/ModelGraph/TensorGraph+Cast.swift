@@ -21,18 +21,6 @@ public enum FloatStorage: Equatable, Sendable {
         }
     }
 
-    /// In what rows that are no whole blocks are stored: blocks of 32 with as many bits, as llama-quantize has it, but for Q2_K
-    /// and Q3_K, for which that takes IQ4_NL.
-    var fallback: FloatStorage? {
-        switch self {
-        case .blocks(.q2_K), .blocks(.q3_K): return .blocks(.q4_0)
-        case .blocks(.q4_K): return .blocks(.q5_0)
-        case .blocks(.q5_K): return .blocks(.q5_1)
-        case .blocks(.q6_K): return .q8_0
-        default: return nil
-        }
-    }
-
     /// As ggml writes it: F32, Q4_K.
     public var displayName: String {
         switch self {
@@ -68,11 +56,12 @@ extension TensorGraph {
     /// The graph with its float tensors stored another way, each converted when its bytes are asked for; integers stay.
     ///
     /// Values that are not dense are made dense, or encoded as blocks from what they densify to.
+    /// - Parameter fallback: what matrices are stored as whose rows are no whole blocks of `storage`.
     /// - Throws, when bytes are asked for: `GraphError.notComputable` for a finite value that the dtype cannot hold, and for
     ///   blocks `GraphError.notFinite` for NaN and infinities.
-    public func cast(to storage: FloatStorage) throws -> GraphCast {
+    public func cast(to storage: FloatStorage, orElse fallback: FloatStorage? = nil) throws -> GraphCast {
         var cast = GraphCast()
-        cast.graph = try mapTensors { try $0.cast(to: storage, noting: &cast) }
+        cast.graph = try mapTensors { try $0.cast(to: [storage, fallback].compactMap { $0 }, noting: &cast) }
         return cast
     }
 
@@ -99,15 +88,15 @@ extension Tensor {
     /// Weights of linear layers, embeddings and heads, and matrices of which nothing is known.
     var isMatrixForBlocks: Bool { shape.rank == 2 && [.linear, .embedding, .head, .unknown].contains(role) && shape.elementCount > 0 }
 
-    fileprivate func cast(to storage: FloatStorage, noting cast: inout GraphCast) throws -> Tensor {
-        guard dtype.isFloat else { return self }
+    /// - Parameter candidates: the first is what is asked for; the first of all whose blocks the rows are multiples of is taken.
+    fileprivate func cast(to candidates: [FloatStorage], noting cast: inout GraphCast) throws -> Tensor {
+        guard dtype.isFloat, let storage = candidates.first else { return self }
         guard isComputable else {
             cast.leftAlone.append((name, "\(dtype.rawValue) values are not computed with"))
             return self
         }
         if case .plain(let dtype) = storage { return try self.cast(to: dtype) }
         guard isMatrixForBlocks else { return try self.cast(to: .f32) }
-        let candidates = [storage, storage.fallback].compactMap { $0 }
         guard let possible = candidates.first(where: { shape.columns % $0.blockElements == 0 }) else {
             let least = candidates.map(\.blockElements).min() ?? 1
             cast.leftAlone.append((name, "rows of \(shape.columns) are no multiple of \(least)"))
@@ -121,7 +110,7 @@ extension Tensor {
     }
 
     func cast(to dtype: DType) throws -> Tensor {
-        if case .dense(let dense) = payload, dense.dtype == dtype, dense.codec == nil {
+        if case .dense(let dense) = payload, dense.dtype == dtype {
             return with(.dense(dense), dtype: dense.dtype)
         }
         return with(.dense(try payload.densified(as: dtype, keepingFinite: name)), dtype: dtype)
@@ -137,8 +126,7 @@ extension Tensor {
 extension Tensor {
     /// The values as blocks of `codec`; blocks that are so already stay.
     func encoded(_ codec: BlockCodec) throws -> Tensor {
-        if case .dense(let dense) = payload, dense.codec == codec { return self }
-        let encoded = try DenseTensor(codec, encoding: payload, name: name)
-        return with(.dense(encoded), dtype: dtype)
+        if case .blocks(let blocks) = payload, blocks.codec == codec { return self }
+        return with(.blocks(try BlockTensor(codec, encoding: payload, name: name)), dtype: dtype)
     }
 }

@@ -92,6 +92,7 @@ enum ContainerSamples {
         }
         switch payload {
         case .dense(let tensor): return "\(tensor.dtype.rawValue)\(tensor.shape)(\(try text(tensor.bytes)))"
+        case .blocks(let tensor): return "\(tensor.codec.name)\(tensor.shape)(\(try text(tensor.bytes)))"
         case .lowRank(let tensor): return "lowRank(\(try describe(tensor.u)), \(try describe(tensor.v)))"
         case .sparse(let tensor):
             return

@@ -10,6 +10,7 @@ final class PieceTests: XCTestCase {
     private func sources(_ payload: Payload) -> [any ByteSource] {
         switch payload {
         case .dense(let tensor): return [tensor.bytes]
+        case .blocks(let tensor): return [tensor.bytes]
         case .lowRank(let tensor): return sources(tensor.u) + sources(tensor.v)
         case .sparse(let tensor): return [tensor.pattern.words] + sources(tensor.values)
         case .quantized(let tensor):

@@ -35,9 +35,8 @@ final class BlockEncodingTests: XCTestCase {
 
     private func blocks(_ values: [Float], _ codec: BlockCodec) throws -> [UInt8] {
         let shape = Shape(rows: values.count / 256, columns: 256)
-        let tensor = try DenseTensor(codec, encoding: .dense(DenseTensor(floats: values, shape: shape)), name: "t")
-        let encoded = try XCTUnwrap(tensor.bytes as? EncodedBytes)
-        return try encoded.blocks.withUnsafeBytes { Array($0) }
+        let tensor = try BlockTensor(codec, encoding: .dense(DenseTensor(floats: values, shape: shape)), name: "t")
+        return try tensor.bytes.withUnsafeBytes { Array($0) }
     }
 
     private func expectNoLargerErrors(_ matrices: [(name: String, values: [Float])]) throws {
@@ -87,7 +86,7 @@ final class BlockEncodingTests: XCTestCase {
         for codec in BlockEncodingTests.codecs {
             for values in [zeros, one, alone] {
                 let shape = Shape(rows: 1, columns: 256)
-                let tensor = try DenseTensor(codec, encoding: .dense(DenseTensor(floats: values, shape: shape)), name: "t")
+                let tensor = try BlockTensor(codec, encoding: .dense(DenseTensor(floats: values, shape: shape)), name: "t")
                 let most = values.map(abs).max() ?? 0
                 for (ours, value) in zip(try tensor.floats(), values) { XCTAssertEqual(ours, value, accuracy: most * 0.001, codec.name) }
             }
@@ -112,7 +111,7 @@ final class BlockEncodingTests: XCTestCase {
         for (index, codec) in BlockEncodingTests.codecs.enumerated() {
             let floats = (0..<UInt64(900 * 512)).map { Float(generator.normal($0 + UInt64(index) << 32)) }
             let payload = Payload.dense(try DenseTensor(floats: floats, shape: Shape(rows: 900, columns: 512), dtype: .bf16))
-            try graph.append(Tensor(name: codec.name, dense: DenseTensor(codec, encoding: payload, name: codec.name)))
+            try graph.append(Tensor(name: codec.name, blocks: BlockTensor(codec, encoding: payload, name: codec.name)))
         }
         let folder = try TemporaryFolder()
         for threads in [1, 3] {
@@ -130,7 +129,8 @@ final class BlockEncodingTests: XCTestCase {
             Tensor(name: "norm", dense: DenseTensor(floats: [1, 2], shape: Shape(count: 2), dtype: .bf16)),
         ])
         for (name, fallback) in [("q2_k", "Q4_0"), ("q3_k", "Q4_0"), ("q4_k", "Q5_0"), ("q5_k", "Q5_1"), ("q6_k", "Q8_0")] {
-            let cast = try graph.cast(to: XCTUnwrap(FloatStorage(name: name)))
+            let storage = try XCTUnwrap(FloatStorage(name: name))
+            let cast = try graph.cast(to: storage, orElse: GGUFFallback.storage(insteadOf: storage))
             XCTAssertEqual(cast.substituted.map(\.name), ["a"])
             XCTAssertEqual(cast.substituted.map(\.storage.displayName), [fallback])
             XCTAssertEqual(cast.leftAlone.map(\.name), ["b"])

@@ -55,10 +55,11 @@ final class BlockTypeTests: XCTestCase {
             XCTAssertEqual(tensor.shape.dimensions, [22, 1280])
             XCTAssertEqual(tensor.dtype, .f32)
             XCTAssertEqual(tensor.payload.storageText, tensor.name)
+            XCTAssertEqual(tensor.payload.kindName, "blocks")
             XCTAssertLessThan(tensor.payload.byteCount, 22 * 1280)
             let theirs = try TemporaryFolder.bytes(of: folder.path("\(tensor.name).f32"))
-            guard case .dense(let dense) = tensor.payload else { return XCTFail(tensor.name) }
-            expectSameBits(try dense.bytes.withUnsafeBytes { Array($0) }, theirs, tensor.name)
+            guard case .blocks(let blocks) = tensor.payload else { return XCTFail(tensor.name) }
+            expectSameBits(try blocks.elements.bytes.withUnsafeBytes { Array($0) }, theirs, tensor.name)
             expectSameBits(try tensor.payload.densifiedFloats().withUnsafeBytes { Array($0) }, theirs, tensor.name)
         }
     }
@@ -84,7 +85,6 @@ final class BlockTypeTests: XCTestCase {
             "\(plan.warnings)")
         for tensor in try SafetensorsFormat().read(folder.path("m.safetensors"), ReadContext()).tensors {
             guard case .dense(let dense) = tensor.payload else { return XCTFail(tensor.name) }
-            XCTAssertNil(dense.codec)
             expectSameBits(
                 try dense.bytes.withUnsafeBytes { Array($0) }, try TemporaryFolder.bytes(of: folder.path("\(tensor.name).f32")), tensor.name
             )
@@ -113,9 +113,9 @@ final class BlockTypeTests: XCTestCase {
         for name in BlockTypeTests.types.prefix(4) {
             let storage = try XCTUnwrap(FloatStorage(name: name))
             let cast = try graph.cast(to: storage).graph
-            guard case .dense(let dense)? = cast["t"]?.payload, let encoded = dense.bytes as? EncodedBytes else { return XCTFail(name) }
+            guard case .blocks(let encoded)? = cast["t"]?.payload else { return XCTFail(name) }
             let theirs = try TemporaryFolder.bytes(of: folder.path("\(name).blocks"))
-            XCTAssertTrue(try encoded.blocks.withUnsafeBytes { Array($0) } == theirs, name)
+            XCTAssertTrue(try encoded.bytes.withUnsafeBytes { Array($0) } == theirs, name)
         }
     }
 
@@ -126,13 +126,13 @@ final class BlockTypeTests: XCTestCase {
         }
         for codec in [BlockCodec.q4_0, .q4_1, .q5_0, .q5_1] {
             for value: Float in [.nan, .infinity, 3e38, -3e38] {
-                let tensor = try DenseTensor(codec, encoding: payload(value), name: "t.weight")
+                let tensor = try BlockTensor(codec, encoding: payload(value), name: "t.weight")
                 XCTAssertThrowsError(try tensor.floats(), "\(codec.name) \(value)") { XCTAssertTrue("\($0)".contains("t.weight"), "\($0)") }
             }
         }
         XCTAssertThrowsError(
-            try DenseTensor(.q4_0, shape: Shape(rows: 2, columns: 16), blocks: OwnedBytes([UInt8](repeating: 0, count: 18))))
+            try BlockTensor(.q4_0, shape: Shape(rows: 2, columns: 16), bytes: OwnedBytes([UInt8](repeating: 0, count: 18))))
         XCTAssertThrowsError(
-            try DenseTensor(.q4_0, shape: Shape(rows: 2, columns: 32), blocks: OwnedBytes([UInt8](repeating: 0, count: 35))))
+            try BlockTensor(.q4_0, shape: Shape(rows: 2, columns: 32), bytes: OwnedBytes([UInt8](repeating: 0, count: 35))))
     }
 }

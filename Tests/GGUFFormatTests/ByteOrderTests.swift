@@ -68,6 +68,7 @@ final class ByteOrderTests: XCTestCase {
     private func bits(_ tensor: Tensor) throws -> [UInt8] {
         switch tensor.payload {
         case .dense(let dense): return try dense.bytes.withUnsafeBytes { Array($0) }
+        case .blocks(let blocks): return try blocks.elements.bytes.withUnsafeBytes { Array($0) }
         case .quantized(let quantized):
             return try quantized.codes.withUnsafeBytes { Array($0) } + quantized.scales.bytes.withUnsafeBytes { Array($0) }
         default: return []
@@ -119,7 +120,7 @@ final class ByteOrderTests: XCTestCase {
         for codec in [BlockCodec.q5_K, .q3_K, .iq4_nl, .iq1_m, .tq1_0, .q5_1] {
             let shape = Shape(rows: 1, columns: 256)
             let blocks = OwnedBytes([UInt8](repeating: 7, count: try XCTUnwrap(codec.byteCount(shape))))
-            let graph = try SampleGraph.graph([Tensor(name: "t", dense: DenseTensor(codec, shape: shape, blocks: blocks))])
+            let graph = try SampleGraph.graph([Tensor(name: "t", blocks: BlockTensor(codec, shape: shape, bytes: blocks))])
             var options = WriteOptions()
             options.byteOrder = .big
             XCTAssertThrowsError(try format.write(graph, to: folder.path("m.gguf"), options, ExecutionContext())) {

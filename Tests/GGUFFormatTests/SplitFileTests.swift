@@ -123,7 +123,7 @@ final class SplitFileTests: XCTestCase {
         XCTAssertEqual(try folder.files().map(\.name), [names[2]])
         var broken = try graph()
         let payload = Payload.dense(try DenseTensor(floats: [Float](repeating: .nan, count: 64), shape: Shape(rows: 1, columns: 64)))
-        try broken.append(Tensor(name: "nan", dense: DenseTensor(.q4_0, encoding: payload, name: "nan")))
+        try broken.append(Tensor(name: "nan", blocks: BlockTensor(.q4_0, encoding: payload, name: "nan")))
         XCTAssertThrowsError(try write(broken, folder.path("m.gguf"), force: true))
         XCTAssertEqual(try folder.files().map(\.bytes), [[1, 2, 3]])
         try write(graph(), folder.path("m.gguf"), force: true)

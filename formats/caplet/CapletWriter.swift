@@ -117,7 +117,7 @@ struct CapletWriter {
 
     /// Blocks of other formats are the one structure that the container does not have.
     private var warnings: [String] {
-        [graph.structureWarning(formatName: "caplet") { if case .dense = $0.payload { return $0.isStructured } else { return false } }]
+        [graph.structureWarning(formatName: "caplet") { if case .blocks = $0.payload { return true } else { return false } }]
             .compactMap { $0 }
     }
 

@@ -19,6 +19,7 @@ extension PartSink {
     func store(_ payload: Payload) throws -> StoredPayload {
         switch payload {
         case .dense(let tensor): return .dense(try store(tensor))
+        case .blocks(let tensor): return .dense(try store(tensor.elements))
         case .lowRank(let tensor): return .lowRank(u: try store(tensor.u), v: try store(tensor.v))
         case .sparse(let tensor):
             let positions = try positions(tensor.pattern)

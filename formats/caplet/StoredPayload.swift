@@ -45,6 +45,7 @@ extension Payload {
     var contentByteCount: Int {
         switch self {
         case .dense(let tensor): return tensor.byteCount
+        case .blocks(let tensor): return tensor.elements.byteCount
         case .lowRank(let tensor): return tensor.u.contentByteCount + tensor.v.contentByteCount
         case .sparse(let tensor): return tensor.pattern.byteCount + tensor.values.contentByteCount
         case .quantized(let tensor):

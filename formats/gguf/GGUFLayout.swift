@@ -63,7 +63,7 @@ struct GGUFLayout {
 
     private static func losesStructure(_ tensor: Tensor) -> Bool {
         if case .quantized(let quantized) = tensor.payload { return !quantized.isQ8_0 }
-        if case .dense = tensor.payload { return false }
+        if case .blocks = tensor.payload { return false }
         return tensor.isStructured
     }
 
@@ -73,8 +73,8 @@ struct GGUFLayout {
         if case .quantized(let quantized) = tensor.payload, quantized.isQ8_0 {
             return GGUFTensor(name: tensor.name, type: .q8_0, shape: tensor.shape, bytes: Q8_0.blocks(quantized))
         }
-        if case .dense(let dense) = tensor.payload, let encoded = dense.bytes as? EncodedBytes {
-            return GGUFTensor(name: tensor.name, type: .blocks(encoded.codec), shape: tensor.shape, bytes: encoded.blocks)
+        if case .blocks(let blocks) = tensor.payload {
+            return GGUFTensor(name: tensor.name, type: .blocks(blocks.codec), shape: tensor.shape, bytes: blocks.bytes)
         }
         return try plain(tensor, try tensor.denseInGraph(), path)
     }

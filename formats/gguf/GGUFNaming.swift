@@ -55,7 +55,7 @@ struct GGUFNaming {
 
     /// Whether reading the stored tensor gives the same bits; asked only where arithmetic lies between.
     func comesBack(_ tensor: Tensor, as stored: GGUFTensor) throws -> Bool {
-        guard rule(forName: tensor.name)?.layout == .lessOne, case .dense(let dense) = tensor.payload, dense.dtype.isComputable else {
+        guard rule(forName: tensor.name)?.layout == .lessOne, let dense = tensor.payload.elementArray, dense.dtype.isComputable else {
             return true
         }
         let back = try stored.adding(-1).payload().densified(as: dense.dtype)

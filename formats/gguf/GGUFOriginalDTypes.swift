@@ -42,7 +42,7 @@ struct GGUFOriginalDTypes {
             throw FormatError.malformed(
                 path, "key '\(GGUFOriginalDTypes.key)'", "makes \(dtype.rawValue) of \(stored.type.name) tensor '\(stored.name)'")
         }
-        if case .dense(let dense) = payload, dense.codec == nil { return Tensor(name: stored.name, dense: try dense.cast(to: dtype)) }
+        if case .dense(let dense) = payload { return Tensor(name: stored.name, dense: try dense.cast(to: dtype)) }
         return Tensor(name: stored.name, shape: stored.shape, dtype: dtype, payload: payload)
     }
 }

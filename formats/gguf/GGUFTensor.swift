@@ -16,11 +16,11 @@ struct GGUFTensor {
         return result
     }
 
-    /// The elements as a payload of a graph; blocks are split or decoded when they are asked for.
+    /// The elements as a payload of a graph; blocks of Q8_0 are split when they are asked for.
     func payload() throws -> Payload {
         switch type {
         case .plain(let dtype): return .dense(try DenseTensor(dtype: dtype, shape: shape, bytes: bytes))
-        case .blocks(let codec): return .dense(try DenseTensor(codec, shape: shape, blocks: bytes))
+        case .blocks(let codec): return .blocks(try BlockTensor(codec, shape: shape, bytes: bytes))
         case .q8_0: return .quantized(try Q8_0.quantized(shape, blocks: bytes))
         }
     }

@@ -93,7 +93,7 @@ public struct LayerShape: Codable, Sendable {
         parameters = tensor.payload.parameterCount
         rank = tensor.payload.rank
         switch tensor.payload {
-        case .dense, .quantized: density = 1
+        case .dense, .blocks, .quantized: density = 1
         default: density = tensor.payload.density ?? 0
         }
     }

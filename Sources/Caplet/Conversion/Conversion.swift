@@ -1,6 +1,7 @@
 import Architectures
 import Dispatch
 import FormatKit
+import GGUFFormat
 import ModelGraph
 import Models
 
@@ -97,7 +98,7 @@ struct Conversion {
 
     private static func cast(_ graph: TensorGraph, _ request: ConversionRequest, _ context: RequestContext) throws -> TensorGraph {
         guard let storage = request.storage else { return graph }
-        let cast = try graph.cast(to: storage)
+        let cast = try graph.cast(to: storage, orElse: GGUFFallback.storage(insteadOf: storage))
         var result = cast.graph
         if case .plain(let dtype) = storage { try result.setConfiguredDType(dtype) }
         for entry in cast.leftAlone { context.warn("tensor '\(entry.name)' stays as it is: \(entry.reason)") }

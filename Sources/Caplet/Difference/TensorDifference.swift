@@ -64,7 +64,7 @@ public struct TensorDifference: Sendable {
 
     /// Whether elements are stored as themselves.
     private static func isPlain(_ payload: Payload) -> Bool {
-        if case .dense(let dense) = payload { return dense.codec == nil }
+        if case .dense = payload { return true }
         return false
     }
 
@@ -74,7 +74,7 @@ public struct TensorDifference: Sendable {
     }
 
     private static func haveSameBytes(_ a: Payload, _ b: Payload) throws -> Bool {
-        guard case .dense(let a) = a, case .dense(let b) = b, a.dtype == b.dtype, a.byteCount == b.byteCount else { return false }
+        guard let a = a.elementArray, let b = b.elementArray, a.dtype == b.dtype, a.byteCount == b.byteCount else { return false }
         // Rows of those that are made by rows; bytes by themselves otherwise.
         let unit = max(a.bytes.rows?.bytesPerRow ?? b.bytes.rows?.bytesPerRow ?? 1, 1)
         let (count, length) = (a.byteCount / unit, max(runBytes / unit, 1))

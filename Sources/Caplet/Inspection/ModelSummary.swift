@@ -95,7 +95,8 @@ public struct TensorSummary: Sendable {
         role = tensor.role
         shape = tensor.shape
         dtype = tensor.dtype
-        kind = tensor.payload.kindName
+        // Blocks are dense to who reads this: `storage` says which.
+        if case .blocks = tensor.payload { kind = "dense" } else { kind = tensor.payload.kindName }
         storage = tensor.payload.storageText
         storedTypes = tensor.payload.storedTypes
         rank = tensor.payload.rank

@@ -20,13 +20,13 @@ final class DenseRowsTerm: RowTerm {
         guard tensor.dtype.isComputable else {
             throw GraphError.notComputable("tensor '\(name)'", "\(tensor.dtype.rawValue) is carried as it is, not computed with")
         }
-        if [.f32, .f16, .bf16].contains(tensor.dtype), tensor.codec == nil {
+        if [.f32, .f16, .bf16].contains(tensor.dtype) {
             if tensor.bytes.isAddressable {
                 return (DenseRowsTerm(.source(tensor.bytes), tensor.dtype, columns: tensor.shape.columns), tensor.byteCount)
             }
             return (DenseRowsTerm(.memory(try arena.copy(tensor.bytes), arena), tensor.dtype, columns: tensor.shape.columns), 0)
         }
-        return (try DecodedRowsTerm(tensor, name: name), tensor.storedByteCount)
+        return (try DecodedRowsTerm(.dense(tensor.resident())), tensor.byteCount)
     }
 
     private init(_ storage: Storage, _ dtype: DType, columns: Int) {
@@ -81,10 +81,11 @@ final class DecodedRowsTerm: RowTerm {
 
     private static let floatsAtOnce = 1 << 14
 
-    /// - Throws: what the tensor's storage throws.
-    init(_ tensor: DenseTensor, name: String) throws {
-        read = try Payload.dense(tensor.resident()).floatRows()
-        columns = tensor.shape.columns
+    /// - Parameter payload: one whose bytes are resident.
+    /// - Throws: what the payload's storage throws.
+    init(_ payload: Payload) throws {
+        read = try payload.floatRows()
+        columns = payload.shape.columns
         rowsAtOnce = max(1, DecodedRowsTerm.floatsAtOnce / max(columns, 1))
     }
 

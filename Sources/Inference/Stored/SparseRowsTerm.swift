@@ -54,7 +54,7 @@ final class SparseRowsTerm: RowTerm {
     }
 
     private static func values(_ payload: Payload, name: String, _ arena: WeightArena) throws -> Values {
-        if case .dense(let dense) = payload, dense.codec == nil, [.f32, .f16, .bf16].contains(dense.dtype) {
+        if case .dense(let dense) = payload, [.f32, .f16, .bf16].contains(dense.dtype) {
             return .stored(try arena.copy(dense.bytes), dense.dtype)
         }
         if case .quantized(let tensor) = payload, let stream = try CodeStream(tensor, name: name, arena) { return .packed(stream) }

@@ -43,6 +43,9 @@ final class StoredOperator: LinearMap {
                 let dense = try DenseRowsTerm.term(tensor, name: name, arena)
                 terms.append(dense.term)
                 outside += dense.bytesOutside
+            case .blocks(let tensor):
+                terms.append(try DecodedRowsTerm(.blocks(tensor.resident())))
+                outside += tensor.byteCount
             case .composite: throw GraphError.inconsistent("tensor '\(name)'", "has a composite as a term")
             }
         }

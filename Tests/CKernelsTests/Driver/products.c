@@ -1,0 +1,155 @@
+#include "CKernels.h"
+#include "driver.h"
+#include "values.h"
+
+#include <stdlib.h>
+
+// Products with weights as they are stored, on every path of this processor: bits are defined.
+
+static const char *const PATHS[] = {"plain", "narrow", "wide"};
+
+static void packed(int bits, size_t columns, size_t group_size, caplet_scale_kind kind, int has_zeros) {
+    enum { ROWS = 24, BLOCKS = 2, TOKENS = 5, MOST_COLUMNS = 700 };
+    static uint8_t codes[ROWS * MOST_COLUMNS];
+    static uint32_t words[BLOCKS * MOST_COLUMNS * 16];
+    static uint16_t escapes[ROWS * MOST_COLUMNS * 32];
+    uint32_t counts[4], escape_starts[BLOCKS * 4 + 1] = {0};
+    size_t groups = (columns + group_size - 1) / group_size, segments = (columns + 255) / 256, used = 0, escaped = 0;
+    static float scales[BLOCKS * 64 * 16], x[TOKENS * MOST_COLUMNS], sums[TOKENS * 64], y[TOKENS * ROWS], row[MOST_COLUMNS];
+    static uint16_t halves[BLOCKS * 64 * 16];
+    static uint8_t zeros[BLOCKS * 64 * 16];
+    uint8_t widths[BLOCKS];
+    int16_t centers[BLOCKS];
+    size_t starts[BLOCKS];
+    seed("packed");
+    for (size_t i = 0; i < ROWS * columns; i++) {
+        int value = (int)(next_float() * next_float() * (float)(1 << bits)) + (has_zeros ? 100 : 0);
+        codes[i] = (uint8_t)(int8_t)value;
+    }
+    for (size_t b = 0; b < BLOCKS; b++) {
+        size_t rows = b + 1 < BLOCKS ? 16 : ROWS - 16;
+        widths[b] = (uint8_t)bits;
+        centers[b] = has_zeros ? 101 : 1;
+        starts[b] = used;
+        escaped += caplet_packed_encode(codes + b * 16 * columns, !has_zeros, rows, columns, group_size, bits, centers[b], words + used,
+                                        escapes + escaped, counts);
+        for (size_t s = 0; s < segments; s++) escape_starts[b * segments + s + 1] = escape_starts[b * segments + s] + counts[s];
+        for (size_t start = 0; start < columns; start += group_size) {
+            used += caplet_packed_words(columns - start < group_size ? columns - start : group_size, bits);
+        }
+    }
+    size_t scale_count = BLOCKS * groups * 16;
+    fill_floats(scales, scale_count, 0.1f);
+    if (kind == CAPLET_SCALE_F16) caplet_f16_from_f32(scales, halves, scale_count);
+    if (kind == CAPLET_SCALE_BF16) caplet_bf16_from_f32(scales, halves, scale_count);
+    for (size_t i = 0; i < scale_count; i++) zeros[i] = (uint8_t)(96 + next_word() % 8);
+    fill_floats(x, TOKENS * columns, 2);
+    for (size_t t = 0; t < TOKENS; t++) {
+        for (size_t g = 0; g < groups; g++) {
+            float sum = 0;
+            for (size_t c = g * group_size; c < columns && c < (g + 1) * group_size; c++) sum += x[t * columns + c];
+            sums[t * groups + g] = sum;
+        }
+    }
+    caplet_packed_matrix matrix = {
+        ROWS, columns, group_size, groups, widths, centers, starts, words, escape_starts, escapes,
+        kind == CAPLET_SCALE_F32 ? (const void *)scales : halves, kind, has_zeros ? zeros : NULL};
+    char name[64];
+    snprintf(name, sizeof name, "packed_product.%d.%d.%d", bits, (int)kind, has_zeros);
+    for (int level = 0; level <= (int)caplet_packed_level(); level++) {
+        memset(y, 0, sizeof y);
+        caplet_packed_product((caplet_vector_level)level, &matrix, 0, BLOCKS, x, columns, sums, TOKENS, y, ROWS);
+        report("exact", name, columns, PATHS[level], y, sizeof y);
+    }
+    snprintf(name, sizeof name, "packed_encode.%d.%d.%d", bits, (int)kind, has_zeros);
+    report("exact", name, columns, "all", words, used * 4);
+    snprintf(name, sizeof name, "packed_row.%d.%d.%d", bits, (int)kind, has_zeros);
+    caplet_packed_row(&matrix, 17, row);
+    report("exact", name, columns, "all", row, columns * 4);
+}
+
+static void stream(int bits) {
+    enum { VECTORS = 3, MOST = VECTORS * 512 };
+    static uint8_t codes[MOST], zeros[MOST];
+    static uint32_t words[VECTORS * 16];
+    static float out[MOST], scales[MOST];
+    size_t count = VECTORS * caplet_stream_vector(bits);
+    seed("stream");
+    fill_bits(codes, sizeof codes);
+    fill_bits(zeros, sizeof zeros);
+    fill_floats(scales, MOST, 0.3f);
+    uint32_t histogram[384] = {0};
+    caplet_packed_histogram(codes, bits % 2, count, histogram);
+    report("exact", "packed_histogram", (size_t)bits, "all", histogram, sizeof histogram);
+    memset(words, 0, sizeof words);
+    caplet_stream_encode(codes, 1, count, bits, 3, words);
+    report("exact", "stream_encode", (size_t)bits, "all", words, sizeof words);
+    caplet_stream_decode(words, VECTORS, bits, 3, out);
+    report("exact", "stream_decode", (size_t)bits, "all", out, count * 4);
+    caplet_scale_groups(out, 5, count - 5, 37, scales, bits % 2 ? zeros : NULL);
+    report("exact", "scale_groups", (size_t)bits, "all", out, count * 4);
+}
+
+static void stored(size_t columns) {
+    enum { ROWS = 7, TOKENS = 6, MOST = 300 };
+    static float weights[ROWS * MOST], x[TOKENS * MOST], y[TOKENS * ROWS];
+    static uint16_t halves[ROWS * MOST];
+    seed("stored");
+    fill_floats(weights, ROWS * columns, 0.05f);
+    fill_floats(x, TOKENS * columns, 3);
+    memset(y, 0, sizeof y);
+    caplet_rows_product_f32(weights, ROWS, columns, x, columns, TOKENS, y, ROWS);
+    report("exact", "rows_product_f32", columns, "all", y, sizeof y);
+    caplet_bf16_from_f32(weights, halves, ROWS * columns);
+    caplet_rows_product_bf16(halves, ROWS, columns, x, columns, TOKENS, y, ROWS);
+    report("exact", "rows_product_bf16", columns, "all", y, sizeof y);
+    caplet_f16_from_f32(weights, halves, ROWS * columns);
+    caplet_rows_product_f16(halves, ROWS, columns, x, columns, TOKENS, y, ROWS);
+    report("exact", "rows_product_f16", columns, "all", y, sizeof y);
+}
+
+static void sparse(size_t columns) {
+    enum { ROWS = 9, TOKENS = 3, MOST = 300 };
+    static float matrix[ROWS * MOST], values[ROWS * MOST + 16], x[TOKENS * MOST], turned[TOKENS * MOST], y[TOKENS * ROWS], out[MOST];
+    static uint64_t words[ROWS * 5];
+    size_t words_per_row = (columns + 63) / 64, count = 0, used = 0;
+    seed("sparse");
+    for (size_t i = 0; i < ROWS * columns; i++) matrix[i] = next_word() % 3 ? 0 : next_float();
+    for (size_t row = 0; row < ROWS; row++) {
+        used += caplet_sparse_pattern_row(matrix + row * columns, words + row * words_per_row, columns);
+        count += caplet_sparse_gather_row(words + row * words_per_row, matrix + row * columns, values + count, columns);
+    }
+    report("exact", "sparse_pattern_row", columns, "all", words, ROWS * words_per_row * 8);
+    report("exact", "sparse_gather_row", columns, "all", values, count * 4);
+    size_t bits = caplet_set_bits(words, ROWS * words_per_row) + used;
+    report("exact", "set_bits", columns, "all", &bits, sizeof bits);
+    caplet_sparse_expand_row(words, values, out, columns);
+    report("exact", "sparse_expand_row", columns, "all", out, columns * 4);
+    fill_floats(x, TOKENS * columns, 1);
+    for (int level = 0; level <= (int)caplet_packed_level(); level++) {
+        memset(y, 0, sizeof y);
+        caplet_sparse_rows_product((caplet_vector_level)level, words, words_per_row, values, ROWS, columns, x, columns, TOKENS, y, ROWS);
+        report("exact", "sparse_rows_product", columns, PATHS[level], y, sizeof y);
+    }
+    for (size_t t = 0; t < TOKENS; t++) {
+        for (size_t c = 0; c < columns; c++) turned[c * TOKENS + t] = x[t * columns + c];
+    }
+    memset(y, 0, sizeof y);
+    caplet_sparse_product(words, words_per_row, values, ROWS, columns, turned, y, TOKENS);
+    report("rounded", "sparse_product", columns, "all", y, sizeof y);
+}
+
+void run_products(void) {
+    static const size_t columns[] = {1, 27, 64, 257, 300};
+    for (int bits = 1; bits <= 8; bits++) {
+        packed(bits, 64, 64, CAPLET_SCALE_F32, 0);
+        packed(bits, 700, 64, CAPLET_SCALE_F16, 0);
+        packed(bits, 333, 50, CAPLET_SCALE_BF16, 0);
+        if (bits > 1) packed(bits, 333, 128, CAPLET_SCALE_F16, 1);
+        stream(bits);
+    }
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        stored(columns[i]);
+        sparse(columns[i]);
+    }
+}

@@ -1,0 +1,158 @@
+#include "CKernels.h"
+#include "driver.h"
+#include "values.h"
+
+#include <stdlib.h>
+
+// The steps between matrix products, forwards and backwards, and the kernels of linear algebra.
+
+enum { MOST = 1040 };
+static float a[MOST], b[MOST], c[MOST], d[MOST], out[MOST];
+
+static void fill_all(const char *name) {
+    seed(name);
+    fill_floats(a, MOST, 3);
+    fill_floats(b, MOST, 2);
+    fill_floats(c, MOST, 1);
+    fill_floats(d, MOST, 1);
+    memset(out, 0, sizeof out);
+}
+
+static void elementwise(size_t n) {
+    fill_all("elementwise");
+    caplet_soft_threshold(a, 0.5f, out, n);
+    report("exact", "soft_threshold", n, "all", out, n * 4);
+    caplet_mask_at_least(a, 0.25f, b, out, n);
+    report("exact", "mask_at_least", n, "all", out, n * 4);
+    double sum = caplet_sparse_and_multiplier_step(a, b, 0.3f, 1.7f, out, c, n);
+    report("rounded", "multiplier_step", n, "all", out, n * 4);
+    report("rounded", "multiplier_step.sum", n, "all", &sum, sizeof sum);
+    for (int kind = CAPLET_SILU; kind <= CAPLET_RELU; kind++) {
+        caplet_activation((caplet_activation_kind)kind, a, out, n);
+        report("rounded", "activation", n * 10 + (size_t)kind, "all", out, n * 4);
+        caplet_gated((caplet_activation_kind)kind, a, b, out, n);
+        report("rounded", "gated", n * 10 + (size_t)kind, "all", out, n * 4);
+        memcpy(out, b, sizeof out);
+        caplet_activation_backward((caplet_activation_kind)kind, a, out, n);
+        report("rounded", "activation_backward", n * 10 + (size_t)kind, "all", out, n * 4);
+        float up[MOST];
+        memcpy(out, b, sizeof out);
+        caplet_gated_backward((caplet_activation_kind)kind, a, d, out, up, n);
+        report("rounded", "gated_backward", n * 10 + (size_t)kind, "all", out, n * 4);
+    }
+    caplet_swiglu(a, b, out, n);
+    report("rounded", "swiglu", n, "all", out, n * 4);
+    float gate[MOST], up[MOST];
+    memcpy(gate, c, sizeof gate);
+    caplet_swiglu_backward(a, b, gate, up, n);
+    report("rounded", "swiglu_backward.gate", n, "all", gate, n * 4);
+    report("rounded", "swiglu_backward.up", n, "all", up, n * 4);
+    memcpy(out, a, sizeof out);
+    caplet_soft_cap(out, 0.5f, 2, n);
+    report("rounded", "soft_cap", n, "all", out, n * 4);
+    memcpy(out, b, sizeof out);
+    caplet_soft_cap_backward(c, 2, out, n);
+    report("rounded", "soft_cap_backward", n, "all", out, n * 4);
+    double sums[3] = {caplet_sum_abs(a, n), caplet_sum_squares(a, n), caplet_log_sum_exp(a, n)};
+    report("rounded", "sums", n, "all", sums, sizeof sums);
+    int found = caplet_has_nonfinite(a, n);
+    report("exact", "has_nonfinite", n, "all", &found, sizeof found);
+}
+
+static void rows(size_t n) {
+    size_t count = MOST / n < 4 ? 1 : 4;
+    fill_all("rows");
+    caplet_rms_norm(a, b, 1e-5f, out, count, n);
+    report("rounded", "rms_norm", n, "all", out, count * n * 4);
+    caplet_layer_norm(a, b, c, 1e-5f, out, count, n);
+    report("rounded", "layer_norm", n, "all", out, count * n * 4);
+    memset(out, 0, sizeof out);
+    caplet_rms_norm_backward(a, b, 1e-5f, c, out, count, n);
+    report("rounded", "rms_norm_backward", n, "all", out, count * n * 4);
+    memset(out, 0, sizeof out);
+    caplet_layer_norm_backward(a, b, 1e-5f, c, out, count, n);
+    report("rounded", "layer_norm_backward", n, "all", out, count * n * 4);
+    memcpy(out, a, sizeof out);
+    caplet_softmax_row(out, 0.7f, n - n / 3, n);
+    report("rounded", "softmax_row", n, "all", out, n * 4);
+    memcpy(d, c, sizeof d);
+    caplet_softmax_backward_row(out, d, 0.7f, n - n / 3, n);
+    report("rounded", "softmax_backward_row", n, "all", d, n * 4);
+    memcpy(d, b, sizeof d);
+    double divergence = caplet_divergence_row(a, d, 0.5f, n);
+    report("rounded", "divergence_row", n, "all", d, n * 4);
+    report("rounded", "divergence_row.sum", n, "all", &divergence, sizeof divergence);
+}
+
+static void attention(size_t size) {
+    size_t count = MOST / size < 6 ? 1 : 6;
+    fill_all("attention");
+    caplet_scores_row(a, b, size, count, size, out);
+    report("rounded", "scores_row", size, "all", out, count * 4);
+    caplet_weighted_rows(c, b, size, count, size, out);
+    report("rounded", "weighted_rows", size, "all", out, size * 4);
+    caplet_row_products(a, size, count, b, size, out);
+    report("rounded", "row_products", size, "all", out, count * 4);
+    memcpy(out, d, sizeof out);
+    caplet_add_row_sum(a, size, count, c, out, size);
+    report("rounded", "add_row_sum", size, "all", out, size * 4);
+}
+
+static void matrices(size_t n) {
+    static float matrix[64 * 64];
+    fill_all("matrices");
+    fill_floats(matrix, n * n, 3);
+    caplet_symmetric_product(matrix, n, n, 0, n, b, out);
+    report("rounded", "symmetric_product", n, "all", out, n * 4);
+    caplet_mirror_upper_triangle(matrix, n);
+    report("exact", "mirror_upper_triangle", n, "all", matrix, n * n * 4);
+}
+
+static void feedback(void) {
+    enum { WIDTH = 24 };
+    float lengths[256], values[WIDTH], errors[WIDTH];
+    int8_t codes[WIDTH];
+    fill_all("feedback");
+    for (int k = 0; k < 256; k++) lengths[k] = 1 + (float)abs(k - 128) * 0.125f;
+    for (int k = 0; k < WIDTH; k++) {
+        values[k] = a[k];
+        b[k] = 0.0625f * (1 + (float)(k % 3));
+        c[k * WIDTH + k] += 3;
+    }
+    caplet_quantize_feedback(values, b, WIDTH, c, WIDTH, lengths, 0.1f, codes, errors);
+    report("rounded", "quantize_feedback.codes", WIDTH, "all", codes, sizeof codes);
+    report("rounded", "quantize_feedback.errors", WIDTH, "all", errors, sizeof errors);
+}
+
+static void resolvents(void) {
+    enum { N = 40, POLES = 8 };
+    static double diagonal[N], beside[N], heights[POLES], weights[2 * POLES], doubles[2 * CAPLET_RESOLVENT_POLES * N];
+    static float ratios[2 * N * POLES], diagonals[2 * N * POLES], sums[N * N], floats[2 * POLES * CAPLET_RESOLVENT_COLUMNS];
+    uint32_t active[POLES];
+    seed("resolvents");
+    for (int i = 0; i < N; i++) (diagonal[i] = next_float(), beside[i] = 0.3 * next_float());
+    for (int p = 0; p < POLES; p++) (heights[p] = 0.1 * (p + 1), weights[2 * p] = next_float(), weights[2 * p + 1] = next_float());
+    caplet_resolvent_factors(diagonal, beside, N, heights, weights, POLES, ratios, diagonals, doubles);
+    report("rounded", "resolvent_factors", N, "all", ratios, sizeof ratios);
+    for (size_t column = 0; column < N; column += CAPLET_RESOLVENT_COLUMNS) {
+        size_t count = N - column < CAPLET_RESOLVENT_COLUMNS ? N - column : CAPLET_RESOLVENT_COLUMNS;
+        caplet_resolvent_sum(ratios, diagonals, POLES, column, count, sums + column, N, floats, active);
+    }
+    for (int i = 0; i < N; i++) {
+        for (int j = 0; j < i; j++) sums[i * N + j] = 0;
+    }
+    report("rounded", "resolvent_sum", N, "all", sums, sizeof sums);
+}
+
+void run_steps(void) {
+    // Tails of eleven are long enough for vectors of four, and for those of eight.
+    static const size_t sizes[] = {1, 5, 16, 27, 67, 123, 256};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        elementwise(sizes[i]);
+        rows(sizes[i]);
+        attention(sizes[i]);
+    }
+    for (size_t n = 1; n <= 64; n += 9) matrices(n);
+    feedback();
+    resolvents();
+}
