@@ -2,6 +2,9 @@
 #include "dispatch.h"
 #include "sums.h"
 
+// The same bits on every processor.
+#pragma STDC FP_CONTRACT OFF
+
 // A product of matrices whose every element is one chain of fused multiply-adds over k, in runs of DEPTH of them: the same bits on every
 // processor, however the rows are shared out.
 enum { COLUMNS = 2 * SUM_LANES, ROWS = 4, DEPTH = 256 };

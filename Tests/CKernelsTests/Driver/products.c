@@ -68,6 +68,20 @@ static void packed(int bits, size_t columns, size_t group_size, caplet_scale_kin
     report("exact", name, columns, "all", row, columns * 4);
 }
 
+// Any two matrices: one chain of sums an element.
+static void matrices(size_t m, size_t n, size_t k) {
+    enum { MOST = 40 * 300 };
+    static float left[MOST], right[MOST], out[MOST];
+    seed("matrices");
+    fill_floats(left, m * k, 1);
+    fill_floats(right, k * n, 1);
+    fill_floats(out, m * n, 1);
+    caplet_matrix_product(m, n, k, 0.75f, left, k, 1, right, 1, k, 0.5f, out, n);
+    report("exact", "matrix_product", k, "all", out, m * n * 4);
+    caplet_matrix_product(m, n, k, 1, left, 1, m, right, n, 1, 0, out, n);
+    report("exact", "matrix_product.transposed", k, "all", out, m * n * 4);
+}
+
 static void stream(int bits) {
     enum { VECTORS = 3, MOST = VECTORS * 512 };
     static uint8_t codes[MOST], zeros[MOST];
@@ -140,6 +154,8 @@ static void sparse(size_t columns) {
 }
 
 void run_products(void) {
+    matrices(9, 37, 20);
+    matrices(33, 35, 290);
     static const size_t columns[] = {1, 27, 64, 257, 300};
     for (int bits = 1; bits <= 8; bits++) {
         packed(bits, 64, 64, CAPLET_SCALE_F32, 0);
