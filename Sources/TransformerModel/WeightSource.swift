@@ -41,8 +41,8 @@ struct WeightSource {
         case .positionEmbedding: return [c.contextLength + c.design.firstPosition, c.hiddenSize]
         case .relativeEmbedding: return [c.distances?.rowCount ?? 0, c.hiddenSize]
         case .tokenTypeEmbedding: return [c.tokenTypeCount, c.hiddenSize]
-        case .relativeNorm, .embeddingNorm, .finalNorm, .headNorm, .attentionNorm, .attentionOutputNorm, .perceptronNorm,
-            .perceptronOutputNorm:
+        case .relativeNorm, .embeddingNorm, .finalNorm, .headNorm, .attentionNorm, .attentionOutputNorm, .mlpNorm,
+            .mlpOutputNorm:
             return [c.hiddenSize]
         case .queryNorm, .keyNorm: return [c.headSize]
         case .query: return [queries, c.hiddenSize]
@@ -149,7 +149,7 @@ struct WeightSource {
             queryNorm: try optionalNorm(.queryNorm, block: index),
             keyNorm: try optionalNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
-            perceptronNorm: try norm(.perceptronNorm, block: index),
-            perceptronOutputNorm: try optionalNorm(.perceptronOutputNorm, block: index), layers: layers, biases: biases)
+            perceptronNorm: try norm(.mlpNorm, block: index),
+            perceptronOutputNorm: try optionalNorm(.mlpOutputNorm, block: index), layers: layers, biases: biases)
     }
 }
