@@ -1,11 +1,13 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
-/// A Swift target of the package; every one of them speaks the Swift 5 language mode.
-func target(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = []) -> Target {
+/// A Swift target of the package, in the Swift 5 language mode where it does not say another.
+func target(
+    _ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = [], mode: SwiftLanguageMode = .v5
+) -> Target {
     .target(
         name: name, dependencies: dependencies, path: path, exclude: exclude,
-        swiftSettings: [.swiftLanguageMode(.v5)])
+        swiftSettings: [.swiftLanguageMode(mode)])
 }
 
 func test(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
@@ -43,16 +45,17 @@ let package = Package(
         .target(name: "COpenBLAS"),
         .target(name: "CProcess"),
         .target(name: "CCapletPlugin"),
-        target("Execution", []),
+        target("CLibrary", [], mode: .v6),
+        target("Execution", ["CLibrary"], mode: .v6),
         target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution"]),
-        target("ModelGraph", ["CKernels", "CMapping", "Execution", "LinearAlgebra"]),
-        target("StrictJSON", []),
-        target("FormatKit", ["CFileSystem", "CNettle", "CXXHash", "Execution", "ModelGraph", "StrictJSON"]),
-        target("Architectures", ["FormatKit", "ModelGraph", "StrictJSON"]),
+        target("ModelGraph", ["CKernels", "CLibrary", "CMapping", "Execution", "LinearAlgebra"], mode: .v6),
+        target("StrictJSON", [], mode: .v6),
+        target("FormatKit", ["CFileSystem", "CLibrary", "CNettle", "CXXHash", "Execution", "ModelGraph", "StrictJSON"], mode: .v6),
+        target("Architectures", ["CLibrary", "FormatKit", "ModelGraph", "StrictJSON"], mode: .v6),
         target("PassKit", ["Execution", "LinearAlgebra", "ModelGraph"]),
-        target("TransformerModel", ["Architectures", "CKernels", "Execution", "LinearAlgebra", "ModelGraph", "Tokenization"]),
+        target("TransformerModel", ["Architectures", "CKernels", "CLibrary", "Execution", "LinearAlgebra", "ModelGraph", "Tokenization"]),
         target("Calibration", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit", "StrictJSON", "Tokenization", "TransformerModel"]),
-        target("LowRankAdapters", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "SafetensorsFormat", "StrictJSON"]),
+        target("LowRankAdapters", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "SafetensorsFormat", "StrictJSON"], mode: .v6),
         target("LayerwiseCompression", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target("OATS", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/OATS"),
         target("SparseGPT", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/SparseGPT"),
@@ -68,28 +71,32 @@ let package = Package(
             "ProbabilisticPruning", ["CKernels", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"],
             path: "Plugins/ProbabilisticPruning"),
         target(
-            "SafetensorsFormat", ["Execution", "FormatKit", "ModelGraph", "StrictJSON"], path: "formats/safetensors", exclude: ["SPEC.md"]),
+            "SafetensorsFormat", ["Execution", "FormatKit", "ModelGraph", "StrictJSON"], path: "formats/safetensors", exclude: ["SPEC.md"],
+            mode: .v6),
         target(
-            "CapletFormat", ["CKernels", "CXXHash", "CZstd", "Execution", "FormatKit", "ModelGraph", "StrictJSON"], path: "formats/caplet",
-            exclude: ["SPEC.md", "NOTES.md", "reference"]),
+            "CapletFormat", ["CKernels", "CLibrary", "CXXHash", "CZstd", "Execution", "FormatKit", "ModelGraph", "StrictJSON"],
+            path: "formats/caplet", exclude: ["SPEC.md", "NOTES.md", "reference"], mode: .v6),
         target(
             "CapletRuntime",
             [
-                "Architectures", "CapletFormat", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "StrictJSON", "Tokenization",
-                "TransformerModel",
+                "Architectures", "CapletFormat", "CLibrary", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "StrictJSON",
+                "Tokenization", "TransformerModel",
             ]),
-        target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"]),
-        target("PyTorchFormat", ["FormatKit", "ModelGraph", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
-        target("NPYFormat", ["Execution", "FormatKit", "ModelGraph", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
+        target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"], mode: .v6),
+        target(
+            "PyTorchFormat", ["FormatKit", "ModelGraph", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"],
+            mode: .v6),
+        target(
+            "NPYFormat", ["Execution", "FormatKit", "ModelGraph", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"], mode: .v6),
         target(
             "GGUFFormat",
             ["Architectures", "CKernels", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "StrictJSON", "Tokenization"],
-            path: "formats/gguf",
-            exclude: ["SPEC.md"]),
+            path: "formats/gguf", exclude: ["SPEC.md"], mode: .v6),
         target(
             "PluginLoading",
-            ["CCapletPlugin", "CProcess", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"]),
-        target("Conformance", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"]),
+            ["CCapletPlugin", "CProcess", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
+            mode: .v6),
+        target("Conformance", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], mode: .v6),
         target(
             "TestSupport", ["Conformance", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
         test(
@@ -112,14 +119,14 @@ let package = Package(
         test("PyTorchFormatTests", ["FormatKit", "ModelGraph", "PyTorchFormat", "SafetensorsFormat", "TestSupport"]),
         test("SafetensorsFormatTests", ["Execution", "FormatKit", "ModelGraph", "SafetensorsFormat", "StrictJSON", "TestSupport"]),
         test("CapletFormatTests", ["CapletFormat", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "TestSupport"]),
-        target("Tokenization", ["StrictJSON"]),
+        target("Tokenization", ["StrictJSON"], mode: .v6),
         target(
             "BuiltIns",
             [
                 "CapletFormat", "FormatKit", "GGUFFormat", "MagnitudePruning", "ModelGraph", "NPYFormat", "OATS", "PassKit",
                 "PluginLoading", "PostTrainingQuantization", "ProbabilisticPruning", "PyTorchFormat", "Refit", "RPCA", "SafetensorsFormat",
                 "SparseGPT", "TruncatedSVD", "Wanda",
-            ]),
+            ], mode: .v6),
         .executableTarget(
             name: "Generate", dependencies: ["CapletRuntime"], path: "Examples/Generate", swiftSettings: [.swiftLanguageMode(.v5)]),
         .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
