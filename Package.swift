@@ -1,9 +1,9 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
-/// A Swift target of the package, with the language mode that it speaks.
+/// A Swift target of the package, in the Swift 6 language mode where it does not say another.
 func target(
-    _ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = [], mode: SwiftLanguageMode = .v5
+    _ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = [], mode: SwiftLanguageMode = .v6
 ) -> Target {
     .target(name: name, dependencies: dependencies, path: path, exclude: exclude, swiftSettings: [.swiftLanguageMode(mode)])
 }
@@ -44,56 +44,59 @@ let package = Package(
         .target(name: "COpenBLAS"),
         .target(name: "CProcess"),
         .target(name: "CCapletPlugin"),
-        target("Execution", []),
-        target("Matrices", ["CKernels"]),
+        target("CLibrary", []),
+        target("Execution", ["CLibrary"]),
+        target("Matrices", ["CKernels", "CLibrary"]),
         target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution", "Matrices"]),
-        target("ModelGraph", ["CKernels", "CMapping", "Execution", "Matrices"]),
+        target("ModelGraph", ["CKernels", "CLibrary", "CMapping", "Execution", "Matrices"]),
         target("StrictJSON", []),
-        target("FormatKit", ["CFileSystem", "CNettle", "CXXHash", "Execution", "ModelGraph", "StrictJSON"]),
-        target("Architectures", ["FormatKit", "ModelGraph", "StrictJSON"]),
-        target("PassKit", ["CXXHash", "Execution", "LinearAlgebra", "ModelGraph"], mode: .v6),
+        target("FormatKit", ["CFileSystem", "CLibrary", "CNettle", "CXXHash", "Execution", "ModelGraph", "StrictJSON"]),
+        target("Architectures", ["CLibrary", "FormatKit", "ModelGraph", "StrictJSON"]),
+        target("PassKit", ["CXXHash", "Execution", "LinearAlgebra", "ModelGraph"]),
         target("Models", ["Architectures", "FormatKit", "ModelGraph", "StrictJSON", "Tokenization"]),
-        target("Inference", ["Architectures", "CKernels", "Execution", "Matrices", "ModelGraph", "Models"]),
+        target("Inference", ["Architectures", "CKernels", "CLibrary", "Execution", "Matrices", "ModelGraph", "Models"]),
         target("Backpropagation", ["Architectures", "CKernels", "Execution", "Inference", "LinearAlgebra"]),
         target(
             "Calibration",
             ["Backpropagation", "Execution", "Inference", "LinearAlgebra", "ModelGraph", "Models", "PassKit", "StrictJSON", "Tokenization"]),
         target("LowRankAdapters", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "SafetensorsFormat", "StrictJSON"]),
-        target("LayerwiseCompression", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"], mode: .v6),
-        target("OATS", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/OATS", mode: .v6),
+        target("LayerwiseCompression", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
+        target("OATS", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/OATS"),
         target(
             "SparseGPT", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
-            path: "Plugins/SparseGPT", mode: .v6),
+            path: "Plugins/SparseGPT"),
         target(
-            "TruncatedSVD", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/TruncatedSVD", mode: .v6),
-        target("Wanda", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Wanda", mode: .v6),
-        target("Refit", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Refit", mode: .v6),
-        target("RPCA", ["CKernels", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/RPCA", mode: .v6),
+            "TruncatedSVD", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/TruncatedSVD"),
+        target("Wanda", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Wanda"),
+        target("Refit", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Refit"),
+        target("RPCA", ["CKernels", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/RPCA"),
         target(
             "MagnitudePruning", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
-            path: "Plugins/MagnitudePruning", mode: .v6),
+            path: "Plugins/MagnitudePruning"),
         target(
             "PostTrainingQuantization", ["CKernels", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
-            path: "Plugins/PostTrainingQuantization", mode: .v6),
+            path: "Plugins/PostTrainingQuantization"),
         target(
             "ProbabilisticPruning", ["CKernels", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
-            path: "Plugins/ProbabilisticPruning", mode: .v6),
+            path: "Plugins/ProbabilisticPruning"),
         target(
             "CAP", ["CKernels", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
-            path: "Plugins/CAP", mode: .v6),
+            path: "Plugins/CAP"),
         target(
             "SafetensorsFormat", ["Execution", "FormatKit", "ModelGraph", "StrictJSON"], path: "formats/safetensors", exclude: ["SPEC.md"]),
         target(
-            "CapletFormat", ["CKernels", "CXXHash", "CZstd", "Execution", "FormatKit", "ModelGraph", "StrictJSON"], path: "formats/caplet",
-            exclude: ["SPEC.md", "NOTES.md", "reference"]),
+            "CapletFormat", ["CKernels", "CLibrary", "CXXHash", "CZstd", "Execution", "FormatKit", "ModelGraph", "StrictJSON"],
+            path: "formats/caplet", exclude: ["SPEC.md", "NOTES.md", "reference"]),
         target(
             "CapletRuntime",
             [
-                "CapletFormat", "Execution", "FormatKit", "Inference", "Matrices", "ModelGraph", "Models", "Tokenization",
+                "CapletFormat", "CLibrary", "Execution", "FormatKit", "Inference", "Matrices", "ModelGraph", "Models", "Tokenization",
             ]),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"]),
-        target("PyTorchFormat", ["FormatKit", "ModelGraph", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
-        target("NPYFormat", ["Execution", "FormatKit", "ModelGraph", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
+        target(
+            "PyTorchFormat", ["FormatKit", "ModelGraph", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
+        target(
+            "NPYFormat", ["Execution", "FormatKit", "ModelGraph", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
         target(
             "GGUFFormat",
             ["Architectures", "CKernels", "Execution", "FormatKit", "Matrices", "ModelGraph", "StrictJSON", "Tokenization"],
@@ -141,10 +144,10 @@ let package = Package(
                 "StrictJSON", "Tokenization",
             ]),
         .executableTarget(
-            name: "Generate", dependencies: ["CapletRuntime"], path: "Examples/Generate", swiftSettings: [.swiftLanguageMode(.v5)]),
+            name: "Generate", dependencies: ["CapletRuntime"], path: "Examples/Generate", swiftSettings: [.swiftLanguageMode(.v6)]),
         .executableTarget(
             name: "LibraryExample", dependencies: ["Caplet"], path: "Examples/Library/Sources", swiftSettings: [.swiftLanguageMode(.v6)]),
-        .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v5)]),
+        .executableTarget(name: "Demo", path: "Examples/Demo", swiftSettings: [.swiftLanguageMode(.v6)]),
         .executableTarget(
             name: "Work",
             dependencies: [
@@ -152,7 +155,7 @@ let package = Package(
                 "Models",
                 "PassKit", "RPCA",
             ], path: "Benchmarks/Work",
-            swiftSettings: [.swiftLanguageMode(.v5)]),
+            swiftSettings: [.swiftLanguageMode(.v6)]),
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
@@ -160,7 +163,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: [.swiftLanguageMode(.v5)]),
+            swiftSettings: [.swiftLanguageMode(.v6)]),
         test("CapletTests", ["BuiltIns", "Caplet", "Execution", "FormatKit", "ModelGraph", "PassKit", "TestSupport"]),
         test("CKernelsTests", ["TestSupport"], exclude: ["Driver"]),
         test("ExecutionTests", ["Execution"]),

@@ -18,7 +18,7 @@ public struct BlockDesign: Equatable, Sendable {
         case around
     }
 
-    /// Between the two products of the perceptron.
+    /// Between the two products of the MLP.
     public enum Activation: String, CaseIterable, Sendable {
         case silu, gelu, relu
         /// gelu by its approximation with tanh.
@@ -51,7 +51,7 @@ public struct BlockDesign: Equatable, Sendable {
     public var norm: Norm
     public var placement: Placement
     public var activation: Activation
-    /// Whether the perceptron is f(gate) ⊙ up, not f(up).
+    /// Whether the MLP is f(gate) ⊙ up, not f(up).
     public var isGated: Bool
     public var positions: Positions
     /// The row of the table of learned positions that the first position has.
@@ -84,7 +84,7 @@ public enum Module: String, CaseIterable, Sendable {
     /// Between the last block and the head of an encoder that fills in tokens, and what is added to its logits.
     case headTransform, headNorm, headBias
     case attentionNorm, query, key, value, queryKeyValue, queryNorm, keyNorm, attentionOutput, attentionOutputNorm
-    case perceptronNorm, gate, up, gateAndUp, down, perceptronOutputNorm
+    case mlpNorm, gate, up, gateAndUp, down, mlpOutputNorm
     /// Carried, and not run.
     case other
 

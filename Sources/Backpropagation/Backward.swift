@@ -37,9 +37,9 @@ extension BlockWeights {
             }
         }
 
-        // Multilayer perceptron.
-        if isAfter { through(perceptronNorm, sum) }
-        enter(state.down, perceptronOutputNorm, run.perceptronOutput)
+        // MLP.
+        if isAfter { through(mlpNorm, sum) }
+        enter(state.down, mlpOutputNorm, run.mlpOutput)
         let product = design.isGated ? state.gate : state.up
         self[.down].applyTransposed(to: state.down, tokens: tokens, into: product)  // of act(gate) ⊙ up, [T, intermediate]
         design.activateBackward(
@@ -51,7 +51,7 @@ extension BlockWeights {
             if design.isGated { self[.gate].applyTransposed(to: state.gate, tokens: tokens, into: state.normalised) }  // [T, hidden]
             self[.up].applyTransposed(to: state.up, tokens: tokens, into: state.normalised, accumulate: design.isGated)
         }
-        leave(perceptronNorm, middle)
+        leave(mlpNorm, middle)
 
         // Attention.
         if isAfter { through(attentionNorm, middle) }

@@ -49,7 +49,7 @@ final class GradientState {
         switch layer {
         case .query, .key, .value, .queryKeyValue: return UnsafePointer(run.normalised)
         case .attentionOutput: return UnsafePointer(run.attended)
-        case .gate, .up, .gateAndUp: return UnsafePointer(run.perceptronInput)
+        case .gate, .up, .gateAndUp: return UnsafePointer(run.mlpInput)
         case .down: return UnsafePointer(run.activated)
         }
     }

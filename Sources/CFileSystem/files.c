@@ -1,7 +1,11 @@
 #define _GNU_SOURCE
 #include "CFileSystem.h"
 
+#include <errno.h>
 #include <fcntl.h>
+
+#if defined(__linux__)
+
 #include <sys/vfs.h>
 
 void caplet_begin_writeback(int descriptor) { (void)sync_file_range(descriptor, 0, 0, SYNC_FILE_RANGE_WRITE); }
@@ -28,3 +32,25 @@ int caplet_is_shared_between_machines(int descriptor) {
         default: return 1;
     }
 }
+
+#else
+
+#include <sys/mount.h>
+#include <sys/param.h>
+
+// The hint is Linux's.
+void caplet_begin_writeback(int descriptor) { (void)descriptor; }
+
+// Files that never had a name are Linux's.
+int caplet_open_unnamed(const char *folder) {
+    (void)folder;
+    errno = EOPNOTSUPP;
+    return -1;
+}
+
+int caplet_is_shared_between_machines(int descriptor) {
+    struct statfs status;
+    return fstatfs(descriptor, &status) != 0 || !(status.f_flags & MNT_LOCAL);
+}
+
+#endif

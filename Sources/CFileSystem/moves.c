@@ -10,12 +10,32 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__linux__)
+
+#include <sys/syscall.h>
+
+// By number: not every C library has a function for it.
+static int rename_with(const char *from, const char *to, unsigned flags) {
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
+}
+
+// Of the kernel's interface, <linux/fs.h>.
+static int rename_to_free(const char *from, const char *to) { return rename_with(from, to, 1 << 0); }
+static int exchange_names(const char *from, const char *to) { return rename_with(from, to, 1 << 1); }
+
+#elif defined(__APPLE__)
+
+static int rename_to_free(const char *from, const char *to) { return renamex_np(from, to, RENAME_EXCL); }
+static int exchange_names(const char *from, const char *to) { return renamex_np(from, to, RENAME_SWAP); }
+
+#endif
+
 // Kernels and file systems without such moves say so in one of these ways.
 static int is_unknown(int error) { return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP || error == EPERM; }
 
 static int move_to_free_name(const char *from, const char *to) {
     struct stat status;
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+    if (rename_to_free(from, to) == 0) return 0;
     if (!is_unknown(errno)) return errno;
     // The name is looked at, then taken.
     if (lstat(to, &status) == 0) return EEXIST;
@@ -23,7 +43,7 @@ static int move_to_free_name(const char *from, const char *to) {
 }
 
 static int exchange(const caplet_move *move) {
-    if (renameat2(AT_FDCWD, move->from, AT_FDCWD, move->to, RENAME_EXCHANGE) == 0) return 0;
+    if (exchange_names(move->from, move->to) == 0) return 0;
     if (!is_unknown(errno)) return errno;
     if (rename(move->to, move->spare) != 0) return errno;
     if (rename(move->from, move->to) != 0) {

@@ -172,6 +172,7 @@ private final class Interruption: Progress {
     func end() {}
 }
 
+/// Safe to share: `FinishedWork` keeps one segment at a time, and they are read when the run is over.
 private final class KeptSegments: @unchecked Sendable {
     private(set) var segments: [WorkSegment] = []
     func add(_ segment: WorkSegment) { segments.append(segment) }

@@ -1,7 +1,7 @@
-import Glibc
+import CLibrary
 
 /// What every long operation is handed: how many threads it may use, whom to tell, when to stop.
-public struct ExecutionContext {
+public struct ExecutionContext: Sendable {
     /// Threads that the work may use, at least 1. Results never depend on it.
     public let threads: Int
     public let cancellation: Cancellation

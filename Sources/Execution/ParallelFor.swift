@@ -5,7 +5,7 @@ extension ExecutionContext {
     ///
     /// The first error stops the remaining indices and is thrown once all running ones have ended; a
     /// cancellation does the same. `body` must write to places of its own only.
-    public func parallelFor(_ count: Int, _ body: (Int) throws -> Void) throws {
+    public func parallelFor(_ count: Int, _ body: @Sendable (Int) throws -> Void) throws {
         let workers = min(threads, count)
         if workers <= 1 {
             for index in 0..<max(count, 0) {
@@ -33,10 +33,11 @@ extension ExecutionContext {
     }
 
     /// The results of `body` for 0 ..< count, in order, computed on up to `threads` threads.
-    public func parallelMap<Result>(_ count: Int, _ body: (Int) throws -> Result) throws -> [Result] {
+    public func parallelMap<Result: Sendable>(_ count: Int, _ body: @Sendable (Int) throws -> Result) throws -> [Result] {
         var results = [Result?](repeating: nil, count: count)
         try results.withUnsafeMutableBufferPointer { buffer in
-            let slots = buffer
+            // Each index writes to a place of its own.
+            nonisolated(unsafe) let slots = buffer
             try parallelFor(count) { slots[$0] = try body($0) }
         }
         return results.compactMap { $0 }

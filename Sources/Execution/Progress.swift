@@ -1,5 +1,5 @@
 /// Where long work says how far it is. Calls may come from any thread.
-public protocol Progress: AnyObject {
+public protocol Progress: AnyObject, Sendable {
     /// Starts a stage of `total` units of `unit` ("tensors", "bytes", "steps").
     func begin(_ stage: String, total: Int, unit: String)
     /// Adds `units` done units to the stage under way, with a short remark on the latest of them.

@@ -1,9 +1,9 @@
-import Glibc
+import CLibrary
 
 /// Threads that stand by to help with loops. A thread without work sleeps; one that the system does not give is done without.
 ///
 /// Not Dispatch: that one asks for a thread once a second, for ever, where none is to be had, as under `ulimit -u` or `ulimit -v`.
-final class ThreadPool: @unchecked Sendable {
+final class ThreadPool: Sendable {
     private let queue: HelperQueue
 
     /// - Parameter limit: threads beside those that call `run`.
@@ -14,7 +14,7 @@ final class ThreadPool: @unchecked Sendable {
     /// Calls `body` on this thread and, at the same time, on up to `helpers` others; returns when all have returned.
     ///
     /// May be called from within `body`, on any thread. `body` must find by itself what is left to do.
-    func run(helpers: Int, _ body: () -> Void) {
+    func run(helpers: Int, _ body: @Sendable () -> Void) {
         withoutActuallyEscaping(body) { body in
             let work = SharedWork(body, helpers: helpers)
             queue.offer(work)
@@ -27,19 +27,21 @@ final class ThreadPool: @unchecked Sendable {
 /// A piece of work that helpers may still join.
 private final class SharedWork {
     /// Nil when all is done: it is not kept beyond the call that brought it.
-    var body: (() -> Void)?
+    var body: (@Sendable () -> Void)?
     /// Helpers that may still come; guarded by the queue's lock, as is `active`.
     var wanted: Int
     /// Helpers that are at it.
     var active = 0
 
-    init(_ body: @escaping () -> Void, helpers: Int) {
+    init(_ body: @escaping @Sendable () -> Void, helpers: Int) {
         self.body = body
         wanted = helpers
     }
 }
 
 /// What the threads of a pool share; it lives as long as the last of them.
+///
+/// Safe to share: all that changes, of the queue and of the work in it, is read and written under the mutex alone, and bodies are Sendable.
 private final class HelperQueue: @unchecked Sendable {
     private let limit: Int
     private var offers: [SharedWork] = []
@@ -100,12 +102,8 @@ private final class HelperQueue: @unchecked Sendable {
 
     /// A new thread, which counts as sleeping until it has looked for work.
     private func startThread() -> Bool {
-        let queue = Unmanaged.passRetained(self)
-        let started = DetachedThread.start(queue.toOpaque()) { argument in
-            if let argument { Unmanaged<HelperQueue>.fromOpaque(argument).takeRetainedValue().help() }
-            return nil
-        }
-        if started { threadCount += 1 } else { queue.release() }
+        let started = DetachedThread.start { self.help() }
+        if started { threadCount += 1 }
         return started
     }
 

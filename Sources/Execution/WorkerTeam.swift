@@ -1,50 +1,39 @@
-import Glibc
+import CLibrary
 import Synchronization
 
 /// Threads that stand by for short work, of which there are thousands of pieces a second, such as the matrix products of one token.
 ///
 /// A thread without work spins for some microseconds and then sleeps. One piece of work runs at a time: a team belongs to one caller.
+/// Safe to share: what it holds does not change after `init`, and the threads see each other through `Shared` alone.
 public final class WorkerTeam: @unchecked Sendable {
     /// Threads that work, the caller's among them.
     public let count: Int
     private let shared: Shared
-    private var threads: [pthread_t] = []
+    private let threads: [SystemThread]
 
     /// - Parameter threads: at least 1; the caller's own is one of them.
     public init(threads: Int) {
         let shared = Shared()
         self.shared = shared
+        var started: [SystemThread] = []
         for worker in 1..<max(threads, 1) {
-            let start = WorkerStart(shared: shared, worker: worker)
-            var thread = pthread_t()
-            let argument = Unmanaged.passRetained(start).toOpaque()
-            let status = pthread_create(
-                &thread, nil,
-                { argument in
-                    guard let argument else { return nil }
-                    let start = Unmanaged<WorkerStart>.fromOpaque(argument).takeRetainedValue()
-                    start.shared.work(as: start.worker)
-                    return nil
-                }, argument)
             // A system that has no more threads to give leaves a smaller team, which computes the same.
-            guard status == 0 else {
-                Unmanaged<WorkerStart>.fromOpaque(argument).release()
-                break
-            }
-            self.threads.append(thread)
+            guard let thread = SystemThread({ shared.work(as: worker) }) else { break }
+            started.append(thread)
         }
-        count = self.threads.count + 1
+        self.threads = started
+        count = started.count + 1
     }
 
     deinit {
         shared.stop()
-        for thread in threads { pthread_join(thread, nil) }
+        for thread in threads { thread.join() }
     }
 
     /// Calls `body` for 0 ..< count, each index once, in any order and on any of the team's threads, with the number of the thread.
     ///
     /// `body` must write to places of its own only.
-    public func forEach(_ count: Int, _ body: (_ worker: Int, _ index: Int) -> Void) {
+    public func forEach(_ count: Int, _ body: @Sendable (_ worker: Int, _ index: Int) -> Void) {
         if self.count == 1 || count <= 1 {
             for index in 0..<max(count, 0) { body(0, index) }
             return
@@ -53,17 +42,9 @@ public final class WorkerTeam: @unchecked Sendable {
     }
 }
 
-private final class WorkerStart {
-    let shared: Shared
-    let worker: Int
-
-    init(shared: Shared, worker: Int) {
-        self.shared = shared
-        self.worker = worker
-    }
-}
-
 /// What the threads of a team see of each other.
+///
+/// Safe to share: `body` and `indexCount` are written by the caller alone, while `isOpen` keeps all others from reading them.
 private final class Shared: @unchecked Sendable {
     /// Raised when there is new work.
     private let generation = Atomic<Int>(0)
@@ -74,7 +55,7 @@ private final class Shared: @unchecked Sendable {
     private let active = Atomic<Int>(0)
     private let sleepers = Atomic<Int>(0)
     private let isStopping = Atomic<Bool>(false)
-    private var body: ((Int, Int) -> Void)?
+    private var body: (@Sendable (Int, Int) -> Void)?
     private var indexCount = 0
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -96,7 +77,7 @@ private final class Shared: @unchecked Sendable {
         condition.deallocate()
     }
 
-    func run(_ count: Int, _ body: @escaping (Int, Int) -> Void) {
+    func run(_ count: Int, _ body: @escaping @Sendable (Int, Int) -> Void) {
         self.body = body
         indexCount = count
         next.store(0, ordering: .relaxed)

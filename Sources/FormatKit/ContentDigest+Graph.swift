@@ -1,5 +1,5 @@
 import Execution
-import Glibc
+import CLibrary
 import ModelGraph
 
 /// Digests as 32 hexadecimal digits.

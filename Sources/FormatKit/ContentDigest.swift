@@ -1,7 +1,7 @@
 import CXXHash
 
 /// A 128-bit digest (XXH3, seed 0) of what bytes, files and graphs hold. It finds accidents, not forgeries.
-public struct ContentDigest: Hashable {
+public struct ContentDigest: Hashable, Sendable {
     public let high: UInt64
     public let low: UInt64
 

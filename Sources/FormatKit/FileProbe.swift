@@ -1,8 +1,8 @@
-import Glibc
+import CLibrary
 import ModelGraph
 
 /// A first look at a path: what kind of thing it is and how it begins.
-public struct FileProbe {
+public struct FileProbe: Sendable {
     public let path: String
     public let isFolder: Bool
     /// The names in the folder, sorted; empty for a file.

@@ -2,7 +2,7 @@ import Execution
 import ModelGraph
 
 /// A file format: how to recognise it and read it into a graph.
-public protocol Format {
+public protocol Format: Sendable {
     /// The name on the command line, such as "gguf".
     var name: String { get }
     /// One line on what it is.
@@ -126,7 +126,7 @@ public struct ReadContext {
 }
 
 /// Choices of the user that a writer follows.
-public struct WriteOptions {
+public struct WriteOptions: Sendable {
     /// Replace what is at the path.
     public var force = false
     /// Split weights into files of at most this many bytes each, where the format can; nil for one file.
@@ -146,7 +146,7 @@ public struct WriteOptions {
 }
 
 /// What a writer does or did.
-public struct WritePlan {
+public struct WritePlan: Sendable {
     /// Files by name relative to the output, with their sizes in bytes.
     public var files: [(name: String, bytes: Int)] = []
     /// Stored tensors: name and how it is stored, such as "BF16" or "lowRank F16 + sparse F16".

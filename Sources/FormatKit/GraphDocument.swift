@@ -7,7 +7,7 @@ import StrictJSON
 /// of [name, target]) and `tensors` (an array of [name, dtype] in the graph's order). A value is an object of one member, its
 /// type: `{"uint32":"7"}`, `{"bool":true}`, `{"array":["string",["a","b"]]}`; numbers are strings, so that 64 bits survive any
 /// JSON reader.
-public struct GraphDocument {
+public struct GraphDocument: Sendable {
     /// The plain member or file that holds the document.
     public static let fileName = "caplet.json"
     private static let typeNames: [(MetadataType, String)] = [

@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 import ModelGraph
 
 /// Which files of a model's folder travel with its weights.

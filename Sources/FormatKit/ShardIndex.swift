@@ -2,7 +2,7 @@ import ModelGraph
 import StrictJSON
 
 /// The index of a sharded checkpoint: an object whose `weight_map` says which file of the folder has which tensor.
-public struct ShardIndex {
+public struct ShardIndex: Sendable {
     public static let maximumByteCount = 100_000_000
 
     public let path: String

@@ -13,10 +13,10 @@ public struct BlockWeights {
     /// Of every head of queries and keys.
     package let queryNorm: Norm?
     package let keyNorm: Norm?
-    /// Of what attention and perceptron put out, in families with norms around them.
+    /// Of what attention and MLP put out, in families with norms around them.
     package let attentionOutputNorm: Norm?
-    package let perceptronNorm: Norm
-    package let perceptronOutputNorm: Norm?
+    package let mlpNorm: Norm
+    package let mlpOutputNorm: Norm?
     /// Those of the layers that the design has.
     package var layers: [BlockLayer: any LinearMap]
     /// [out] each, of the layers that have one.

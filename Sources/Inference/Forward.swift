@@ -65,22 +65,22 @@ extension BlockWeights {
         state.middle?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
         if isAfter { attentionNorm.apply(hidden, into: hidden, tokens: tokens) }
 
-        // Multilayer perceptron.
-        enter(perceptronNorm, state.perceptronInput)  // [T, hidden]
-        observe(.mlpInput, state.perceptronInput, c.hiddenSize)
+        // MLP.
+        enter(mlpNorm, state.mlpInput)  // [T, hidden]
+        observe(.mlpInput, state.mlpInput, c.hiddenSize)
         if design.fusesGateAndUp {
-            apply(.gateAndUp, to: state.perceptronInput, tokens: tokens, into: state.fused)  // [T, 2 × intermediate]
+            apply(.gateAndUp, to: state.mlpInput, tokens: tokens, into: state.fused)  // [T, 2 × intermediate]
             split(state.fused, tokens: tokens, into: [state.gate, state.up], widths: [c.intermediateSize, c.intermediateSize])
         } else {
-            apply(.up, to: state.perceptronInput, tokens: tokens, into: state.up)  // [T, intermediate]
-            if design.isGated { apply(.gate, to: state.perceptronInput, tokens: tokens, into: state.gate) }  // [T, intermediate]
+            apply(.up, to: state.mlpInput, tokens: tokens, into: state.up)  // [T, intermediate]
+            if design.isGated { apply(.gate, to: state.mlpInput, tokens: tokens, into: state.gate) }  // [T, intermediate]
         }
         design.activate(gate: state.gate, up: state.up, into: state.activated, count: tokens * c.intermediateSize)
         observe(.mlpOutput, state.activated, c.intermediateSize)
-        leave(.down, state.activated, perceptronOutputNorm, state.perceptronOutput)
+        leave(.down, state.activated, mlpOutputNorm, state.mlpOutput)
         if isAfter {
             state.sum?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
-            perceptronNorm.apply(hidden, into: hidden, tokens: tokens)
+            mlpNorm.apply(hidden, into: hidden, tokens: tokens)
         }
     }
 

@@ -1,5 +1,5 @@
 import Architectures
-import Glibc
+import CLibrary
 
 /// Rotary position embedding: of the first d components of a head the pairs (i, i + d/2) turn by position · θ^(−2i/d), or by what scaling
 /// makes of that (Su et al. 2021, in the half-split layout of Hugging Face checkpoints).

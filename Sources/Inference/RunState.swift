@@ -13,22 +13,22 @@ package final class RunState {
     package let up: UnsafeMutablePointer<Float>  // [T, intermediate]
     /// What a layer puts out that stands for several; of families that have such.
     package let fused: UnsafeMutablePointer<Float>  // [T, (heads + 2 × kvHeads) × headSize] or [T, 2 × intermediate], the wider
-    /// Of families with norms around attention and perceptron: what these put out, and the norm of it.
+    /// Of families with norms around attention and MLP: what these put out, and the norm of it.
     package let attentionOutput: UnsafeMutablePointer<Float>  // [T, hidden]
-    package let perceptronOutput: UnsafeMutablePointer<Float>  // [T, hidden]
+    package let mlpOutput: UnsafeMutablePointer<Float>  // [T, hidden]
     package let normalisedOutput: UnsafeMutablePointer<Float>  // [T, hidden]
     /// The sum after attention, before any norm of it; nil unless the backward pass needs it.
     package let middle: UnsafeMutablePointer<Float>?  // [T, hidden]
-    /// The sum after the perceptron; nil unless the backward pass needs it.
+    /// The sum after the MLP; nil unless the backward pass needs it.
     package let sum: UnsafeMutablePointer<Float>?  // [T, hidden]
     /// Queries and keys before their norms; nil unless the backward pass needs them.
     package let rawQueries: UnsafeMutablePointer<Float>?  // [T, heads × headSize]
     package let rawKeys: UnsafeMutablePointer<Float>?  // [T, kvHeads × headSize]
     /// Scores of the last head after their cap; nil unless the backward pass needs them.
     package let cappedScores: UnsafeMutablePointer<Float>?  // [T, T]
-    /// The perceptron's normalised input: `normalised` itself unless the backward pass needs both.
-    package let perceptronInput: UnsafeMutablePointer<Float>  // [T, hidden]
-    /// What the perceptron's second layer reads: `gate` itself unless the backward pass needs both.
+    /// The MLP's normalised input: `normalised` itself unless the backward pass needs both.
+    package let mlpInput: UnsafeMutablePointer<Float>  // [T, hidden]
+    /// What the MLP's second layer reads: `gate` itself unless the backward pass needs both.
     package let activated: UnsafeMutablePointer<Float>  // [T, intermediate]
     /// Of families with embeddings of distances: these as queries and keys, and their products with a head's keys and queries.
     package let distanceQueries: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
@@ -59,11 +59,11 @@ package final class RunState {
         (distanceQueries, distanceKeys, queryDistances, keyDistances) = (parts[19], parts[20], parts[21], parts[22])
         (normalised, queries, keys, values) = (parts[0], parts[1], parts[2], parts[3])
         (scores, attended, gate, up, fused) = (parts[4], parts[5], parts[6], parts[7], parts[8])
-        (attentionOutput, perceptronOutput, normalisedOutput) = (parts[9], forGradients ? parts[10] : parts[9], parts[11])
+        (attentionOutput, mlpOutput, normalisedOutput) = (parts[9], forGradients ? parts[10] : parts[9], parts[11])
         (middle, sum) = forGradients ? (parts[12], parts[13]) : (nil, nil)
         (rawQueries, rawKeys) = keepsHeads ? (parts[14], parts[15]) : (nil, nil)
         cappedScores = keepsCapped ? parts[16] : nil
-        (perceptronInput, activated) = forGradients ? (parts[17], parts[18]) : (parts[0], parts[6])
+        (mlpInput, activated) = forGradients ? (parts[17], parts[18]) : (parts[0], parts[6])
     }
 }
 

@@ -45,8 +45,8 @@ struct WeightSource {
         case .positionEmbedding: return [c.contextLength + c.design.firstPosition, c.hiddenSize]
         case .relativeEmbedding: return [c.distances?.rowCount ?? 0, c.hiddenSize]
         case .tokenTypeEmbedding: return [c.tokenTypeCount, c.hiddenSize]
-        case .relativeNorm, .embeddingNorm, .finalNorm, .headNorm, .attentionNorm, .attentionOutputNorm, .perceptronNorm,
-            .perceptronOutputNorm:
+        case .relativeNorm, .embeddingNorm, .finalNorm, .headNorm, .attentionNorm, .attentionOutputNorm, .mlpNorm,
+            .mlpOutputNorm:
             return [c.hiddenSize]
         case .queryNorm, .keyNorm: return [c.headSize]
         case .query: return [queries, c.hiddenSize]
@@ -153,8 +153,8 @@ struct WeightSource {
             queryNorm: try optionalNorm(.queryNorm, block: index),
             keyNorm: try optionalNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
-            perceptronNorm: try norm(.perceptronNorm, block: index),
-            perceptronOutputNorm: try optionalNorm(.perceptronOutputNorm, block: index), layers: layers, biases: biases,
+            mlpNorm: try norm(.mlpNorm, block: index),
+            mlpOutputNorm: try optionalNorm(.mlpOutputNorm, block: index), layers: layers, biases: biases,
             products: products)
     }
 }

@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// Random numbers addressed by a counter: number `i` of a stream is a pure function of (seed, stream, i), so draws can
 /// be made in any order and on any thread with the same outcome (SplitMix64's finaliser over a Weyl sequence).

@@ -1,5 +1,5 @@
 import CKernels
-import Glibc
+import CLibrary
 
 extension Matrix {
     /// Σ |aᵢⱼ|, summed in double.

@@ -1,7 +1,7 @@
 import CKernels
 
 /// Floats that are encoded by rows when they are asked for.
-struct BlockEncoding {
+struct BlockEncoding: Sendable {
     let payload: Payload
     /// For errors.
     let name: String
@@ -13,7 +13,7 @@ struct BlockEncoding {
     ///
     /// - Throws, when rows are asked for: `GraphError.notFinite` for NaN and infinities; what `encode` throws.
     func rows(
-        bytesPerRow: Int, _ encode: @escaping (UnsafeBufferPointer<Float>, UnsafeMutablePointer<UInt8>) throws -> Void
+        bytesPerRow: Int, _ encode: @escaping @Sendable (UnsafeBufferPointer<Float>, UnsafeMutablePointer<UInt8>) throws -> Void
     ) -> RowSource {
         let (payload, name) = (payload, name)
         let columns = payload.shape.columns

@@ -1,7 +1,7 @@
 /// Floats that are kept as blocks of a codec, in row-major order; each row is a whole number of blocks.
 ///
 /// A format that has the codec carries `bytes` as they are; all others see the floats that blocks decode to.
-public struct BlockTensor {
+public struct BlockTensor: Sendable {
     public let shape: Shape
     public let codec: BlockCodec
     /// The blocks, row by row.

@@ -1,6 +1,8 @@
-import Glibc
+import CLibrary
 
 /// Room for some bytes that several threads share: who finds too few left waits until others have given theirs back.
+///
+/// Safe to share: `used` is read and written under the lock alone.
 final class ByteRoom: @unchecked Sendable {
     private let limit: Int
     private var used = 0

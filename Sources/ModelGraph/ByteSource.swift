@@ -1,7 +1,5 @@
-import Glibc
-
 /// Bytes that are there when asked for: mapped, owned, or made on demand.
-public protocol ByteSource: AnyObject {
+public protocol ByteSource: AnyObject, Sendable {
     var byteCount: Int { get }
     /// Calls `body` with the bytes, which are valid for the call only. A deferred source makes them for each call.
     func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result
@@ -51,7 +49,9 @@ extension ByteSource {
 }
 
 /// Bytes in memory of the process's own, 64-byte aligned.
-public final class OwnedBytes: ByteSource {
+///
+/// Safe to share: they are written before `init` returns, and never after.
+public final class OwnedBytes: ByteSource, @unchecked Sendable {
     public let byteCount: Int
     private let base: UnsafeMutableRawPointer
     private let allocation: UnsafeMutableRawPointer
@@ -97,11 +97,11 @@ public final class DeferredBytes: ByteSource {
     public let pieceByteCount: Int
     public let makesPiecesAtOnce: Bool
     private let separatePieces: SeparatePieces?
-    private let produce: () throws -> any ByteSource
-    private let pieces: ((Int, (UnsafeRawBufferPointer) throws -> Void) throws -> Void)?
+    private let produce: @Sendable () throws -> any ByteSource
+    private let pieces: (@Sendable (Int, (UnsafeRawBufferPointer) throws -> Void) throws -> Void)?
 
     /// - Parameter produce: returns a source of exactly `byteCount` bytes.
-    public init(byteCount: Int, produce: @escaping () throws -> any ByteSource) {
+    public init(byteCount: Int, produce: @escaping @Sendable () throws -> any ByteSource) {
         self.byteCount = byteCount
         (pieceByteCount, makesPiecesAtOnce) = (byteCount, false)
         self.produce = produce
@@ -116,7 +116,8 @@ public final class DeferredBytes: ByteSource {
     ///   - produce: returns a source of exactly `byteCount` bytes.
     public init(
         byteCount: Int, pieceByteCount: Int, atOnce: Bool, separately: SeparatePieces? = nil,
-        pieces: @escaping (Int, (UnsafeRawBufferPointer) throws -> Void) throws -> Void, produce: @escaping () throws -> any ByteSource
+        pieces: @escaping @Sendable (Int, (UnsafeRawBufferPointer) throws -> Void) throws -> Void,
+        produce: @escaping @Sendable () throws -> any ByteSource
     ) {
         self.byteCount = byteCount
         (self.pieceByteCount, makesPiecesAtOnce) = (pieceByteCount, atOnce)

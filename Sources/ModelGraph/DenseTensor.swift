@@ -1,7 +1,7 @@
 import CKernels
 
 /// Elements of one dtype in row-major order, wherever their bytes are.
-public struct DenseTensor {
+public struct DenseTensor: Sendable {
     public let dtype: DType
     public let shape: Shape
     public let bytes: any ByteSource

@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// What makes two paths the same file.
 public struct FileIdentity: Hashable, Sendable {

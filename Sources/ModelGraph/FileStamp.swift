@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// What a file or folder was when it was opened: which one, how long, when last written to.
 public struct FileStamp: Hashable, Sendable {
@@ -20,7 +20,12 @@ public struct FileStamp: Hashable, Sendable {
         identity = FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
         isFolder = status.st_mode & S_IFMT == S_IFDIR
         byteCount = Int64(status.st_size)
-        modified = [status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
+        #if canImport(Darwin)
+            let time = status.st_mtimespec
+        #else
+            let time = status.st_mtim
+        #endif
+        modified = [Int(time.tv_sec), Int(time.tv_nsec)]
     }
 
     /// How what is at the path now differs; nil when it is what it was. What is put into a folder does not change it.

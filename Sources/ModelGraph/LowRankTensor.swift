@@ -1,5 +1,5 @@
 /// A matrix [m, n] as the product of U [m, r] and V [r, n].
-public struct LowRankTensor {
+public struct LowRankTensor: Sendable {
     public let u: Payload
     public let v: Payload
 

@@ -1,8 +1,10 @@
 import CMapping
-import Glibc
+import CLibrary
 
 /// A file mapped read-only into memory: opening it reads nothing.
-public final class MappedFile {
+///
+/// Safe to share: nothing of it changes between `init` and `deinit`, and nobody writes to the mapping.
+public final class MappedFile: @unchecked Sendable {
     public let path: String
     public let byteCount: Int
     /// Which file it was when it was opened, and how long.
@@ -92,7 +94,13 @@ public final class MappedBytes: ByteSource {
 
 extension MappedBytes {
     /// Maps the pages of a part that is to be read once in one step, which takes a fraction of the time of a fault for each few.
-    public func willRead(_ range: Range<Int>) { advise(range, MADV_POPULATE_READ) }
+    public func willRead(_ range: Range<Int>) {
+        #if os(Linux)
+            advise(range, MADV_POPULATE_READ)
+        #else
+            advise(range, MADV_WILLNEED)
+        #endif
+    }
 
     /// Takes the pages out of the process's memory; they stay in the system's cache, and are mapped again when they are read again.
     public func didRead(_ range: Range<Int>) { advise(range, MADV_DONTNEED) }

@@ -69,7 +69,7 @@ public enum MetadataType: UInt32, CaseIterable, Sendable {
 }
 
 /// Keys and typed values in the order of the file; keys are unique.
-public struct Metadata {
+public struct Metadata: Sendable {
     public private(set) var keys: [String] = []
     private var values: [String: MetadataValue] = [:]
 

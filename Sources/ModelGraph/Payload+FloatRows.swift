@@ -3,7 +3,7 @@ import Execution
 import Matrices
 
 /// Reads a run of rows as floats into a place for all of them. Several threads may call it at once.
-public typealias FloatRowReader = (_ rows: Range<Int>, _ out: UnsafeMutablePointer<Float>) throws -> Void
+public typealias FloatRowReader = @Sendable (_ rows: Range<Int>, _ out: UnsafeMutablePointer<Float>) throws -> Void
 
 extension Payload {
     /// Opens the elements for reading by rows. Dense, sparse and quantized tensors and blocks are converted row by row; what has to be made as a
@@ -59,7 +59,9 @@ extension Payload {
         let (rows, columns) = (shape.rows, shape.columns)
         let runs = Payload.rowRuns(rows: rows, columns: columns)
         return try Matrix(rows: rows, columns: columns) { out in
-            guard let base = out.baseAddress else { return }
+            // Each run of rows has a place of its own.
+            guard let place = out.baseAddress else { return }
+            nonisolated(unsafe) let base = place
             try execution.parallelFor(runs.count) { try read(runs[$0], base + runs[$0].lowerBound * columns) }
         }
     }
@@ -96,8 +98,7 @@ extension SparseTensor {
         guard case .dense(let kept) = values, kept.dtype.isComputable, kept.bytes.isResident, shape.columns > 0 else { return nil }
         try pattern.checkBits()
         let (words, wordsPerRow, columns) = (try pattern.readWords(), pattern.wordsPerRow, shape.columns)
-        var starts = [0]
-        for row in 0..<pattern.rows {
+        let starts = (0..<pattern.rows).reduce(into: [0]) { starts, row in
             let bits = words[row * wordsPerRow..<(row + 1) * wordsPerRow].reduce(0) { $0 + $1.nonzeroBitCount }
             starts.append(starts[row] + bits)
         }

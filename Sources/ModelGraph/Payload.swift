@@ -1,5 +1,5 @@
 /// What a tensor's values are made of. Parts are payloads themselves, so factors can be quantised.
-public indirect enum Payload {
+public indirect enum Payload: Sendable {
     /// Every element, as stored.
     case dense(DenseTensor)
     /// Every element, in blocks of a codec.

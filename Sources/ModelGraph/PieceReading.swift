@@ -58,11 +58,14 @@ extension ExecutionContext {
     /// in `PieceReading.memoryLimit`; the large ones by themselves, each on all threads.
     ///
     /// - Parameter body: is given an index, and how many pieces it may have in memory at once.
-    public func mapReading<Result>(_ readings: [PieceReading], _ body: (_ index: Int, _ atOnce: Int) throws -> Result) throws -> [Result] {
+    public func mapReading<Result: Sendable>(
+        _ readings: [PieceReading], _ body: @Sendable (_ index: Int, _ atOnce: Int) throws -> Result
+    ) throws -> [Result] {
         let room = ByteRoom(PieceReading.memoryLimit)
         var results = [Result?](repeating: nil, count: readings.count)
         try results.withUnsafeMutableBufferPointer { buffer in
-            let slots = buffer
+            // Each index writes to a place of its own.
+            nonisolated(unsafe) let slots = buffer
             let small = readings.indices.filter { !readings[$0].isLarge }
             try parallelFor(small.count) { place in
                 let index = small[place]

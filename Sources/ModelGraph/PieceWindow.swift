@@ -1,16 +1,16 @@
 import Synchronization
 
 /// Pieces of a source that can be made apart from each other.
-public struct SeparatePieces {
+public struct SeparatePieces: Sendable {
     /// Bytes of each, the last one excepted.
     public let byteCount: Int
     /// Pieces that are made at once, on as many threads.
     public let atOnce: Int
     /// Makes a run of pieces. What is wrong with the whole is found when the runs come in order, with the last one.
-    public typealias Maker = (_ pieces: Range<Int>) throws -> [OwnedBytes]
-    public let open: () -> Maker
+    public typealias Maker = @Sendable (_ pieces: Range<Int>) throws -> [OwnedBytes]
+    public let open: @Sendable () -> Maker
 
-    public init(byteCount: Int, atOnce: Int, open: @escaping () -> Maker) {
+    public init(byteCount: Int, atOnce: Int, open: @escaping @Sendable () -> Maker) {
         self.byteCount = byteCount
         self.atOnce = atOnce
         self.open = open
@@ -18,8 +18,8 @@ public struct SeparatePieces {
 }
 
 /// Some pieces of a large source, for readers that go through it about in order; several threads may read at once.
-final class PieceWindow {
-    private struct State: @unchecked Sendable {
+final class PieceWindow: Sendable {
+    private struct State {
         let make: SeparatePieces.Maker
         /// Pieces before this one were made once.
         var next = 0
@@ -27,8 +27,6 @@ final class PieceWindow {
         /// Of those that are kept, the oldest first.
         var order: [Int] = []
     }
-
-    private struct Piece: @unchecked Sendable { let bytes: OwnedBytes }
 
     private let state: Mutex<State>
     private let byteCount: Int
@@ -77,7 +75,7 @@ final class PieceWindow {
 
     private func piece(_ index: Int) throws -> OwnedBytes {
         try state.withLock { state in
-            if let made = state.made[index] { return Piece(bytes: made) }
+            if let made = state.made[index] { return made }
             // The pieces that come next are made together, so that threads that read ahead of others find theirs, and all come in order.
             let isNext = index >= state.next && index < state.next + atOnce
             let run = isNext ? state.next..<min(state.next + atOnce, pieceCount) : index..<index + 1
@@ -85,7 +83,7 @@ final class PieceWindow {
             if isNext { state.next = run.upperBound }
             for (index, bytes) in zip(run, made) where state.made.updateValue(bytes, forKey: index) == nil { state.order.append(index) }
             while state.order.count > capacity { state.made[state.order.removeFirst()] = nil }
-            return Piece(bytes: made[index - run.lowerBound])
-        }.bytes
+            return made[index - run.lowerBound]
+        }
     }
 }

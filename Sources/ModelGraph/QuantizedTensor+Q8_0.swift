@@ -41,7 +41,7 @@ private final class Q8_0Codes: ByteSource {
 }
 
 /// Encodes once for codes and scales that are read together.
-private final class Q8_0Encoder {
+private final class Q8_0Encoder: Sendable {
     private struct Latest { weak var encoding: Q8_0Encoding? }
 
     private let payload: Payload
@@ -72,7 +72,7 @@ private final class Q8_0Encoder {
     }
 }
 
-private final class Q8_0Encoding {
+private final class Q8_0Encoding: Sendable {
     let codes: OwnedBytes
     let scales: OwnedBytes
 
@@ -113,9 +113,9 @@ private final class Q8_0Encoding {
 /// One half of an encoding, which it keeps in memory while it is read.
 private final class Q8_0Part: ByteSource {
     private let encoding: Q8_0Encoding
-    private let part: KeyPath<Q8_0Encoding, OwnedBytes>
+    private let part: any KeyPath<Q8_0Encoding, OwnedBytes> & Sendable
 
-    init(_ encoding: Q8_0Encoding, _ part: KeyPath<Q8_0Encoding, OwnedBytes>) {
+    init(_ encoding: Q8_0Encoding, _ part: any KeyPath<Q8_0Encoding, OwnedBytes> & Sendable) {
         self.encoding = encoding
         self.part = part
     }

@@ -1,6 +1,6 @@
 /// A tensor as integer codes: value = scale · columnScale · (code − zeroPoint), one scale and zero point for each run of `groupSize`
 /// elements of a row, of which the last may be shorter, and where there are any a scale for each column.
-public struct QuantizedTensor {
+public struct QuantizedTensor: Sendable {
     public let shape: Shape
     /// Bits a code, 2 … 8.
     public let bits: Int

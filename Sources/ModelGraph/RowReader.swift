@@ -1,7 +1,7 @@
 /// Runs of equal rows of a source, one run at a time: those that lie in memory or in a file as they are, others made for the call.
 ///
 /// Several threads may read at once.
-public struct RowReader {
+public struct RowReader: Sendable {
     private enum Rows {
         case resident(any ByteSource)
         case made(RowSource.Maker)
@@ -98,7 +98,7 @@ extension RowSource {
     /// - Precondition: `bytes` is whole units of `unitBytes`.
     public convenience init(
         from bytes: any ByteSource, unitBytes: Int, madeUnitBytes: Int,
-        _ make: @escaping (UnsafeRawBufferPointer, UnsafeMutableRawBufferPointer) throws -> Void
+        _ make: @escaping @Sendable (UnsafeRawBufferPointer, UnsafeMutableRawBufferPointer) throws -> Void
     ) {
         let units = bytes.unitsPerRow(of: unitBytes)
         let rowCount = bytes.byteCount / unitBytes / units

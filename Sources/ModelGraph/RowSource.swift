@@ -1,13 +1,13 @@
 /// Rows of equal size that are made when they are asked for: any run of them apart from the others, on several threads at once.
 public final class RowSource: ByteSource {
     /// Makes the bytes of a run of rows. Several threads may call it at once.
-    public typealias Maker = (_ rows: Range<Int>, _ out: UnsafeMutableRawBufferPointer) throws -> Void
+    public typealias Maker = @Sendable (_ rows: Range<Int>, _ out: UnsafeMutableRawBufferPointer) throws -> Void
 
     public let rowCount: Int
     public let bytesPerRow: Int
     /// Whether the rows are encoded from floats, and not stored rows in another order or form.
     public let isEncoder: Bool
-    private let makeMaker: () throws -> Maker
+    private let makeMaker: @Sendable () throws -> Maker
     private let makerByteCount: Int
 
     /// Bytes of a run that is made at a time; a row may be larger.
@@ -17,7 +17,7 @@ public final class RowSource: ByteSource {
     ///   - makerByteCount: bytes that the maker keeps in memory.
     ///   - open: what making rows takes, done once for many of them; the maker keeps what it needs in memory.
     public init(
-        rowCount: Int, bytesPerRow: Int, isEncoder: Bool = false, makerByteCount: Int = 0, open: @escaping () throws -> Maker
+        rowCount: Int, bytesPerRow: Int, isEncoder: Bool = false, makerByteCount: Int = 0, open: @escaping @Sendable () throws -> Maker
     ) {
         self.rowCount = rowCount
         self.bytesPerRow = bytesPerRow

@@ -4,7 +4,7 @@ import Matrices
 
 /// Which elements of a matrix [rows, columns] are kept: one bit an element, least significant bit first, each row padded with
 /// zero bits to whole 64-bit words.
-public struct SparsePattern {
+public struct SparsePattern: Sendable {
     public let rows: Int
     public let columns: Int
     public let nonZeroCount: Int
@@ -66,7 +66,7 @@ public struct SparsePattern {
 }
 
 /// A matrix that is zero outside its pattern.
-public struct SparseTensor {
+public struct SparseTensor: Sendable {
     public let pattern: SparsePattern
     /// The kept values in row-major order, [nonZeroCount].
     public let values: Payload
@@ -94,12 +94,13 @@ public struct SparseTensor {
             throw GraphError.notComputable("sparse values", "floats cannot be stored as \(dtype.rawValue)")
         }
         let (columns, wordsPerRow) = (matrix.columns, SparsePattern.wordsPerRow(columns: matrix.columns))
-        let runs = Payload.rowRuns(rows: matrix.rows, columns: columns)
-        var counts: [Int] = []
+        let (runs, elements) = (Payload.rowRuns(rows: matrix.rows, columns: columns), matrix.elements)
+        var bitCounts: [Int] = []
         let words = try OwnedBytes(byteCount: matrix.rows * wordsPerRow * 8) { out in
-            let target = out.bindMemory(to: UInt64.self)
-            counts = try execution.parallelMap(runs.count) { index in
-                matrix.elements.withUnsafeBufferPointer { source in
+            // Each run of rows writes to a place of its own, here and below.
+            nonisolated(unsafe) let target = out.bindMemory(to: UInt64.self)
+            bitCounts = try execution.parallelMap(runs.count) { index in
+                elements.withUnsafeBufferPointer { source in
                     guard let source = source.baseAddress, let target = target.baseAddress else { return 0 }
                     return runs[index].reduce(0) {
                         $0 + caplet_sparse_pattern_row(source + $1 * columns, target + $1 * wordsPerRow, columns)
@@ -107,13 +108,15 @@ public struct SparseTensor {
                 }
             }
         }
+        let counts = bitCounts
         let count = counts.reduce(0, +)
         let starts = counts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
         let values = try OwnedBytes(byteCount: count * dtype.byteWidth) { out in
+            nonisolated(unsafe) let out = out
             try execution.parallelFor(runs.count) { index in
                 try withUnsafeTemporaryAllocation(of: Float.self, capacity: counts[index]) { kept in
                     try words.withUnsafeBytes { words in
-                        matrix.elements.withUnsafeBufferPointer { source in
+                        elements.withUnsafeBufferPointer { source in
                             guard let source = source.baseAddress, var next = kept.baseAddress else { return }
                             let words = words.bindMemory(to: UInt64.self)
                             for row in runs[index] {

@@ -1,5 +1,5 @@
 /// A named tensor of a graph.
-public struct Tensor {
+public struct Tensor: Sendable {
     public let name: String
     /// The logical shape, which the payload's equals.
     public let shape: Shape

@@ -44,7 +44,7 @@ public enum FloatStorage: Equatable, Sendable {
 }
 
 /// A graph with its float tensors stored another way.
-public struct GraphCast {
+public struct GraphCast: Sendable {
     public internal(set) var graph = TensorGraph()
     /// Tensors that could not be stored so and stay as they are, each with the reason.
     public internal(set) var leftAlone: [(name: String, reason: String)] = []

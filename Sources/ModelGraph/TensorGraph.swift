@@ -1,7 +1,7 @@
 /// A model: tensors in file order, metadata, the files that travel with them, and what is known of the architecture.
 ///
 /// Tensor names are those of the Hugging Face checkpoint of the architecture, whatever format the graph came from.
-public struct TensorGraph {
+public struct TensorGraph: Sendable {
     public private(set) var tensors: [Tensor] = []
     private var positions: [String: Int] = [:]
     /// Typed key-value pairs of the source, in order.
@@ -89,7 +89,7 @@ public struct TensorGraph {
 public protocol ArchitectureConfiguration: Sendable {}
 
 /// A file that belongs to the model, carried byte for byte.
-public struct Attachment {
+public struct Attachment: Sendable {
     /// A plain file name without a folder.
     public let name: String
     public let bytes: [UInt8]

@@ -4,7 +4,9 @@ import FormatKit
 import ModelGraph
 
 /// A format of a plugin, as any other format.
-class PluginFormat: Format {
+///
+/// Safe to share: nothing of it changes after `init`, and the library that the declaration lies in is never unloaded.
+class PluginFormat: Format, @unchecked Sendable {
     let library: PluginLibrary
     let format: UnsafePointer<caplet_format>
     let name: String

@@ -6,7 +6,9 @@ import ModelGraph
 import PassKit
 
 /// A shared library that was loaded and is a plugin of this version. It is never unloaded: runtimes inside it would not survive that.
-public final class PluginLibrary {
+///
+/// Safe to share: nothing of it changes after `init`, and what the pointers point to is the library's, for as long as the process lives.
+public final class PluginLibrary: @unchecked Sendable {
     /// Absolute, links resolved.
     public let path: String
     public let name: String

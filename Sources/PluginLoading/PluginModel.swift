@@ -6,7 +6,9 @@ import ModelGraph
 import Synchronization
 
 /// A model that a plugin read, checked member by member; given back when the last of its tensors is.
-final class PluginModel {
+///
+/// Safe to share: nothing of it changes after `init`, the plugin may not change what it declared, and its functions are called in turn.
+final class PluginModel: @unchecked Sendable {
     private let model: UnsafePointer<caplet_model>
     private let library: PluginLibrary
     /// The file or folder that was read, and who read it, for errors.
@@ -106,8 +108,8 @@ final class PluginModel {
     }
 }
 
-/// Bytes that a plugin has in memory, for as long as its model lives.
-private final class PluginBytes: ByteSource {
+/// Bytes that a plugin has in memory, for as long as its model lives. Safe to share: they are read only.
+private final class PluginBytes: ByteSource, @unchecked Sendable {
     private let bytes: UnsafeRawBufferPointer
     private let model: PluginModel
 
@@ -125,8 +127,8 @@ private final class PluginBytes: ByteSource {
 }
 
 /// Zeros that a plugin writes over. As much as a file may claim is mapped: memory that is not there is nil then, while a program may end
-/// when calloc has none.
-private final class ZeroedBytes: ByteSource {
+/// when calloc has none. Safe to share: they are written in one call, before anyone else has them.
+private final class ZeroedBytes: ByteSource, @unchecked Sendable {
     /// Less is not mapped: mappings are counted, too.
     private static let leastMapped = 1 << 20
 

@@ -3,6 +3,8 @@ import Execution
 import Glibc
 
 /// A thread that runs one piece of work after the other, and may be left while it does.
+///
+/// Safe to share: all that changes is read and written under the mutex, but for work that only the thread takes.
 final class PluginThread: @unchecked Sendable {
     private var work: (() -> Void)?
     private var isBusy = false
@@ -14,15 +16,7 @@ final class PluginThread: @unchecked Sendable {
     /// Nil when the system has no thread to give.
     static func start() -> PluginThread? {
         let thread = PluginThread()
-        // The thread holds itself for as long as it runs.
-        let argument = Unmanaged.passRetained(thread)
-        let isStarted = DetachedThread.start(argument.toOpaque()) { argument in
-            if let argument { Unmanaged<PluginThread>.fromOpaque(argument).takeRetainedValue().serve() }
-            return nil
-        }
-        if isStarted { return thread }
-        argument.release()
-        return nil
+        return DetachedThread.start { thread.serve() } ? thread : nil
     }
 
     private init() {

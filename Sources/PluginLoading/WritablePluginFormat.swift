@@ -4,8 +4,8 @@ import FormatKit
 import Glibc
 import ModelGraph
 
-/// A format of a plugin that can be written, too.
-final class WritablePluginFormat: PluginFormat, WritableFormat {
+/// A format of a plugin that can be written, too. Safe to share as one that is read: it has nothing of its own.
+final class WritablePluginFormat: PluginFormat, WritableFormat, @unchecked Sendable {
     func plan(_ graph: TensorGraph, _ options: WriteOptions) throws -> WritePlan {
         try plan(ExportedModel(graph, path: options.outputPath ?? "", ExecutionContext(threads: 1)), graph, options)
     }

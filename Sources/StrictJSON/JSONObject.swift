@@ -1,7 +1,7 @@
 /// The members of a JSON object, in the order of the text.
 ///
 /// Keys are told apart by code unit: two spellings of one word, composed and decomposed, are two keys.
-public struct JSONObject: Equatable {
+public struct JSONObject: Equatable, Sendable {
     public let members: [(key: String, value: JSONValue)]
 
     /// - Precondition: no key is there twice.
@@ -41,7 +41,7 @@ extension JSONObject: ExpressibleByDictionaryLiteral {
 }
 
 /// Text that equals only what has the same bytes.
-private struct CodeUnits: Hashable {
+private struct CodeUnits: Hashable, Sendable {
     let text: String
 
     static func == (a: CodeUnits, b: CodeUnits) -> Bool { a.text.utf8.elementsEqual(b.text.utf8) }

@@ -1,5 +1,5 @@
 /// A JSON document as read by a strict reader: UTF-8, no key twice in one object, limited nesting.
-public enum JSONValue: Equatable {
+public enum JSONValue: Equatable, Sendable {
     case null
     case bool(Bool)
     case integer(Int)

@@ -1,5 +1,5 @@
 /// What cuts sentences for an encoder.
-public protocol SentenceTokenizer {
+public protocol SentenceTokenizer: Sendable {
     /// The number of pieces.
     var count: Int { get }
     /// What goes around a sentence; nil where nothing does.

@@ -2,8 +2,8 @@ import FormatKit
 import ModelGraph
 
 /// The members of a zip archive, from its central directory; nothing is ever extracted to a path.
-public struct ZipArchive {
-    public struct Member {
+public struct ZipArchive: Sendable {
+    public struct Member: Sendable {
         public let name: String
         public let isDeflated: Bool
         let checksum: UInt32

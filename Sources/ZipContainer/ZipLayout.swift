@@ -1,5 +1,5 @@
 /// Where the members of an archive go, and the records around them: stored members, data at multiples of 64, one time for all.
-public struct ZipLayout {
+public struct ZipLayout: Sendable {
     private struct Member {
         let name: [UInt8]
         let byteCount: Int

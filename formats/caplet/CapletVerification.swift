@@ -52,14 +52,17 @@ extension CapletFormat: VerifiableFormat {
 }
 
 /// Checks parts: small ones next to each other, large ones one at a time with their chunks in parallel. Of each some chunks are in memory.
-private struct PartVerifier {
-    private let reader: CapletReader
+private struct PartVerifier: Sendable {
+    private let file: MappedFile
+    /// Whether the manifest has a SHA-256 digest of all contents.
+    private let isHashed: Bool
     private let context: ExecutionContext
     private let decoder: PartDecoder
     private let rules: [String: ContentRule]
 
     init(_ reader: CapletReader, _ context: ExecutionContext) {
-        self.reader = reader
+        file = reader.file
+        isHashed = reader.manifest.sha256 != nil
         self.context = context
         decoder = reader.decoder
         var rules: [String: ContentRule] = [:]
@@ -98,14 +101,14 @@ private struct PartVerifier {
     }
 
     private func check(_ part: Part, _ object: String, atOnce: Int) throws -> SHA256Digest? {
-        let path = reader.file.path
+        let path = file.path
         var check = rules[object].map(ContentCheck.init)
-        var hash = reader.manifest.sha256.map { _ in SHA256Stream() }
+        var hash = isHashed ? SHA256Stream() : nil
         try decoder.with(context.with(threads: atOnce)).forEachChunk(part, object, atOnce: atOnce) { chunk in
             check?.add(chunk)
             hash?.add(chunk)
         }
-        let stored = reader.file.withBytes {
+        let stored = file.withBytes {
             ContentDigest(of: UnsafeRawBufferPointer(rebasing: $0[part.offset..<part.offset + part.storedByteCount]))
         }
         guard stored == part.storedDigest else {

@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 import Synchronization
 
 /// Aligned bytes for the length of a chunk's coding.
@@ -43,6 +43,7 @@ final class OwnedChunk {
 ///
 /// It keeps as many rooms as were lent at once, each as long as a chunk that `PartWriter` makes; what was not written to takes no memory.
 final class ChunkRooms: Sendable {
+    /// Safe to share: the lock's alone.
     private struct Free: @unchecked Sendable {
         var rooms: [UnsafeMutableRawPointer] = []
     }

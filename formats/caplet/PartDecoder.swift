@@ -1,6 +1,7 @@
 import Execution
 import FormatKit
 import ModelGraph
+import Synchronization
 
 /// Turns the frames of a part into its content, and checks what can be checked on the way.
 struct PartDecoder {
@@ -36,13 +37,14 @@ struct PartDecoder {
     /// - Throws: as `content`; what is wrong with the digest comes after the last chunk.
     func forEachChunk(_ part: Part, _ object: String, atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
         let places = ChunkPlaces(part)
-        let work = (0..<min(max(count, 1), part.chunkCount)).map { _ in
+        // Each chunk that is made at once has a target and scratch of its own.
+        nonisolated(unsafe) let work = (0..<min(max(count, 1), part.chunkCount)).map { _ in
             (target: OwnedChunk(byteCount: part.range(ofChunk: 0).count, rooms), scratch: places.scratch(rooms))
         }
         let digest = DigestStream()
         for first in stride(from: 0, to: part.chunkCount, by: max(work.count, 1)) {
             let chunks = first..<min(first + work.count, part.chunkCount)
-            func content(_ chunk: Int) -> UnsafeMutableRawBufferPointer {
+            @Sendable func content(_ chunk: Int) -> UnsafeMutableRawBufferPointer {
                 UnsafeMutableRawBufferPointer(rebasing: work[chunk - first].target.bytes[..<part.range(ofChunk: chunk).count])
             }
             try execution.cancellation.check()
@@ -64,8 +66,7 @@ struct PartDecoder {
     /// Makes chunks in any order. Their digest is checked where each run of chunks begins where the one before it ended, up to the last.
     private func chunkMaker(_ part: Part, _ object: String) -> SeparatePieces.Maker {
         let places = ChunkPlaces(part)
-        let digest = DigestStream()
-        var next = 0
+        let inOrder = Mutex(InOrder())
         return { chunks in
             try execution.cancellation.check()
             let made = try execution.parallelMap(chunks.count) { index in
@@ -76,12 +77,20 @@ struct PartDecoder {
             }
             let stored = places.range(chunks.lowerBound).lowerBound..<places.range(chunks.upperBound - 1).upperBound
             MappedBytes(file, offset: stored.lowerBound, byteCount: stored.count)?.didRead(0..<stored.count)
-            guard chunks.lowerBound == next else { return made }
-            next = chunks.upperBound
-            for content in made { try content.withUnsafeBytes { digest.add($0) } }
-            if next == part.chunkCount { try check(digest.digest, of: part, object) }
+            try inOrder.withLock { inOrder in
+                guard chunks.lowerBound == inOrder.next else { return }
+                inOrder.next = chunks.upperBound
+                for content in made { try content.withUnsafeBytes { inOrder.digest.add($0) } }
+                if inOrder.next == part.chunkCount { try check(inOrder.digest.digest, of: part, object) }
+            }
             return made
         }
+    }
+
+    /// The digest of the chunks before `next`.
+    private struct InOrder {
+        var next = 0
+        let digest = DigestStream()
     }
 
     /// The content of a part whose numbers were checked.
@@ -91,6 +100,8 @@ struct PartDecoder {
     func content(_ part: Part, _ object: String) throws -> OwnedBytes {
         let places = ChunkPlaces(part)
         let content = try OwnedBytes(byteCount: part.byteCount) { out in
+            // Each chunk has a place of its own.
+            nonisolated(unsafe) let out = out
             try execution.parallelFor(part.chunkCount) { chunk in
                 let target = UnsafeMutableRawBufferPointer(rebasing: out[part.range(ofChunk: chunk)])
                 try decode(chunk, of: part, places, object, into: target, places.scratch(rooms))

@@ -41,10 +41,14 @@ final class PartWriter: PartSink {
         try Bitmap.packed(pattern).withUnsafeBytes { bitmap in
             let elements = Double(pattern.rows) * Double(pattern.columns)
             guard Double(pattern.nonZeroCount) < elements * PartWriter.maximumGapDensity else { return try write(bitmap, .raw) }
+            // Threads read it, and it stays until they have.
+            nonisolated(unsafe) let bitmap = bitmap
             func size(_ encoding: PartEncoding) throws -> Int {
                 let chunks = Part.chunkCount(bitmap.count, chunk: PartWriter.chunkByteCount)
-                return try context.parallelMap(chunks) { try frames(bitmap, $0, encoding, .numbers).reduce(0) { $0 + $1.bytes.count } }
-                    .reduce(0, +)
+                return try context.parallelMap(chunks) {
+                    try PartWriter.frames(bitmap, $0, encoding, .numbers).reduce(0) { $0 + $1.bytes.count }
+                }
+                .reduce(0, +)
             }
             return try write(bitmap, size(.gaps) < size(.raw) ? .gaps : .raw)
         }
@@ -59,17 +63,21 @@ final class PartWriter: PartSink {
         let chunk = effort == .text ? PartWriter.textChunkByteCount : PartWriter.chunkByteCount
         let chunks = Part.chunkCount(content.count, chunk: chunk)
         let stored = DigestStream()
-        var hash = SHA256Stream()
+        // One task of a batch has it, and this thread between batches.
+        nonisolated(unsafe) var hash = SHA256Stream()
+        // Threads read it, and it stays until they have.
+        nonisolated(unsafe) let content = content
         var frames: [Part.Frame] = []
         let batch = context.threads * PartWriter.chunksPerThread
         for first in stride(from: 0, to: chunks, by: batch) {
             let count = min(batch, chunks - first)
             // The hash takes pieces in order, so that one task has all of the batch's.
-            let piece = UnsafeRawBufferPointer(rebasing: content[first * chunk..<min((first + count) * chunk, content.count)])
+            nonisolated(unsafe) let piece = UnsafeRawBufferPointer(
+                rebasing: content[first * chunk..<min((first + count) * chunk, content.count)])
             let isTask = piece.count >= PartWriter.leastHashedApart
             if !isTask { hash.add(piece) }
             let made = try context.parallelMap(count + (isTask ? 1 : 0)) { index in
-                if index < count { return try self.frames(content, first + index, encoding, effort) }
+                if index < count { return try PartWriter.frames(content, first + index, encoding, effort) }
                 hash.add(piece)
                 return []
             }
@@ -87,7 +95,7 @@ final class PartWriter: PartSink {
             digest: ContentDigest(of: content), storedDigest: storedDigest)
     }
 
-    private func frames(
+    private static func frames(
         _ content: UnsafeRawBufferPointer, _ index: Int, _ encoding: PartEncoding, _ effort: ZstdFrame.Effort
     ) throws -> [(bytes: [UInt8], contentByteCount: Int)] {
         let size = effort == .text ? PartWriter.textChunkByteCount : PartWriter.chunkByteCount

@@ -64,7 +64,7 @@ struct PayloadReader {
         let (decoder, path) = (decoder, path)
         // Both fit: rows · max(columns, 1) is capped.
         let (bits, byteCount) = (rows * columns, rows * SparsePattern.wordsPerRow(columns: columns) * 8)
-        func pieces(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        @Sendable func pieces(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
             var check = BitmapCheck(bits: bits, nonZeroCount: nonZeroCount)
             var words = BitmapRows(rows: rows, columns: columns)
             try decoder.forEachChunk(part, object, atOnce: count) { bitmap in

@@ -27,13 +27,13 @@ enum NPYArray {
 
     /// Big-endian elements in their order, which can be turned piece by piece.
     private static func swapped(_ width: Int, _ data: any ByteSource) -> DeferredBytes {
-        func made(_ raw: UnsafeRawBufferPointer) -> OwnedBytes {
+        @Sendable func made(_ raw: UnsafeRawBufferPointer) -> OwnedBytes {
             OwnedBytes(byteCount: raw.count) { out in
                 out.copyMemory(from: raw)
                 swapBytes(out, width)
             }
         }
-        func pieces(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
+        @Sendable func pieces(atOnce count: Int, _ body: (UnsafeRawBufferPointer) throws -> Void) throws {
             try data.forEachPiece(ofElements: width, atOnce: count) { piece in
                 for start in stride(from: 0, to: piece.count, by: pieceByteCount) {
                     let part = piece[start..<min(start + pieceByteCount, piece.count)]

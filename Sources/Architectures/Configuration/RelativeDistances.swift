@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// What row of a table each distance between two positions has: distances up to half the span by themselves, larger ones in buckets whose
 /// width grows with them (DeBERTa V2's log buckets), or all of them by themselves.

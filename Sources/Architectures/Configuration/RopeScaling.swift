@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// What stretches the rotary embedding for contexts longer than a model was first trained with.
 public enum RopeScaling: Equatable, Sendable {

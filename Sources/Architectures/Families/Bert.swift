@@ -19,7 +19,7 @@ extension ArchitectureFamily {
                     "encoder.layer.{}.attention.output.LayerNorm.weight", "blk.{}.attn_output_norm.weight", .norm, .attentionNorm),
                 TensorRule("encoder.layer.{}.intermediate.dense.weight", "blk.{}.ffn_up.weight", .linear, .up),
                 TensorRule("encoder.layer.{}.output.dense.weight", "blk.{}.ffn_down.weight", .linear, .down),
-                TensorRule("encoder.layer.{}.output.LayerNorm.weight", "blk.{}.layer_output_norm.weight", .norm, .perceptronNorm),
+                TensorRule("encoder.layer.{}.output.LayerNorm.weight", "blk.{}.layer_output_norm.weight", .norm, .mlpNorm),
                 TensorRule("cls.predictions.decoder.weight", "", .head, .head, isOptional: true),
                 TensorRule("cls.predictions.bias", "", .unknown, .headBias, isOptional: true),
                 TensorRule("cls.predictions.transform.dense.weight", "", .head, .headTransform, isOptional: true),

@@ -13,7 +13,7 @@ extension ArchitectureFamily {
                 TensorRule("h.{}.ln_1.weight", "blk.{}.attn_norm.weight", .norm, .attentionNorm),
                 TensorRule("h.{}.attn.c_attn.weight", "blk.{}.attn_qkv.weight", .linear, .queryKeyValue, .transposed),
                 TensorRule("h.{}.attn.c_proj.weight", "blk.{}.attn_output.weight", .linear, .attentionOutput, .transposed),
-                TensorRule("h.{}.ln_2.weight", "blk.{}.ffn_norm.weight", .norm, .perceptronNorm),
+                TensorRule("h.{}.ln_2.weight", "blk.{}.ffn_norm.weight", .norm, .mlpNorm),
                 TensorRule("h.{}.mlp.c_fc.weight", "blk.{}.ffn_up.weight", .linear, .up, .transposed),
                 TensorRule("h.{}.mlp.c_proj.weight", "blk.{}.ffn_down.weight", .linear, .down, .transposed),
             ])

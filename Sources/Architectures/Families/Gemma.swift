@@ -1,7 +1,7 @@
 import ModelGraph
 
 extension ArchitectureFamily {
-    /// Gemma 2: LLaMA with norms on both sides of attention and perceptron, tanh caps on scores and logits, scaled embeddings, GeGLU
+    /// Gemma 2: LLaMA with norms on both sides of attention and MLP, tanh caps on scores and logits, scaled embeddings, GeGLU
     /// and a sliding window in every other block.
     static let gemma2 = llama.variation("gemma2", className: "Gemma2ForCausalLM") {
         $0.design.norm = .rootMeanSquareOffset
@@ -15,9 +15,9 @@ extension ArchitectureFamily {
             TensorRule(
                 "model.layers.{}.post_attention_layernorm.weight", "blk.{}.post_attention_norm.weight", .norm, .attentionOutputNorm,
                 .lessOne),
-            TensorRule("model.layers.{}.pre_feedforward_layernorm.weight", "blk.{}.ffn_norm.weight", .norm, .perceptronNorm, .lessOne),
+            TensorRule("model.layers.{}.pre_feedforward_layernorm.weight", "blk.{}.ffn_norm.weight", .norm, .mlpNorm, .lessOne),
             TensorRule(
-                "model.layers.{}.post_feedforward_layernorm.weight", "blk.{}.post_ffw_norm.weight", .norm, .perceptronOutputNorm,
+                "model.layers.{}.post_feedforward_layernorm.weight", "blk.{}.post_ffw_norm.weight", .norm, .mlpOutputNorm,
                 .lessOne),
         ]
         $0.setLayout(.same, of: .query, .key)

@@ -14,7 +14,7 @@ extension ArchitectureFamily {
                 TensorRule("model.layers.{}.self_attn.k_proj.weight", "blk.{}.attn_k.weight", .linear, .key, .interleavedKeyHeads),
                 TensorRule("model.layers.{}.self_attn.v_proj.weight", "blk.{}.attn_v.weight", .linear, .value),
                 TensorRule("model.layers.{}.self_attn.o_proj.weight", "blk.{}.attn_output.weight", .linear, .attentionOutput),
-                TensorRule("model.layers.{}.post_attention_layernorm.weight", "blk.{}.ffn_norm.weight", .norm, .perceptronNorm),
+                TensorRule("model.layers.{}.post_attention_layernorm.weight", "blk.{}.ffn_norm.weight", .norm, .mlpNorm),
                 TensorRule("model.layers.{}.mlp.gate_proj.weight", "blk.{}.ffn_gate.weight", .linear, .gate),
                 TensorRule("model.layers.{}.mlp.up_proj.weight", "blk.{}.ffn_up.weight", .linear, .up),
                 TensorRule("model.layers.{}.mlp.down_proj.weight", "blk.{}.ffn_down.weight", .linear, .down),

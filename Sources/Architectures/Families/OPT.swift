@@ -15,7 +15,7 @@ extension ArchitectureFamily {
                 TensorRule("decoder.layers.{}.self_attn.k_proj.weight", "", .linear, .key),
                 TensorRule("decoder.layers.{}.self_attn.v_proj.weight", "", .linear, .value),
                 TensorRule("decoder.layers.{}.self_attn.out_proj.weight", "", .linear, .attentionOutput),
-                TensorRule("decoder.layers.{}.final_layer_norm.weight", "", .norm, .perceptronNorm),
+                TensorRule("decoder.layers.{}.final_layer_norm.weight", "", .norm, .mlpNorm),
                 TensorRule("decoder.layers.{}.fc1.weight", "", .linear, .up),
                 TensorRule("decoder.layers.{}.fc2.weight", "", .linear, .down),
             ])

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-// What Swift's Glibc module leaves out of the file system, or cannot do.
+// What Swift's modules of the C library leave out of the file system, or cannot do.
 
 // Begins to write all dirty pages of a file to the disk, and waits for none of them. A hint: failures do not matter.
 void caplet_begin_writeback(int descriptor);

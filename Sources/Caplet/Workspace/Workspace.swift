@@ -66,9 +66,11 @@ public final class Workspace: Sendable {
         let cancellation = Cancellation()
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
-                RequestThread.run {
+                let body: @Sendable () -> Void = {
                     continuation.resume(with: Result { try self.perform(request, options, cancellation: cancellation, report: report) })
                 }
+                // A thread of its own: requests compute for hours, which the threads of Swift's tasks are not for.
+                if !DetachedThread.start(body) { body() }
             }
         } onCancel: {
             cancellation.request()

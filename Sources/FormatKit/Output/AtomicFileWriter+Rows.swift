@@ -1,5 +1,5 @@
 import Execution
-import Glibc
+import CLibrary
 import ModelGraph
 
 extension AtomicFileWriter {
@@ -29,12 +29,14 @@ extension AtomicFileWriter {
         let make = try rows.open()
         let runs = rows.runs
         let start = try reserve(rows.byteCount)
+        // `write(_:at:)` may be called by several threads.
+        nonisolated(unsafe) let file = self
         try context.parallelFor(runs.count) { index in
             let run = runs[index]
             let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: run.count * rows.bytesPerRow, alignment: 64)
             defer { bytes.deallocate() }
             try make(run, bytes)
-            try write(UnsafeRawBufferPointer(bytes), at: start + run.lowerBound * rows.bytesPerRow)
+            try file.write(UnsafeRawBufferPointer(bytes), at: start + run.lowerBound * rows.bytesPerRow)
         }
     }
 }

@@ -1,5 +1,5 @@
 import CFileSystem
-import Glibc
+import CLibrary
 import ModelGraph
 import Synchronization
 
@@ -44,7 +44,7 @@ public final class AtomicFileWriter {
     private static func open(_ temporaryPath: String, for path: String) throws -> Int32 {
         var status = stat()
         let mode = lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG ? status.st_mode & 0o666 | 0o200 : 0o666
-        let descriptor = Glibc.open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        let descriptor = CLibrary.open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw FormatError.writeFailed(path, reason()) }
         return descriptor
     }
@@ -131,7 +131,7 @@ public final class AtomicFileWriter {
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
         var (rest, place) = (bytes, offset)
         while !rest.isEmpty {
-            let count = turn.withLock { _ in pwrite(descriptor, rest.baseAddress, rest.count, place) }
+            let count = turn.withLock { _ in pwrite(descriptor, rest.baseAddress, rest.count, off_t(place)) }
             if count < 0 {
                 if errno == EINTR { continue }
                 throw FormatError.writeFailed(path, AtomicFileWriter.reason())

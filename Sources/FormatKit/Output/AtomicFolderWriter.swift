@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 import ModelGraph
 
 /// Writes a folder of files under a temporary name, and gives it its own name when all files are complete.

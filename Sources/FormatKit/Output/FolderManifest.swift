@@ -1,9 +1,9 @@
-import Glibc
+import CLibrary
 import ModelGraph
 import StrictJSON
 
 /// The list that a written folder holds of its files, by which it is known later that nothing else is in it.
-public struct FolderManifest {
+public struct FolderManifest: Sendable {
     struct File: Equatable {
         let name: String
         let byteCount: Int

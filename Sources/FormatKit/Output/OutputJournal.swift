@@ -1,6 +1,6 @@
 import CFileSystem
 import CXXHash
-import Glibc
+import CLibrary
 import ModelGraph
 
 /// The file beside an output that says, as long as a run makes it, under which names it does; the run holds a lock on it.
@@ -75,7 +75,7 @@ final class OutputJournal {
         while true {
             // Of a file that somebody else put there nothing is believed.
             let flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (creating ? O_CREAT : 0)
-            let descriptor = Glibc.open(path, flags, 0o600)
+            let descriptor = CLibrary.open(path, flags, 0o600)
             guard descriptor >= 0 else { return .failed(errno) }
             let journal = OutputJournal(path, descriptor)
             var (opened, named) = (stat(), stat())

@@ -1,5 +1,5 @@
 import CFileSystem
-import Glibc
+import CLibrary
 
 /// A change of name.
 struct OutputMove {

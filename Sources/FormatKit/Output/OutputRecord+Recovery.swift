@@ -1,5 +1,5 @@
 import CFileSystem
-import Glibc
+import CLibrary
 
 extension OutputRecord {
     /// Names other than the outputs' own under which something is there.

@@ -1,8 +1,8 @@
-import Glibc
+import CLibrary
 import StrictJSON
 
 /// An output that is being made: its path, and the names that its contents have meanwhile.
-struct StagedOutput: Equatable {
+struct StagedOutput: Equatable, Sendable {
     let path: String
     /// Where the new contents are until they take the path; what they replaced is here after that, until it is removed.
     let temporaryPath: String
@@ -28,7 +28,7 @@ struct StagedOutput: Equatable {
 }
 
 /// What a journal says of a run: which outputs it makes under which names, and whether they are complete and take their paths.
-struct OutputRecord: Equatable {
+struct OutputRecord: Equatable, Sendable {
     struct Entry: Equatable {
         let output: StagedOutput
         /// The inode of the complete contents; nil until they are.
@@ -50,7 +50,19 @@ struct OutputRecord: Equatable {
         entries = outputs.map { Entry(output: $0) }
     }
 
+    /// What is another after each start of the system; "unknown" where it does not say.
     static var currentBoot: String {
+        #if canImport(Darwin)
+            var text = [CChar](repeating: 0, count: 64)
+            var size = text.count
+            guard sysctlbyname("kern.bootsessionuuid", &text, &size, nil, 0) == 0 else { return "unknown" }
+            return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        #else
+            return linuxBoot
+        #endif
+    }
+
+    private static var linuxBoot: String {
         guard let file = fopen("/proc/sys/kernel/random/boot_id", "r") else { return "unknown" }
         defer { fclose(file) }
         var line = [CChar](repeating: 0, count: 64)

@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 import ModelGraph
 
 /// What an output may take the place of: nothing that Caplet did not write, unless it is a regular file and the user says so.

@@ -1,5 +1,5 @@
 import CFileSystem
-import Glibc
+import CLibrary
 import ModelGraph
 
 /// Outputs that appear together: made under temporary names, and given their own when all of them are complete.

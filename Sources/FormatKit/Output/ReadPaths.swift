@@ -1,8 +1,8 @@
-import Glibc
+import CLibrary
 import ModelGraph
 
 /// What a command reads: none of it, and no folder above it, may be where it writes, and none of it may change meanwhile.
-public struct ReadPaths {
+public struct ReadPaths: Sendable {
     private var stamps: [FileStamp] = []
     private var known = Set<FileStamp>()
     /// Folders that lead to what is read, by the paths that were given and by those that links lead to; with the path that is below.

@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// Names that files and folders have until they are complete: "NAME.partial-0123456789abcdef", the digits drawn anew for each.
 enum TemporaryName {
@@ -41,7 +41,7 @@ enum TemporaryName {
 }
 
 /// A path as a folder and a name in it.
-struct PathParts: Hashable {
+struct PathParts: Hashable, Sendable {
     /// "." for a path that is a name alone.
     let folder: String
     let name: String

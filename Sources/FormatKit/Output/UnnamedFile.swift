@@ -1,5 +1,5 @@
 import CFileSystem
-import Glibc
+import CLibrary
 
 /// Files without a name, which are gone with the process, however that ends.
 enum UnnamedFile {
@@ -15,7 +15,7 @@ enum UnnamedFile {
         guard unknown.contains(errno) else { throw FormatError.writeFailed(named, AtomicFileWriter.reason()) }
         // It has one for a moment where the file system knows no others.
         let name = parts.beside(TemporaryName.make(for: parts.name))
-        let short = Glibc.open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        let short = CLibrary.open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard short >= 0 else { throw FormatError.writeFailed(named, AtomicFileWriter.reason()) }
         unlink(name)
         return short

@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 import ModelGraph
 
 /// Memory for weights that stay until the model goes: one after the other, without a copy for growing and without gaps.
