@@ -43,3 +43,24 @@ extension ExecutionContext {
         return results.compactMap { $0 }
     }
 }
+
+/// For bodies that hold pointers, of which the compiler cannot tell that several threads may use them.
+extension ExecutionContext {
+    /// As `parallelFor`. That `body` writes to places of its own only is a promise that nothing checks.
+    public func uncheckedParallelFor(_ count: Int, _ body: (Int) throws -> Void) throws {
+        try withoutActuallyEscaping(body) { body in
+            // It does not outlive this call, and the caller promises the rest.
+            nonisolated(unsafe) let body = body
+            try parallelFor(count) { try body($0) }
+        }
+    }
+
+    /// As `parallelMap`. That `body` writes to places of its own only is a promise that nothing checks.
+    public func uncheckedParallelMap<Result>(_ count: Int, _ body: (Int) throws -> Result) throws -> [Result] {
+        var results = [Result?](repeating: nil, count: count)
+        try results.withUnsafeMutableBufferPointer { slots in
+            try uncheckedParallelFor(count) { slots[$0] = try body($0) }
+        }
+        return results.compactMap { $0 }
+    }
+}

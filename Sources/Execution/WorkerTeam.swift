@@ -142,3 +142,15 @@ private final class Shared: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 }
+
+extension WorkerTeam {
+    /// As `forEach`, for bodies that hold pointers, of which the compiler cannot tell that several threads may use them: that `body` writes to
+    /// places of its own only is a promise that nothing checks.
+    public func uncheckedForEach(_ count: Int, _ body: (_ worker: Int, _ index: Int) -> Void) {
+        withoutActuallyEscaping(body) { body in
+            // It does not outlive this call, and the caller promises the rest.
+            nonisolated(unsafe) let body = body
+            forEach(count) { body($0, $1) }
+        }
+    }
+}

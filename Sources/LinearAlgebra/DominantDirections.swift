@@ -108,7 +108,7 @@ extension Matrix {
             try partialSums.withUnsafeMutableBufferPointer { sums in
                 try elements.withUnsafeBufferPointer { a in
                     guard let a = a.baseAddress, let images = images.baseAddress, let sums = sums.baseAddress else { return }
-                    try execution.parallelFor(chunks.count) { index in
+                    try execution.uncheckedParallelFor(chunks.count) { index in
                         for row in stride(from: chunks[index].lowerBound, to: chunks[index].upperBound, by: rowsAtATime) {
                             let count = min(rowsAtATime, chunks[index].upperBound - row)
                             for i in 0..<p {

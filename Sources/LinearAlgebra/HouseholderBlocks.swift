@@ -28,7 +28,7 @@ struct HouseholderBlocks {
         let chunks = stride(from: 0, to: count, by: Self.rowsAtATime).map { $0..<min($0 + Self.rowsAtATime, count) }
         try matrix.elements.withUnsafeMutableBufferPointer { rows in
             guard let base = rows.baseAddress else { return }
-            try execution.parallelFor(chunks.count) { index in
+            try execution.uncheckedParallelFor(chunks.count) { index in
                 // The last reflections act first.
                 for block in blocks.reversed() {
                     block.apply(to: base + chunks[index].lowerBound * n, rows: chunks[index].count, stride: n)
@@ -139,7 +139,7 @@ struct HouseholderBlocks {
                     sgemm(.transposed, .plain, count, height, count, 1, t.baseAddress!, count, v, height, 0, turned, height)
                 }
                 // Yᵀ: rows of S above V's places, and those at them.
-                team.forEach(above.count) { _, index in
+                team.uncheckedForEach(above.count) { _, index in
                     let rows = above[index]
                     sgemm(
                         .plain, .transposed, count, rows.count, height, 1, turned, height, s + rows.lowerBound * n + begin, n, 0,
@@ -163,7 +163,7 @@ struct HouseholderBlocks {
                 // Rows X, V, X: the first two against the last two are X·Vᵀ + V·Xᵀ.
                 touched.subtractProducts(of: stack, shared: count, from: corner, stride: n, team)
                 // Above V's places S − Y·Vᵀ.
-                team.forEach(above.count) { _, index in
+                team.uncheckedForEach(above.count) { _, index in
                     let rows = above[index]
                     sgemm(
                         .transposed, .plain, rows.count, height, count, -1, y + rows.lowerBound, n, v, height, 1,

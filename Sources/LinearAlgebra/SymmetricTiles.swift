@@ -41,7 +41,7 @@ struct SymmetricTiles {
         _ execution: ExecutionContext
     ) throws {
         let step = orientation == .plain ? stride : 1
-        try execution.parallelFor(count) { index in
+        try execution.uncheckedParallelFor(count) { index in
             withTile(index) { rows in
                 openBLAS.cblas_ssyrk(
                     CblasRowMajor, CblasUpper, orientation == .plain ? CblasNoTrans : CblasTrans, blasint(rows.count), blasint(shared), 1,
@@ -60,7 +60,7 @@ struct SymmetricTiles {
         of stack: UnsafePointer<Float>, shared: Int, from s: UnsafeMutablePointer<Float>, stride: Int, _ team: WorkerTeam
     ) {
         let v = stack + shared * order
-        team.forEach(count) { _, index in
+        team.uncheckedForEach(count) { _, index in
             withTile(index) { rows in
                 openBLAS.cblas_ssyr2k(
                     CblasRowMajor, CblasUpper, CblasTrans, blasint(rows.count), blasint(shared), -1, stack + rows.lowerBound,
@@ -79,7 +79,7 @@ struct SymmetricTiles {
         _ v: UnsafePointer<Float>, count: Int, stride: Int, by s: UnsafePointer<Float>, rowStride n: Int,
         into out: UnsafeMutablePointer<Float>, outStride: Int, _ team: WorkerTeam
     ) {
-        team.forEach(rows.count) { _, index in
+        team.uncheckedForEach(rows.count) { _, index in
             let (first, end) = (rows[index].lowerBound, rows[index].upperBound)
             openBLAS.cblas_ssymm(
                 CblasRowMajor, CblasRight, CblasUpper, blasint(count), blasint(end - first), 1, s + first * (n + 1), blasint(n), v + first,

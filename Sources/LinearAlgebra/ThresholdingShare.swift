@@ -70,7 +70,7 @@ extension TridiagonalForm {
         let blocks = (n + width - 1) / width
         try result.elements.withUnsafeMutableBufferPointer { out in
             let out = out
-            try execution.parallelFor(blocks) { block in
+            try execution.uncheckedParallelFor(blocks) { block in
                 // The last columns are the longest.
                 let column = (blocks - 1 - block) * width
                 withUnsafeTemporaryAllocation(of: Float.self, capacity: 2 * poles * width) { state in

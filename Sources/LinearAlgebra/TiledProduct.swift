@@ -37,7 +37,7 @@ extension Matrix {
         let (columns, rank) = (columns, a.rows)
         try elements.withUnsafeMutableBufferPointer { out in
             let out = out
-            try execution.parallelFor((rows + chunk - 1) / chunk) { index in
+            try execution.uncheckedParallelFor((rows + chunk - 1) / chunk) { index in
                 var scaled = [Float](repeating: 0, count: rank)
                 for row in index * chunk..<min((index + 1) * chunk, factors.rows) {
                     for i in 0..<rank { scaled[i] = scale * factors[row, i] }
@@ -59,7 +59,7 @@ extension Matrix {
         try elements.withUnsafeBufferPointer { a in
             try other.elements.withUnsafeBufferPointer { b in
                 guard let a = a.baseAddress, let b = b.baseAddress else { return }
-                try execution.parallelFor(rowTiles.count * columnTiles.count) { index in
+                try execution.uncheckedParallelFor(rowTiles.count * columnTiles.count) { index in
                     let (i, j) = (rowTiles[index / columnTiles.count], columnTiles[index % columnTiles.count])
                     sgemm(
                         orientation, otherOrientation, i.count, j.count, k, 1,

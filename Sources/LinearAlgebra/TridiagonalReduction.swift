@@ -124,7 +124,7 @@ private struct PanelwiseReduction {
         let begin = first / Self.rowsOfPartialSum
         // From the start of the rest on.
         let rest = a + first * (n + 1)
-        team.forEach(chunks.count - begin) { _, index in
+        team.uncheckedForEach(chunks.count - begin) { _, index in
             let chunk = chunks[begin + index]
             let (from, to) = (max(chunk.lowerBound, first) - first, chunk.upperBound - first)
             let sum = partialSums + (begin + index) * n
