@@ -14,10 +14,13 @@ public struct CAPPass: Pass {
         case none, values, solve
     }
 
-    private static let passes = IntegerOption("passes", in: 1...1000, default: 3, "passes over the calibration set")
-    private static let batch = IntegerOption("batch", in: 1...4096, default: 8, "calibration sequences a step")
-    private static let window = IntegerOption("window", in: 1...1000, default: 5, "losses in the moving average that is the baseline")
-    private static let rate = NumberOption("rate", in: 0...10, default: 0.05, "learning rate")
+    private static let rate = NumberOption("rate", in: 0...10, default: 0.05, "learning rate; 0 takes the units of largest magnitude")
+    private static let passes = IntegerOption(
+        "passes", in: 1...1000, default: 3, "passes over the calibration set", requires: [.isAboveZero(rate)])
+    private static let batch = IntegerOption(
+        "batch", in: 1...4096, default: 8, "calibration sequences a step", requires: [.isAboveZero(rate)])
+    private static let window = IntegerOption(
+        "window", in: 1...1000, default: 5, "losses in the moving average that is the baseline", requires: [.isAboveZero(rate)])
     private static let refit = ChoiceOption<Refit>(
         "refit", default: .none,
         "none: the values that the decomposition has; values: S = W − L on the support; solve: support and values against the layer's inputs"

@@ -26,7 +26,8 @@ public struct SparseGPTPass: Pass {
 
     private static let pattern = ChoiceOption<Pattern>(
         "pattern", default: .none, "keep so many of so many consecutive entries of a row; goes with keep=0.5")
-    private static let blockSize = IntegerOption("blocksize", in: 8...65536, default: 128, "columns whose mask is chosen together")
+    private static let blockSize = IntegerOption(
+        "blocksize", in: 8...65536, default: 128, "columns whose mask is chosen together", requires: [.equals(pattern, .none)])
     public static let options: [any PassOption] =
         [ParameterBudget.option, pattern, blockSize, StoredDType.option] + LayerRatios.options + [TensorSelection.option]
     public static let reads: PassReads = [.values, .calibration]
@@ -46,10 +47,9 @@ public struct SparseGPTPass: Pass {
         dtype = options[StoredDType.option]
         ratios = LayerRatios(options)
         selection = TensorSelection(options)
-        guard pattern == nil || keep == 0.5 && ratios.areUniform && blockSize % 8 == 0 else {
+        guard pattern == nil || keep == 0.5 && ratios.areUniform else {
             throw PassError(
-                .usage, pass: Self.name,
-                "pattern=\(options.text(of: Self.pattern)) goes with keep=0.5, ratios=uniform and a blocksize divisible by 8")
+                .usage, pass: Self.name, "pattern=\(options.text(of: Self.pattern)) goes with keep=0.5 and ratios=uniform")
         }
     }
 

@@ -1,13 +1,16 @@
 /// The passes that a pipeline can name.
 public struct PassCatalog: Sendable {
+    /// In the order of the help.
     public private(set) var passes: [PassDeclaration]
 
     public init(_ passes: [any Pass.Type]) { self.passes = passes.map(PassDeclaration.init) }
 
     public init(_ passes: [PassDeclaration]) { self.passes = passes }
 
+    /// Adds a pass under a name that is not taken.
     public mutating func add(_ pass: PassDeclaration) { passes.append(pass) }
 
+    /// Nil where there is none of that name.
     public func pass(named name: String) -> PassDeclaration? { passes.first { $0.name == name } }
 
     /// Checks every name, value and place of a pipeline and makes its passes.

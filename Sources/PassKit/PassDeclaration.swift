@@ -1,7 +1,10 @@
 /// What a pipeline needs to know of a pass to name it, check its options and its place, and make it.
 public struct PassDeclaration: Sendable {
+    /// The name in pipeline text.
     public let name: String
+    /// One line on what it does.
     public let summary: String
+    /// In the order of the help.
     public let options: [any PassOption]
     /// What it works from.
     public let reads: PassReads

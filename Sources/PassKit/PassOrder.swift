@@ -40,8 +40,7 @@ struct PassOrder {
             case .other: return false
             }
         }.map { earlier, later in
-            "'\(later.declaration.name)' goes on from the values that '\(earlier.declaration.name)' leaves; "
-                + "the parts that it made them of are lost"
+            "'\(later.declaration.name)' takes up the values that '\(earlier.declaration.name)' leaves and not their parts, which are lost"
         }
     }
 

@@ -51,6 +51,14 @@ final class CAPTests: XCTestCase {
         XCTAssertNotEqual(try values(1), try values(2), "the seed is not used")
     }
 
+    func testOptionsThatMeanNothingAreRefused() throws {
+        for option in ["window=2", "passes=2", "batch=4"] {
+            XCTAssertThrowsError(try PassManager(Pipeline(parsing: "rpca,cap{rate=0 \(option)}"), catalog: PassCatalog(passes)), option) {
+                XCTAssertTrue("\($0)".contains("\(option) of 'cap' means nothing with rate=0"), "\($0)")
+            }
+        }
+    }
+
     /// Matrices that are not decomposed are refused before anything is run.
     func testWhatIsNotDecomposedIsRefused() throws {
         XCTAssertThrowsError(try apply("cap")) { XCTAssertTrue("\($0)".contains("put rpca before it"), "\($0)") }

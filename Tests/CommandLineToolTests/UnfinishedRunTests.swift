@@ -22,7 +22,7 @@ final class UnfinishedRunTests: XCTestCase {
         let interrupted = try running.wait()
         XCTAssertEqual(interrupted.status, 130, interrupted.errors)
         XCTAssertTrue(
-            interrupted.errors.hasPrefix("what is finished is in out.caplet.unfinished; the same command goes on from there\n"),
+            interrupted.errors.contains("what is finished is in out.caplet.unfinished; the same command goes on from there\n"),
             interrupted.errors)
         let unfinished = try FileManager.default.contentsOfDirectory(atPath: folder.path("out.caplet.unfinished"))
         XCTAssertEqual(unfinished.sorted(), ["000001.caplet", "run.json"])

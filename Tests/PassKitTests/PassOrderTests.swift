@@ -62,6 +62,6 @@ final class PassOrderTests: XCTestCase {
         var graph = TensorGraph()
         let context = PassContext(execution: .init(threads: 1), seed: 0, original: graph, note: { notes.append($0) })
         _ = try manager("codes,prune").run(&graph, context)
-        XCTAssertEqual(notes, ["'prune' goes on from the values that 'codes' leaves; the parts that it made them of are lost"])
+        XCTAssertEqual(notes, ["'prune' takes up the values that 'codes' leaves and not their parts, which are lost"])
     }
 }

@@ -7,12 +7,15 @@ import PassKit
 public struct BudgetedPruning {
     /// The pass's name.
     public let pass: String
+    /// The share of the parameters that may be kept.
     public let budget: ParameterBudget
     /// The selected tensors as the pass before left them, in file order.
     public let tensors: [Tensor]
     /// The original weights [m, n] of these.
     public let weights: [Matrix]
+    /// What losses and second moments come from.
     public let calibration: CountedCalibration
+    /// What the pass was handed.
     public let context: PassContext
     private let leftAlone: [LeftAlone]
     /// Whether there is a model to run.

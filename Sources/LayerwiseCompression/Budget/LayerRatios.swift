@@ -11,6 +11,7 @@ public struct LayerRatios: Sendable {
         case uniform, owl
     }
 
+    /// The option `ratios`.
     public static let rule = ChoiceOption<Rule>("ratios", default: .uniform, "the same sparsity in every block, or less where outliers are")
     private static let outlier = NumberOption(
         "outlier", in: 1...1000, default: 5, "an outlier's score over the block's mean (M)", requires: [.equals(rule, .owl)])

@@ -3,6 +3,7 @@ import PassKit
 /// What a change of a model saved, sequence by sequence: the mean fall of the loss and its 95 % confidence interval by the normal
 /// approximation, mean ± 1.96 · s / √n.
 public struct PairedGain: Sendable {
+    /// The mean fall of the loss, in nats a token.
     public let mean: Double
     /// Half the width of the interval; nil for fewer than two sequences.
     public let halfWidth: Double?

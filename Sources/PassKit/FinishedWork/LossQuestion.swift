@@ -7,6 +7,7 @@ public struct LossQuestion: Codable, Hashable, Sendable {
         case heldBack
     }
 
+    /// The one that was asked.
     public let set: CalibrationSet
     /// By number, in the order of the answer.
     public let sequences: [Int]
@@ -20,6 +21,7 @@ public struct LossQuestion: Codable, Hashable, Sendable {
 
 /// The answer to one question.
 public struct FinishedLosses: Codable, Sendable {
+    /// What was asked.
     public let question: LossQuestion
     /// Of each sequence.
     public let losses: [Double]
