@@ -84,7 +84,7 @@ struct BernoulliPolicy {
     }
 
     func weights(_ masks: UnitMasks, _ execution: ExecutionContext) throws -> [String: Matrix] {
-        let matrices = try execution.parallelMap(pools.count) { index in
+        let matrices = try execution.uncheckedParallelMap(pools.count) { index in
             pools[index].matrix(keptTriplets: masks.triplets[index], keptEntries: masks.entries[index])
         }
         return Dictionary(uniqueKeysWithValues: zip(pools.map(\.name), matrices))
@@ -98,7 +98,7 @@ struct BernoulliPolicy {
             }
         }
         let old = s
-        let new = try execution.parallelMap(pools.count) { pool in
+        let new = try execution.uncheckedParallelMap(pools.count) { pool in
             (moved(old.triplets[pool], masks.triplets[pool]), moved(old.entries[pool], masks.entries[pool]))
         }
         s = Probabilities(triplets: new.map(\.0), entries: new.map(\.1))

@@ -38,7 +38,7 @@ struct CAPRun {
     /// The chosen units as they are, or with S computed again.
     private func results(_ pools: [CandidatePool], _ masks: UnitMasks) throws -> [PruningResult] {
         if pass.refit == .solve { return try solved(pools, masks) }
-        return try context.execution.parallelMap(pools.count) { index in
+        return try context.execution.uncheckedParallelMap(pools.count) { index in
             let pool = pools[index]
             var values = pool.values
             for position in values.indices where !masks.entries[index][position] { values[position] = 0 }

@@ -31,7 +31,7 @@ final class EntropyCodedRun {
         self.tensors = tensors
         self.context = context
         let prices = try ErrorPrices(pass.objective, tensors, context)
-        let found = try context.execution.parallelMap(tensors.count) { index -> [Part] in
+        let found = try context.execution.uncheckedParallelMap(tensors.count) { index -> [Part] in
             let tensor = tensors[index]
             var found: [Part] = []
             let isWhole = tensor.payload.elementArray != nil
@@ -51,7 +51,7 @@ final class EntropyCodedRun {
 
     /// Takes components off the tensors that are coded as a whole, where codes as far apart as `step` says become cheaper by it.
     func splitOffLeadingComponents(step: Double) throws {
-        let found = try context.execution.parallelMap(parts.count) { index in
+        let found = try context.execution.uncheckedParallelMap(parts.count) { index in
             try parts[index].isWhole ? LeadingComponents(of: parts[index].matrix, step: step) : nil
         }
         for (index, leading) in found.enumerated() {
@@ -100,7 +100,7 @@ final class EntropyCodedRun {
     func round(step: Double) throws -> Bool {
         let (parts, lengths, lambda) = (parts, lengths, Float(pass.lambda))
         context.execution.progress.advance(by: 1, remark: "step \(PassKit.rounded(step))")
-        rounded = try context.execution.parallelMap(parts.count) { index in
+        rounded = try context.execution.uncheckedParallelMap(parts.count) { index in
             try parts[index].matrix.rounded(
                 step: step, lengths: lengths[index], lambda: lambda, context.execution.cancellation)
         }

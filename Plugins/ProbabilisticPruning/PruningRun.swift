@@ -114,7 +114,7 @@ struct PruningRun {
 
     /// The values of the chosen ranks and counts.
     private func solve(_ layers: [LayerCandidate], _ counts: [Int], _ rises: [Double]?) throws -> [PruningResult] {
-        var results = try context.execution.parallelMap(layers.count) { index -> PruningResult in
+        var results = try context.execution.uncheckedParallelMap(layers.count) { index -> PruningResult in
             let layer = layers[index]
             let threshold = layer.threshold(keeping: counts[index])
             var sparse = layer.residual
@@ -135,7 +135,7 @@ struct PruningRun {
             let work = inputs.flatMap { input in input.group.members.compactMap { positions[$0] }.map { (index: $0, h: input.secondMoment) }
             }
             .sorted { ($1.h.rows, $0.index) < ($0.h.rows, $1.index) }
-            let solved = try context.execution.parallelMap(work.count) { slot in
+            let solved = try context.execution.uncheckedParallelMap(work.count) { slot in
                 let (index, h) = work[slot]
                 let solution = try LayerSolver(secondMoment: h).solve(
                     weights[index], lowRank: layers[index].lowRank, entries: counts[index], context.execution.cancellation)

@@ -114,7 +114,7 @@ public struct RefitPass: Pass {
     }
 
     private func refitWeights(_ tensors: [RefitTensor], _ context: PassContext) throws -> [RefitTensor] {
-        try context.execution.parallelMap(tensors.count) { index in
+        try context.execution.uncheckedParallelMap(tensors.count) { index in
             try WeightRefit().refit(tensors[index], to: original(tensors[index], context).finiteMatrix())
         }
     }

@@ -50,7 +50,7 @@ struct SparseGPTSolver {
             let mask = mask(w, block, target)
             squaredErrors += try w.elements.withUnsafeMutableBufferPointer { w in
                 let w = w
-                return try execution.parallelMap(tiles.count) { index in
+                return try execution.uncheckedParallelMap(tiles.count) { index in
                     let rows = tiles[index]
                     return feedForward(
                         UnsafeMutableBufferPointer(rebasing: w[rows.lowerBound * n..<rows.upperBound * n]), columns: n, block,

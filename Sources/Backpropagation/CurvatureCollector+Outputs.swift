@@ -11,7 +11,7 @@ extension CurvatureCollector {
         let (width, vocabulary) = (model.configuration.hiddenSize, model.configuration.vocabularySize)
         let (seed, first) = (seed, sequences)
         let chunk = max(1, min(256, (1 << 22) / vocabulary))
-        let made = try execution.parallelMap(final.hidden.count) { index -> (gradient: [Float], statistics: Statistics) in
+        let made = try execution.uncheckedParallelMap(final.hidden.count) { index -> (gradient: [Float], statistics: Statistics) in
             let (hidden, tokens) = (final.hidden[index], final.tokenCounts[index])
             let generator = CounterGenerator(seed: seed, stream: UInt64(first + index))
             var gradient = [Float](repeating: 0, count: hidden.count)

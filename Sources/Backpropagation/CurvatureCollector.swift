@@ -62,7 +62,7 @@ public final class CurvatureCollector {
 
     /// Adds the inputs [tokens, in] and the gradients of the outputs [tokens, out] of a layer; positions keep their order.
     private func add(_ name: String, _ out: Int, _ width: Int, _ parts: [Rows]) throws {
-        let weighed = try execution.parallelMap(parts.count) { index -> Statistics in
+        let weighed = try execution.uncheckedParallelMap(parts.count) { index -> Statistics in
             let part = parts[index]
             var rows = [Double](repeating: 0, count: out)
             var inputs = Array(UnsafeBufferPointer(start: part.inputs, count: part.tokens * width))
@@ -96,7 +96,7 @@ public final class CurvatureCollector {
         }
         try sum.inputs.elements.withUnsafeMutableBufferPointer { buffer in
             let base = buffer.baseAddress!
-            try execution.parallelFor((width + tile - 1) / tile) { slot in
+            try execution.uncheckedParallelFor((width + tile - 1) / tile) { slot in
                 let first = slot * tile
                 for part in parts where !part.inputs.isEmpty {
                     part.inputs.withUnsafeBufferPointer { x in

@@ -19,7 +19,7 @@ extension Transformer {
         var outputs = inputs
         try forward(&outputs, through: weights, execution)
         let found = outputs.hidden
-        let sums = try execution.parallelMap(found.count) { sequence -> (error: Double, scale: Double, difference: [Float]) in
+        let sums = try execution.uncheckedParallelMap(found.count) { sequence -> (error: Double, scale: Double, difference: [Float]) in
             var (error, scale) = (0.0, 0.0)
             let difference = found[sequence].indices.map { position -> Float in
                 let target = targets[sequence][position]

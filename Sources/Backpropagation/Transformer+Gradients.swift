@@ -38,7 +38,7 @@ extension Transformer {
         let head = isCausal ? try self.head() : nil
         let tokens = sequences.reduce(0) { $0 + $1.count }
         let final = activations.hidden
-        var back = try execution.parallelMap(sequences.count) { index -> (value: Double, gradient: [Float]) in
+        var back = try execution.uncheckedParallelMap(sequences.count) { index -> (value: Double, gradient: [Float]) in
             guard let head else { return distance(final[index], from: reference[index], scale: 1 / Float(tokens)) }
             return divergence(final[index], from: reference[index], tokens: sequences[index].count, scale: 1 / Float(tokens), head)
         }
@@ -132,7 +132,7 @@ extension Transformer {
         var states: [GradientState] = []
         try gradients.withUnsafeMutableBufferPointer { buffer in
             let slots = buffer
-            states = try execution.parallelMap(slots.count) { sequence in
+            states = try execution.uncheckedParallelMap(slots.count) { sequence in
                 let state = GradientState(c, tokens: inputs.tokenCounts[sequence])
                 var hidden = inputs.hidden[sequence]
                 hidden.withUnsafeMutableBufferPointer { hidden in
@@ -158,7 +158,7 @@ extension Transformer {
             let out = weights[entry.layer].outputSize
             return stride(from: 0, to: out, by: tile).map { (entry.layer, entry.name, $0..<min($0 + tile, out)) }
         }
-        let tiles = try execution.parallelMap(work.count) { slot -> [Float] in
+        let tiles = try execution.uncheckedParallelMap(work.count) { slot -> [Float] in
             let (layer, _, rows) = work[slot]
             let (out, input) = (weights[layer].outputSize, weights[layer].inputSize)
             var sum = [Float](repeating: 0, count: rows.count * input)

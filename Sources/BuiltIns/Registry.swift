@@ -4,7 +4,7 @@ import ModelGraph
 import PassKit
 
 /// The formats and passes that a program knows: a value, made once in `main`.
-public struct Registry {
+public struct Registry: Sendable {
     public var formats: [any Format]
     public var passes: PassCatalog
 

@@ -3,7 +3,7 @@ import Glibc
 import Inference
 
 /// The loss of a model over token sequences.
-public struct Perplexity {
+public struct Perplexity: Sendable {
     /// Mean negative log-likelihood, nats a token.
     public let meanLoss: Double
     /// Standard error of `meanLoss`, from the spread between sequences; nil for a single one.

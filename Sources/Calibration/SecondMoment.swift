@@ -13,14 +13,14 @@ public enum SecondMoment {
             let base = out.baseAddress!
             try x.elements.withUnsafeBufferPointer { values in
                 let x0 = values.baseAddress!
-                try execution.parallelFor((width + tile - 1) / tile) { index in
+                try execution.uncheckedParallelFor((width + tile - 1) / tile) { index in
                     let first = index * tile
                     multiply(
                         m: min(tile, width - first), n: width - first, k: x.rows, alpha: scale, x0 + first, .transposed, lda: width,
                         x0 + first, .plain, ldb: width, beta: 1, into: base + first * (width + 1), ldc: width)
                 }
             }
-            try execution.parallelFor((width + tile - 1) / tile) { index in
+            try execution.uncheckedParallelFor((width + tile - 1) / tile) { index in
                 for above in 0..<index {
                     for row in index * tile..<min((index + 1) * tile, width) {
                         for column in above * tile..<(above + 1) * tile { base[row * width + column] = base[column * width + row] }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Caplet
-import Glibc
+// Its standard streams are variables, which nobody assigns to.
+@preconcurrency import Glibc
 
 /// `caplet`: one subcommand a verb.
 @main

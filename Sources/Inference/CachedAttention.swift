@@ -26,7 +26,7 @@ extension BlockWeights {
             for index in 0..<jobs { attend(0, index) }
             return
         }
-        cache.team.forEach(jobs, attend)
+        cache.team.uncheckedForEach(jobs, attend)
     }
 
     /// Products of fewer terms than this are not worth waking a second thread for.

@@ -23,7 +23,7 @@ extension Transformer {
         guard isCausal else { throw ModelError.notCausal }
         let final = try finalHidden(continuing: start, from: first, replacing: replacements, execution)
         let head = try self.head()
-        return try execution.parallelMap(sequences.count) { index in
+        return try execution.uncheckedParallelMap(sequences.count) { index in
             tokenLosses(final[index], sequences[index], head)
         }
     }
@@ -65,7 +65,7 @@ extension Transformer {
         for target in targets.joined() where target.token < 0 || Int(target.token) >= vocabulary {
             throw ModelError.badToken(target.token, vocabularySize: vocabulary)
         }
-        return try execution.parallelMap(sequences.count) { index in
+        return try execution.uncheckedParallelMap(sequences.count) { index in
             let rows = targets[index].flatMap { final[index][$0.position * width..<($0.position + 1) * width] }
             let logits = head.logits(rows, tokens: targets[index].count)
             return logits.withUnsafeBufferPointer { logits in

@@ -129,7 +129,7 @@ public final class Transformer {
         let rotary = self.rotary(positions: counts.max() ?? 0)
         try activations.hidden.withUnsafeMutableBufferPointer { hidden in
             let slots = hidden
-            try execution.parallelFor(counts.count) { index in
+            try execution.uncheckedParallelFor(counts.count) { index in
                 pool.withState(tokens: counts[index]) { state in
                     slots[index].withUnsafeMutableBufferPointer { rows in
                         guard let base = rows.baseAddress, counts[index] > 0 else { return }

@@ -27,7 +27,7 @@ extension Matrix {
         let rowsAtATime = 64
         return try Matrix(rows: rows, columns: columns) { out in
             let out = out
-            try execution.parallelFor((rows + rowsAtATime - 1) / rowsAtATime) { part in
+            try execution.uncheckedParallelFor((rows + rowsAtATime - 1) / rowsAtATime) { part in
                 for row in part * rowsAtATime..<min((part + 1) * rowsAtATime, rows) {
                     let range = row * columns..<(row + 1) * columns
                     keepLargest(shares[row], of: range, by: scores(row), in: UnsafeMutableBufferPointer(rebasing: out[range]))

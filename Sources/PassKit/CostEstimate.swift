@@ -3,7 +3,7 @@ import Execution
 import LinearAlgebra
 
 /// Seconds and memory that a pipeline is going to take on this machine, from what its passes say of their cost.
-public struct CostEstimate {
+public struct CostEstimate: Sendable {
     /// Nil where a pass does not say.
     public let seconds: Double?
     /// Peak of memory beyond the pages of mapped files; nil where a pass does not say.

@@ -33,7 +33,7 @@ extension TensorSelection {
         let shares = ThreadShares(threads: context.execution.threads, elementCounts: selected.map { $0.shape.elementCount })
         let outer = context.execution.with(threads: shares.sideBySide)
         let inner = context.with(context.execution.with(threads: shares.each))
-        let results = try outer.parallelMap(selected.count) { index in
+        let results = try outer.uncheckedParallelMap(selected.count) { index in
             let tensor = selected[index]
             defer { context.execution.progress.advance(by: 1, remark: tensor.name) }
             return try context.finishing(tensor) {

@@ -4,7 +4,7 @@ import Inference
 import Tokenization
 
 /// How a model answers questions with choices.
-public struct TaskScores {
+public struct TaskScores: Sendable {
     /// A share of right answers.
     public struct Accuracy: Sendable {
         public let value: Double

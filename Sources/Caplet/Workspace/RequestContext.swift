@@ -11,23 +11,29 @@ import Synchronization
 import Tokenization
 
 /// What one request works with: the workspace, whom to tell, what was read.
-public final class RequestContext {
+public final class RequestContext: Sendable {
     package let workspace: Workspace
     package let execution: ExecutionContext
     private let options: RequestOptions
     private let report: @Sendable (Event) -> Void
     private let warnings = Atomic<Int>(0)
+    private let state = Mutex(State())
+
+    private struct State {
+        var reads = ReadPaths()
+        /// Whether outputs have their names: what happens to the inputs then is no matter any longer.
+        var hasCommitted = false
+    }
+
     /// Everything that the request reads: none of it may be what it writes, and none may change before it has ended.
-    package private(set) var reads = ReadPaths()
-    /// Whether outputs have their names: what happens to the inputs then is no matter any longer.
-    private var hasCommitted = false
+    var reads: ReadPaths { state.withLock { $0.reads } }
 
     init(_ workspace: Workspace, _ options: RequestOptions, _ cancellation: Cancellation, _ report: @escaping @Sendable (Event) -> Void) {
         self.workspace = workspace
         self.options = options
         self.report = report
         execution = ExecutionContext(threads: workspace.threads, cancellation: cancellation, progress: EventProgress(report))
-        workspace.plugins.forEach { reads.add($0.path) }
+        willRead(workspace.plugins.map(\.path))
     }
 
     var registry: Registry { workspace.registry }
@@ -49,15 +55,21 @@ public final class RequestContext {
     }
 
     /// Notes files that the request reads, before it reads them.
-    func willRead(_ paths: [String?]) { for path in paths { if let path { reads.add(path) } } }
+    func willRead(_ paths: [String?]) {
+        state.withLock { state in
+            for path in paths { if let path { state.reads.add(path) } }
+        }
+    }
 
     /// Reads a model in whatever format it is.
     func open(_ path: String, from formatName: String? = nil) throws -> (model: Model, format: any FormatKit.Format) {
         let format = try formatName.map { try registry.format(named: $0) } ?? registry.format(at: path)
         let context = ReadContext(execution: execution, followsLinks: options.followsLinks, warn: { self.warn($0) })
         let graph = try format.read(path, context)
-        reads.add(path)
-        reads.add(graph)
+        state.withLock { state in
+            state.reads.add(path)
+            state.reads.add(graph)
+        }
         let provenance = format.provenance(of: graph)
         return (try naming(path) { try Model(graph, provenance: provenance) }, format)
     }
@@ -66,12 +78,12 @@ public final class RequestContext {
     func commit(_ writes: [PreparedWrite]) throws {
         try reads.checkUnchanged()
         try PreparedWrite.commit(writes)
-        hasCommitted = true
+        state.withLock { $0.hasCommitted = true }
     }
 
     /// - Throws: `FormatError.malformed` for an input that changed before outputs had their names.
     func checkInputs() throws {
-        if !hasCommitted { try reads.checkUnchanged() }
+        if !state.withLock({ $0.hasCommitted }) { try reads.checkUnchanged() }
     }
 
     /// What is behind an error: an input that changed while it was read explains any other, except that somebody asked to stop.

@@ -1,5 +1,6 @@
 import Caplet
-import Glibc
+// Its standard streams are variables, which nobody assigns to.
+@preconcurrency import Glibc
 import Logging
 import Synchronization
 

@@ -1,6 +1,7 @@
 import Caplet
 import Dispatch
-import Glibc
+// Its standard streams are variables, which nobody assigns to.
+@preconcurrency import Glibc
 import Synchronization
 
 /// Progress on standard error: a line that is drawn over on a terminal, a plain line now and then in a log.

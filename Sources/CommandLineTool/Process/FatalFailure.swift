@@ -1,6 +1,7 @@
 import CAllocation
 import Caplet
-import Glibc
+// Its standard streams are variables, which nobody assigns to.
+@preconcurrency import Glibc
 
 /// Failures that no error can report, since they come from where none can be thrown: one line and status 70.
 enum FatalFailure {

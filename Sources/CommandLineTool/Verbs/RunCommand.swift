@@ -1,7 +1,8 @@
 import ArgumentParser
 import Caplet
 import Dispatch
-import Glibc
+// Its standard streams are variables, which nobody assigns to.
+@preconcurrency import Glibc
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

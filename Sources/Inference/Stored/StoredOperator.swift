@@ -83,7 +83,7 @@ final class StoredOperator: LinearMap {
         }
         let blocks = RowBlock.count(outputSize)
         let parts = min(blocks, team.count * StoredOperator.partsPerThread)
-        team.forEach(parts) { _, part in
+        team.uncheckedForEach(parts) { _, part in
             let (first, last) = (blocks * part / parts, blocks * (part + 1) / parts)
             let rows = first * RowBlock.rows..<min(last * RowBlock.rows, outputSize)
             term.add(rows, of: input, tokens: tokens, to: output, stride: outputSize)

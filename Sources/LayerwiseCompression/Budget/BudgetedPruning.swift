@@ -56,7 +56,7 @@ public struct BudgetedPruning {
 
     /// That of each matrix with its largest entries at the same density: the baseline, measured in the same report.
     public func magnitudeLoss() throws -> Double {
-        let matrices = try context.execution.parallelMap(weights.count) { index in
+        let matrices = try context.execution.uncheckedParallelMap(weights.count) { index in
             let magnitudes = [weights[index].elements.map { abs($0) }]
             let kept = budget.parameters(of: magnitudes[0].count)
             if kept == 0 { return Matrix(zeros: weights[index].rows, weights[index].columns) }
@@ -78,7 +78,7 @@ public struct BudgetedPruning {
         var waiting: [(index: Int, h: Matrix)] = []
         func work() throws {
             let ordered = waiting.sorted { ($1.h.rows, $0.index) < ($0.h.rows, $1.index) }
-            try context.execution.parallelFor(ordered.count) { try body(ordered[$0].index, ordered[$0].h) }
+            try context.execution.uncheckedParallelFor(ordered.count) { try body(ordered[$0].index, ordered[$0].h) }
             visited += ordered.count
             waiting = []
         }
@@ -100,7 +100,7 @@ extension BudgetedPruning {
     /// - Throws: `PassError` when they are more than the budget.
     public func store(_ results: [PruningResult], _ dtype: StoredDType, in graph: inout TensorGraph, _ report: inout PassReport) throws {
         report.leftAlone = leftAlone
-        let entries = try context.execution.parallelMap(tensors.count) { index in
+        let entries = try context.execution.uncheckedParallelMap(tensors.count) { index in
             let tensor = tensors[index]
             let stored = try results[index].payload(results[index].storageDType(dtype, for: tensor))
             let reference = Tensor(

@@ -68,7 +68,7 @@ public struct LayerRatios: Sendable {
             }
         }
         let execution = layers.context.execution
-        let sums = try execution.parallelMap(norms.count) { index in
+        let sums = try execution.uncheckedParallelMap(norms.count) { index in
             var sum = 0.0
             try overEntries(index) { sum += $0 }
             return sum
@@ -79,7 +79,7 @@ public struct LayerRatios: Sendable {
             block[number, default: (0, 0)].entries += layers.tensors[index].shape.elementCount
         }
         let thresholds = block.mapValues { multiple * $0.sum / Double(max($0.entries, 1)) }
-        let outliers = try execution.parallelMap(norms.count) { index in
+        let outliers = try execution.uncheckedParallelMap(norms.count) { index in
             let threshold = thresholds[blocks[index]] ?? .infinity
             var count = 0
             try overEntries(index) { if $0 > threshold { count += 1 } }

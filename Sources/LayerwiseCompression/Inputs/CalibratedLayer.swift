@@ -66,7 +66,7 @@ public struct CalibratedLayer {
         } else if case .norms(let norms) = inputs {
             let (read, n) = (try payload.floatRows(), weight.columns)
             let runs = Payload.rowRuns(rows: weight.rows, columns: n)
-            let sums = try execution.parallelMap(runs.count) { index -> (error: Double, scale: Double) in
+            let sums = try execution.uncheckedParallelMap(runs.count) { index -> (error: Double, scale: Double) in
                 let dense = weight.rows(runs[index])
                 let kept = try Matrix(runs[index], columns: n, of: read)
                 return (

@@ -63,7 +63,7 @@ public struct CalibratedLayers {
                 CalibratedLayer(index: index, tensor: tensors[index], weight: weight, inputs: inputs, pass: pass, execution: execution))
         }
         guard haveInputs, let calibration else {
-            try context.execution.parallelFor(tensors.count) { try visit($0, nil, threads: 1) }
+            try context.execution.uncheckedParallelFor(tensors.count) { try visit($0, nil, threads: 1) }
             return
         }
         let positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
@@ -71,7 +71,7 @@ public struct CalibratedLayers {
         func visitMembers(_ group: InputGroup, _ inputs: CalibratedLayer.Inputs) throws {
             let members = group.members.compactMap { positions[$0] }
             let threads = context.execution.threads / max(members.count, 1)
-            try context.execution.parallelFor(members.count) { try visit(members[$0], inputs, threads: threads) }
+            try context.execution.uncheckedParallelFor(members.count) { try visit(members[$0], inputs, threads: threads) }
             unvisited.subtract(members)
         }
         switch statistics {
