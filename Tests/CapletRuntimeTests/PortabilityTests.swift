@@ -1,0 +1,28 @@
+import Foundation
+import XCTest
+
+/// What the runtime is made of calls the C library by one name, so that another than Glibc is one place's business.
+final class PortabilityTests: XCTestCase {
+    /// Of the modules that the runtime needs, those that have nothing to do with matrices of LAPACK's.
+    private static let folders = [
+        "Sources/Execution", "Sources/ModelGraph", "Sources/StrictJSON", "Sources/FormatKit", "Sources/Architectures",
+        "Sources/Tokenization", "Sources/ZipContainer", "Sources/TransformerModel", "Sources/CapletRuntime", "formats/caplet",
+    ]
+
+    func testNoModuleNamesALibrary() throws {
+        let root = URL(fileURLWithPath: #filePath)
+            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+        var files = 0
+        for folder in PortabilityTests.folders {
+            let names = try FileManager.default.subpathsOfDirectory(atPath: root.appendingPathComponent(folder).path)
+            for name in names where name.hasSuffix(".swift") {
+                let text = try String(contentsOf: root.appendingPathComponent(folder).appendingPathComponent(name), encoding: .utf8)
+                for library in ["Glibc", "Musl", "Darwin", "Android", "Bionic", "Foundation"] {
+                    XCTAssertFalse(text.contains("import \(library)\n"), "\(folder)/\(name) imports \(library)")
+                }
+                files += 1
+            }
+        }
+        XCTAssertGreaterThan(files, 150)
+    }
+}
