@@ -29,7 +29,9 @@ struct BudgetProjection {
         }
         try groups.withUnsafeMutableBufferPointer { buffer in
             let slots = buffer
-            try execution.uncheckedParallelFor(slots.count) { BudgetProjection.clip(&slots[$0].values, shift: Float(shift * slots[$0].cost)) }
+            try execution.uncheckedParallelFor(slots.count) {
+                BudgetProjection.clip(&slots[$0].values, shift: Float(shift * slots[$0].cost))
+            }
         }
     }
 

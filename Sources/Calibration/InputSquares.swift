@@ -1,6 +1,8 @@
 import Inference
 
 /// Sums of squares of each input over all tokens: those of each sequence apart, on its own thread, then added in order.
+///
+/// Safe to share: each sequence writes to places of its own, and sums are read when all are done.
 final class InputSquares: @unchecked Sendable {
     private let sequenceCount: Int
     /// [inputs, sequences], made before the threads start; each fills those of its own sequence.

@@ -91,6 +91,7 @@ package final class RunStatePool {
     private let idle = Mutex<[UncheckedState]>([])
     private let configuration: ModelConfiguration
 
+    /// Safe to share: a state that is in use is not in the pool, so that it has one user at a time.
     private struct UncheckedState: @unchecked Sendable {
         let state: RunState
     }

@@ -125,7 +125,7 @@ struct Compression {
     ) -> UnfinishedRun {
         let plugins = context.workspace.plugins.map(\.path)
         let (format, original) = (target.format.name, original)
-        let identity = {
+        let identity = { @Sendable in
             var identity = Dictionary(uniqueKeysWithValues: provenance.map { ($0.key, $0.value) })
             identity["output format"] = format
             identity["calibration tokens"] = tokens

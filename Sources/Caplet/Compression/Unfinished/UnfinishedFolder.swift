@@ -97,7 +97,7 @@ struct UnfinishedFolder {
 }
 
 /// A lock that this process has on a folder, as long as the value lives.
-final class FolderLock {
+final class FolderLock: Sendable {
     private let descriptor: Int32
 
     /// Nil when another process has it; where a file system knows no locks, everybody does.

@@ -10,14 +10,14 @@ import Synchronization
 ///
 /// `run.json` says what the run was given. Each numbered container is a segment; one a pass, replaced by each later one, says where that pass
 /// stands. A run has a lock on the folder.
-final class UnfinishedRun: @unchecked Sendable {
+final class UnfinishedRun: Sendable {
     let path: String
     /// All that results depend on.
-    private let identity: () throws -> [String: String]
+    private let identity: @Sendable () throws -> [String: String]
     private let format: any WritableFormat & VerifiableFormat
     private let execution: ExecutionContext
     /// Throws when the inputs are not what they were: what came of them is not worth keeping.
-    private let checkInputs: () throws -> Void
+    private let checkInputs: @Sendable () throws -> Void
     private let state = Mutex(State())
 
     private struct State {
@@ -31,8 +31,9 @@ final class UnfinishedRun: @unchecked Sendable {
     ///   - identity: all that the run's results depend on; asked for when it is needed.
     ///   - format: of the containers.
     init(
-        output: String, identity: @escaping () throws -> [String: String], format: any WritableFormat & VerifiableFormat, threads: Int,
-        checkInputs: @escaping () throws -> Void
+        output: String, identity: @escaping @Sendable () throws -> [String: String], format: any WritableFormat & VerifiableFormat,
+        threads: Int,
+        checkInputs: @escaping @Sendable () throws -> Void
     ) {
         path = UnfinishedRun.path(beside: output)
         self.identity = identity
