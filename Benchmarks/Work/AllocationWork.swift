@@ -33,7 +33,9 @@ struct AllocationWork {
 }
 
 /// Seconds and steps of one stage of a pass.
-private final class StageClock: Progress {
+///
+/// Safe to share: the pass tells of its stages from the one thread that it runs on.
+private final class StageClock: Progress, @unchecked Sendable {
     private let stage: String
     private var started: Double?
     private(set) var seconds = 0.0

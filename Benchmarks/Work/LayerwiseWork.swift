@@ -54,6 +54,7 @@ private final class GivenInputs: CalibrationProvider {
 
     func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws {
         let chunk = 256
+        let inputs = inputs
         let parts = try execution.parallelMap((inputs.rows + chunk - 1) / chunk) { part -> [Double] in
             var sums = [Double](repeating: 0, count: inputs.columns)
             for row in part * chunk..<min((part + 1) * chunk, inputs.rows) {

@@ -1,5 +1,6 @@
 import Execution
-import Glibc
+// Its standard streams are variables, which nobody assigns to.
+@preconcurrency import Glibc
 import LinearAlgebra
 import ModelGraph
 

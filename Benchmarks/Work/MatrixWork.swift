@@ -24,6 +24,7 @@ struct MatrixWork {
         let start = now()
         // Side by side, the threads left over inside each, as a pass does.
         let each = execution.with(threads: execution.threads / max(matrices.count, 1))
+        let matrices = matrices
         let objectives = try execution.parallelMap(matrices.count) { try algorithm.decompose(matrices[$0], each).objective }
         let seconds = now() - start
         return Timings(seconds: seconds, figures: [("objective", objectives.reduce(0, +) / Double(objectives.count))])

@@ -10,6 +10,8 @@ struct CapletRunner {
     /// - Throws: `DemoError` with the exit status when it is not 0.
     func run(_ arguments: [String]) throws -> Data {
         print("$ caplet " + arguments.joined(separator: " "))
+        // Before what the command says of itself.
+        fflush(nil)
         let process = Process()
         process.executableURL = URL(fileURLWithPath: executable)
         process.arguments = arguments

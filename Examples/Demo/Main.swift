@@ -5,11 +5,14 @@ import Foundation
 /// Arguments: the `caplet` program, the folder with wren-7m and its text, and a folder for what is made.
 @main
 struct Demo {
+    private static func fail(_ line: String, status: Int32) -> Never {
+        FileHandle.standardError.write(Data("\(line)\n".utf8))
+        exit(status)
+    }
+
     static func main() {
-        setvbuf(stdout, nil, Int32(_IOLBF), 0)
         guard CommandLine.arguments.count == 4 else {
-            fputs("usage: caplet-demo CAPLET EXAMPLES OUTPUT\n", stderr)
-            exit(64)
+            fail("usage: caplet-demo CAPLET EXAMPLES OUTPUT", status: 64)
         }
         do {
             try Demo(
@@ -17,8 +20,7 @@ struct Demo {
                 output: CommandLine.arguments[3]
             ).run()
         } catch {
-            fputs("demo: \(error)\n", stderr)
-            exit(1)
+            fail("demo: \(error)", status: 1)
         }
     }
 

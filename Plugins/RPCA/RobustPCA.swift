@@ -8,7 +8,7 @@ import LinearAlgebra
 /// L ← SVT(W − S + Y/μ, 1/μ); S ← soft(W − L + Y/μ, λ/μ); Y ← Y + μ(W − L − S).
 /// A step costs one thresholding of W's shape, about 3wk² + 10k³/3 operations for k the smaller and w the larger side, and two passes over mn floats;
 /// singular vectors are made once, at the end.
-public struct RobustPCA {
+public struct RobustPCA: Sendable {
     /// Weight of ‖S‖₁; nil for 1/√max(m, n).
     public var lambda: Double?
     /// Penalty; nil for mn / (4‖W‖₁).

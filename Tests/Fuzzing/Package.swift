@@ -8,7 +8,7 @@ func target(_ name: String, _ dependencies: [Target.Dependency], path: String, e
     .target(
         name: name, dependencies: dependencies, path: path, exclude: exclude,
         swiftSettings: [
-            .swiftLanguageMode(.v5), .unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library", "-enable-testing"]),
+            .swiftLanguageMode(.v6), .unsafeFlags(["-sanitize=fuzzer,address", "-parse-as-library", "-enable-testing"]),
         ])
 }
 
@@ -22,29 +22,35 @@ let package = Package(
         systemLibrary("CZstd", pkgConfig: "libzstd"),
         systemLibrary("CZlib", pkgConfig: "zlib"),
         systemLibrary("CXXHash", pkgConfig: "libxxhash"),
+        systemLibrary("CNettle", pkgConfig: "nettle"),
         .target(
             name: "CKernels", path: "Sources/CKernels",
             cSettings: [.unsafeFlags(["-fsanitize=address", "-fno-omit-frame-pointer"])]),
         .target(name: "CLibFuzzer", path: "CLibFuzzer"),
+        .target(name: "CFileSystem", path: "Sources/CFileSystem"),
+        .target(name: "CMapping", path: "Sources/CMapping"),
         .target(name: "COpenBLAS", path: "Sources/COpenBLAS"),
-        target("Execution", [], path: "Sources/Execution"),
-        target("LinearAlgebra", ["COpenBLAS", "CKernels"], path: "Sources/LinearAlgebra"),
-        target("ModelGraph", ["CKernels", "LinearAlgebra"], path: "Sources/ModelGraph"),
+        target("CLibrary", [], path: "Sources/CLibrary"),
+        target("Execution", ["CLibrary"], path: "Sources/Execution"),
+        target("Matrices", ["CKernels", "CLibrary"], path: "Sources/Matrices"),
+        target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution", "Matrices"], path: "Sources/LinearAlgebra"),
+        target("ModelGraph", ["CKernels", "CLibrary", "CMapping", "Execution", "Matrices"], path: "Sources/ModelGraph"),
         target("StrictJSON", [], path: "Sources/StrictJSON"),
-        .systemLibrary(name: "CWriteback", path: "Sources/CWriteback"),
-        target("FormatKit", ["CWriteback", "CXXHash", "Execution", "ModelGraph", "StrictJSON"], path: "Sources/FormatKit"),
-        target("Architectures", ["FormatKit", "ModelGraph", "StrictJSON"], path: "Sources/Architectures"),
+        target(
+            "FormatKit", ["CFileSystem", "CLibrary", "CNettle", "CXXHash", "Execution", "ModelGraph", "StrictJSON"],
+            path: "Sources/FormatKit"),
+        target("Architectures", ["CLibrary", "FormatKit", "ModelGraph", "StrictJSON"], path: "Sources/Architectures"),
         target("PassKit", ["CXXHash", "Execution", "LinearAlgebra", "ModelGraph"], path: "Sources/PassKit"),
         target("Tokenization", ["StrictJSON"], path: "Sources/Tokenization"),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"], path: "Sources/ZipContainer"),
         target("SafetensorsFormat", ["FormatKit", "StrictJSON"], path: "formats/safetensors", exclude: ["SPEC.md"]),
         target(
-            "CapletFormat", ["CKernels", "CXXHash", "CZstd", "FormatKit", "StrictJSON"], path: "formats/caplet",
+            "CapletFormat", ["CKernels", "CLibrary", "CXXHash", "CZstd", "Execution", "FormatKit", "StrictJSON"], path: "formats/caplet",
             exclude: ["SPEC.md", "NOTES.md"]),
         target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
         target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
         target(
-            "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "LinearAlgebra", "StrictJSON", "Tokenization"], path: "formats/gguf",
+            "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "Matrices", "StrictJSON", "Tokenization"], path: "formats/gguf",
             exclude: ["SPEC.md"]),
         target(
             "FuzzTargets",

@@ -54,6 +54,7 @@ struct Compression {
     }
 
     func plan(_ context: RequestContext) throws -> CompressionPlan {
+        for line in manager.warnings { context.note(line) }
         let plan = try target.plan(input.graph)
         let costs = try context.naming(request.model) { try manager.costs(of: input.graph, calibration: calibrationCost) }
         return CompressionPlan(
