@@ -22,7 +22,7 @@ final class UnfinishedRunTests: XCTestCase {
         let interrupted = try running.wait()
         XCTAssertEqual(interrupted.status, 130, interrupted.errors)
         XCTAssertTrue(
-            interrupted.errors.contains("what is finished is in out.caplet.unfinished; the same command goes on from there\n"),
+            interrupted.errors.contains("what is finished is in out.caplet.unfinished: an equal run that does not begin anew goes on from there\n"),
             interrupted.errors)
         let unfinished = try FileManager.default.contentsOfDirectory(atPath: folder.path("out.caplet.unfinished"))
         XCTAssertEqual(unfinished.sorted(), ["000001.caplet", "run.json"])
@@ -34,7 +34,7 @@ final class UnfinishedRunTests: XCTestCase {
         XCTAssertEqual(other.status, 64)
         XCTAssertEqual(
             other.errors,
-            "caplet: error: out.caplet.unfinished: holds what another run has finished (seed 0, not 1); its command goes on from there, "
+            "caplet: error: out.caplet.unfinished: holds what another run has finished (seed 0, not 1); its request goes on from there; "
                 + "--force begins anew\n")
         XCTAssertEqual(try folder.listing(), kept)
 
