@@ -83,8 +83,10 @@ final class DecodingTests: XCTestCase {
 
     /// A cache that forgets its last tokens goes on as if they had never been.
     func testTruncation() throws {
-        let model = try Transformer(Model(graph("mistral")), weights: .openBLAS)
-        let cache = try model.makeCache(context: 64, team: WorkerTeam(threads: 1))
+        // As they are stored: OpenBLAS's sums may depend on how many tokens come at once.
+        let team = WorkerTeam(threads: 1)
+        let model = try Transformer(Model(graph("mistral")), weights: .stored(team))
+        let cache = try model.makeCache(context: 64, team: team)
         let first = try model.logits(after: [3, 1, 4, 1, 5], cache)
         cache.truncate(to: 2)
         XCTAssertEqual(try model.logits(after: [4, 1, 5], cache), first)
