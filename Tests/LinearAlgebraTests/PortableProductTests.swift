@@ -36,12 +36,16 @@ final class PortableProductTests: XCTestCase {
                     continue
                 }
                 var sum = Double(beta) * Double(before[i * ldc + j])
+                var size = abs(sum)
                 for p in 0..<k {
                     let x = a == .plain ? left[i * lda + p] : left[p * lda + i]
                     let y = b == .plain ? right[p * ldb + j] : right[j * ldb + p]
                     sum += Double(alpha) * Double(x) * Double(y)
+                    size += abs(Double(alpha) * Double(x) * Double(y))
                 }
-                XCTAssertEqual(Double(found[i * ldc + j]), sum, accuracy: 2e-5, "[\(m), \(n), \(k)] \(a) \(b) at \(i), \(j)")
+                // As much as roundings of every term can make (Higham 2002, equation 3.5).
+                let bound = Double(k + 3) * 0x1p-24 * size
+                XCTAssertEqual(Double(found[i * ldc + j]), sum, accuracy: bound, "[\(m), \(n), \(k)] \(a) \(b) at \(i), \(j)")
             }
         }
     }
