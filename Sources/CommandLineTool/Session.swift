@@ -56,12 +56,9 @@ final class Session {
     /// Runs a verb, prints its error as one line, and ends the process with the status that belongs to it.
     static func run(_ options: CommonOptions, _ body: (Session) throws -> ExitStatus) throws {
         let diagnostics = Diagnostics(options)
-        var session: Session?
         var status: ExitStatus
         do {
-            let made = try Session(options, diagnostics)
-            session = made
-            status = try body(made)
+            status = try body(Session(options, diagnostics))
             if status == .done, options.strict, diagnostics.warningCount > 0 { status = .warnings }
         } catch let error as ExitCode {
             throw error
@@ -80,7 +77,7 @@ final class Session {
             status = .writeFailed
         }
         // A thread that was left behind may hold what the end of a process waits for.
-        if session?.workspace.hasAbandonedPlugins == true { _exit(status.rawValue) }
+        if Workspace.hasAbandonedPlugins { _exit(status.rawValue) }
         throw ExitCode(status.rawValue)
     }
 

@@ -11,6 +11,7 @@ public final class PluginCalls: Sendable {
     private let cancellation: Cancellation
     private let idle = Mutex<[PluginThread]>([])
     private let abandoned = Atomic<Bool>(false)
+    private static let anyAbandoned = Atomic<Bool>(false)
     /// The plugin whose function was under way when one tried to end the process.
     private let ending = Mutex<String?>(nil)
 
@@ -24,8 +25,16 @@ public final class PluginCalls: Sendable {
 
     deinit { idle.withLock { threads in threads.forEach { $0.stop() } } }
 
-    /// Whether a function was left, so that its plugin may not be called any more and the process is best ended by `_exit`.
+    /// Whether a function was left, so that its plugin may not be called any more.
     public var hasAbandoned: Bool { abandoned.load(ordering: .relaxed) }
+
+    /// Whether a function of any plugin was left, so that the process is best ended by `_exit`: what waits for its threads waits for ever.
+    public static var hasAbandonedAny: Bool { anyAbandoned.load(ordering: .relaxed) }
+
+    private func abandon() {
+        abandoned.store(true, ordering: .relaxed)
+        PluginCalls.anyAbandoned.store(true, ordering: .relaxed)
+    }
 
     /// From now on a plugin cannot end the process: a call that tries fails, and this process must end by itself.
     public func guardExit() { caplet_guard_exit() }
@@ -46,7 +55,7 @@ public final class PluginCalls: Sendable {
     /// - Parameter plugin: one whose function is under way.
     private func exitError(during plugin: String? = nil) -> PluginError? {
         guard caplet_was_exit_tried() != 0 else { return nil }
-        abandoned.store(true, ordering: .relaxed)
+        abandon()
         let name = ending.withLock { name in
             name = name ?? plugin
             return name
@@ -72,7 +81,7 @@ public final class PluginCalls: Sendable {
             guard cancellation.isRequested || stop?.isRequested == true else { continue }
             waited += PluginCalls.interval
             if waited >= PluginCalls.patience {
-                abandoned.store(true, ordering: .relaxed)
+                abandon()
                 throw Cancelled()
             }
         }

@@ -29,10 +29,16 @@ public final class Workspace: Sendable {
     public init(threads: Int = 0, plugins: [String] = [], cancellation: Cancellation = Cancellation()) throws {
         LinearAlgebraRuntime.useOneThreadPerCall()
         self.threads = threads
-        pluginCalls = PluginCalls(cancellation)
+        let calls = PluginCalls(cancellation)
+        pluginCalls = calls
         var registry = Registry.builtIn
-        if !plugins.isEmpty { pluginCalls.guardExit() }
-        self.plugins = try registry.addPlugins(plugins, pluginCalls)
+        if !plugins.isEmpty { calls.guardExit() }
+        do {
+            self.plugins = try registry.addPlugins(plugins, calls)
+            try calls.check()
+        } catch {
+            throw calls.reason(for: error)
+        }
         self.registry = registry
     }
 
@@ -96,7 +102,7 @@ public final class Workspace: Sendable {
     }
 
     /// Whether a plugin's function was left running after a stop was asked for: the process is best ended by `_exit`.
-    package var hasAbandonedPlugins: Bool { pluginCalls.hasAbandoned }
+    public static var hasAbandonedPlugins: Bool { PluginCalls.hasAbandonedAny }
 
     /// Loads further plugins into a registry of their own, to look at what they are.
     package func load(_ paths: [String], into registry: inout Registry) throws -> [PluginLibrary] {
