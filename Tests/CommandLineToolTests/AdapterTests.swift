@@ -130,7 +130,7 @@ final class AdapterTests: XCTestCase {
     func testWhatIsRefused() throws {
         let folder = try AdapterTests.compressed.get()
         let cases: [([String], Int32, String)] = [
-            (["small.caplet", "-o", "x.npz", "--as", "lora"], 64, "--as lora goes with gguf and safetensors, not with npy"),
+            (["small.caplet", "-o", "x.npz", "--as", "lora"], 64, "adapters go with gguf and safetensors, not with npy"),
             (["small.caplet", "-o", "x.safetensors", "--as", "lora"], 64, "would be a file"),
             (["small.caplet", "-o", "x", "--to", "safetensors", "--as", "lora", "--adapter-dtype", "q8_0"], 64, "f32, f16 or bf16"),
             ([Repository.path("Examples/wren-7m"), "-o", "x.gguf", "--as", "lora"], 69, "no tensor has low-rank terms"),
