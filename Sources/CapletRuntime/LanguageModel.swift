@@ -24,7 +24,9 @@ public final class LanguageModel {
 
     /// Opens a `.caplet`.
     ///
-    /// - Parameter threads: 0 stands for all processors; text does not depend on it.
+    /// - Parameters:
+    ///   - path: where it is.
+    ///   - threads: 0 stands for all processors; text does not depend on it.
     /// - Throws: `FormatError` and `FileAccessError` for a file that cannot be opened or is damaged; what `init(_:threads:)` throws.
     public convenience init(path: String, threads: Int = 0) throws {
         try self.init(Model(CapletFormat().read(path, ReadContext(execution: ExecutionContext(threads: 1)))), threads: threads)

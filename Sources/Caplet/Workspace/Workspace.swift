@@ -23,6 +23,7 @@ public final class Workspace: Sendable {
     private let pluginCalls: PluginCalls
 
     /// - Parameters:
+    ///   - threads: that a request uses; 0 stands for all processors.
     ///   - plugins: shared libraries with formats and passes; their code is run.
     ///   - cancellation: asks functions of plugins to stop, beside the cancellation of a request.
     /// - Throws: `PluginError` for a library that cannot be loaded or declares what is there already.
@@ -45,6 +46,8 @@ public final class Workspace: Sendable {
     /// Carries out a request on the calling thread, which it blocks.
     ///
     /// - Parameters:
+    ///   - request: what to do.
+    ///   - options: how doubtful things are met.
     ///   - cancellation: makes the request stop, clean up and throw `Cancelled`.
     ///   - report: told what happens, from any thread.
     /// - Throws: what the request throws; `FailureKind` says what kind of failure it is.
@@ -95,7 +98,9 @@ public final class Workspace: Sendable {
 
     /// Opens a model in whatever format it is. Its weights stay in its files until they are needed.
     ///
-    /// - Parameter format: the name of its format, instead of looking at it.
+    /// - Parameters:
+    ///   - path: a file or a folder.
+    ///   - format: the name of its format, instead of looking at it.
     /// - Throws: `FormatError`, `FileAccessError`, `RegistryError` for a file that is damaged, not there, or of no known format.
     public func open(_ path: String, format: String? = nil) async throws -> Model {
         try await run(OpenRequest(model: path, format: format))
