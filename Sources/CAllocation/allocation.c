@@ -3,8 +3,8 @@
 #include "CProcess.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
