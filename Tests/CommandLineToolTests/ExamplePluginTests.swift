@@ -99,8 +99,8 @@ final class ExamplePluginTests: XCTestCase {
             for name, entry in entries.items():
                 w, m = before[name].astype('f8'), after[name].astype('f8')
                 figures = {f['name']: f['value'] for f in entry['measurements']}
-                assert figures['rank'] == 3 and entry['parametersAfter'] <= int(0.4 * w.size), entry
-                assert entry['parametersAfter'] >= int(0.4 * w.size) - 8, entry
+                assert figures['rank'] == 3 and entry['parameters_after'] <= int(0.4 * w.size), entry
+                assert entry['parameters_after'] >= int(0.4 * w.size) - 8, entry
                 # The same parameters, chosen by magnitude alone, and by an exact decomposition without weights.
                 u, s, v = np.linalg.svd(w); low = (u[:, :3] * s[:3]) @ v[:3]
                 rest = w - low; k = int(0.4 * w.size) - 3 * sum(w.shape)
