@@ -33,7 +33,9 @@ final class OutputStageTests: XCTestCase {
         XCTAssertEqual(symlink("nowhere", folder.path("dangling")), 0)
         XCTAssertEqual(mkfifo(folder.path("pipe"), 0o600), 0)
         XCTAssertNoThrow(try OutputStage.check(folder.path("file"), isFolder: false, force: true))
-        assertRefused(folder.path("file"), isFolder: false, force: false, saying: "--force")
+        XCTAssertThrowsError(try OutputStage.check(folder.path("file"), isFolder: false, force: false)) {
+            XCTAssertEqual(($0 as? FormatError)?.remedy, .replaceOutput, "\($0)")
+        }
         for (name, words) in [("link", "symbolic link"), ("dangling", "symbolic link"), ("pipe", "a pipe")] {
             for isFolder in [false, true] {
                 for force in [false, true] { assertRefused(folder.path(name), isFolder: isFolder, force: force, saying: words) }
