@@ -22,7 +22,8 @@ final class UnfinishedRunTests: XCTestCase {
         let interrupted = try running.wait()
         XCTAssertEqual(interrupted.status, 130, interrupted.errors)
         XCTAssertTrue(
-            interrupted.errors.contains("what is finished is in out.caplet.unfinished: an equal run that does not begin anew goes on from there\n"),
+            interrupted.errors.contains(
+                "what is finished is in out.caplet.unfinished: an equal run that does not begin anew goes on from there\n"),
             interrupted.errors)
         let unfinished = try FileManager.default.contentsOfDirectory(atPath: folder.path("out.caplet.unfinished"))
         XCTAssertEqual(unfinished.sorted(), ["000001.caplet", "run.json"])
