@@ -44,7 +44,7 @@ extension ExecutionContext {
     }
 }
 
-/// For bodies that hold pointers, of which the compiler cannot tell that several threads may use them.
+/// For bodies that hold what the compiler cannot tell several threads may use: pointers into arrays, contexts of passes.
 extension ExecutionContext {
     /// As `parallelFor`. That `body` writes to places of its own only is a promise that nothing checks.
     public func uncheckedParallelFor(_ count: Int, _ body: (Int) throws -> Void) throws {

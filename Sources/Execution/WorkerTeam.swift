@@ -144,7 +144,7 @@ private final class Shared: @unchecked Sendable {
 }
 
 extension WorkerTeam {
-    /// As `forEach`, for bodies that hold pointers, of which the compiler cannot tell that several threads may use them: that `body` writes to
+    /// As `forEach`, for bodies that hold what the compiler cannot tell several threads may use, such as pointers: that `body` writes to
     /// places of its own only is a promise that nothing checks.
     public func uncheckedForEach(_ count: Int, _ body: (_ worker: Int, _ index: Int) -> Void) {
         withoutActuallyEscaping(body) { body in

@@ -42,7 +42,6 @@ public struct PassManager {
     /// - Parameter work: what an equal run has finished, and where this one keeps what it finishes.
     public func run(_ graph: inout TensorGraph, _ context: PassContext, keeping work: FinishedWork? = nil) throws -> [PassReport] {
         try checkCalibration(isGiven: context.calibration != nil)
-        warnings.forEach(context.note)
         var reports: [PassReport] = []
         for (index, (pass, invocation)) in zip(passes, pipeline.invocations).enumerated() {
             try context.execution.cancellation.check()

@@ -76,16 +76,44 @@ final class RequestTests: XCTestCase {
         let caplet = try Workspace(threads: 1)
         var request = ConversionRequest(model: model, output: folder.path("m.gguf"))
         request.appliesScales = true
-        var warned: [String] = []
         let warnings = Collected()
         _ = try caplet.perform(request) { if case .warning(let line, _) = $0 { warnings.add(line) } }
-        warned = warnings.lines
-        XCTAssertEqual(warned, ["no 8-bit float weight has scales to apply"])
+        XCTAssertEqual(warnings.lines, ["no 8-bit float weight has scales to apply"])
         var options = RequestOptions()
         options.refusesWarnings = true
         request.output = folder.path("n.gguf")
         XCTAssertThrowsError(try caplet.perform(request, options)) { XCTAssertEqual(FailureKind($0), .warnings) }
         XCTAssertFalse(FileManager.default.fileExists(atPath: request.output))
+    }
+
+    /// Counts that a command line would not let through are refused by the library itself, before anything is read.
+    func testCountsAndWhatMeansNothingAreRefused() throws {
+        let caplet = try Workspace(threads: 1)
+        let text = BundledModel.text
+        func refuses<R: Request>(_ request: R, line: UInt = #line) {
+            XCTAssertThrowsError(try caplet.perform(request), line: line) { XCTAssertEqual(FailureKind($0), .usage, "\($0)", line: line) }
+        }
+        for calibration in [
+            CalibrationText(path: text, sequences: 0), CalibrationText(path: text, sequences: -1), CalibrationText(path: text, context: 0),
+            CalibrationText(path: text, context: .max),
+        ] {
+            var compression = CompressionRequest(model: "none", output: "/tmp/none.caplet")
+            compression.calibration = calibration
+            refuses(compression)
+        }
+        for length in [0, 1, -5] { refuses(EvaluationRequest(model: "none", source: .text(text, context: length))) }
+        var evaluation = EvaluationRequest(model: "none", source: .task(text))
+        evaluation.sequences = 3
+        refuses(evaluation)
+        var comparison = ComparisonRequest(model: "none", output: "/tmp/none", sources: [.text(text)])
+        comparison.calibration = CalibrationText(path: text, context: 64)
+        refuses(comparison)
+        comparison.calibration = nil
+        comparison.windows = 0
+        refuses(comparison)
+        var conversion = ConversionRequest(model: "none", output: "/tmp/none.gguf")
+        conversion.maximumShardBytes = 0
+        refuses(conversion)
     }
 
     func testAModelIsResolvedOnceAndKeepsItsTokenizerThroughPasses() async throws {

@@ -12,8 +12,7 @@ struct LibraryExample {
 
         var compression = CompressionRequest(model: source, output: small)
         compression.aim = .bitsPerWeight(4)
-        compression.calibration = CalibrationText(path: calibration)
-        compression.calibration?.sequences = 8
+        compression.calibration = CalibrationText(path: calibration, sequences: 8)
         let job = caplet.start(compression)
         for await event in job.events {
             if case .began(let stage, let total, let unit) = event { print("\(stage): \(total) \(unit)") }

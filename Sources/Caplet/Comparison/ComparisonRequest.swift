@@ -29,7 +29,7 @@ public struct ComparisonRequest: Request {
     public var methods = ComparisonMethod.builtIn
     /// Shares of the linear layers' parameters to keep, above 0 and at most 1, each once.
     public var budgets = [0.7, 0.5, 0.3]
-    /// What methods calibrate on; its `context` is that of the comparison.
+    /// What methods calibrate on, without a context of its own.
     public var calibration: CalibrationText?
     /// What losses are measured on, in order; each gets a table of its own.
     public var sources: [Source]
@@ -53,7 +53,7 @@ public struct ComparisonRequest: Request {
 
     /// Called by a workspace.
     public func perform(in context: RequestContext) throws -> MethodComparison {
-        let entries = try self.entries(context.registry.passes)
+        let entries = try self.entries(context)
         context.willRead([model, calibration?.path] + sources.map(\.path))
         let store = CellStore(output, makesAnew: makesAnew)
         try context.reads.check(output: store.path)
@@ -70,7 +70,13 @@ public struct ComparisonRequest: Request {
     }
 
     /// A method under each budget, largest first; passes that need calibration are known before any work.
-    private func entries(_ passes: PassCatalog) throws -> [ComparisonRun.Entry] {
+    private func entries(_ context: RequestContext) throws -> [ComparisonRun.Entry] {
+        try calibration?.check()
+        guard calibration?.context == nil else {
+            throw RequestError(.usage, "texts of a comparison have one context: that of the request, not of its calibration")
+        }
+        try CountRange.check("the number of windows", windows, from: 1)
+        try CountRange.check("the context", self.context, from: 2)
         guard !sources.isEmpty else { throw RequestError(.usage, "there is nothing to measure losses on") }
         for budget in budgets where !(budget > 0 && budget <= 1) {
             throw RequestError(.usage, "budgets are numbers above 0, at most 1, not \(budget)")
@@ -80,11 +86,14 @@ public struct ComparisonRequest: Request {
             throw RequestError(.usage, "method '\(method.name)' is given twice")
         }
         return try methods.flatMap { method in
-            try budgets.sorted(by: >).map { share in
-                let manager = try method.manager(keep: share, passes)
+            let entries = try budgets.sorted(by: >).map { share in
+                let manager = try method.manager(keep: share, context.registry.passes)
                 try manager.checkCalibration(isGiven: calibration != nil)
                 return ComparisonRun.Entry(method: method, budget: share, pipeline: try method.pipeline(keep: share), manager: manager)
             }
+            // The same for every budget.
+            for line in entries.first?.manager.warnings ?? [] { context.warn("\(method.name): \(line)") }
+            return entries
         }
     }
 

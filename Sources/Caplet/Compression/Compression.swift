@@ -20,6 +20,7 @@ struct Compression {
     /// - Throws: before anything is read that grows with the model, for a request that cannot be met.
     init(_ request: CompressionRequest, _ context: RequestContext) throws {
         self.request = request
+        try request.calibration?.check()
         context.willRead([request.model, request.original, request.calibration?.path])
         let passes = context.registry.passes
         // A pipeline that was written out is checked before the model is looked for.
@@ -38,6 +39,8 @@ struct Compression {
         original = try request.original.map { try context.open($0).model } ?? input
         if let path = request.original { try Compression.check(input.graph, request.model, against: original.graph, path) }
         try checkPlaces(context)
+        for line in manager.warnings { context.warn(line) }
+        try context.checkWarnings()
         try manager.checkCalibration(isGiven: request.calibration != nil)
         try manager.checkAim(on: input.graph, target.size(context.execution))
     }
@@ -54,7 +57,6 @@ struct Compression {
     }
 
     func plan(_ context: RequestContext) throws -> CompressionPlan {
-        for line in manager.warnings { context.note(line) }
         let plan = try target.plan(input.graph)
         let costs = try context.naming(request.model) { try manager.costs(of: input.graph, calibration: calibrationCost) }
         return CompressionPlan(

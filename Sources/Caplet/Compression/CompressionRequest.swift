@@ -60,12 +60,20 @@ public struct CalibrationText: Sendable, Equatable {
     /// A UTF-8 file.
     public var path: String
     /// Token sequences to take from the text, at even distances.
-    public var sequences = 64
+    public var sequences: Int
     /// Tokens in a sequence; nil for the model's context, at most 2048.
     public var context: Int?
 
-    /// Text with 64 sequences of the usual length.
-    public init(path: String) { self.path = path }
+    /// A text, of which 64 sequences are taken where nothing is said.
+    public init(path: String, sequences: Int = 64, context: Int? = nil) {
+        (self.path, self.sequences, self.context) = (path, sequences, context)
+    }
+
+    /// - Throws: `RequestError` for counts that no text has.
+    func check() throws {
+        try CountRange.check("the number of calibration sequences", sequences, from: 1)
+        try CountRange.check("the context of calibration sequences", context, from: 2)
+    }
 }
 
 /// What a compression would do and take, without doing it.

@@ -21,6 +21,7 @@ struct Conversion {
         let model = try context.open(request.model, from: request.format).model
         original = model.graph
         try target.check(context)
+        // That of a container alone: what other formats keep in their metadata travels with that.
         card = ModelCard(provenance: original.provenance, facts: Conversion.facts(original, request))
         if let options = request.adapter {
             let path = options.path ?? AdapterConversion.defaultPath(beside: request.output)
@@ -69,6 +70,7 @@ struct Conversion {
             request.output, formatName: request.outputFormat, replaces: request.replacesOutput,
             maximumShardBytes: request.maximumShardBytes, context)
         let name = target.format.name
+        try CountRange.check("the size of a shard", request.maximumShardBytes, from: 1, to: .max)
         if request.maximumShardBytes != nil, !target.format.splitsOutput { throw RequestError(.usage, "\(name) files are not split") }
         if request.byteOrder == .big, !target.format.writesBigEndian { throw RequestError(.usage, "\(name) files are little-endian") }
         if !request.metadataEdits.isEmpty, !target.format.editsMetadata {

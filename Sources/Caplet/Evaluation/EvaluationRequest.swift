@@ -35,6 +35,7 @@ public struct EvaluationRequest: Request {
 
     /// - Throws: `RequestError` for a model that cannot be measured so; what reading and running it throw.
     public func perform(in context: RequestContext) throws -> Evaluation {
+        try check()
         context.willRead([path, original])
         let opened = try context.open(model, from: format).model
         let transformer = try context.naming(model) { try Transformer(opened, weights: .openBLAS) }
@@ -57,6 +58,14 @@ public struct EvaluationRequest: Request {
             LossEvaluation(
                 perplexity: perplexity, sequences: tokens.sequences.count, isCausal: transformer.isCausal, size: size,
                 seconds: Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9))
+    }
+
+    private func check() throws {
+        if case .text(_, let length) = source { try CountRange.check("the context", length, from: 2) }
+        try CountRange.check("the number of sequences", sequences, from: 1)
+        if case .task = source, sequences != nil || original != nil {
+            throw RequestError(.usage, "questions are all asked, and of one model: a number of sequences and an original go with text")
+        }
     }
 
     private var path: String {

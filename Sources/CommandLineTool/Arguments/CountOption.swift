@@ -1,13 +1,11 @@
 import ArgumentParser
+import Caplet
 
 /// Options that count tokens and sequences.
 enum CountOption {
-    /// More than any text has, and few enough for products of two of them.
-    static let most = 1 << 30
-
-    /// - Throws: `ValidationError` for a count outside of `least` … `most`; nothing for an option that was not given.
+    /// - Throws: `ValidationError` for a count outside of `least` … `CountRange.most`; nothing for an option that was not given.
     static func check(_ name: String, _ value: Int?, from least: Int) throws {
-        guard let value, !(least...most).contains(value) else { return }
-        throw ValidationError("\(name) takes \(least) … \(most), not \(value)")
+        guard let value, !(least...CountRange.most).contains(value) else { return }
+        throw ValidationError("\(name) takes \(least) … \(CountRange.most), not \(value)")
     }
 }

@@ -82,11 +82,7 @@ struct CompareCommand: ParsableCommand {
         var request = ComparisonRequest(model: model, output: output, sources: sources)
         request.methods = try MethodList.parse(methods)
         request.budgets = try shares()
-        if let path = calibration {
-            var text = CalibrationText(path: path)
-            text.sequences = calibrationSequences
-            request.calibration = text
-        }
+        request.calibration = calibration.map { CalibrationText(path: $0, sequences: calibrationSequences) }
         request.windows = windows
         request.context = context
         request.seed = seed

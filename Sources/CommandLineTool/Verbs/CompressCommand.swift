@@ -118,12 +118,7 @@ struct CompressCommand: ParsableCommand {
     private func request() throws -> CompressionRequest {
         var request = CompressionRequest(model: model, output: output)
         request.aim = try aim()
-        if let path = calibration {
-            var text = CalibrationText(path: path)
-            text.sequences = calibrationSequences
-            text.context = context
-            request.calibration = text
-        }
+        request.calibration = calibration.map { CalibrationText(path: $0, sequences: calibrationSequences, context: context) }
         request.seed = seed
         request.original = original
         request.format = from
