@@ -18,9 +18,10 @@ struct AllocationWork {
     /// `forward` is the part of them that the forward passes take, `overhead` the rest over that.
     func run() throws -> Timings {
         let execution = try arguments.execution(clock)
-        var graph = try graph(at: arguments.input, execution)
+        let model = try openedModel(at: arguments.input, execution)
+        var graph = model.graph
         let sequences = TokenSequences(try tokens(at: try arguments.text("tokens"), length: try arguments.integer("context")))
-        let calibration = TimedCalibration(try CalibrationModel(Model(graph), tokens: sequences, execution), while: clock)
+        let calibration = TimedCalibration(try CalibrationModel(model, tokens: sequences, execution), while: clock)
         let context = PassContext(execution: execution, seed: 0, original: graph, calibration: calibration)
         let manager = try PassManager(try Pipeline(parsing: try arguments.text("pipeline")), catalog: Registry.builtIn.passes)
         _ = try manager.run(&graph, context)

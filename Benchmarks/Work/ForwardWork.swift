@@ -14,7 +14,7 @@ struct ForwardWork {
     /// tokens: a file of 32-bit ids; context: tokens in a sequence.
     init(_ arguments: WorkArguments) throws {
         execution = try arguments.execution()
-        model = try Transformer(Model(graph(at: arguments.input, execution)), weights: .openBLAS)
+        model = try Transformer(openedModel(at: arguments.input, execution), weights: .openBLAS)
         sequences = TokenSequences(try tokens(at: try arguments.text("tokens"), length: try arguments.integer("context")))
     }
 

@@ -15,7 +15,7 @@ struct LayerwiseWork {
     /// pruned layer with its report; the figure `error` is the relative error of the layer's outputs, found after that.
     func run() throws -> Timings {
         let execution = try arguments.execution()
-        let file = try graph(at: arguments.input, execution)
+        let file = try openedModel(at: arguments.input, execution).graph
         guard let weight = file["weight"], let inputs = try file["inputs"]?.finiteMatrix() else {
             throw WorkError("\(arguments.input): needs the tensors weight and inputs")
         }

@@ -13,7 +13,7 @@ struct MatrixWork {
     init(_ arguments: WorkArguments) throws {
         self.arguments = arguments
         execution = try arguments.execution()
-        let graph = try graph(at: arguments.input, execution)
+        let graph = try openedModel(at: arguments.input, execution).graph
         let selected = graph.structure.architecture == nil ? graph.tensors : graph.tensors.filter { $0.role == .linear }
         matrices = try selected.filter { $0.shape.rank == 2 }.map { try $0.finiteMatrix() }
     }

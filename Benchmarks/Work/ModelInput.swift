@@ -6,9 +6,6 @@ import ModelGraph
 import Models
 
 /// A model, or a file of matrices, in any format.
-func graph(at path: String, _ execution: ExecutionContext) throws -> TensorGraph {
-    let context = ReadContext(execution: execution, warn: { _ in })
-    var graph = try Registry.builtIn.format(at: path).read(path, context)
-    graph = try Model(graph).graph
-    return graph
+func openedModel(at path: String, _ execution: ExecutionContext) throws -> Model {
+    try Model(Registry.builtIn.format(at: path).read(path, ReadContext(execution: execution)))
 }

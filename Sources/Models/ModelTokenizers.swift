@@ -12,7 +12,6 @@ final class ModelTokenizers: Sendable {
 
     init(_ graph: TensorGraph) {
         let files = graph.attachments
-        func bytes(_ name: String) -> [UInt8]? { files.first { $0.name == name }?.bytes }
         let decoders = Once { try ModelTokenizers.decoderTokenizer(files) }
         self.decoders = decoders
         encoders = Once { try ModelTokenizers.encoderTokenizer(files) }
