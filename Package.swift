@@ -47,7 +47,7 @@ let package = Package(
         .target(name: "CProcess"),
         .target(name: "CCapletPlugin"),
         target("CLibrary", []),
-        target("Execution", ["CLibrary"]),
+        target("Execution", ["CFileSystem", "CLibrary"]),
         target("Matrices", ["CKernels", "CLibrary"]),
         target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution", "Matrices"]),
         target("ModelGraph", ["CKernels", "CLibrary", "CMapping", "Execution", "Matrices"]),

@@ -72,7 +72,7 @@ private final class TimedCalibration: CalibrationProvider {
     var scoredTokensPerSequence: Int { base.scoredTokensPerSequence }
     var gradients: (any GradientProvider)? { base.gradients }
 
-    func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] {
+    func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] {
         let start = now()
         defer { if clock.isRunning { seconds += now() - start } }
         return try base.losses(sequences: sequences, replacing: weights)
@@ -80,13 +80,17 @@ private final class TimedCalibration: CalibrationProvider {
 
     func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { try base.losses(sequences: sequences, of: graph) }
 
-    func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]] {
-        try base.losses(sequences: sequences, replacingEach: names, by: weight)
+    func forEachLoss(
+        sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix, _ body: (Int, [Double]) throws -> Void
+    ) throws {
+        try base.forEachLoss(sequences: sequences, replacingEach: names, by: weight, body)
     }
 
-    func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws { try base.forEachSecondMoment(body) }
+    func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
+        try base.forEachSecondMoment(of: isWanted, body)
+    }
 
-    func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> [String: Matrix]) throws {
+    func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> ReplacedWeights) throws {
         try base.forEachBlock(replace)
     }
 }

@@ -49,7 +49,7 @@ private final class GivenInputs: CalibrationProvider {
     let sequenceCount = 1
     let scoredTokensPerSequence = 1
 
-    func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] { sequences.map { _ in 0 } }
+    func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] { sequences.map { _ in 0 } }
     func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { sequences.map { _ in 0 } }
 
     func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws {
@@ -66,7 +66,7 @@ private final class GivenInputs: CalibrationProvider {
         try body(group, sums.map { Float(($0 / Double(inputs.rows)).squareRoot()) })
     }
 
-    func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {
+    func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
         var sum = Matrix(zeros: inputs.columns, inputs.columns)
         try SecondMoment.add(inputs, scale: 1 / Float(inputs.rows), to: &sum, execution)
         try body(group, sum)

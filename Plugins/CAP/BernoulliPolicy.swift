@@ -55,7 +55,7 @@ struct BernoulliPolicy {
                 let step = losses.count
                 let masks = try draw(s, seed: seed, step: step, execution)
                 let sequences = Array(order[index * batch..<min((index + 1) * batch, order.count)])
-                let perSequence = try calibration.losses(sequences: sequences, replacing: try weights(masks, execution))
+                let perSequence = try calibration.losses(sequences: sequences, replacing: weights(masks))
                 let loss = perSequence.reduce(0, +) / Double(perSequence.count)
                 if !losses.isEmpty {
                     let recent = losses.suffix(window)
@@ -83,11 +83,12 @@ struct BernoulliPolicy {
         return UnitMasks(triplets: drawn.map(\.0), entries: drawn.map(\.1))
     }
 
-    func weights(_ masks: UnitMasks, _ execution: ExecutionContext) throws -> [String: Matrix] {
-        let matrices = try execution.uncheckedParallelMap(pools.count) { index in
-            pools[index].matrix(keptTriplets: masks.triplets[index], keptEntries: masks.entries[index])
+    func weights(_ masks: UnitMasks) -> ReplacedWeights {
+        let positions = Dictionary(uniqueKeysWithValues: pools.enumerated().map { ($1.name, $0) })
+        return ReplacedWeights(Set(positions.keys)) { name in
+            guard let index = positions[name] else { preconditionFailure("'\(name)' is not replaced") }
+            return pools[index].matrix(keptTriplets: masks.triplets[index], keptEntries: masks.entries[index])
         }
-        return Dictionary(uniqueKeysWithValues: zip(pools.map(\.name), matrices))
     }
 
     private func move(_ s: inout Probabilities, along masks: UnitMasks, by scale: Float, _ execution: ExecutionContext) throws {

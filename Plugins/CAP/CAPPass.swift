@@ -37,7 +37,7 @@ public struct CAPPass: Pass {
     let window: Int
     let rate: Double
     let refit: Refit
-    private let dtype: StoredDType
+    let dtype: StoredDType
     private let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
@@ -78,8 +78,7 @@ public struct CAPPass: Pass {
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: Self.name)
         let common = try BudgetedPruning(graph, selection, budget, pass: Self.name, context)
-        let results = try CAPRun(pass: self, common: common).run(&report)
-        try common.store(results, dtype, in: &graph, &report)
+        try common.store(CAPRun(pass: self, common: common).run(&report), in: &graph, &report)
         return report
     }
 }

@@ -10,7 +10,7 @@ struct CAPRun {
 
     private var context: PassContext { common.context }
 
-    func run(_ report: inout PassReport) throws -> [PruningResult] {
+    func run(_ report: inout PassReport) throws -> [(Payload, TensorReport)] {
         let (budget, sequences) = (common.parameterBudget, common.allSequences)
         let pools = try common.tensors.map { try CandidatePool($0, pass: CAPPass.name) }
         let policy = BernoulliPolicy(
@@ -21,8 +21,8 @@ struct CAPRun {
         let learned = choice.select(outcome.learned)
         report.measure("loss.dense", try common.loss([:]))
         report.measure("loss.magnitude", try common.magnitudeLoss())
-        let before = try common.calibration.losses(sequences: sequences, replacing: try policy.weights(initial, context.execution))
-        let after = try common.calibration.losses(sequences: sequences, replacing: try policy.weights(learned, context.execution))
+        let before = try common.calibration.losses(sequences: sequences, replacing: policy.weights(initial))
+        let after = try common.calibration.losses(sequences: sequences, replacing: policy.weights(learned))
         report.measure("loss.scores", before.reduce(0, +) / Double(before.count))
         report.measure("loss.published", after.reduce(0, +) / Double(after.count))
         PairedGain(before: before, after: after).measure("gain.policyGradient", in: &report)
@@ -36,35 +36,39 @@ struct CAPRun {
     }
 
     /// The chosen units as they are, or with S computed again.
-    private func results(_ pools: [CandidatePool], _ masks: UnitMasks) throws -> [PruningResult] {
+    private func results(_ pools: [CandidatePool], _ masks: UnitMasks) throws -> [(Payload, TensorReport)] {
         if pass.refit == .solve { return try solved(pools, masks) }
         return try context.execution.uncheckedParallelMap(pools.count) { index in
-            let pool = pools[index]
-            var values = pool.values
-            for position in values.indices where !masks.entries[index][position] { values[position] = 0 }
-            let chosen = try PruningResult(
-                name: pool.name, pool.triplets(masks.keptTriplets(index)), sparse: pool.expand(values))
-            guard pass.refit == .values else { return chosen }
-            let weight = common.weights[index]
-            let rest = chosen.lowRank.map { weight - $0.u.times($0.v) } ?? weight
-            var sparse = chosen.sparse
-            for position in sparse.elements.indices where sparse.elements[position] != 0 {
-                sparse.elements[position] = rest.elements[position]
-            }
-            return PruningResult(name: pool.name, lowRank: chosen.lowRank, sparse: sparse)
+            try common.finish(index, pass.dtype) { try result(index, pools[index], masks) }
         }
     }
 
+    private func result(_ index: Int, _ pool: CandidatePool, _ masks: UnitMasks) throws -> PruningResult {
+        var values = pool.values
+        for position in values.indices where !masks.entries[index][position] { values[position] = 0 }
+        let chosen = try PruningResult(name: pool.name, pool.triplets(masks.keptTriplets(index)), sparse: pool.expand(values))
+        guard pass.refit == .values else { return chosen }
+        let weight = try common.weight(index)
+        let rest = chosen.lowRank.map { weight - $0.u.times($0.v) } ?? weight
+        var sparse = chosen.sparse
+        for position in sparse.elements.indices where sparse.elements[position] != 0 {
+            sparse.elements[position] = rest.elements[position]
+        }
+        return PruningResult(name: pool.name, lowRank: chosen.lowRank, sparse: sparse)
+    }
+
     /// As many units as were chosen, support and values anew against the layers' inputs.
-    private func solved(_ pools: [CandidatePool], _ masks: UnitMasks) throws -> [PruningResult] {
-        var results = [PruningResult?](repeating: nil, count: pools.count)
+    private func solved(_ pools: [CandidatePool], _ masks: UnitMasks) throws -> [(Payload, TensorReport)] {
+        var results = [(Payload, TensorReport)?](repeating: nil, count: pools.count)
         try results.withUnsafeMutableBufferPointer { buffer in
             let slots = buffer
             try common.forEachSecondMoment { index, h in
-                let solution = try LayerSolver(secondMoment: h).solve(
-                    common.weights[index], lowRank: pools[index].triplets(masks.keptTriplets(index)),
-                    entries: masks.entries[index].count { $0 }, context.execution.cancellation)
-                slots[index] = PruningResult(name: pools[index].name, lowRank: solution.lowRank, sparse: solution.sparse)
+                slots[index] = try common.finish(index, pass.dtype) {
+                    let solution = try LayerSolver(secondMoment: h).solve(
+                        common.weight(index), lowRank: pools[index].triplets(masks.keptTriplets(index)),
+                        entries: masks.entries[index].count { $0 }, context.execution.cancellation)
+                    return PruningResult(name: pools[index].name, lowRank: solution.lowRank, sparse: solution.sparse)
+                }
             }
         }
         return results.compactMap { $0 }

@@ -18,7 +18,7 @@ struct ErrorPrices {
                     .unsupported, pass: QuantizePass.name,
                     "what errors cost the predictions of this model cannot be measured; use objective=inputs or objective=weights")
             }
-            known = try gradients.curvatures(seed: context.seed)
+            try gradients.forEachCurvature(seed: context.seed) { known[$0] = $1 }
             for tensor in tensors { known[tensor.name]?.temper(role: tensor.role) }
         case .inputs: try useOutputs(tensors, context)
         case .weights: return

@@ -1,99 +1,187 @@
 import CKernels
+import Execution
 import LinearAlgebra
+import ModelGraph
 
 /// One linear layer as the priced allocation sees it: a low-rank part that is decided, and the entries of what is left, each
 /// worth the output error that keeping it saves, R²ᵢⱼ · Hⱼⱼ, for one parameter.
+///
+/// It is a recipe: the weight stays where the model has it, and residuals, scores and matrices are made of it some rows at a time whenever they
+/// are asked for. What is held is the diagonal of H, the terms of the low-rank part, and a histogram of the scores.
 struct LayerCandidate {
     let name: String
     let block: Int?
     /// The layer's weight W [m, n].
-    let weight: Matrix
+    let weight: Payload
+    /// Hⱼⱼ, [n].
+    let inputPower: [Float]
     /// The rank-one terms that are kept.
     let lowRank: SingularTriplets
     /// What a low-rank part saves of the output error, as `RankChoice` found it; nil where none was tried.
     let rankGain: Double?
-    /// L, the product of `lowRank`; nil at rank 0.
-    let lowRankMatrix: Matrix?
-    /// R = W − L.
-    let residual: Matrix
-    /// R²ᵢⱼ · Hⱼⱼ, row-major.
-    let scores: [Float]
-    /// The scores, ascending.
-    let sortedScores: [Float]
-    /// Σ of the first i sorted scores in steps of `errorStride`: the output error of dropping that many entries.
-    private let droppedError: [Double]
-    private static let errorStride = 64
+    let histogram: ScoreHistogram
+    /// U·Σ of the low-rank part, [m, r].
+    private let scaledU: Matrix
+    private let execution: ExecutionContext
 
-    var parameterCount: Int { weight.elements.count }
-    var lowRankCost: Int { lowRank.rank * (weight.rows + weight.columns) }
+    var rows: Int { weight.shape.rows }
+    var columns: Int { weight.shape.columns }
+    var parameterCount: Int { weight.shape.elementCount }
+    var lowRankCost: Int { lowRank.rank * (rows + columns) }
 
-    init(name: String, block: Int?, weight: Matrix, inputPower: [Float], lowRank: SingularTriplets, rankGain: Double? = nil) {
+    init(
+        name: String, block: Int?, weight: Payload, inputPower: [Float], lowRank: SingularTriplets, rankGain: Double? = nil,
+        _ execution: ExecutionContext
+    ) throws {
         self.name = name
         self.block = block
         self.weight = weight
+        self.inputPower = inputPower
         self.lowRank = lowRank
         self.rankGain = rankGain
-        if lowRank.rank > 0 {
-            let product = lowRank.product
-            lowRankMatrix = product
-            residual = weight - product
-        } else {
-            lowRankMatrix = nil
-            residual = weight
+        self.execution = execution
+        scaledU = lowRank.u.scaledColumns(lowRank.singularValues)
+        let source = Residuals(weight, inputPower, scaledU, lowRank.vTransposed)
+        histogram = ScoreHistogram(
+            try source.map(execution) { _, _, scores in
+                var part = ScoreHistogram.Part()
+                part.add(scores)
+                return part
+            })
+    }
+
+    private var residuals: Residuals { Residuals(weight, inputPower, scaledU, lowRank.vTransposed) }
+
+    /// Output error Σ R²ᵢⱼHⱼⱼ of keeping the `kept` best entries, as near as the histogram tells.
+    func outputError(keeping kept: Int) -> Double { histogram.sum(ofSmallest: max(parameterCount - kept, 0)) }
+
+    /// Which entries of a layer are kept: those with at least a score, of those that have just that one the first in row-major order.
+    struct Choice: Equatable {
+        let count: Int
+        /// Infinite when none is kept.
+        let threshold: Float
+        /// Entries kept whose score is the threshold.
+        let ties: Int
+    }
+
+    /// The choice of the `count` best entries.
+    func choice(keeping count: Int) throws -> Choice {
+        let count = min(count, parameterCount)
+        guard count > 0 else { return Choice(count: 0, threshold: .infinity, ties: 0) }
+        let (bin, above) = histogram.bin(ofLargest: count)
+        let places = try self.counts(from: bin, width: 1, slots: 1 << Int(ScoreHistogram.shift))
+        var left = count - above
+        var slot = places.count - 2
+        while slot > 0, places[slot] < left {
+            left -= places[slot]
+            slot -= 1
         }
-        let columns = weight.columns
-        var scores = [Float](repeating: 0, count: residual.elements.count)
-        residual.elements.withUnsafeBufferPointer { values in
-            for row in 0..<weight.rows {
-                for column in 0..<columns {
-                    let value = values[row * columns + column]
-                    scores[row * columns + column] = value * value * inputPower[column]
+        return Choice(count: count, threshold: Float(bitPattern: bin + UInt32(slot)), ties: left)
+    }
+
+    /// How many scores have bits in each of `slots` ranges of `width`, from `start` on, and at last how many have more.
+    func counts(from start: UInt32, width: UInt32, slots: Int) throws -> [Int] {
+        let parts = try residuals.map(execution) { _, _, scores in
+            var counts = [Int32](repeating: 0, count: slots + 1)
+            counts.withUnsafeMutableBufferPointer { counts in
+                for score in scores where score.bitPattern >= start { counts[min(Int((score.bitPattern - start) / width), slots)] += 1 }
+            }
+            return counts
+        }
+        return parts.reduce(into: [Int](repeating: 0, count: slots + 1)) { sums, part in
+            for slot in part.indices { sums[slot] += Int(part[slot]) }
+        }
+    }
+
+    /// The entries of R that are kept, zeros for the others.
+    func sparse(_ choice: Choice) throws -> Matrix { try kept(choice, addingLowRank: false) }
+
+    /// L and the entries of R that are kept.
+    func matrix(_ choice: Choice) throws -> Matrix { try kept(choice, addingLowRank: lowRank.rank > 0) }
+
+    private func kept(_ choice: Choice, addingLowRank: Bool) throws -> Matrix {
+        let source = residuals
+        let ties = try tiesBefore(choice, source)
+        return try Matrix(rows: rows, columns: columns) { out in
+            let out = out
+            _ = try source.map(execution) { index, values, scores in
+                let rows = source.runs[index]
+                var left = ties[index]
+                guard let target = out.baseAddress.map({ $0 + rows.lowerBound * columns }) else { return }
+                for i in 0..<scores.count {
+                    let isTie = scores[i] == choice.threshold && left > 0
+                    left -= isTie ? 1 : 0
+                    target[i] = isTie || scores[i] > choice.threshold ? values[i] : 0
                 }
+                if addingLowRank { source.addLowRank(rows, scale: 1, to: target) }
             }
         }
-        self.scores = scores
-        sortedScores = scores.sorted()
-        var sum = 0.0
-        var table: [Double] = [0]
-        for (index, score) in sortedScores.enumerated() {
-            sum += Double(score)
-            if (index + 1) % LayerCandidate.errorStride == 0 { table.append(sum) }
+    }
+
+    /// How many entries whose score is the threshold each run of rows may keep.
+    private func tiesBefore(_ choice: Choice, _ source: Residuals) throws -> [Int] {
+        let found = try source.map(execution) { _, _, scores in scores.count { $0 == choice.threshold } }
+        var left = choice.ties
+        return found.map { count in
+            defer { left -= min(count, left) }
+            return min(count, left)
         }
-        droppedError = table
+    }
+}
+
+/// R = W − L and its scores, some rows at a time.
+private struct Residuals {
+    let runs: [Range<Int>]
+    private let weight: Payload
+    private let power: [Float]
+    private let u: Matrix
+    private let v: Matrix
+
+    init(_ weight: Payload, _ power: [Float], _ u: Matrix, _ v: Matrix) {
+        (self.weight, self.power, self.u, self.v) = (weight, power, u, v)
+        runs = Payload.rowRuns(rows: weight.shape.rows, columns: weight.shape.columns)
     }
 
-    /// How many entries have at least this score.
-    func count(atLeast threshold: Float) -> Int {
-        var low = 0
-        var high = sortedScores.count
-        while low < high {
-            let middle = (low + high) / 2
-            if sortedScores[middle] < threshold { low = middle + 1 } else { high = middle }
-        }
-        return sortedScores.count - low
-    }
-
-    /// The least score among the `kept` largest; above all scores for none.
-    func threshold(keeping kept: Int) -> Float {
-        kept <= 0 ? .infinity : sortedScores[max(sortedScores.count - kept, 0)]
-    }
-
-    /// Output error Σ R²ᵢⱼHⱼⱼ of keeping the `kept` best entries, to the nearest 64 entries.
-    func outputError(keeping kept: Int) -> Double {
-        let dropped = max(sortedScores.count - kept, 0)
-        return droppedError[min(dropped / LayerCandidate.errorStride, droppedError.count - 1)]
-    }
-
-    /// L + the entries of R whose score is at least `threshold`.
-    func matrix(threshold: Float) -> Matrix {
-        var result = Matrix(rows: weight.rows, columns: weight.columns) { out in
-            scores.withUnsafeBufferPointer { scores in
-                residual.elements.withUnsafeBufferPointer { values in
-                    caplet_mask_at_least(scores.baseAddress, threshold, values.baseAddress, out.baseAddress, out.count)
+    /// The results of `body` for each run of rows, in order.
+    ///
+    /// - Parameter body: is given the number of the run, its residuals and their scores.
+    func map<Result>(
+        _ execution: ExecutionContext, _ body: (Int, UnsafeBufferPointer<Float>, UnsafeBufferPointer<Float>) throws -> Result
+    ) throws -> [Result] {
+        let (read, columns) = (try weight.floatRows(), weight.shape.columns)
+        return try execution.uncheckedParallelMap(runs.count) { index in
+            let count = runs[index].count * columns
+            let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: 2 * max(count, 1))
+            defer { memory.deallocate() }
+            guard let values = memory.baseAddress else { preconditionFailure("no memory") }
+            let scores = values + count
+            try read(runs[index], values)
+            addLowRank(runs[index], scale: -1, to: values)
+            power.withUnsafeBufferPointer { power in
+                for row in 0..<runs[index].count {
+                    let (r, s) = (values + row * columns, scores + row * columns)
+                    for j in 0..<columns { s[j] = r[j] * r[j] * power[j] }
                 }
             }
+            return try body(
+                index, UnsafeBufferPointer(start: values, count: count), UnsafeBufferPointer(start: scores, count: count))
         }
-        if let lowRankMatrix { result = result + lowRankMatrix }
-        return result
+    }
+
+    /// values ← values + scale · L of some rows.
+    func addLowRank(_ rows: Range<Int>, scale: Float, to values: UnsafeMutablePointer<Float>) {
+        guard u.columns > 0, !rows.isEmpty else { return }
+        multiply(
+            m: rows.count, n: v.columns, k: u.columns, alpha: scale, UnsafePointer(u.elements).advanced(by: rows.lowerBound * u.columns), .plain,
+            lda: u.columns, v.elements, .plain, ldb: v.columns, beta: 1, into: values, ldc: v.columns)
+    }
+}
+
+extension Matrix {
+    /// A · diag(d).
+    fileprivate func scaledColumns(_ d: [Float]) -> Matrix {
+        Matrix(rows: rows, columns: columns) { out in
+            for row in 0..<rows { for k in 0..<columns { out[row * columns + k] = elements[row * columns + k] * d[k] } }
+        }
     }
 }

@@ -99,18 +99,20 @@ struct LayerPolicy {
     private func loss(
         _ logWeights: [Double], _ calibration: any CalibrationProvider, _ sequences: [Int], _ execution: ExecutionContext
     ) throws -> Double {
-        let counts = allocation.counts(logWeights: logWeights)
-        let losses = try calibration.losses(sequences: sequences, replacing: try allocation.weights(counts, execution))
+        let losses = try calibration.losses(sequences: sequences, replacing: allocation.weights(allocation.choices(logWeights: logWeights)))
         return losses.reduce(0, +) / Double(losses.count)
     }
 }
 
 extension SharedAllocation {
-    /// The masked matrices of all layers.
-    func weights(_ counts: [Int], _ execution: ExecutionContext) throws -> [String: Matrix] {
-        let matrices = try execution.parallelMap(layers.count) { index in
-            layers[index].matrix(threshold: layers[index].threshold(keeping: counts[index]))
+    /// The masked matrices of all layers. What is chosen tells them from others, as long as layers have the ranks that they have.
+    func weights(_ choices: [LayerCandidate.Choice]) -> ReplacedWeights {
+        var positions: [String: Int] = [:]
+        for (index, layer) in layers.enumerated() { positions[layer.name] = index }
+        let identity = choices.indices.map { "\(layers[$0].name) \(layers[$0].lowRank.rank) \(choices[$0].count)" }.joined(separator: "\n")
+        return ReplacedWeights(Set(positions.keys), identity: identity) { [layers] name in
+            guard let index = positions[name] else { preconditionFailure("'\(name)' is not replaced") }
+            return try layers[index].matrix(choices[index])
         }
-        return Dictionary(uniqueKeysWithValues: zip(layers.map(\.name), matrices))
     }
 }

@@ -120,8 +120,7 @@ public struct ProbabilisticPruningPass: Pass {
         var report = PassReport(pass: Self.name)
         let common = try BudgetedPruning(
             graph, selection, budget, pass: Self.name, context, withoutText: objective == .weights ? { WeightsAlone($0) } : nil)
-        let results = try PruningRun(pass: self, common: common).run(&report)
-        try common.store(results, dtype, in: &graph, &report)
+        try common.store(PruningRun(pass: self, common: common).run(&report), in: &graph, &report)
         return report
     }
 }

@@ -1,3 +1,4 @@
+import Execution
 import LayerwiseCompression
 import LinearAlgebra
 import ModelGraph
@@ -11,25 +12,24 @@ struct PruningRun {
     private var context: PassContext { common.context }
     private var calibration: CountedCalibration { common.calibration }
     private var tensors: [Tensor] { common.tensors }
-    private var weights: [Matrix] { common.weights }
     private var allSequences: [Int] { common.allSequences }
 
     /// Units priced by the output error they save for a parameter, layers weighed by what an output error costs: not at all
     /// (mode=uniform), as measured (mode=scores), or from there learned by policy gradient (mode=learned).
-    func run(_ report: inout PassReport) throws -> [PruningResult] {
+    func run(_ report: inout PassReport) throws -> [(Payload, TensorReport)] {
         let layers = try candidates()
-        let allocation = SharedAllocation(layers: layers, budget: common.parameterBudget)
+        let allocation = SharedAllocation(layers: layers, budget: common.parameterBudget, execution: context.execution)
         guard allocation.entryBudget > 0 else {
             throw PassError(.usage, pass: ProbabilisticPruningPass.name, "keep=\(pass.budget.keep) leaves no parameter to keep")
         }
         let (learning, heldBack) = split()
         let sensitivity = Sensitivity(allocation: allocation, density: pass.budget.keep)
-        let uniform = sensitivity.uniformLogWeights
+        let uniform = try sensitivity.uniformLogWeights()
         let rises = try self.rises(sensitivity, sequences: Array(learning.prefix(2 * pass.batch)))
-        let measured = rises.map(sensitivity.logWeights) ?? uniform
-        guard pass.objective == .loss else { return try solve(layers, allocation.counts(logWeights: measured), rises) }
+        let measured = rises.map { sensitivity.logWeights(rises: $0, uniform: uniform) } ?? uniform
+        guard pass.objective == .loss else { return try solve(layers, allocation.choices(logWeights: measured), rises) }
         func lossesOf(_ logWeights: [Double], _ sequences: [Int]) throws -> [Double] {
-            let weights = try allocation.weights(allocation.counts(logWeights: logWeights), context.execution)
+            let weights = allocation.weights(try allocation.choices(logWeights: logWeights))
             return try calibration.losses(sequences: sequences, replacing: weights)
         }
         func lossOf(_ logWeights: [Double], _ sequences: [Int]) throws -> Double {
@@ -60,7 +60,7 @@ struct PruningRun {
                 report.notes.append("what was learned is worse than the scores alone on the held-back sequences and was not used")
             }
         }
-        return try solve(layers, allocation.counts(logWeights: chosen), rises)
+        return try solve(layers, allocation.choices(logWeights: chosen), rises)
     }
 
     /// What pruning each layer alone costs, in loss or in the error of its block's outputs; nil where nothing is measured.
@@ -72,7 +72,7 @@ struct PruningRun {
                 .unsupported, pass: ProbabilisticPruningPass.name,
                 "the blocks of this model cannot be run by themselves; use objective=loss")
         }
-        return try sensitivity.blockErrorRises(gradients, sequences: sequences, context.execution)
+        return try sensitivity.blockErrorRises(gradients, sequences: sequences, context)
     }
 
     /// A quarter of the sequences, evenly spaced, is held back from learning when there are enough.
@@ -84,24 +84,38 @@ struct PruningRun {
 
     /// The layers with the rank that pays and priced entries.
     private func candidates() throws -> [LayerCandidate] {
-        var layers = [LayerCandidate?](repeating: nil, count: tensors.count)
         context.execution.progress.begin("pricing", total: tensors.count, unit: "layers")
         defer { context.execution.progress.end() }
+        var layers = [LayerCandidate?](repeating: nil, count: tensors.count)
         try layers.withUnsafeMutableBufferPointer { buffer in
             let slots = buffer
-            try common.forEachSecondMoment { index, h in
-                let share = pass.budget.parameters(of: weights[index].elements.count)
-                let rank = RankChoice(budget: share)
-                let choice = try rank.choose(
-                    weights[index], candidates: try rightSingularVectors(of: tensors[index]), secondMoment: h,
-                    context.execution.cancellation)
-                slots[index] = LayerCandidate(
-                    name: tensors[index].name, block: context.original.structure.block(of: tensors[index].name), weight: weights[index],
-                    inputPower: (0..<h.rows).map { h[$0, $0] }, lowRank: choice.terms, rankGain: choice.gain)
+            func price(_ index: Int, _ h: Matrix?) throws {
+                let found = try context.recording("pricing", tensors[index].name) {
+                    guard let h else { preconditionFailure("'\(tensors[index].name)' is not priced") }
+                    return try rank(index, h).snapshot(inputPower: (0..<h.rows).map { h[$0, $0] })
+                }
+                let (choice, power) = try RankChoice.Choice.made(of: found, shape: tensors[index].shape)
+                slots[index] = try LayerCandidate(
+                    name: tensors[index].name, block: context.original.structure.block(of: tensors[index].name),
+                    weight: common.originals[index].payload, inputPower: power, lowRank: choice.terms, rankGain: choice.gain,
+                    context.execution)
                 context.execution.progress.advance(by: 1, remark: tensors[index].name)
             }
+            let known = Set(tensors.indices.filter { context.isRecorded("pricing", tensors[$0].name) })
+            for index in known.sorted() { try price(index, nil) }
+            try common.forEachSecondMoment(of: { !known.contains($0) }) { try price($0, $1) }
         }
         return layers.compactMap { $0 }
+    }
+
+    private func rank(_ index: Int, _ h: Matrix) throws -> RankChoice.Choice {
+        let candidates = try rightSingularVectors(of: tensors[index])
+        let weight = try common.weight(index)
+        guard weight.isFinite, h.isFinite else {
+            throw PassError(.unsupported, pass: ProbabilisticPruningPass.name, "the inputs of '\(tensors[index].name)' are not finite")
+        }
+        return try RankChoice(budget: pass.budget.parameters(of: weight.elements.count)).choose(
+            weight, candidates: candidates, secondMoment: h, context.execution)
     }
 
     /// The right singular vectors of the tensor's low-rank term, [k, n]; none when nothing decomposed it.
@@ -112,41 +126,93 @@ struct PruningRun {
         return Matrix(zeros: 0, tensor.shape.columns)
     }
 
-    /// The values of the chosen ranks and counts.
-    private func solve(_ layers: [LayerCandidate], _ counts: [Int], _ rises: [Double]?) throws -> [PruningResult] {
-        var results = try context.execution.uncheckedParallelMap(layers.count) { index -> PruningResult in
-            let layer = layers[index]
-            let threshold = layer.threshold(keeping: counts[index])
-            var sparse = layer.residual
-            var left = counts[index]
-            // Ties at the threshold are kept in order until the count is reached.
-            for position in layer.scores.indices {
-                if layer.scores[position] < threshold || left == 0 { sparse.elements[position] = 0 } else { left -= 1 }
-            }
-            return try PruningResult(
-                name: layer.name, layer.lowRank, sparse: sparse, sensitivity: rises?[index], rankGain: layer.rankGain)
-        }
-        // Against the weights alone the largest entries with the values they have are the solution.
-        guard pass.solves else { return results }
-        context.execution.progress.begin("refit", total: layers.count, unit: "layers")
+    /// The values of the chosen ranks and counts, as they are stored.
+    private func solve(
+        _ layers: [LayerCandidate], _ choices: [LayerCandidate.Choice], _ rises: [Double]?
+    ) throws -> [(Payload, TensorReport)] {
+        context.execution.progress.begin("solve", total: layers.count, unit: "layers")
         defer { context.execution.progress.end() }
+        var results = [(Payload, TensorReport)?](repeating: nil, count: layers.count)
+        func keep(_ index: Int, _ make: () throws -> PruningResult) throws -> (Payload, TensorReport) {
+            defer { context.execution.progress.advance(by: 1, remark: layers[index].name) }
+            return try common.finish(index, pass.dtype, make)
+        }
+        /// The best entries with the values that they have: against the weights alone they are the solution.
+        func unsolved(_ index: Int) throws -> PruningResult {
+            try PruningResult(
+                name: layers[index].name, layers[index].lowRank, sparse: layers[index].sparse(choices[index]), sensitivity: rises?[index],
+                rankGain: layers[index].rankGain)
+        }
+        func solved(_ index: Int, _ h: Matrix) throws -> PruningResult {
+            let solution = try LayerSolver(secondMoment: h).solve(
+                common.weight(index), lowRank: layers[index].lowRank, entries: choices[index].count, context.execution.cancellation)
+            return PruningResult(
+                name: layers[index].name, lowRank: solution.lowRank, sparse: solution.sparse, sensitivity: rises?[index],
+                rankGain: layers[index].rankGain)
+        }
+        try results.withUnsafeMutableBufferPointer { buffer in
+            let slots = buffer
+            guard pass.solves else {
+                return try common.forEach(Array(layers.indices)) { index in slots[index] = try keep(index) { try unsolved(index) } }
+            }
+            if pass.isSequential {
+                return try solveSequentially(layers) { index, h in
+                    let result = try keep(index) { try solved(index, h) }
+                    slots[index] = result
+                    return result.0
+                }
+            }
+            let known = Set(layers.indices.filter { context.isFinished(tensors[$0]) })
+            for index in known.sorted() { slots[index] = try keep(index) { try unsolved(index) } }
+            try common.forEachSecondMoment(of: { !known.contains($0) }) { index, h in slots[index] = try keep(index) { try solved(index, h) } }
+        }
+        return results.compactMap { $0 }
+    }
+
+    /// Each block against what the blocks before it, as they are stored, really produce.
+    private func solveSequentially(
+        _ layers: [LayerCandidate], _ solved: (_ index: Int, _ h: Matrix) throws -> Payload
+    ) throws {
         let positions = Dictionary(uniqueKeysWithValues: layers.enumerated().map { ($1.name, $0) })
         try calibration.forEachBlock { inputs in
-            let work = inputs.flatMap { input in input.group.members.compactMap { positions[$0] }.map { (index: $0, h: input.secondMoment) }
+            var stored: [String: Payload] = [:]
+            for input in inputs {
+                let members = input.group.members.compactMap { positions[$0] }
+                var made = [Payload?](repeating: nil, count: layers.count)
+                try made.withUnsafeMutableBufferPointer { buffer in
+                    let slots = buffer
+                    try common.forEach(members) { slots[$0] = try solved($0, input.secondMoment) }
+                }
+                for index in members { stored[layers[index].name] = made[index] }
             }
-            .sorted { ($1.h.rows, $0.index) < ($0.h.rows, $1.index) }
-            let solved = try context.execution.uncheckedParallelMap(work.count) { slot in
-                let (index, h) = work[slot]
-                let solution = try LayerSolver(secondMoment: h).solve(
-                    weights[index], lowRank: layers[index].lowRank, entries: counts[index], context.execution.cancellation)
-                context.execution.progress.advance(by: 1, remark: layers[index].name)
-                return PruningResult(
-                    name: layers[index].name, lowRank: solution.lowRank, sparse: solution.sparse, sensitivity: rises?[index],
-                    rankGain: layers[index].rankGain)
+            return ReplacedWeights(Set(stored.keys)) { [stored] name in
+                guard let payload = stored[name] else { preconditionFailure("'\(name)' is not replaced") }
+                return try payload.densifiedMatrix(context.execution)
             }
-            for (entry, result) in zip(work, solved) { results[entry.index] = result }
-            return pass.isSequential ? Dictionary(uniqueKeysWithValues: solved.map { ($0.name, $0.matrix) }) : [:]
         }
-        return results
+    }
+}
+
+extension RankChoice.Choice {
+    /// With the diagonal of H, as a stage of the pass is kept.
+    fileprivate func snapshot(inputPower: [Float]) -> PassSnapshot {
+        var found = PassSnapshot()
+        found.arrays = ["power": inputPower, "u": terms.u.elements, "values": terms.singularValues, "v": terms.vTransposed.elements]
+        if let gain { found.numbers["gain"] = [gain] }
+        return found
+    }
+
+    fileprivate static func made(of found: PassSnapshot, shape: Shape) throws -> (RankChoice.Choice, inputPower: [Float]) {
+        let values = found.arrays["values"] ?? []
+        guard let power = found.arrays["power"], let u = found.arrays["u"], let v = found.arrays["v"], power.count == shape.columns,
+            u.count == shape.rows * values.count, v.count == shape.columns * values.count
+        else {
+            throw PassError(
+                .unsupported, pass: ProbabilisticPruningPass.name, "what an interrupted run has kept does not fit this model")
+        }
+        let terms = SingularTriplets(
+            u: Matrix(rows: shape.rows, columns: values.count, elements: u), singularValues: values,
+            vTransposed: Matrix(rows: values.count, columns: shape.columns, elements: v))
+        return (RankChoice.Choice(terms: terms, gain: found.numbers["gain"]?.first), power)
     }
 }

@@ -1,6 +1,7 @@
 import Execution
 import LayerwiseCompression
 import LinearAlgebra
+import ModelGraph
 
 /// Decides how much of a layer's budget goes to rank-one terms of its RPCA low-rank part: only what they prove to be worth.
 ///
@@ -21,31 +22,32 @@ struct RankChoice {
 
     /// - Parameters:
     ///   - candidates: right singular vectors as rows [k, n], orthonormal.
-    func choose(_ weight: Matrix, candidates: Matrix, secondMoment h: Matrix, _ cancellation: Cancellation) throws -> Choice {
+    func choose(_ weight: Matrix, candidates: Matrix, secondMoment h: Matrix, _ execution: ExecutionContext) throws -> Choice {
         let none = SingularTriplets.none(weight.rows, weight.columns)
         let cost = weight.rows + weight.columns
         let most = min(budget / (2 * cost), candidates.rows)
         guard most >= 1 else { return Choice(terms: none) }
         let power = (0..<h.rows).map { h[$0, $0] }
         let ordered = order(candidates, weight, h)
-        func error(_ triplets: SingularTriplets) -> Double {
-            LayerCandidate(name: "", block: nil, weight: weight, inputPower: power, lowRank: triplets)
+        let payload = Payload.dense(try DenseTensor(weight, dtype: .f32))
+        func error(_ triplets: SingularTriplets) throws -> Double {
+            try LayerCandidate(name: "", block: nil, weight: payload, inputPower: power, lowRank: triplets, execution)
                 .outputError(keeping: budget - triplets.rank * cost)
         }
         var best = none
-        var bestError = error(none)
+        var bestError = try error(none)
         var rank = 1
         while rank <= most {
-            try cancellation.check()
+            try execution.cancellation.check()
             let triplets = fit(weight, ordered.rows(0..<rank))
-            let found = error(triplets)
+            let found = try error(triplets)
             if found < bestError { (best, bestError) = (triplets, found) }
             rank *= 2
         }
         guard best.rank > 0 else { return Choice(terms: none) }
         let solver = try LayerSolver(secondMoment: h)
-        let with = try solver.solve(weight, lowRank: best, entries: budget - best.rank * cost, cancellation)
-        let without = try solver.solve(weight, lowRank: none, entries: budget, cancellation)
+        let with = try solver.solve(weight, lowRank: best, entries: budget - best.rank * cost, execution.cancellation)
+        let without = try solver.solve(weight, lowRank: none, entries: budget, execution.cancellation)
         let gain = without.outputError > 0 ? 1 - with.outputError / without.outputError : 0
         return Choice(terms: gain > 0 ? best : none, gain: gain)
     }

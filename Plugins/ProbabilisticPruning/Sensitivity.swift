@@ -17,19 +17,22 @@ struct Sensitivity {
     var settings = SolverSettings.lowRankAndSparse.allocation
 
     /// Log weights whose threshold keeps the same density of every layer.
-    var uniformLogWeights: [Double] {
-        allocation.layers.map { layer in
-            let threshold = layer.threshold(keeping: kept(layer, density))
+    func uniformLogWeights() throws -> [Double] {
+        try allocation.execution.uncheckedParallelMap(allocation.layers.count) { index in
+            let layer = allocation.layers[index]
+            let threshold = try layer.choice(keeping: kept(layer, density)).threshold
             return threshold > 0 && threshold.isFinite ? -log(Double(threshold)) : 0
         }
     }
 
     /// The log weights to start from.
     ///
-    /// - Parameter rises: of each layer, from `lossRises` or `blockErrorRises`.
-    func logWeights(rises: [Double]) -> [Double] {
+    /// - Parameters:
+    ///   - rises: of each layer, from `lossRises` or `blockErrorRises`.
+    ///   - uniform: `uniformLogWeights()`.
+    func logWeights(rises: [Double], uniform: [Double]) -> [Double] {
         let floor = max(rises.sorted()[rises.count / 2] * settings.floorShare, settings.leastRise)
-        return zip(zip(allocation.layers, rises), uniformLogWeights).map { pair, uniform in
+        return zip(zip(allocation.layers, rises), uniform).map { pair, uniform in
             let (layer, rise) = pair
             let error = layer.outputError(keeping: kept(layer, density * settings.measuredShare))
             guard error > 0 else { return uniform }
@@ -40,7 +43,8 @@ struct Sensitivity {
 
     /// How much a block's output error, as a share, rises when one layer of it alone is pruned, for each layer. A forward pass of its
     /// block for each layer.
-    func blockErrorRises(_ gradients: any GradientProvider, sequences: [Int], _ execution: ExecutionContext) throws -> [Double] {
+    func blockErrorRises(_ gradients: any GradientProvider, sequences: [Int], _ context: PassContext) throws -> [Double] {
+        let execution = context.execution
         execution.progress.begin("sensitivity", total: allocation.layers.count, unit: "layers")
         defer { execution.progress.end() }
         var rises = [Double](repeating: 0, count: allocation.layers.count)
@@ -48,8 +52,13 @@ struct Sensitivity {
             for (index, layer) in allocation.layers.enumerated() where layer.block == block {
                 try execution.cancellation.check()
                 execution.progress.advance(by: 1, remark: layer.name)
-                rises[index] = try objective.value(sequences: sequences, replacing: [layer.name: prunedHard(layer)], withGradients: false)
-                    .value
+                let found = try context.recording("sensitivity", layer.name) {
+                    var found = PassSnapshot()
+                    let weights: ReplacedWeights = [layer.name: try prunedHard(layer)]
+                    found.numbers["rise"] = [try objective.value(sequences: sequences, replacing: weights, gradient: nil)]
+                    return found
+                }
+                rises[index] = found.numbers["rise"]?.first ?? 0
             }
             return [:]
         }
@@ -64,16 +73,19 @@ struct Sensitivity {
         func mean(_ losses: [Double]) -> Double { losses.reduce(0, +) / Double(losses.count) }
         let dense = mean(try calibration.losses(sequences: sequences, replacing: [:]))
         let layers = allocation.layers
-        let losses = try calibration.losses(sequences: sequences, replacingEach: layers.map(\.name)) { index in
+        var rises = [Double](repeating: 0, count: layers.count)
+        try calibration.forEachLoss(sequences: sequences, replacingEach: layers.map(\.name)) { index in
             try execution.cancellation.check()
+            return try prunedHard(layers[index])
+        } _: { index, losses in
             execution.progress.advance(by: 1, remark: layers[index].name)
-            return prunedHard(layers[index])
+            rises[index] = mean(losses) - dense
         }
-        return losses.map { mean($0) - dense }
+        return rises
     }
 
-    private func prunedHard(_ layer: LayerCandidate) -> Matrix {
-        layer.matrix(threshold: layer.threshold(keeping: kept(layer, density * settings.measuredShare)))
+    private func prunedHard(_ layer: LayerCandidate) throws -> Matrix {
+        try layer.matrix(layer.choice(keeping: kept(layer, density * settings.measuredShare)))
     }
 
     private func kept(_ layer: LayerCandidate, _ density: Double) -> Int {

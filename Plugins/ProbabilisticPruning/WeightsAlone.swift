@@ -12,7 +12,7 @@ final class WeightsAlone: CalibrationProvider {
     var scoredTokensPerSequence: Int { 0 }
 
     /// - Throws: always: there is nothing to run the model on.
-    func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] {
+    func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] {
         throw PassError(.usage, pass: ProbabilisticPruningPass.name, "without text there is no loss")
     }
 
@@ -20,11 +20,13 @@ final class WeightsAlone: CalibrationProvider {
     func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { try losses(sequences: sequences, replacing: [:]) }
 
     /// Each matrix as a group and a block of its own.
-    func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {
+    func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
         for (index, tensor) in tensors.enumerated() {
+            let group = InputGroup(name: tensor.name, block: index, members: [tensor.name])
+            guard isWanted(group) else { continue }
             var identity = Matrix(zeros: tensor.shape.columns, tensor.shape.columns)
             for i in 0..<identity.rows { identity[i, i] = 1 }
-            try body(InputGroup(name: tensor.name, block: index, members: [tensor.name]), identity)
+            try body(group, identity)
         }
     }
 }

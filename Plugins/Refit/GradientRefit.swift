@@ -76,12 +76,13 @@ struct GradientRefit {
             let (pass, slot) = state.step.quotientAndRemainder(dividingBy: stepsAPass)
             let order = CounterGenerator(seed: seed, stream: UInt64(pass)).permutation(of: learning.count)
             let chosen = order[slot * batch..<min((slot + 1) * batch, order.count)].map { learning[$0] }
-            let found = try objective.value(sequences: chosen, replacing: try matrices(state.tensors), withGradients: true)
-            try move(&state.tensors, &state.optimizers, found.weights, rate: state.outcome.rate * schedule(state.step, of: total))
+            var gradients: [String: Matrix] = [:]
+            let found = try objective.value(sequences: chosen, replacing: ReplacedWeights(matrices(state.tensors))) { gradients[$0] = $1 }
+            try move(&state.tensors, &state.optimizers, gradients, rate: state.outcome.rate * schedule(state.step, of: total))
             state.step += 1
-            state.outcome.steps.append(found.value)
+            state.outcome.steps.append(found)
             state.outcome.sequences.gradients += chosen.count
-            execution.progress.advance(by: chosen.count, remark: "objective \(rounded(found.value))")
+            execution.progress.advance(by: chosen.count, remark: "objective \(rounded(found))")
             if slot + 1 < stepsAPass { continue }
             let now = try value(objective, heldBack, state.tensors)
             if now < state.outcome.heldBack.min() ?? .infinity { state.outcome.tensors = state.tensors }
@@ -117,7 +118,7 @@ struct GradientRefit {
         var sum = 0.0
         for start in stride(from: 0, to: sequences.count, by: batch) {
             let part = Array(sequences[start..<min(start + batch, sequences.count)])
-            sum += try objective.value(sequences: part, replacing: weights, withGradients: false).value * Double(part.count)
+            sum += try objective.value(sequences: part, replacing: ReplacedWeights(weights), gradient: nil) * Double(part.count)
         }
         return sum / Double(max(sequences.count, 1))
     }

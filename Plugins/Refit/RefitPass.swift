@@ -174,7 +174,7 @@ public struct RefitPass: Pass {
         try gradients.forEachBlockError { block, objective in
             let members = positions[block] ?? []
             let fixed = fixed.filter { structure.block(of: $0.key) == block }
-            guard !members.isEmpty else { return fixed }
+            guard !members.isEmpty else { return ReplacedWeights(fixed) }
             let refitter = refitter(fixed, context)
             if finished.contains(block) {
                 context.execution.progress.advance(by: refitter.work(sequences: calibration.sequenceCount))
@@ -183,7 +183,7 @@ public struct RefitPass: Pass {
                     try refitter.run(members.map { tensors[$0] }, objective, sequences: calibration.sequenceCount), block: block, members)
                 try context.keepSnapshot { done.snapshot }
             }
-            return try fixed.merging(members.map { (tensors[$0].name, try done.tensors[$0].matrix()) }) { _, moved in moved }
+            return ReplacedWeights(try fixed.merging(members.map { (tensors[$0].name, try done.tensors[$0].matrix()) }) { _, moved in moved })
         }
         report.curves.append(Curve(name: "held-back error of each block, before", values: done.before))
         report.curves.append(Curve(name: "held-back error of each block, after", values: done.after))

@@ -27,7 +27,7 @@ extension BlockWeights {
         for head in 0..<c.headCount {
             let (query, key) = (head * size, head / headsAShare * size)
             let beta: Float = head % headsAShare == 0 ? 0 : 1
-            weigh(head, tokens: tokens, c, run)
+            weigh(head, tokens: tokens, c, run, into: run.scores)
             multiply(  // of values: Pᵀ · of attended, [T, headSize]
                 m: tokens, n: size, k: tokens, run.scores, .transposed, lda: tokens, state.attended + query, .plain,
                 ldb: queryStride, beta: beta, into: state.values + key, ldc: keyStride)

@@ -6,10 +6,10 @@ import LinearAlgebra
 extension CurvatureCollector {
     /// Draws next tokens, adds the head's statistics, whose gradients need no draw: E gᵣ² = pᵣ(1 − pᵣ), and gives the gradients with
     /// respect to the final hidden states.
-    func addHead(_ final: Transformer.Activations) throws -> [[Float]] {
-        let head = try model.head()
+    func addHead(_ final: Transformer.Activations, first: Int) throws -> [[Float]] {
+        let head = try model.head(execution)
         let (width, vocabulary) = (model.configuration.hiddenSize, model.configuration.vocabularySize)
-        let (seed, first) = (seed, sequences)
+        let seed = seed
         let chunk = max(1, min(256, (1 << 22) / vocabulary))
         let made = try execution.uncheckedParallelMap(final.hidden.count) { index -> (gradient: [Float], statistics: Statistics) in
             let (hidden, tokens) = (final.hidden[index], final.tokenCounts[index])
@@ -71,7 +71,7 @@ extension CurvatureCollector {
 
     /// The gradients of zᵀê for ê the mean of an encoder's final hidden states, scaled to length one, and z a standard normal draw: each
     /// position has (z − (zᵀê)ê) / (‖e‖ T).
-    func embeddingGradients(_ final: Transformer.Activations) throws -> [[Float]] {
+    func embeddingGradients(_ final: Transformer.Activations, first: Int) throws -> [[Float]] {
         let width = model.configuration.hiddenSize
         return final.hidden.enumerated().map { index, hidden in
             let tokens = max(final.tokenCounts[index], 1)
@@ -79,7 +79,7 @@ extension CurvatureCollector {
             for (place, value) in hidden.enumerated() { mean[place % width] += Double(value) / Double(tokens) }
             let length = mean.reduce(0) { $0 + $1 * $1 }.squareRoot()
             guard length > 0 else { return [Float](repeating: 0, count: hidden.count) }
-            let generator = CounterGenerator(seed: seed, stream: UInt64(sequences + index))
+            let generator = CounterGenerator(seed: seed, stream: UInt64(first + index))
             let direction = (0..<width).map { generator.normal(UInt64($0)) }
             let along = zip(direction, mean).reduce(0) { $0 + $1.0 * $1.1 } / length
             let one = (0..<width).map { Float((direction[$0] - along * mean[$0] / length) / length / Double(tokens)) }

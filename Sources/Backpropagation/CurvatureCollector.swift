@@ -2,7 +2,8 @@ import Execution
 import Inference
 import LinearAlgebra
 
-/// Gathers the curvature (the Fisher information with K-FAC's factors, Martens and Grosse 2015, arXiv 1503.05671) of a model's linear layers, token embedding and output head over token sequences, some at a time.
+/// Gathers the curvature (the Fisher information with K-FAC's factors, Martens and Grosse 2015, arXiv 1503.05671) of a model's linear layers,
+/// token embedding and output head over token sequences, block by block, so that no more than a block's is in memory at a time.
 ///
 /// Gradients of a decoder are those of the loss of next tokens drawn from its own predictions: their second moments are the Fisher
 /// information. Those of an encoder are of its embedding, scaled to length one, along a direction drawn at random: second moments are
@@ -13,9 +14,6 @@ public final class CurvatureCollector {
     let seed: UInt64
     let execution: ExecutionContext
     private var sums: [String: CurvatureSum] = [:]
-    private var positions = 0
-    /// Sequences so far: which draws come next.
-    private(set) var sequences = 0
 
     public init(_ model: Transformer, seed: UInt64, _ execution: ExecutionContext) {
         self.model = model
@@ -23,39 +21,52 @@ public final class CurvatureCollector {
         self.execution = execution
     }
 
-    /// Of each weight [out, in] by tensor name: `inputs`, the mean of xₜxₜᵀ over its inputs where each position weighs ‖gₜ‖², [in, in],
-    /// and `rows`, the mean of gₜᵣ² over the gradients of its outputs, [out]. A weight that is embedding and head at once has both.
-    public var curvatures: [String: (inputs: Matrix, rows: [Double])] {
-        let count = Double(max(positions, 1))
-        return sums.mapValues { ($0.meanInputs, $0.rows.map { $0 / count }) }
-    }
-
-    /// Adds some sequences; block inputs of all of them are in memory at a time.
-    public func add(_ tokens: [[Int32]]) throws {
-        var activations = try model.embed(tokens)
-        var inputs: [Transformer.Activations] = []
-        for index in 0..<model.configuration.blockCount {
-            try execution.cancellation.check()
-            inputs.append(activations)
-            try model.forward(&activations, through: try model.block(index), execution)
+    /// Calls `body` once for each weight [out, in]: the head, unless it is the embedding too, the layers of the last block first, the embedding.
+    ///
+    /// - Parameter body: is given the name, the mean of xₜxₜᵀ over the weight's inputs where each position weighs ‖gₜ‖², [in, in], and the mean
+    ///   of gₜᵣ² over the gradients of its outputs, [out]. A weight that is embedding and head at once has both.
+    public func forEach(_ tokens: [[Int32]], _ body: (_ name: String, _ inputs: Matrix, _ rows: [Double]) throws -> Void) throws {
+        let count = Double(max(tokens.reduce(0) { $0 + $1.count }, 1))
+        func give(_ names: [String]) throws {
+            for name in names {
+                guard let sum = sums.removeValue(forKey: name) else { continue }
+                try body(name, sum.meanInputs, sum.rows.map { $0 / count })
+            }
         }
-        var gradients = model.isCausal ? try addHead(activations) : try embeddingGradients(activations)
+        let embedding = try model.tensorName(.tokenEmbedding)
+        let states = try HiddenStates(tokens, of: model, execution)
+        let inputs = try BlockInputs(moving: states, through: model, replacing: [:], execution)
+        let wave = model.sideBySide(tokens: tokens.map(\.count).max() ?? 0, execution, forGradients: true).threads
+        let waves = states.waves(wave)
+        for range in waves {
+            let final = states[range]
+            let gradients = try model.isCausal ? addHead(final, first: range.lowerBound) : embeddingGradients(final, first: range.lowerBound)
+            states[range] = Transformer.Activations(hidden: gradients, tokenCounts: final.tokenCounts)
+        }
+        try give(sums.keys.filter { $0 != embedding })
         for index in (0..<model.configuration.blockCount).reversed() {
             try execution.cancellation.check()
-            let weights = try model.block(index)
-            let states = try model.backwardStates(&gradients, through: weights, inputs[index], execution)
+            try addBlock(index, gradients: states, inputs: inputs.states(of: index), waves)
+            try give(BlockLayer.allCases.compactMap { model.name(of: $0, block: index) })
+        }
+        for range in waves { try addEmbedding(Array(tokens[range]), states[range].hidden) }
+        try give(sums.keys.sorted())
+    }
+
+    /// Adds a block's layers, and takes the gradients back to its input.
+    private func addBlock(_ index: Int, gradients: HiddenStates, inputs: HiddenStates, _ waves: [Range<Int>]) throws {
+        let weights = try model.block(index, execution)
+        for range in waves {
+            var part = gradients[range]
+            let states = try model.backwardStates(&part.hidden, through: weights, inputs[range], execution)
+            gradients[range] = part
             for layer in BlockLayer.allCases {
                 guard let name = model.name(of: layer, block: index) else { continue }
                 try add(
                     name, weights[layer].outputSize, weights[layer].inputSize,
-                    states.map {
-                        (inputs: $0.input(of: layer), gradients: $0.outputGradient(of: layer), tokens: $0.tokens)
-                    })
+                    states.map { (inputs: $0.input(of: layer), gradients: $0.outputGradient(of: layer), tokens: $0.tokens) })
             }
         }
-        try addEmbedding(tokens, gradients)
-        positions += tokens.reduce(0) { $0 + $1.count }
-        sequences += tokens.count
     }
 
     private typealias Rows = (inputs: UnsafePointer<Float>, gradients: UnsafePointer<Float>, tokens: Int)

@@ -10,12 +10,12 @@ extension Transformer {
     ///   - inputs: what enters the block.
     ///   - targets: what should leave it, [tokens, hidden] for each sequence.
     ///   - replacements: matrices that stand in for weights of the block.
-    ///   - withGradients: also give the gradient of every replaced weight.
+    ///   - gradient: is given the gradient of every replaced weight.
     public func blockError(
-        _ index: Int, inputs: Activations, targets: [[Float]], replacing replacements: [String: Matrix], withGradients: Bool,
-        _ execution: ExecutionContext
-    ) throws -> Gradients {
-        let weights = try block(index, replacing: replacements)
+        _ index: Int, inputs: Activations, targets: [[Float]], replacing replacements: ReplacedWeights, _ execution: ExecutionContext,
+        gradient: ((String, Matrix) throws -> Void)? = nil
+    ) throws -> Double {
+        let weights = try block(index, replacing: replacements, execution)
         var outputs = inputs
         try forward(&outputs, through: weights, execution)
         let found = outputs.hidden
@@ -33,10 +33,10 @@ extension Transformer {
         }
         let scale = max(sums.reduce(0) { $0 + $1.scale }, .leastNormalMagnitude)
         let value = sums.reduce(0) { $0 + $1.error } / scale
-        guard withGradients else { return Gradients(value: value, weights: [:]) }
+        guard let gradient else { return value }
         let factor = Float(2 / scale)
         var gradients = sums.map { $0.difference.map { $0 * factor } }
-        let weightGradients = try backward(&gradients, through: weights, index, inputs, replacements, execution)
-        return Gradients(value: value, weights: weightGradients)
+        try backward(&gradients, through: weights, index, inputs, replacements, execution).forEach(gradient)
+        return value
     }
 }

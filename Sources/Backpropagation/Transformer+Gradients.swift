@@ -4,59 +4,47 @@ import Inference
 import LinearAlgebra
 
 extension Transformer {
-    /// A value and its gradients with respect to linear layers' weights [out, in], by tensor name.
-    public struct Gradients {
-        public let value: Double
-        public let weights: [String: Matrix]
-    }
-
     /// The mean over all positions of the Kullback–Leibler divergence, in nats a token, of this model's predictions with some weights
     /// replaced from those that `reference` gives: KL(softmax(logits of reference) ‖ softmax(logits)). Of an encoder, which predicts
     /// nothing, the mean squared distance of final hidden states as a share of the reference's square.
     ///
-    /// Block inputs of all the sequences are in memory at a time: blocks × tokens × hidden floats.
+    /// Block inputs of all the sequences are kept, blocks × tokens × hidden floats, and the weights of one block at a time.
     ///
     /// - Parameters:
     ///   - reference: the final hidden states of each sequence under the weights to agree with.
-    ///   - withGradients: also give the gradient of every replaced weight.
+    ///   - gradient: is given the gradient of every replaced weight, those of the last block first; blocks behind are not run again.
     public func divergence(
-        _ sequences: [[Int32]], from reference: [[Float]], replacing replacements: [String: Matrix], withGradients: Bool,
-        _ execution: ExecutionContext
-    ) throws -> Gradients {
-        var activations = try embed(sequences)
-        var inputs: [Activations] = []
-        var weights: [BlockWeights] = []
-        for index in 0..<configuration.blockCount {
-            try execution.cancellation.check()
-            let block = try self.block(index, replacing: replacements)
-            if withGradients {
-                inputs.append(activations)
-                weights.append(block)
-            }
-            try forward(&activations, through: block, execution)
+        _ sequences: [[Int32]], from reference: [[Float]], replacing replacements: ReplacedWeights, _ execution: ExecutionContext,
+        gradient: ((String, Matrix) throws -> Void)? = nil
+    ) throws -> Double {
+        let states = try HiddenStates(sequences, of: self, execution)
+        let blocks = 0..<configuration.blockCount
+        let first = blocks.first { block in
+            BlockLayer.allCases.contains { name(of: $0, block: block).map(replacements.contains) ?? false }
         }
-        let head = isCausal ? try self.head() : nil
+        var inputs: BlockInputs?
+        if gradient == nil || first == nil {
+            try forward(states, through: blocks, replacing: replacements, execution)
+        } else {
+            inputs = try BlockInputs(moving: states, through: self, replacing: replacements, execution)
+        }
+        let head = isCausal ? try self.head(execution) : nil
         let tokens = sequences.reduce(0) { $0 + $1.count }
-        let final = activations.hidden
         var back = try execution.uncheckedParallelMap(sequences.count) { index -> (value: Double, gradient: [Float]) in
-            guard let head else { return distance(final[index], from: reference[index], scale: 1 / Float(tokens)) }
-            return divergence(final[index], from: reference[index], tokens: sequences[index].count, scale: 1 / Float(tokens), head)
+            guard let head else { return distance(states[index], from: reference[index], scale: 1 / Float(tokens)) }
+            return divergence(states[index], from: reference[index], tokens: sequences[index].count, scale: 1 / Float(tokens), head)
         }
         let value = back.reduce(0) { $0 + $1.value } / Double(max(tokens, 1))
-        guard withGradients else { return Gradients(value: value, weights: [:]) }
+        guard let gradient, let inputs, let first else { return value }
         var gradients = back.map(\.gradient)
         back = []
-        var found: [String: Matrix] = [:]
-        let first = (0..<configuration.blockCount).first { block in
-            BlockLayer.allCases.contains { name(of: $0, block: block).map { replacements[$0] != nil } ?? false }
-        }
-        guard let first else { return Gradients(value: value, weights: [:]) }
         for index in (first..<configuration.blockCount).reversed() {
             try execution.cancellation.check()
-            let some = try backward(&gradients, through: weights[index], index, inputs[index], replacements, execution)
-            found.merge(some) { _, new in new }
+            let weights = try block(index, replacing: replacements, execution)
+            let entered = try inputs.states(of: index)[0..<sequences.count]
+            try backward(&gradients, through: weights, index, entered, replacements, execution).forEach(gradient)
         }
-        return Gradients(value: value, weights: found)
+        return value
     }
 
     /// Σ over positions of the divergence, and its gradient times `scale` with respect to the hidden states [tokens, hidden].
@@ -110,15 +98,23 @@ extension Transformer {
     }
 
     /// Takes the gradients with respect to a block's output back to its input, for each sequence, and gives those of its replaced
-    /// weights, summed over the sequences in order.
+    /// weights, summed over the sequences in order: as many of these at a time as there is memory for.
     func backward(
         _ gradients: inout [[Float]], through weights: BlockWeights, _ index: Int, _ inputs: Activations,
-        _ replacements: [String: Matrix], _ execution: ExecutionContext
-    ) throws -> [String: Matrix] {
-        let states = try backwardStates(&gradients, through: weights, inputs, execution)
-        let names = BlockLayer.allCases.compactMap { layer in name(of: layer, block: index).map { (layer, $0) } }
-            .filter { replacements[$0.1] != nil }
-        return try weightGradients(names, weights, states, execution)
+        _ replacements: ReplacedWeights, _ execution: ExecutionContext
+    ) throws -> [(name: String, gradient: Matrix)] {
+        let layers = BlockLayer.allCases.compactMap { layer in name(of: layer, block: index).map { (layer: layer, name: $0) } }
+            .filter { replacements.contains($0.name) }
+        var sums = layers.map { Matrix(zeros: weights[$0.layer].outputSize, weights[$0.layer].inputSize) }
+        let wave = sideBySide(tokens: inputs.tokenCounts.max() ?? 0, execution, forGradients: true).threads
+        for start in stride(from: 0, to: gradients.count, by: wave) {
+            let range = start..<min(start + wave, gradients.count)
+            var part = Array(gradients[range])
+            let states = try backwardStates(&part, through: weights, inputs[range], execution)
+            gradients.replaceSubrange(range, with: part)
+            try addWeightGradients(layers.map(\.layer), weights, states, to: &sums, execution)
+        }
+        return zip(layers, sums).map { ($0.name, $1) }
     }
 
     /// Takes the gradients with respect to a block's output back to its input, for each sequence.
@@ -149,39 +145,37 @@ extension Transformer {
         return states
     }
 
-    /// Gᵀ X of each layer, summed over the sequences; rows are shared out so that all threads have work.
-    private func weightGradients(
-        _ layers: [(layer: BlockLayer, name: String)], _ weights: BlockWeights, _ states: [GradientState], _ execution: ExecutionContext
-    ) throws -> [String: Matrix] {
+    /// Adds Gᵀ X of each layer, sequence by sequence; rows are shared out so that all threads have work.
+    private func addWeightGradients(
+        _ layers: [BlockLayer], _ weights: BlockWeights, _ states: [GradientState], to sums: inout [Matrix], _ execution: ExecutionContext
+    ) throws {
         let tile = 128
-        let work = layers.flatMap { entry -> [(layer: BlockLayer, name: String, rows: Range<Int>)] in
-            let out = weights[entry.layer].outputSize
-            return stride(from: 0, to: out, by: tile).map { (entry.layer, entry.name, $0..<min($0 + tile, out)) }
-        }
-        let tiles = try execution.uncheckedParallelMap(work.count) { slot -> [Float] in
-            let (layer, _, rows) = work[slot]
+        for (slot, layer) in layers.enumerated() {
             let (out, input) = (weights[layer].outputSize, weights[layer].inputSize)
-            var sum = [Float](repeating: 0, count: rows.count * input)
-            for state in states where state.tokens > 0 {
-                multiply(
-                    m: rows.count, n: input, k: state.tokens, state.outputGradient(of: layer) + rows.lowerBound, .transposed, lda: out,
-                    state.input(of: layer), .plain, ldb: input, beta: 1, into: &sum, ldc: input)
-                // The layer made queries or keys of distances too.
-                if let relative = weights.relative, layer == .query || layer == .key {
-                    let gradient = layer == .query ? state.distanceQueries : state.distanceKeys
-                    multiply(
-                        m: rows.count, n: input, k: relative.distances.rowCount, gradient + rows.lowerBound, .transposed, lda: out,
-                        relative.rows, .plain, ldb: input, beta: 1, into: &sum, ldc: input)
+            try sums[slot].elements.withUnsafeMutableBufferPointer { buffer in
+                guard let sum = buffer.baseAddress else { return }
+                try execution.uncheckedParallelFor((out + tile - 1) / tile) { index in
+                    let rows = index * tile..<min((index + 1) * tile, out)
+                    for state in states where state.tokens > 0 {
+                        addWeightGradient(layer, weights, state, rows, out, input, to: sum + rows.lowerBound * input)
+                    }
                 }
             }
-            return sum
         }
-        var elements: [String: [Float]] = [:]
-        for (slot, part) in tiles.enumerated() { elements[work[slot].name, default: []] += part }
-        return elements.reduce(into: [:]) { found, entry in
-            guard let layer = layers.first(where: { $0.name == entry.key })?.layer else { return }
-            let input = weights[layer].inputSize
-            found[entry.key] = Matrix(rows: entry.value.count / max(input, 1), columns: input, elements: entry.value)
-        }
+    }
+
+    private func addWeightGradient(
+        _ layer: BlockLayer, _ weights: BlockWeights, _ state: GradientState, _ rows: Range<Int>, _ out: Int, _ input: Int,
+        to sum: UnsafeMutablePointer<Float>
+    ) {
+        multiply(
+            m: rows.count, n: input, k: state.tokens, state.outputGradient(of: layer) + rows.lowerBound, .transposed, lda: out,
+            state.input(of: layer), .plain, ldb: input, beta: 1, into: sum, ldc: input)
+        // The layer made queries or keys of distances too.
+        guard let relative = weights.relative, layer == .query || layer == .key else { return }
+        let gradient = layer == .query ? state.distanceQueries : state.distanceKeys
+        multiply(
+            m: rows.count, n: input, k: relative.distances.rowCount, gradient + rows.lowerBound, .transposed, lda: out, relative.rows, .plain,
+            ldb: input, beta: 1, into: sum, ldc: input)
     }
 }

@@ -10,35 +10,28 @@ final class CalibrationGradients: GradientProvider {
     init(_ calibration: CalibrationModel) { self.calibration = calibration }
 
     func divergence() throws -> any RefitObjective {
-        let sequences = calibration.tokens.sequences
-        var reference: [[Float]] = []
-        for start in stride(from: 0, to: sequences.count, by: Perplexity.sequencesAtATime) {
-            let part = Array(sequences[start..<min(start + Perplexity.sequencesAtATime, sequences.count)])
-            reference += try calibration.model.finalHidden(part, calibration.execution)
-        }
-        return Divergence(calibration: calibration, reference: reference)
-    }
-
-    func curvatures(seed: UInt64) throws -> [String: WeightCurvature] {
-        let collector = CurvatureCollector(calibration.model, seed: seed, calibration.execution)
-        let sequences = calibration.tokens.sequences
-        for start in stride(from: 0, to: sequences.count, by: CalibrationModel.wave) {
-            try calibration.execution.cancellation.check()
-            try collector.add(Array(sequences[start..<min(start + CalibrationModel.wave, sequences.count)]))
-        }
-        return collector.curvatures.mapValues { WeightCurvature(inputs: $0.inputs, rows: $0.rows) }
-    }
-
-    func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> [String: Matrix]) throws {
         let (model, execution) = (calibration.model, calibration.execution)
-        var original = try model.embed(calibration.tokens.sequences)
-        var inputs = original
+        let states = try HiddenStates(calibration.tokens.sequences, of: model, execution)
+        try model.forward(states, through: 0..<model.configuration.blockCount, execution)
+        return Divergence(calibration: calibration, reference: states)
+    }
+
+    func forEachCurvature(seed: UInt64, _ body: (String, WeightCurvature) throws -> Void) throws {
+        let collector = CurvatureCollector(calibration.model, seed: seed, calibration.execution)
+        try collector.forEach(calibration.tokens.sequences) { name, inputs, rows in
+            try body(name, WeightCurvature(inputs: inputs, rows: rows))
+        }
+    }
+
+    func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws {
+        let (model, execution) = (calibration.model, calibration.execution)
+        let original = try HiddenStates(calibration.tokens.sequences, of: model, execution)
+        let inputs = try original.copy(execution)
         for block in 0..<model.configuration.blockCount {
             try execution.cancellation.check()
-            try model.forward(&original, through: try model.block(block), execution)
-            let objective = BlockError(calibration: calibration, block: block, inputs: inputs, targets: original.hidden)
-            let weights = try refit(block, objective)
-            try model.forward(&inputs, through: try model.block(block, replacing: weights), execution)
+            try model.forward(original, through: block..<block + 1, execution)
+            let weights = try refit(block, BlockError(calibration: calibration, block: block, inputs: inputs, targets: original))
+            try model.forward(inputs, through: block..<block + 1, replacing: weights, execution)
         }
     }
 }
@@ -47,18 +40,17 @@ final class CalibrationGradients: GradientProvider {
 private final class Divergence: RefitObjective {
     private let calibration: CalibrationModel
     /// The original's final hidden states of every sequence.
-    private let reference: [[Float]]
+    private let reference: HiddenStates
 
-    init(calibration: CalibrationModel, reference: [[Float]]) {
+    init(calibration: CalibrationModel, reference: HiddenStates) {
         self.calibration = calibration
         self.reference = reference
     }
 
-    func value(sequences: [Int], replacing weights: [String: Matrix], withGradients: Bool) throws -> WeightGradients {
-        let found = try calibration.model.divergence(
+    func value(sequences: [Int], replacing weights: ReplacedWeights, gradient: WeightGradient?) throws -> Double {
+        try calibration.model.divergence(
             sequences.map { calibration.tokens.sequences[$0] }, from: sequences.map { reference[$0] }, replacing: weights,
-            withGradients: withGradients, calibration.execution)
-        return WeightGradients(value: found.value, weights: found.weights)
+            calibration.execution, gradient: gradient)
     }
 }
 
@@ -66,22 +58,19 @@ private final class Divergence: RefitObjective {
 private final class BlockError: RefitObjective {
     private let calibration: CalibrationModel
     private let block: Int
-    private let inputs: Transformer.Activations
-    private let targets: [[Float]]
+    private let inputs: HiddenStates
+    private let targets: HiddenStates
 
-    init(calibration: CalibrationModel, block: Int, inputs: Transformer.Activations, targets: [[Float]]) {
+    init(calibration: CalibrationModel, block: Int, inputs: HiddenStates, targets: HiddenStates) {
         self.calibration = calibration
         self.block = block
         self.inputs = inputs
         self.targets = targets
     }
 
-    func value(sequences: [Int], replacing weights: [String: Matrix], withGradients: Bool) throws -> WeightGradients {
-        let some = Transformer.Activations(
-            hidden: sequences.map { inputs.hidden[$0] }, tokenCounts: sequences.map { inputs.tokenCounts[$0] })
-        let found = try calibration.model.blockError(
-            block, inputs: some, targets: sequences.map { targets[$0] }, replacing: weights, withGradients: withGradients,
-            calibration.execution)
-        return WeightGradients(value: found.value, weights: found.weights)
+    func value(sequences: [Int], replacing weights: ReplacedWeights, gradient: WeightGradient?) throws -> Double {
+        try calibration.model.blockError(
+            block, inputs: inputs.some(sequences), targets: sequences.map { targets[$0] }, replacing: weights, calibration.execution,
+            gradient: gradient)
     }
 }

@@ -5,23 +5,18 @@ import PassKit
 
 extension CalibrationModel {
     /// A block costs two forward passes over the set: one for the inputs of its layers, one to move on with what replaced it.
-    public func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> [String: Matrix]) throws {
-        var activations = try model.embed(tokens.sequences)
+    public func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> ReplacedWeights) throws {
+        var states = try HiddenStates(tokens.sequences, of: model, execution)
         for block in 0..<model.configuration.blockCount {
             try execution.cancellation.check()
-            var next = activations
-            let moments = try secondMoments(&next, through: try model.block(block))
-            let inputs = BlockInput.allCases.compactMap { input -> (group: InputGroup, secondMoment: Matrix)? in
-                guard let group = structure.inputGroups.first(where: { $0.block == block && $0.name == input.groupName }),
-                    let moment = moments[input]
-                else { return nil }
-                return (group, moment)
-            }
-            let weights = try replace(inputs)
+            let next = try states.copy(execution)
+            let groups = groups(block) { _ in true }
+            let moments = try secondMoments(next, through: try model.block(block, execution), of: groups.map(\.input))
+            let weights = try replace(groups.compactMap { input, group in moments[input].map { (group, $0) } })
             if weights.isEmpty {
-                activations = next
+                states = next
             } else {
-                try model.forward(&activations, through: try model.block(block, replacing: weights), execution)
+                try model.forward(states, through: block..<block + 1, replacing: weights, execution)
             }
         }
     }

@@ -20,7 +20,7 @@ public final class CalibrationModel: CalibrationProvider {
     /// - Throws: what `Transformer.init` throws; `CalibrationError` when there is nothing to calibrate on.
     public init(_ source: Model, tokens: TokenSequences, _ execution: ExecutionContext) throws {
         guard tokens.scoredTokenCount > 0 else { throw CalibrationError.emptyText }
-        model = try Transformer(source, weights: .openBLAS)
+        model = try Transformer(source, weights: .openBLAS(on: execution))
         self.source = source
         structure = source.graph.structure
         self.tokens = tokens
@@ -34,51 +34,46 @@ public final class CalibrationModel: CalibrationProvider {
         self.tokens = tokens
     }
 
-    /// Sequences whose inputs are in memory at a time.
-    static let wave = 8
+    /// Sequences whose inputs are summed at a time: of some 2048 tokens, whatever the machine, because sums depend on it.
+    private var momentWave: Int { max(1, 2048 / max(tokens.sequences.map(\.count).max() ?? 1, 1)) }
 
     public var sequenceCount: Int { tokens.sequences.count }
     public var scoredTokensPerSequence: Int { tokens.scoredTokenCount / max(tokens.sequences.count, 1) }
 
     /// Of an encoder, which predicts nothing: one less the cosine of its mean-pooled embedding to the original's.
-    public func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] {
+    public func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] {
         try losses(sequences: sequences, of: model, replacing: weights)
     }
 
     /// - Throws: what `Transformer.init` throws.
     public func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] {
-        try losses(sequences: sequences, of: try Transformer(source.with(graph), weights: .openBLAS), replacing: [:])
+        try losses(sequences: sequences, of: try Transformer(source.with(graph), weights: .openBLAS(on: execution)), replacing: [:])
     }
 
-    private func losses(sequences: [Int], of model: Transformer, replacing weights: [String: Matrix]) throws -> [Double] {
-        var losses: [Double] = []
-        for start in stride(from: 0, to: sequences.count, by: Perplexity.sequencesAtATime) {
-            let part = Array(sequences[start..<min(start + Perplexity.sequencesAtATime, sequences.count)])
-            losses += try self.losses(
-                part, of: model, continuing: try model.embed(part.map { tokens.sequences[$0] }), from: 0, replacing: weights)
-        }
-        return losses
+    private func losses(sequences: [Int], of model: Transformer, replacing weights: ReplacedWeights) throws -> [Double] {
+        let states = try HiddenStates(sequences.map { tokens.sequences[$0] }, of: model, execution)
+        return try losses(sequences, of: model, continuing: states, from: 0, replacing: weights)
     }
 
-    /// The loss of each sequence, from the hidden states that enter block `first` on.
+    /// The loss of each sequence, from the hidden states that enter block `first` on, which are moved on to the last.
     private func losses(
-        _ sequences: [Int], of model: Transformer, continuing start: Transformer.Activations, from first: Int,
-        replacing weights: [String: Matrix]
+        _ sequences: [Int], of model: Transformer, continuing states: HiddenStates, from first: Int, replacing weights: ReplacedWeights
     ) throws -> [Double] {
+        try model.forward(states, through: first..<model.configuration.blockCount, replacing: weights, execution)
         if model.isCausal {
-            let losses = try model.tokenLosses(
-                sequences.map { tokens.sequences[$0] }, continuing: start, from: first, replacing: weights, execution)
+            let losses = try model.tokenLosses(sequences.map { tokens.sequences[$0] }, final: states, execution)
             return losses.map { $0.reduce(0, +) / Double(max($0.count, 1)) }
         }
         let reference = try originalEmbeddings()
-        let found = try model.pooledEmbeddings(continuing: start, from: first, replacing: weights, execution)
-        return zip(sequences, found).map { cosineDistance(reference[$0], $1) }
+        return zip(sequences, model.pooledEmbeddings(final: states)).map { cosineDistance(reference[$0], $1) }
     }
 
     /// Mean-pooled embeddings of all sequences by the original model, made once.
     private func originalEmbeddings() throws -> [[Float]] {
         if let known = knownEmbeddings { return known }
-        let made = try model.pooledEmbeddings(tokens.sequences, execution)
+        let states = try HiddenStates(tokens.sequences, of: model, execution)
+        try model.forward(states, through: 0..<model.configuration.blockCount, execution)
+        let made = model.pooledEmbeddings(final: states)
         knownEmbeddings = made
         return made
     }
@@ -86,66 +81,83 @@ public final class CalibrationModel: CalibrationProvider {
     public var gradients: (any GradientProvider)? { CalibrationGradients(self) }
 
     /// What comes before the replaced layer's block is the original model's and computed once: half the work of doing without.
-    public func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]] {
-        var activations = try model.embed(sequences.map { tokens.sequences[$0] })
-        var losses = [[Double]](repeating: [], count: names.count)
+    public func forEachLoss(
+        sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix, _ body: (Int, [Double]) throws -> Void
+    ) throws {
+        let states = try HiddenStates(sequences.map { tokens.sequences[$0] }, of: model, execution)
         let blocks = names.map { structure.block(of: $0) ?? 0 }
         for block in 0..<model.configuration.blockCount {
             for index in names.indices where blocks[index] == block {
-                losses[index] = try self.losses(
-                    sequences, of: model, continuing: activations, from: block, replacing: [names[index]: try weight(index)])
+                try body(
+                    index,
+                    losses(
+                        sequences, of: model, continuing: try states.copy(execution), from: block,
+                        replacing: [names[index]: try weight(index)]))
             }
-            try model.forward(&activations, through: try model.block(block), execution)
+            try model.forward(states, through: block..<block + 1, execution)
         }
-        return losses
     }
 
-    public func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {
-        var activations = try model.embed(tokens.sequences)
-        for block in 0..<model.configuration.blockCount {
+    /// The groups of a block whose inputs are asked for.
+    func groups(_ block: Int, _ isWanted: (InputGroup) -> Bool) -> [(input: BlockInput, group: InputGroup)] {
+        BlockInput.allCases.compactMap { input in
+            structure.inputGroups.first { $0.block == block && $0.name == input.groupName && isWanted($0) }.map { (input, $0) }
+        }
+    }
+
+    public func forEachSecondMoment(
+        of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void
+    ) throws {
+        let wanted = structure.inputGroups.filter(isWanted)
+        guard let last = wanted.map(\.block).max() else { return }
+        let states = try HiddenStates(tokens.sequences, of: model, execution)
+        for block in 0...min(last, model.configuration.blockCount - 1) {
             try execution.cancellation.check()
-            let weights = try model.block(block)
-            let moments = try secondMoments(&activations, through: weights)
-            for input in BlockInput.allCases {
-                guard let group = structure.inputGroups.first(where: { $0.block == block && $0.name == input.groupName }),
-                    let moment = moments[input]
-                else { continue }
-                try body(group, moment)
+            let groups = groups(block, isWanted)
+            if groups.isEmpty {
+                try model.forward(states, through: block..<block + 1, execution)
+                continue
             }
+            // Let go of before the moments are worked on.
+            let moments = try secondMoments(states, through: try model.block(block, execution), of: groups.map(\.input))
+            for (input, group) in groups { if let moment = moments[input] { try body(group, moment) } }
         }
     }
 
     public func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws {
-        var activations = try model.embed(tokens.sequences)
-        let total = Double(activations.tokenCounts.reduce(0, +))
+        let states = try HiddenStates(tokens.sequences, of: model, execution)
+        let total = Double(states.tokenCounts.reduce(0, +))
         for block in 0..<model.configuration.blockCount {
             try execution.cancellation.check()
-            let squares = InputSquares(sequences: activations.hidden.count)
-            try model.forward(&activations, through: try model.block(block), execution) { squares.add($0, $1, $2, $3) }
-            for input in BlockInput.allCases {
-                guard let group = structure.inputGroups.first(where: { $0.block == block && $0.name == input.groupName }) else { continue }
+            let squares = InputSquares(sequences: states.count)
+            let weights = try model.block(block, execution)
+            for range in states.waves(model.wave(execution)) {
+                var part = states[range]
+                try model.forward(&part, through: weights, execution) { squares.add(range.lowerBound + $0, $1, $2, $3) }
+                states[range] = part
+            }
+            for (input, group) in groups(block, { _ in true }) {
                 let sums = squares.sums(input)
                 if !sums.isEmpty { try body(group, sums.map { Float(($0 / total).squareRoot()) }) }
             }
         }
     }
 
-    /// Advances the activations through a block, some sequences at a time, and sums XᵀX over the inputs of each group. Waves and
+    /// Moves the states through a block, some sequences at a time, and sums XᵀX over some of its inputs. Waves and
     /// tiles are of fixed size and added in order, so that sums do not depend on the number of threads.
     func secondMoments(
-        _ activations: inout Transformer.Activations, through weights: BlockWeights
+        _ states: HiddenStates, through weights: BlockWeights, of wanted: [BlockInput]
     ) throws -> [BlockInput: Matrix] {
         var sums: [BlockInput: Matrix] = [:]
-        let total = activations.tokenCounts.reduce(0, +)
-        for start in stride(from: 0, to: activations.hidden.count, by: Self.wave) {
-            let range = start..<min(start + Self.wave, activations.hidden.count)
-            var part = activations[range]
+        let total = states.tokenCounts.reduce(0, +)
+        for range in states.waves(momentWave) {
+            var part = states[range]
             let inputs = InputCollector(tokenCounts: part.tokenCounts)
             try model.forward(&part, through: weights, execution) { sequence, input, values, width in
-                inputs.collect(sequence, input, values, width)
+                if wanted.contains(input) { inputs.collect(sequence, input, values, width) }
             }
-            activations[range] = part
-            for input in BlockInput.allCases {
+            states[range] = part
+            for input in wanted {
                 let x = inputs.matrix(input)
                 var sum = sums.removeValue(forKey: input) ?? Matrix(zeros: x.columns, x.columns)
                 try SecondMoment.add(x, scale: 1 / Float(total), to: &sum, execution)

@@ -8,6 +8,15 @@ struct CommonOptions: ParsableArguments {
     @Option(help: "Threads to use; 0 is all processors. Results never depend on it.")
     var threads = 0
 
+    @Option(
+        help: ArgumentHelp(
+            "Memory that the work may hold, such as 16GB; the default is three quarters of what is free. Results never depend on it.",
+            valueName: "size"))
+    var memory: ByteLimit?
+
+    @Option(help: ArgumentHelp("Folder for what is more than that, instead of the output's.", valueName: "folder"))
+    var scratch: String?
+
     @Flag(help: "Print results as JSON on standard output.")
     var json = false
 
@@ -34,6 +43,7 @@ struct CommonOptions: ParsableArguments {
 
     func validate() throws {
         guard threads >= 0, threads <= 1024 else { throw ValidationError("--threads takes 0 … 1024") }
+        if let memory, memory.bytes < 256 << 20 { throw ValidationError("--memory takes 256 MiB or more") }
     }
 }
 
@@ -50,7 +60,8 @@ final class Session {
         self.diagnostics = diagnostics
         cancellation = InterruptSignal.cancellation
         let searched = try PluginSearch.files(getenv(PluginSearch.variable).map { String(cString: $0) })
-        workspace = try Workspace(threads: options.threads, plugins: searched + options.plugin, cancellation: cancellation)
+        workspace = try Workspace(
+            threads: options.threads, memory: options.memory?.bytes, scratchFolder: options.scratch, plugins: searched + options.plugin, cancellation: cancellation)
     }
 
     /// Runs a verb, prints its error as one line, and ends the process with the status that belongs to it.

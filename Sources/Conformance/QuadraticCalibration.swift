@@ -36,14 +36,14 @@ public final class QuadraticCalibration: CalibrationProvider {
         self.inputs = inputs
     }
 
-    public func losses(sequences: [Int], replacing replaced: [String: Matrix]) throws -> [Double] {
+    public func losses(sequences: [Int], replacing replaced: ReplacedWeights) throws -> [Double] {
         evaluations += sequences.count
-        return sequences.map { sequence in
+        return try sequences.map { sequence in
             var loss = 1.0
             for group in groups {
                 guard let x = inputs[group.members[0]]?[sequence] else { continue }
                 for name in group.members {
-                    guard let new = replaced[name], let old = weights[name] else { continue }
+                    guard let new = try replaced.matrix(name), let old = weights[name] else { continue }
                     let difference = x.times(new - old, otherAs: .transposed)
                     loss += (importance[name] ?? 1) * difference.squaredFrobeniusNorm / Double(Self.tokens * old.elements.count)
                 }
@@ -55,14 +55,15 @@ public final class QuadraticCalibration: CalibrationProvider {
     public func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] {
         try losses(
             sequences: sequences,
-            replacing: Dictionary(
-                uniqueKeysWithValues: weights.keys.compactMap { name in
-                    try graph[name].map { (name, try $0.payload.densifiedMatrix()) }
-                }))
+            replacing: ReplacedWeights(
+                Dictionary(
+                    uniqueKeysWithValues: weights.keys.compactMap { name in
+                        try graph[name].map { (name, try $0.payload.densifiedMatrix()) }
+                    })))
     }
 
-    public func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {
-        for group in groups {
+    public func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
+        for group in groups where isWanted(group) {
             guard let all = inputs[group.members[0]], let columns = all.first?.columns else { continue }
             var sum = Matrix(zeros: columns, columns)
             for x in all { sum = sum + x.times(x, .transposed) }
@@ -82,19 +83,17 @@ public final class QuadraticCalibration: CalibrationProvider {
         func divergence() -> any RefitObjective { Objective(calibration) }
 
         /// Exact: the loss is quadratic in each row by itself.
-        func curvatures(seed: UInt64) throws -> [String: WeightCurvature] {
-            var found: [String: WeightCurvature] = [:]
+        func forEachCurvature(seed: UInt64, _ body: (String, WeightCurvature) throws -> Void) throws {
             try calibration.forEachSecondMoment { group, h in
                 for name in group.members {
                     guard let weight = calibration.weights[name] else { continue }
                     let price = 2 * (calibration.importance[name] ?? 1) / Double(weight.elements.count)
-                    found[name] = WeightCurvature(inputs: h, rows: [Double](repeating: price, count: weight.rows))
+                    try body(name, WeightCurvature(inputs: h, rows: [Double](repeating: price, count: weight.rows)))
                 }
             }
-            return found
         }
 
-        func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> [String: Matrix]) throws {
+        func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws {
             for block in Set(calibration.groups.map(\.block)).sorted() { _ = try refit(block, Objective(calibration)) }
         }
     }
@@ -104,13 +103,13 @@ public final class QuadraticCalibration: CalibrationProvider {
 
         init(_ calibration: QuadraticCalibration) { self.calibration = calibration }
 
-        func value(sequences: [Int], replacing replaced: [String: Matrix], withGradients: Bool) throws -> WeightGradients {
+        func value(sequences: [Int], replacing replaced: ReplacedWeights, gradient: WeightGradient?) throws -> Double {
             let losses = try calibration.losses(sequences: sequences, replacing: replaced)
             let value = losses.reduce(0) { $0 + $1 - 1 } / Double(losses.count)
-            var gradients: [String: Matrix] = [:]
-            for group in calibration.groups where withGradients {
+            guard let gradient else { return value }
+            for group in calibration.groups.reversed() {
                 for name in group.members {
-                    guard let new = replaced[name], let old = calibration.weights[name], let all = calibration.inputs[group.members[0]]
+                    guard let new = try replaced.matrix(name), let old = calibration.weights[name], let all = calibration.inputs[group.members[0]]
                     else { continue }
                     let scale =
                         2 * (calibration.importance[name] ?? 1) / Double(QuadraticCalibration.tokens * old.elements.count * losses.count)
@@ -119,10 +118,10 @@ public final class QuadraticCalibration: CalibrationProvider {
                         let x = all[sequence]
                         sum = sum + x.times(new - old, otherAs: .transposed).times(x, .transposed)
                     }
-                    gradients[name] = Matrix(rows: old.rows, columns: old.columns, elements: sum.elements.map { $0 * Float(scale) })
+                    try gradient(name, Matrix(rows: old.rows, columns: old.columns, elements: sum.elements.map { $0 * Float(scale) }))
                 }
             }
-            return WeightGradients(value: value, weights: gradients)
+            return value
         }
     }
 }

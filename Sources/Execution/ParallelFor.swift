@@ -7,7 +7,12 @@ extension ExecutionContext {
     /// cancellation does the same. `body` must write to places of its own only.
     public func parallelFor(_ count: Int, _ body: @Sendable (Int) throws -> Void) throws {
         let workers = min(threads, count)
+        let outer = TaskWidth.current
+        let width = outer.multipliedReportingOverflow(by: max(workers, 1))
+        let inner = width.overflow ? Int.max : width.partialValue
+        defer { TaskWidth.current = outer }
         if workers <= 1 {
+            TaskWidth.current = inner
             for index in 0..<max(count, 0) {
                 try cancellation.check()
                 try body(index)
@@ -17,6 +22,9 @@ extension ExecutionContext {
         let next = Atomic<Int>(0)
         let failure = Mutex<(any Error)?>(nil)
         pool.run(helpers: workers - 1) {
+            let before = TaskWidth.current
+            TaskWidth.current = inner
+            defer { TaskWidth.current = before }
             while true {
                 let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 if index >= count || failure.withLock({ $0 != nil }) { return }

@@ -9,19 +9,19 @@ extension BlockWeights {
         return max(0, position + 1 - (window ?? tokens))..<position + 1
     }
 
-    /// softmax(Q Kᵀ / √d) of one head in `state.scores` [T, T], 0 where a position does not look; scores go through c · tanh(s / c) where
+    /// softmax(Q Kᵀ / √d) of one head in `scores` [T, T], 0 where a position does not look; scores go through c · tanh(s / c) where
     /// the configuration has a cap, and are kept in `state.cappedScores` if that is there.
-    package func weigh(_ head: Int, tokens: Int, _ c: ModelConfiguration, _ state: RunState) {
+    package func weigh(_ head: Int, tokens: Int, _ c: ModelConfiguration, _ state: RunState, into scores: UnsafeMutablePointer<Float>) {
         let size = c.headSize
         let scale = 1 / Float(c.attentionScalar).squareRoot()
         let shared = head / (c.headCount / c.keyValueHeadCount)
         products(  // scores [T, T]
             m: tokens, n: tokens, k: size, state.queries + head * size, .plain, lda: c.headCount * size, state.keys + shared * size,
-            .transposed, ldb: c.keyValueHeadCount * size, into: state.scores, ldc: tokens)
-        addDistances(head, tokens: tokens, c, state)
+            .transposed, ldb: c.keyValueHeadCount * size, into: scores, ldc: tokens)
+        addDistances(head, tokens: tokens, c, state, to: scores)
         for position in 0..<tokens {
             let seen = visible(from: position, tokens: tokens)
-            let row = state.scores + position * tokens
+            let row = scores + position * tokens
             for i in 0..<seen.lowerBound { row[i] = 0 }
             let first = row + seen.lowerBound
             if let cap = c.attentionSoftCap {
@@ -34,12 +34,19 @@ extension BlockWeights {
 
     /// Attention, softmax(Q Kᵀ / √d) V, with each key and value head shared by heads / kvHeads query heads.
     package func attend(tokens: Int, _ c: ModelConfiguration, _ state: RunState) {
-        for head in 0..<c.headCount {
+        func attend(_ head: Int, _ scores: UnsafeMutablePointer<Float>) {
             let shared = head / (c.headCount / c.keyValueHeadCount)
-            weigh(head, tokens: tokens, c, state)
+            weigh(head, tokens: tokens, c, state, into: scores)
             products(  // attended [T, headSize] of this head
-                m: tokens, n: c.headSize, k: tokens, state.scores, .plain, lda: tokens, state.values + shared * c.headSize, .plain,
+                m: tokens, n: c.headSize, k: tokens, scores, .plain, lda: tokens, state.values + shared * c.headSize, .plain,
                 ldb: c.keyValueHeadCount * c.headSize, into: state.attended + head * c.headSize, ldc: c.headCount * c.headSize)
+        }
+        // Scores of distances are made in buffers that all heads share.
+        guard relative == nil else { return (0..<c.headCount).forEach { attend($0, state.scores) } }
+        products.sideBySide(c.headCount) { head in
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: tokens * tokens) { scores in
+                if let base = scores.baseAddress { attend(head, base) }
+            }
         }
     }
 }

@@ -1,4 +1,5 @@
 import CKernels
+import Execution
 import Matrices
 import ModelGraph
 
@@ -31,7 +32,9 @@ public struct LinearOperator: LinearMap {
     }
 
     /// - Throws: `GraphError` when the payload cannot be computed with, or holds NaN or infinities.
-    public init(_ payload: Payload, name: String, _ products: any MatrixProduct) throws {
+    public init(
+        _ payload: Payload, name: String, _ products: any MatrixProduct, _ execution: ExecutionContext = ExecutionContext(threads: 1)
+    ) throws {
         self.products = products
         outputSize = payload.shape.rows
         inputSize = payload.shape.columns
@@ -48,7 +51,7 @@ public struct LinearOperator: LinearMap {
                         words: try tensor.pattern.readWords(), wordsPerRow: tensor.pattern.wordsPerRow,
                         values: try tensor.values.densifiedFloats()))
             default:
-                let matrix = try term.densifiedMatrix()
+                let matrix = try term.densifiedMatrix(execution)
                 dense = dense.map { $0 + matrix } ?? matrix
             }
         }

@@ -1,5 +1,6 @@
 import Architectures
 import CKernels
+import Execution
 
 /// From the last block's hidden states to logits: a norm, or the transform of encoders that fill in tokens; the head's weight; a cap.
 public struct OutputHead {
@@ -66,12 +67,12 @@ extension WeightSource {
     }
 
     /// The output head; nil for an encoder without.
-    package func outputHead() throws -> OutputHead? {
+    package func outputHead(_ execution: ExecutionContext = ExecutionContext(threads: 1)) throws -> OutputHead? {
         guard hasHead, let name = name(.head) else { return nil }
         let c = configuration
         return OutputHead(
-            norm: self.name(.finalNorm) == nil ? nil : try norm(.finalNorm), transform: try headTransform(),
-            weight: try linear(name, shape(.head), [:]), bias: try headBias(), softCap: c.logitSoftCap.map(Float.init))
+            norm: self.name(.finalNorm) == nil ? nil : try norm(.finalNorm), transform: try headTransform(execution),
+            weight: try linear(name, shape(.head), [:], execution), bias: try headBias(), softCap: c.logitSoftCap.map(Float.init))
     }
 
     private func headBias() throws -> [Float]? {
@@ -79,10 +80,10 @@ extension WeightSource {
         return try vector(name, shape(.headBias)[0])
     }
 
-    private func headTransform() throws -> OutputHead.Transform? {
+    private func headTransform(_ execution: ExecutionContext) throws -> OutputHead.Transform? {
         guard let name = name(.headTransform) else { return nil }
         return OutputHead.Transform(
-            weight: try linear(name, shape(.headTransform), [:]),
+            weight: try linear(name, shape(.headTransform), [:], execution),
             bias: try vector(WeightSource.bias(of: name), configuration.hiddenSize), activation: configuration.design.activation,
             norm: try norm(.headNorm))
     }

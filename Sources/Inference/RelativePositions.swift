@@ -30,7 +30,7 @@ extension BlockWeights {
     }
 
     /// Adds to the scores [T, T] of a head, at (i, j), query i · distance key of i − j and key j · distance query of i − j.
-    package func addDistances(_ head: Int, tokens: Int, _ c: ModelConfiguration, _ state: RunState) {
+    package func addDistances(_ head: Int, tokens: Int, _ c: ModelConfiguration, _ state: RunState, to scores: UnsafeMutablePointer<Float>) {
         guard let relative else { return }
         let (size, stride, count) = (c.headSize, c.headCount * c.headSize, relative.distances.rowCount)
         let place = head * size
@@ -44,7 +44,7 @@ extension BlockWeights {
         for i in 0..<tokens {
             for j in 0..<tokens {
                 let row = rows[i - j + tokens - 1]
-                state.scores[i * tokens + j] += state.queryDistances[i * count + row] + state.keyDistances[j * count + row]
+                scores[i * tokens + j] += state.queryDistances[i * count + row] + state.keyDistances[j * count + row]
             }
         }
     }

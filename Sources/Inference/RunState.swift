@@ -38,6 +38,12 @@ package final class RunState {
     private let memory: FloatArena
     package let capacity: Int
 
+    /// About what one takes for so many tokens.
+    package static func byteCount(_ c: ModelConfiguration, tokens: Int) -> Int {
+        let heads = (2 * c.headCount + 2 * c.keyValueHeadCount) * c.headSize
+        return 4 * tokens * (2 * c.hiddenSize + heads + 2 * c.intermediateSize + 2 * tokens)
+    }
+
     /// - Parameter forGradients: keep what the backward pass through the block needs.
     package init(_ c: ModelConfiguration, tokens: Int, forGradients: Bool = false) {
         capacity = tokens

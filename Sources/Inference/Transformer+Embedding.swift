@@ -40,17 +40,22 @@ extension Transformer {
     /// The mean over its tokens of each sequence's final hidden states, [hidden] each: what sentence embeddings are before they are
     /// scaled to length one.
     public func pooledEmbeddings(
-        _ sequences: [[Int32]], replacing replacements: [String: Matrix] = [:], _ execution: ExecutionContext
+        _ sequences: [[Int32]], replacing replacements: ReplacedWeights = [:], _ execution: ExecutionContext
     ) throws -> [[Float]] {
         try finalHidden(sequences, replacing: replacements, execution).map { Transformer.pooled($0, width: configuration.hiddenSize) }
     }
 
     /// The same, from the hidden states that enter block `first` on.
     public func pooledEmbeddings(
-        continuing start: Activations, from first: Int, replacing replacements: [String: Matrix], _ execution: ExecutionContext
+        continuing start: Activations, from first: Int, replacing replacements: ReplacedWeights, _ execution: ExecutionContext
     ) throws -> [[Float]] {
         try finalHidden(continuing: start, from: first, replacing: replacements, execution)
             .map { Transformer.pooled($0, width: configuration.hiddenSize) }
+    }
+
+    /// The same, of hidden states that have left the last block.
+    public func pooledEmbeddings(final states: HiddenStates) -> [[Float]] {
+        (0..<states.count).map { Transformer.pooled(states[$0], width: configuration.hiddenSize) }
     }
 
     private static func pooled(_ hidden: [Float], width: Int) -> [Float] {

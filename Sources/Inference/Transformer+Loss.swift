@@ -10,22 +10,29 @@ extension Transformer {
     ///   - replacements: matrices [out, in] that stand in for linear layers' weights, by tensor name.
     /// - Returns: for each sequence, one value for each of its tokens but the first.
     public func tokenLosses(
-        _ sequences: [[Int32]], replacing replacements: [String: Matrix] = [:], _ execution: ExecutionContext
+        _ sequences: [[Int32]], replacing replacements: ReplacedWeights = [:], _ execution: ExecutionContext
     ) throws -> [[Double]] {
         try tokenLosses(sequences, continuing: try embed(sequences), from: 0, replacing: replacements, execution)
     }
 
     /// The same, from the hidden states that enter block `first` on.
     public func tokenLosses(
-        _ sequences: [[Int32]], continuing start: Activations, from first: Int, replacing replacements: [String: Matrix],
+        _ sequences: [[Int32]], continuing start: Activations, from first: Int, replacing replacements: ReplacedWeights,
         _ execution: ExecutionContext
     ) throws -> [[Double]] {
         guard isCausal else { throw ModelError.notCausal }
         let final = try finalHidden(continuing: start, from: first, replacing: replacements, execution)
-        let head = try self.head()
+        let head = try self.head(execution)
         return try execution.uncheckedParallelMap(sequences.count) { index in
             tokenLosses(final[index], sequences[index], head)
         }
+    }
+
+    /// The same, of hidden states that have left the last block.
+    public func tokenLosses(_ sequences: [[Int32]], final states: HiddenStates, _ execution: ExecutionContext) throws -> [[Double]] {
+        guard isCausal else { throw ModelError.notCausal }
+        let head = try self.head(execution)
+        return try execution.uncheckedParallelMap(sequences.count) { tokenLosses(states[$0], sequences[$0], head) }
     }
 
     /// Logits are made for some positions at a time: of a large vocabulary those of all would be the largest buffer.

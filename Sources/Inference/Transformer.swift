@@ -18,8 +18,9 @@ public final class Transformer {
     private var resident: [BlockWeights]?
     private var residentHead: OutputHead?
 
-    /// Weights of all blocks and the head are kept as floats when they take at most this many bytes.
-    public static let residentLimit = 2 << 30
+    /// Weights of all blocks and the head are kept as floats when they take at most this many bytes. Decoding others whenever their block is run
+    /// takes a hundredth of the time of running some sequences through it.
+    public static let residentLimit = 128 << 20
 
     /// - Parameter weights: how they are held, and what multiplies them.
     /// - Throws: `ModelError` when the architecture is unknown, a tensor is missing or has a shape that the configuration does
@@ -41,7 +42,7 @@ public final class Transformer {
             // The largest come first: what decoding them takes is free again before the last are held.
             try source.prepareStoredTables()
             residentHead = try source.outputHead()
-            resident = try (0..<configuration.blockCount).map { try source.block($0, [:]) }
+            resident = try (0..<configuration.blockCount).map { try source.block($0, [:], ExecutionContext(threads: 1)) }
         }
         if source.stored != nil { source.forgetFiles() }
     }
@@ -107,13 +108,17 @@ public final class Transformer {
     }
 
     /// The weights of one block, with some linear layers replaced by matrices of the same shape.
-    public func block(_ index: Int, replacing replacements: [String: Matrix] = [:]) throws -> BlockWeights {
-        guard let resident else { return try source.block(index, replacements) }
+    public func block(
+        _ index: Int, replacing replacements: ReplacedWeights = [:], _ execution: ExecutionContext = ExecutionContext(threads: 1)
+    ) throws -> BlockWeights {
+        guard let resident else { return try source.block(index, replacements, execution) }
         var block = resident[index]
-        for layer in BlockLayer.allCases {
-            guard let name = name(of: layer, block: index), replacements[name] != nil else { continue }
-            block.layers[layer] = try source.linear(name, source.shape(layer.module), replacements)
+        let replaced = BlockLayer.allCases.compactMap { layer in name(of: layer, block: index).map { (layer: layer, name: $0) } }
+            .filter { replacements.contains($0.name) }
+        let maps = try execution.uncheckedParallelMap(replaced.count) { slot in
+            try source.linear(replaced[slot].name, source.shape(replaced[slot].layer.module), replacements, execution)
         }
+        for (entry, map) in zip(replaced, maps) { block.layers[entry.layer] = map }
         return block
     }
 
@@ -129,7 +134,7 @@ public final class Transformer {
         let rotary = self.rotary(positions: counts.max() ?? 0)
         try activations.hidden.withUnsafeMutableBufferPointer { hidden in
             let slots = hidden
-            try execution.uncheckedParallelFor(counts.count) { index in
+            try sideBySide(tokens: counts.max() ?? 0, execution).uncheckedParallelFor(counts.count) { index in
                 pool.withState(tokens: counts[index]) { state in
                     slots[index].withUnsafeMutableBufferPointer { rows in
                         guard let base = rows.baseAddress, counts[index] > 0 else { return }
@@ -141,6 +146,13 @@ public final class Transformer {
                 }
             }
         }
+    }
+
+    /// As many threads as there may be sequences of so many tokens under way at a time: a quarter of the memory holds their states. Products
+    /// within a sequence use the others.
+    package func sideBySide(tokens: Int, _ execution: ExecutionContext, forGradients: Bool = false) -> ExecutionContext {
+        let each = max(RunState.byteCount(configuration, tokens: tokens) * (forGradients ? 3 : 1), 1)
+        return execution.with(threads: min(execution.threads, execution.memory.byteLimit / 4 / each))
     }
 
     /// Scratch memory for one sequence of at most so many tokens.
@@ -163,16 +175,16 @@ public final class Transformer {
     /// The output head: a weight of its own, or the embedding that it is tied to.
     ///
     /// - Throws: `ModelError.noHead` for an encoder that has none.
-    public func head() throws -> OutputHead {
+    public func head(_ execution: ExecutionContext = ExecutionContext(threads: 1)) throws -> OutputHead {
         if let residentHead { return residentHead }
-        guard let head = try source.outputHead() else { throw ModelError.noHead }
+        guard let head = try source.outputHead(execution) else { throw ModelError.noHead }
         return head
     }
 
     /// The logits of every position of one sequence, [tokens, vocabulary].
     public func logits(of tokens: [Int32], _ execution: ExecutionContext = ExecutionContext(threads: 1)) throws -> [Float] {
         var activations = try embed([tokens])
-        for index in 0..<configuration.blockCount { try forward(&activations, through: try block(index), execution) }
+        for index in 0..<configuration.blockCount { try forward(&activations, through: try block(index, execution), execution) }
         return logits(activations.hidden[0], tokens: tokens.count, head: try head())
     }
 }

@@ -1,4 +1,5 @@
 import Architectures
+import Execution
 import Matrices
 import ModelGraph
 
@@ -74,15 +75,17 @@ struct WeightSource {
     }
 
     /// A linear weight [out, in], or the replacement given for it.
-    func linear(_ name: String, _ shape: [Int], _ replacements: [String: Matrix]) throws -> any LinearMap {
-        if let matrix = replacements[name] {
+    func linear(
+        _ name: String, _ shape: [Int], _ replacements: ReplacedWeights, _ execution: ExecutionContext
+    ) throws -> any LinearMap {
+        if let matrix = try replacements.matrix(name) {
             guard [matrix.rows, matrix.columns] == shape else {
                 throw ModelError.wrongShape(name, expected: shape, found: [matrix.rows, matrix.columns])
             }
             return LinearOperator(matrix, products)
         }
         let tensor = try tensor(name, shape)
-        return try stored?.linearMap(of: tensor) ?? LinearOperator(tensor.payload, name: name, products)
+        return try stored?.linearMap(of: tensor) ?? LinearOperator(tensor.payload, name: name, products, execution)
     }
 
     /// A function that reads single rows of a table as floats.
@@ -138,14 +141,17 @@ struct WeightSource {
             epsilon: Float(configuration.normEpsilon))
     }
 
-    func block(_ index: Int, _ replacements: [String: Matrix]) throws -> BlockWeights {
+    /// The weights of a block, its linear layers made side by side.
+    func block(_ index: Int, _ replacements: ReplacedWeights, _ execution: ExecutionContext) throws -> BlockWeights {
         var layers: [BlockLayer: any LinearMap] = [:]
         var biases: [BlockLayer: [Float]] = [:]
-        for layer in BlockLayer.allCases {
-            guard let name = name(layer, block: index) else { continue }
-            let shape = self.shape(layer.module)
-            layers[layer] = try linear(name, shape, replacements)
-            biases[layer] = try vector(WeightSource.bias(of: name), shape[0])
+        let named = BlockLayer.allCases.compactMap { layer in name(layer, block: index).map { (layer: layer, name: $0) } }
+        let maps = try execution.uncheckedParallelMap(named.count) { slot in
+            try linear(named[slot].name, shape(named[slot].layer.module), replacements, execution)
+        }
+        for (entry, map) in zip(named, maps) {
+            layers[entry.layer] = map
+            biases[entry.layer] = try vector(WeightSource.bias(of: entry.name), shape(entry.layer.module)[0])
         }
         return BlockWeights(
             design: configuration.design, window: configuration.window?.size(inBlock: index),

@@ -1,4 +1,5 @@
 import COpenBLAS
+import Execution
 // Whoever computes with matrices has them.
 @_exported import Matrices
 
@@ -6,9 +7,23 @@ extension Orientation {
     var cblas: CBLAS_TRANSPOSE { self == .plain ? CblasNoTrans : CblasTrans }
 }
 
-/// Products by OpenBLAS (cblas_sgemm).
+/// Products by OpenBLAS (cblas_sgemm), large ones in tiles of the result that run side by side. Tiles depend on the shape alone, so that what
+/// comes out does not depend on how many threads make them.
 public struct OpenBLASProduct: MatrixProduct {
-    public init() {}
+    /// Not stopped half way: who asked for a product cannot be told that there is none.
+    private let execution: ExecutionContext
+    /// Most rows and columns of a tile.
+    private static let tile = (rows: 256, columns: 256)
+    /// Products of fewer operations are made at once.
+    private static let leastOperations = 1 << 26
+
+    /// - Parameter execution: whose threads share a product.
+    public init(on execution: ExecutionContext = ExecutionContext(threads: 1)) { self.execution = execution.uncancelled }
+
+    public func sideBySide(_ count: Int, _ body: (Int) -> Void) {
+        // An error is a cancellation or the body's, and there is neither.
+        do { try execution.uncheckedParallelFor(count) { body($0) } } catch { preconditionFailure("\(error)") }
+    }
 
     public func multiply(
         m: Int, n: Int, k: Int, alpha: Float,
@@ -16,7 +31,17 @@ public struct OpenBLASProduct: MatrixProduct {
         _ b: UnsafePointer<Float>, _ orientationB: Orientation, ldb: Int,
         beta: Float, into c: UnsafeMutablePointer<Float>, ldc: Int
     ) {
-        sgemm(orientationA, orientationB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+        let (height, width) = (OpenBLASProduct.tile.rows, OpenBLASProduct.tile.columns)
+        let (down, across) = ((m + height - 1) / height, (n + width - 1) / width)
+        guard down * across > 1, 2 * m * n * k >= OpenBLASProduct.leastOperations else {
+            return sgemm(orientationA, orientationB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+        }
+        sideBySide(down * across) { index in
+            let (i, j) = (index / across * height, index % across * width)
+            sgemm(
+                orientationA, orientationB, min(height, m - i), min(width, n - j), k, alpha, a + i * (orientationA == .plain ? lda : 1), lda,
+                b + j * (orientationB == .plain ? 1 : ldb), ldb, beta, c + i * ldc + j, ldc)
+        }
     }
 }
 
@@ -39,6 +64,7 @@ func sgemm(
     _ a: UnsafePointer<Float>, _ lda: Int, _ b: UnsafePointer<Float>, _ ldb: Int, _ beta: Float,
     _ c: UnsafeMutablePointer<Float>, _ ldc: Int
 ) {
+    Operations.add(.product, 2 * m * n * k)
     openBLAS.cblas_sgemm(
         CblasRowMajor, orientationA.cblas, orientationB.cblas, blasint(m), blasint(n), blasint(k), alpha,
         a, blasint(max(1, lda)), b, blasint(max(1, ldb)), beta, c, blasint(max(1, ldc)))

@@ -15,6 +15,15 @@ public protocol MatrixProduct: Sendable {
         _ a: UnsafePointer<Float>, _ orientationA: Orientation, lda: Int,
         _ b: UnsafePointer<Float>, _ orientationB: Orientation, ldb: Int,
         beta: Float, into c: UnsafeMutablePointer<Float>, ldc: Int)
+
+    /// Calls `body` for 0 ..< count, on as many threads as products have; `body` must write to places of its own only.
+    func sideBySide(_ count: Int, _ body: (Int) -> Void)
+}
+
+extension MatrixProduct {
+    public func sideBySide(_ count: Int, _ body: (Int) -> Void) {
+        for index in 0..<count { body(index) }
+    }
 }
 
 extension MatrixProduct {

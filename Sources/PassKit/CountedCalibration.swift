@@ -16,7 +16,7 @@ public final class CountedCalibration: CalibrationProvider {
     public var scoredTokensPerSequence: Int { base.scoredTokensPerSequence }
     public var gradients: (any GradientProvider)? { base.gradients }
 
-    public func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] {
+    public func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] {
         sequencePasses += Double(sequences.count)
         return try base.losses(sequences: sequences, replacing: weights)
     }
@@ -27,14 +27,16 @@ public final class CountedCalibration: CalibrationProvider {
     }
 
     /// Each from its own block on: half the model on the average, and one pass for the inputs of the blocks.
-    public func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]] {
+    public func forEachLoss(
+        sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix, _ body: (Int, [Double]) throws -> Void
+    ) throws {
         sequencePasses += Double(sequences.count) * (1 + Double(names.count) / 2)
-        return try base.losses(sequences: sequences, replacingEach: names, by: weight)
+        try base.forEachLoss(sequences: sequences, replacingEach: names, by: weight, body)
     }
 
-    public func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {
+    public func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
         sequencePasses += Double(sequenceCount)
-        try base.forEachSecondMoment(body)
+        try base.forEachSecondMoment(of: isWanted, body)
     }
 
     public func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws {
@@ -42,7 +44,7 @@ public final class CountedCalibration: CalibrationProvider {
         try base.forEachInputNorms(body)
     }
 
-    public func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> [String: Matrix]) throws {
+    public func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> ReplacedWeights) throws {
         sequencePasses += 2 * Double(sequenceCount)
         try base.forEachBlock(replace)
     }

@@ -1,15 +1,7 @@
 import LinearAlgebra
 
-/// A value to make small, and its gradients with respect to linear layers' weights [out, in], by tensor name.
-public struct WeightGradients {
-    public let value: Double
-    public let weights: [String: Matrix]
-
-    public init(value: Double, weights: [String: Matrix]) {
-        self.value = value
-        self.weights = weights
-    }
-}
+/// Is given the gradient of one weight [out, in] after another, by tensor name.
+public typealias WeightGradient = (_ name: String, Matrix) throws -> Void
 
 /// A function of linear layers' weights that is made small over the sequences of a calibration set.
 public protocol RefitObjective: AnyObject {
@@ -17,9 +9,10 @@ public protocol RefitObjective: AnyObject {
     ///
     /// - Parameters:
     ///   - sequences: by number, as `CalibrationProvider` counts them.
-    ///   - weights: matrices [out, in] by tensor name; other layers are the original model's.
-    ///   - withGradients: also give the gradient of each of `weights`.
-    func value(sequences: [Int], replacing weights: [String: Matrix], withGradients: Bool) throws -> WeightGradients
+    ///   - weights: other layers are the original model's.
+    ///   - gradient: is given the gradient of each of `weights`, those of the last block first. When it is called, the weights of that block and
+    ///     of those behind it are not needed any more, and may be moved.
+    func value(sequences: [Int], replacing weights: ReplacedWeights, gradient: WeightGradient?) throws -> Double
 }
 
 /// What calibration offers beyond forward passes, for models whose backward pass is known.
@@ -31,9 +24,9 @@ public protocol GradientProvider: AnyObject {
     /// as refit, really produce: Σ‖y − y₀‖² / Σ‖y₀ − x₀‖², where x₀ and y₀ enter and leave the block of the original model.
     ///
     /// - Parameter refit: is given the block's number and the objective, and returns the weights of the block, by tensor name.
-    func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> [String: Matrix]) throws
+    func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws
 
-    /// The curvature of linear layers, embedding and head at the original weights, by tensor name. Of an encoder that of the squared
-    /// distance of sentence embeddings, scaled to length one, from the original's.
-    func curvatures(seed: UInt64) throws -> [String: WeightCurvature]
+    /// Calls `body` once for each linear layer, for embedding and head, with the curvature at the original weights, one at a time. Of an encoder
+    /// it is that of the squared distance of sentence embeddings, scaled to length one, from the original's.
+    func forEachCurvature(seed: UInt64, _ body: (String, WeightCurvature) throws -> Void) throws
 }

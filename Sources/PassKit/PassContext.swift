@@ -67,6 +67,18 @@ public struct PassContext {
         return try finished?.tensor(tensor.name, kept) ?? kept()
     }
 
+    /// Whether an interrupted run had made something of a tensor by itself.
+    public func isFinished(_ tensor: Tensor) -> Bool { finished?.hasTensor(tensor.name) ?? false }
+
+    /// What a stage of the pass finds out about a tensor, which takes long and is little; what an interrupted run had found out is not looked
+    /// for again. For each tensor and stage once a pass, from any thread.
+    public func recording(_ stage: String, _ tensor: String, _ make: () throws -> PassSnapshot) throws -> PassSnapshot {
+        try finished?.record(stage, tensor, make) ?? make()
+    }
+
+    /// Whether a stage of an interrupted run had found out about a tensor.
+    public func isRecorded(_ stage: String, _ tensor: String) -> Bool { finished?.hasRecord(stage, tensor) ?? false }
+
     /// Where an interrupted run of the pass stood; nil where it begins.
     public var snapshot: PassSnapshot? { finished?.snapshot }
 
@@ -92,8 +104,8 @@ public protocol CalibrationProvider: AnyObject {
     ///
     /// - Parameters:
     ///   - sequences: which of them, in the order of the result.
-    ///   - weights: matrices [out, in] by tensor name.
-    func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double]
+    ///   - weights: made when their block is run.
+    func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double]
 
     /// The same of a whole model that was made of the original: every tensor of it counts, embeddings and head too.
     func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double]
@@ -103,12 +115,15 @@ public protocol CalibrationProvider: AnyObject {
     /// - Parameters:
     ///   - names: linear layers of blocks, in file order or any other.
     ///   - weight: makes the matrix [out, in] for a position of `names`.
-    /// - Returns: for each name the losses of the sequences, as `losses(sequences:replacing:)` gives them.
-    func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]]
+    ///   - body: is given a position and the losses of the sequences, as `losses(sequences:replacing:)` gives them, as soon as they are known.
+    func forEachLoss(
+        sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix, _ body: (Int, [Double]) throws -> Void) throws
 
     /// Calls `body` once for each input group of the model, block by block, with the second moment H = XᵀX / N [in, in] of
     /// the N activations that the original model feeds to the group over the whole set.
-    func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws
+    ///
+    /// - Parameter isWanted: which groups; what follows the last of them is not run.
+    func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws
 
     /// The same with √Hⱼⱼ alone, the root mean square of each input, [in]: a forward pass and next to nothing more.
     func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws
@@ -117,8 +132,8 @@ public protocol CalibrationProvider: AnyObject {
     var gradients: (any GradientProvider)? { get }
 
     /// Calls `replace` once for each block in order, with the second moments of the inputs that the blocks replaced before it
-    /// really produce; the matrices [out, in] that it returns, by tensor name, are what later blocks see.
-    func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> [String: Matrix]) throws
+    /// really produce; the matrices [out, in] that it returns are what later blocks see.
+    func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> ReplacedWeights) throws
 }
 
 extension CalibrationProvider {
@@ -128,8 +143,13 @@ extension CalibrationProvider {
         try forEachSecondMoment { group, h in try body(group, h.diagonalRoots) }
     }
 
+    /// Of all groups.
+    public func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {
+        try forEachSecondMoment(of: { _ in true }, body)
+    }
+
     /// Without a model to run, every block sees the original inputs.
-    public func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> [String: Matrix]) throws {
+    public func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> ReplacedWeights) throws {
         var waiting: [(group: InputGroup, secondMoment: Matrix)] = []
         try forEachSecondMoment { group, h in
             if let last = waiting.last, last.group.block != group.block {
@@ -141,7 +161,9 @@ extension CalibrationProvider {
         if !waiting.isEmpty { _ = try replace(waiting) }
     }
 
-    public func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]] {
-        try names.indices.map { try losses(sequences: sequences, replacing: [names[$0]: try weight($0)]) }
+    public func forEachLoss(
+        sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix, _ body: (Int, [Double]) throws -> Void
+    ) throws {
+        for index in names.indices { try body(index, losses(sequences: sequences, replacing: [names[index]: try weight(index)])) }
     }
 }

@@ -1,3 +1,4 @@
+import Execution
 import ModelGraph
 import Synchronization
 
@@ -19,6 +20,11 @@ public final class ResultStore: Sendable {
     public init(memoryLimit: Int = usualMemoryLimit, move: @escaping @Sendable (UnsafeRawBufferPointer) throws -> any ByteSource) {
         self.memoryLimit = memoryLimit
         self.move = move
+    }
+
+    /// Results that go to the scratch of the work's memory where they are too many for it.
+    public convenience init(_ memory: WorkingMemory) {
+        self.init(memoryLimit: min(Self.usualMemoryLimit, memory.byteLimit / 16)) { try ScratchBytes(copying: $0, memory.scratch()) }
     }
 
     /// The payload, with bytes elsewhere when there is too much in memory already.

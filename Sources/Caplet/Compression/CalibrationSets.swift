@@ -1,4 +1,5 @@
 import Calibration
+import Execution
 import Inference
 import Models
 
@@ -14,13 +15,13 @@ struct CalibrationSets {
     private static let heldBackShare = 2
 
     /// Nil without a text.
-    init?(_ text: CalibrationText?, _ model: Model, _ context: RequestContext) throws {
+    init?(_ text: CalibrationText?, _ model: Model, _ execution: ExecutionContext) throws {
         guard let text else { return nil }
         guard let configuration = model.configuration else { throw ModelError.unknownArchitecture("unknown") }
         let windows = try TokenisedText(
             file: text.path, model, windowLength: TokenisedText.windowLength(text.context, configuration)
         ).sequences
-        calibration = try CalibrationModel(model, tokens: windows.evenlySpaced(text.sequences), context.execution)
+        calibration = try CalibrationModel(model, tokens: windows.evenlySpaced(text.sequences), execution)
         let rest = windows.without(evenlySpaced: text.sequences).evenlySpaced(CalibrationSets.heldBackShare * text.sequences)
         heldBack = CalibrationModel(like: calibration, tokens: rest)
         digest = windows.digest

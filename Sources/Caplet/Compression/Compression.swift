@@ -2,6 +2,7 @@ import Architectures
 import Calibration
 import CapletFormat
 import Dispatch
+import Execution
 import FormatKit
 import LinearAlgebra
 import ModelGraph
@@ -16,10 +17,12 @@ struct Compression {
     private let original: Model
     private let pipeline: Pipeline
     private let manager: PassManager
+    private let execution: ExecutionContext
 
     /// - Throws: before anything is read that grows with the model, for a request that cannot be met.
     init(_ request: CompressionRequest, _ context: RequestContext) throws {
         self.request = request
+        execution = context.execution(beside: request.output)
         try request.calibration?.check()
         context.willRead([request.model, request.original, request.calibration?.path])
         let passes = context.registry.passes
@@ -67,14 +70,13 @@ struct Compression {
     func run(_ context: RequestContext) throws -> CompressionResult {
         // Opened before the work, so that a report that cannot be written is known before and not after it.
         let reportFile = try request.reportPath.map { try AtomicFileWriter(path: $0, force: request.replacesOutput) }
-        let sets = try context.naming(request.original ?? request.model) { try CalibrationSets(request.calibration, original, context) }
+        let sets = try context.naming(request.original ?? request.model) { try CalibrationSets(request.calibration, original, execution) }
         let provenance = try self.provenance(context)
-        let scratch = try ScratchFile(beside: request.output)
-        let (target, execution) = (target, context.execution)
+        let target = target
         let passContext = PassContext(
             execution: execution, seed: request.seed, original: original.graph, calibration: sets?.calibration, heldBack: sets?.heldBack,
             outputByteCount: { try target.byteCount($0, provenance: provenance + Compression.roomForLosses, execution) },
-            outputSize: target.size(execution), results: ResultStore { try scratch.keep($0) }, note: { context.note($0) })
+            outputSize: target.size(execution), results: ResultStore(execution.memory), note: { context.note($0) })
         let start = DispatchTime.now().uptimeNanoseconds
         let unfinished = unfinishedRun(provenance, tokens: sets?.digest, context)
         return try unfinished.run(beginsAnew: request.replacesOutput, context) { work in

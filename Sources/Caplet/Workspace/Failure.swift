@@ -36,6 +36,7 @@ public enum FailureKind: Sendable {
         switch error {
         case let error as RequestError: self = error.kind
         case let error as FormatError: self = FailureKind(error)
+        case is ScratchError: self = .writeFailed
         case let error as FileAccessError: self = error.isOutOfMemory ? .internalError : .cannotOpen
         case let error as GraphError:
             if case .notComputable = error { self = .unsupported } else { self = .malformedInput }

@@ -28,11 +28,19 @@ public final class RequestContext: Sendable {
     /// Everything that the request reads: none of it may be what it writes, and none may change before it has ended.
     var reads: ReadPaths { state.withLock { $0.reads } }
 
+    /// Threads and memory for work whose result goes to a path: where nobody said otherwise, scratch is in the same folder.
+    func execution(beside output: String) -> ExecutionContext {
+        if workspace.scratchFolder != nil { return execution }
+        return execution.with(memory: WorkingMemory(byteLimit: execution.memory.byteLimit, scratchFolder: PathParts(output).folder))
+    }
+
     init(_ workspace: Workspace, _ options: RequestOptions, _ cancellation: Cancellation, _ report: @escaping @Sendable (Event) -> Void) {
         self.workspace = workspace
         self.options = options
         self.report = report
-        execution = ExecutionContext(threads: workspace.threads, cancellation: cancellation, progress: EventProgress(report))
+        execution = ExecutionContext(
+            threads: workspace.threads, cancellation: cancellation, progress: EventProgress(report),
+            memory: WorkingMemory(byteLimit: workspace.memory, scratchFolder: workspace.scratchFolder))
         willRead(workspace.plugins.map(\.path))
     }
 

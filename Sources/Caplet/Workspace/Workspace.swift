@@ -20,16 +20,26 @@ public final class Workspace: Sendable {
     public let plugins: [PluginLibrary]
     /// Threads that a request uses; 0 stands for all processors. Results never depend on it.
     public let threads: Int
+    /// Bytes of memory that a request may hold; nil for three quarters of what the machine, or a limit on the process, leaves.
+    public let memory: Int?
+    /// The folder for what is more than that; nil for that of the output, or the system's for large temporary files.
+    public let scratchFolder: String?
     private let pluginCalls: PluginCalls
 
     /// - Parameters:
     ///   - threads: that a request uses; 0 stands for all processors.
+    ///   - memory: bytes that a request may hold; nil for three quarters of what is free.
+    ///   - scratchFolder: the folder for what is more than that; nil for that of the output.
     ///   - plugins: shared libraries with formats and passes; their code is run.
     ///   - cancellation: asks functions of plugins to stop, beside the cancellation of a request.
     /// - Throws: `PluginError` for a library that cannot be loaded or declares what is there already.
-    public init(threads: Int = 0, plugins: [String] = [], cancellation: Cancellation = Cancellation()) throws {
+    public init(
+        threads: Int = 0, memory: Int? = nil, scratchFolder: String? = nil, plugins: [String] = [],
+        cancellation: Cancellation = Cancellation()
+    ) throws {
         LinearAlgebraRuntime.useOneThreadPerCall()
         self.threads = threads
+        (self.memory, self.scratchFolder) = (memory, scratchFolder)
         let calls = PluginCalls(cancellation)
         pluginCalls = calls
         var registry = Registry.builtIn

@@ -41,12 +41,12 @@ enum TemporaryName {
 }
 
 /// A path as a folder and a name in it.
-struct PathParts: Hashable, Sendable {
+public struct PathParts: Hashable, Sendable {
     /// "." for a path that is a name alone.
-    let folder: String
-    let name: String
+    public let folder: String
+    public let name: String
 
-    init(_ path: String) {
+    public init(_ path: String) {
         let trimmed = PathParts.trimmed(path)
         guard let slash = trimmed.lastIndex(of: "/") else {
             (folder, name) = (".", trimmed)

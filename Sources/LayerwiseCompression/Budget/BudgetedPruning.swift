@@ -4,6 +4,7 @@ import ModelGraph
 import PassKit
 
 /// One run of a pass that prunes all selected matrices together under one budget: what it starts from, and what becomes of its results.
+/// Matrices are made when they are worked on, never all of them.
 public struct BudgetedPruning {
     /// The pass's name.
     public let pass: String
@@ -11,8 +12,8 @@ public struct BudgetedPruning {
     public let budget: ParameterBudget
     /// The selected tensors as the pass before left them, in file order.
     public let tensors: [Tensor]
-    /// The original weights [m, n] of these.
-    public let weights: [Matrix]
+    /// The original ones of these.
+    public let originals: [Tensor]
     /// What losses and second moments come from.
     public let calibration: CountedCalibration
     /// What the pass was handed.
@@ -20,6 +21,9 @@ public struct BudgetedPruning {
     private let leftAlone: [LeftAlone]
     /// Whether there is a model to run.
     private let hasLoss: Bool
+
+    /// Matrices as large as a layer that work on it may hold, for what may go side by side.
+    private static let workingMatrices = 8
 
     /// - Parameter standIn: makes what takes the place of calibration text; nil for a pass that cannot do without text.
     /// - Throws: `PassError` when no tensor is selected, there is no text, or a tensor is not in the original model.
@@ -29,11 +33,11 @@ public struct BudgetedPruning {
     ) throws {
         let (selected, leftAlone) = try selection.split(graph, pass: pass)
         calibration = CountedCalibration(try standIn?(selected) ?? context.requireCalibration(for: pass))
-        weights = try selected.map { tensor -> Matrix in
+        originals = try selected.map { tensor in
             guard let original = context.original[tensor.name] else {
                 throw PassError(.unsupported, pass: pass, "'\(tensor.name)' is not in the original model")
             }
-            return try original.finiteMatrix()
+            return original
         }
         (self.pass, self.budget, self.context, self.leftAlone) = (pass, budget, context, leftAlone)
         tensors = selected
@@ -48,89 +52,105 @@ public struct BudgetedPruning {
     /// The numbers of all calibration sequences.
     public var allSequences: [Int] { Array(0..<calibration.sequenceCount) }
 
+    /// An original weight [m, n].
+    ///
+    /// - Throws: `GraphError.notFinite`.
+    public func weight(_ index: Int) throws -> Matrix { try originals[index].finiteMatrix(context.execution) }
+
+    /// Matrices in the place of tensors, by position.
+    ///
+    /// - Parameter identity: what tells them from others.
+    public func replacing(identity: String? = nil, _ make: @escaping (Int) throws -> Matrix) -> ReplacedWeights {
+        let positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
+        return ReplacedWeights(Set(positions.keys), identity: identity) { name in
+            guard let index = positions[name] else { preconditionFailure("'\(name)' is not replaced") }
+            return try make(index)
+        }
+    }
+
     /// The mean loss with some matrices replaced, on all sequences or some.
-    public func loss(_ weights: [String: Matrix], _ sequences: [Int]? = nil) throws -> Double {
+    public func loss(_ weights: ReplacedWeights, _ sequences: [Int]? = nil) throws -> Double {
         let losses = try calibration.losses(sequences: sequences ?? allSequences, replacing: weights)
         return losses.reduce(0, +) / Double(losses.count)
     }
 
     /// That of each matrix with its largest entries at the same density: the baseline, measured in the same report.
     public func magnitudeLoss() throws -> Double {
-        let matrices = try context.execution.uncheckedParallelMap(weights.count) { index in
-            let magnitudes = [weights[index].elements.map { abs($0) }]
-            let kept = budget.parameters(of: magnitudes[0].count)
-            if kept == 0 { return Matrix(zeros: weights[index].rows, weights[index].columns) }
-            let selection = OrderStatistic(largest: kept, of: magnitudes).selection(of: magnitudes)[0]
-            var matrix = weights[index]
-            for position in selection.indices where !selection[position] { matrix.elements[position] = 0 }
-            return matrix
-        }
-        return try loss(Dictionary(uniqueKeysWithValues: zip(tensors.map(\.name), matrices)))
+        try loss(
+            replacing(identity: "magnitude, keep \(budget.keep)") { index in
+                let weight = try weight(index)
+                let kept = budget.parameters(of: weight.elements.count)
+                return try weight.keepingLargest(kept, within: .layer, context.execution) { row in
+                    weight.elements[row * weight.columns..<(row + 1) * weight.columns].map { abs($0) }
+                }
+            })
     }
 
-    /// Calls `body` for each tensor of the run with the second moment of its inputs: block by block, the layers of a block side by
-    /// side, those with the most work first.
-    public func forEachSecondMoment(_ body: (_ index: Int, _ h: Matrix) throws -> Void) throws {
+    /// Work on layers side by side, as many as there is memory for; each may use all threads.
+    public func forEach(_ indices: [Int], _ body: (_ index: Int) throws -> Void) throws {
+        let largest = indices.map { tensors[$0].shape.elementCount }.max() ?? 0
+        let execution = context.execution.sharing(bytesEach: Self.workingMatrices * largest * MemoryLayout<Float>.size)
+        try execution.uncheckedParallelFor(indices.count) { try body(indices[$0]) }
+    }
+
+    /// Calls `body` for each tensor of the run, or some of them, with the second moment of its inputs: block by block, layers that have the same
+    /// inputs side by side.
+    ///
+    /// - Parameter isWanted: whether a tensor is to be visited.
+    public func forEachSecondMoment(
+        of isWanted: (_ index: Int) -> Bool = { _ in true }, _ body: (_ index: Int, _ h: Matrix) throws -> Void
+    ) throws {
+        let wanted = Set(tensors.indices.filter(isWanted))
         var positions: [String: Int] = [:]
-        for (index, tensor) in tensors.enumerated() { positions[tensor.name] = index }
+        for index in wanted { positions[tensors[index].name] = index }
         var visited = 0
-        var block = 0
-        var waiting: [(index: Int, h: Matrix)] = []
-        func work() throws {
-            let ordered = waiting.sorted { ($1.h.rows, $0.index) < ($0.h.rows, $1.index) }
-            try context.execution.uncheckedParallelFor(ordered.count) { try body(ordered[$0].index, ordered[$0].h) }
-            visited += ordered.count
-            waiting = []
+        try calibration.forEachSecondMoment(of: { $0.members.contains { positions[$0] != nil } }) { group, h in
+            let members = group.members.compactMap { positions[$0] }
+            try forEach(members) { try body($0, h) }
+            visited += members.count
         }
-        try calibration.forEachSecondMoment { group, h in
-            if group.block != block { try work() }
-            block = group.block
-            waiting += group.members.compactMap { positions[$0] }.map { ($0, h) }
-        }
-        try work()
-        guard visited == tensors.count else {
+        try checkVisited(visited, of: wanted.count)
+    }
+
+    private func checkVisited(_ visited: Int, of wanted: Int) throws {
+        guard visited == wanted else {
             throw PassError(.unsupported, pass: pass, "only linear layers inside blocks have inputs to calibrate on")
         }
     }
 }
 
 extension BudgetedPruning {
-    /// Puts the results into the graph and the report, with the loss of what is stored.
-    ///
-    /// - Throws: `PassError` when they are more than the budget.
-    public func store(_ results: [PruningResult], _ dtype: StoredDType, in graph: inout TensorGraph, _ report: inout PassReport) throws {
-        report.leftAlone = leftAlone
-        let entries = try context.execution.uncheckedParallelMap(tensors.count) { index in
+    /// A result as it is stored, to wait for the pass to end, and its entry in the report; what an interrupted run had stored is not made again.
+    public func finish(_ index: Int, _ dtype: StoredDType, _ make: () throws -> PruningResult) throws -> (Payload, TensorReport) {
+        try context.finishing(tensors[index]) {
+            let result = try make()
             let tensor = tensors[index]
-            let stored = try results[index].payload(results[index].storageDType(dtype, for: tensor))
-            let reference = Tensor(
-                name: tensor.name, shape: tensor.shape, dtype: tensor.dtype,
-                payload: context.original[tensor.name]?.payload ?? tensor.payload)
+            let stored = try result.payload(result.storageDType(dtype, for: tensor))
+            let reference = Tensor(name: tensor.name, shape: tensor.shape, dtype: tensor.dtype, payload: originals[index].payload)
             var figures = [
                 Measurement(name: "rank", value: Double(stored.rank)), Measurement(name: "density", value: stored.density ?? 0),
             ]
-            if let gain = results[index].rankGain { figures.append(Measurement(name: "rankGain", value: gain)) }
-            if let rise = results[index].sensitivity { figures.append(Measurement(name: "sensitivity", value: rise)) }
-            return (stored, try TensorReport(comparing: reference, with: stored, figures, context.execution.with(threads: 1)))
+            if let gain = result.rankGain { figures.append(Measurement(name: "rankGain", value: gain)) }
+            if let rise = result.sensitivity { figures.append(Measurement(name: "sensitivity", value: rise)) }
+            return (stored, try TensorReport(comparing: reference, with: stored, figures, context.execution))
         }
-        for (payload, entry) in entries {
+    }
+
+    /// Puts results into the graph and the report, with the loss of what is stored.
+    ///
+    /// - Throws: `PassError` when they are more than the budget.
+    public func store(_ results: [(Payload, TensorReport)], in graph: inout TensorGraph, _ report: inout PassReport) throws {
+        report.leftAlone = leftAlone
+        for (payload, entry) in results {
             try graph.setPayload(payload, of: entry.name)
             report.tensors.append(entry)
         }
-        try finish(&report, graph)
-    }
-
-    /// The loss of what is stored, and the check that the budget was kept.
-    private func finish(_ report: inout PassReport, _ graph: TensorGraph) throws {
         let kept = report.tensors.reduce(0) { $0 + $1.parametersAfter }
         guard kept <= parameterBudget else {
             throw PassError(.unsupported, pass: pass, "kept \(kept) parameters, the budget is \(parameterBudget)")
         }
         if hasLoss {
-            let stored = try Dictionary(
-                uniqueKeysWithValues: report.tensors.map { entry in
-                    (entry.name, try graph[entry.name]?.payload.densifiedMatrix() ?? Matrix(zeros: 0, 0))
-                })
+            let stored = replacing { try results[$0].0.densifiedMatrix(context.execution) }
             report.measure("loss.final", try loss(stored))
         }
         report.measure("budget", Double(parameterBudget))

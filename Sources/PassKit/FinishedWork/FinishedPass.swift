@@ -7,6 +7,7 @@ public final class FinishedPass: Sendable {
     private struct Earlier: @unchecked Sendable {
         var tensors: [String: FinishedTensor] = [:]
         var losses: [LossQuestion: [Double]] = [:]
+        var records: [String: PassSnapshot] = [:]
         var snapshot: PassSnapshot?
         var report: PassReport?
     }
@@ -23,6 +24,7 @@ public final class FinishedPass: Sendable {
         var earlier = Earlier()
         for tensor in segment.tensors { earlier.tensors[tensor.name] = tensor }
         for answer in segment.losses { earlier.losses[answer.question] = answer.losses }
+        for record in segment.records { earlier.records[record.key] = record.found }
         (earlier.snapshot, earlier.report) = (segment.snapshot, segment.report)
         self.earlier = earlier
     }
@@ -36,6 +38,22 @@ public final class FinishedPass: Sendable {
         segment.tensors = [FinishedTensor(name: name, payload: payload, report: report)]
         try work.add(segment)
         return (payload, report)
+    }
+
+    /// Whether an equal run had made something of a tensor.
+    func hasTensor(_ name: String) -> Bool { earlier.tensors[name]?.report != nil }
+
+    /// Whether a stage of an equal run had found out about a tensor.
+    func hasRecord(_ stage: String, _ name: String) -> Bool { earlier.records[FinishedRecord.key(stage, name)] != nil }
+
+    /// What a stage finds out about a tensor: from before, or by `make`.
+    func record(_ stage: String, _ name: String, _ make: () throws -> PassSnapshot) throws -> PassSnapshot {
+        if let found = earlier.records[FinishedRecord.key(stage, name)] { return found }
+        let found = try make()
+        var segment = WorkSegment(pass: index)
+        segment.records = [FinishedRecord(stage: stage, name: name, found: found)]
+        try work.add(segment)
+        return found
     }
 
     /// Whether an equal run had any losses.

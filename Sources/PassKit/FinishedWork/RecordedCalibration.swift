@@ -21,9 +21,14 @@ final class RecordedCalibration: CalibrationProvider {
     var scoredTokensPerSequence: Int { base.scoredTokensPerSequence }
     var gradients: (any GradientProvider)? { base.gradients }
 
-    func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] {
+    /// Weights without an identity of their own are made once more, to tell what is asked.
+    func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] {
         var digest = WeightsDigest("replaced")
-        for name in weights.keys.sorted() { if let matrix = weights[name] { digest.add(name, matrix) } }
+        if let identity = weights.identity {
+            digest.add(identity)
+        } else {
+            for name in weights.names.sorted() { if let matrix = try weights.matrix(name) { digest.add(name, matrix) } }
+        }
         return try finished.losses(question(sequences, digest)) { try base.losses(sequences: sequences, replacing: weights) }
     }
 
@@ -34,39 +39,43 @@ final class RecordedCalibration: CalibrationProvider {
     }
 
     /// Each alternative is a question of its own. Weights are made twice only where answers may be there already.
-    func losses(sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix) throws -> [[Double]] {
-        var answers = [[Double]?](repeating: nil, count: names.count)
+    func forEachLoss(
+        sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix, _ body: (Int, [Double]) throws -> Void
+    ) throws {
         func question(_ index: Int, _ matrix: Matrix) -> LossQuestion {
             var digest = WeightsDigest("replaced alone")
             digest.add(names[index], matrix)
             return self.question(sequences, digest)
         }
-        if finished.hasLosses {
-            for index in names.indices {
-                answers[index] = finished.losses(question(index, try weight(index)))
-                // What an interrupted run had not come to is not worth the making.
-                if answers[index] == nil { break }
+        var missing: [Int] = []
+        for index in names.indices {
+            // What an interrupted run had not come to is not worth the making.
+            if finished.hasLosses, missing.isEmpty, let losses = finished.losses(question(index, try weight(index))) {
+                try body(index, losses)
+            } else {
+                missing.append(index)
             }
         }
-        let missing = names.indices.filter { answers[$0] == nil }
-        if !missing.isEmpty {
-            var asked = [LossQuestion?](repeating: nil, count: names.count)
-            let made = try base.losses(sequences: sequences, replacingEach: missing.map { names[$0] }) { slot in
-                let matrix = try weight(missing[slot])
-                asked[missing[slot]] = question(missing[slot], matrix)
-                return matrix
-            }
-            for (index, losses) in zip(missing, made) { answers[index] = losses }
-            try finished.add(missing.compactMap { index in asked[index].map { FinishedLosses($0, answers[index] ?? []) } })
+        if missing.isEmpty { return }
+        var asked = [LossQuestion?](repeating: nil, count: names.count)
+        try base.forEachLoss(sequences: sequences, replacingEach: missing.map { names[$0] }) { slot in
+            let matrix = try weight(missing[slot])
+            asked[missing[slot]] = question(missing[slot], matrix)
+            return matrix
+        } _: { slot, losses in
+            let index = missing[slot]
+            if let question = asked[index] { try finished.add([FinishedLosses(question, losses)]) }
+            try body(index, losses)
         }
-        return answers.map { $0 ?? [] }
     }
 
-    func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws { try base.forEachSecondMoment(body) }
+    func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
+        try base.forEachSecondMoment(of: isWanted, body)
+    }
 
     func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws { try base.forEachInputNorms(body) }
 
-    func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> [String: Matrix]) throws {
+    func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> ReplacedWeights) throws {
         try base.forEachBlock(replace)
     }
 

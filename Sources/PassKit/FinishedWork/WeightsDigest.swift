@@ -22,7 +22,7 @@ struct WeightsDigest {
         words += [UInt64(bytes.count), digest.high64, digest.low64]
     }
 
-    private mutating func add(_ text: String) { Array(text.utf8).withUnsafeBytes { add($0) } }
+    mutating func add(_ text: String) { Array(text.utf8).withUnsafeBytes { add($0) } }
 
     /// A matrix in the place of a tensor.
     mutating func add(_ name: String, _ matrix: Matrix) {

@@ -6,19 +6,22 @@ public struct WorkSegment {
     public let pass: Int
     public var tensors: [FinishedTensor] = []
     public var losses: [FinishedLosses] = []
+    /// What stages of the pass found out, by stage and tensor.
+    public var records: [FinishedRecord] = []
     /// Takes the place of those before it.
     public var snapshot: PassSnapshot?
     /// What the pass reported, once all of it is finished.
     public var report: PassReport?
 
     /// What segments mean: those that were kept under another number are not understood.
-    public static let version = 2
+    public static let version = 3
 
     public init(pass: Int) { self.pass = pass }
 
     mutating func add(_ other: WorkSegment) {
         tensors += other.tensors
         losses += other.losses
+        records += other.records
         snapshot = other.snapshot ?? snapshot
         report = other.report ?? report
     }
@@ -36,4 +39,18 @@ public struct FinishedTensor {
         self.payload = payload
         self.report = report
     }
+}
+
+/// What a stage of a pass found out about one tensor.
+public struct FinishedRecord {
+    public let stage: String
+    /// The tensor's name.
+    public let name: String
+    public let found: PassSnapshot
+
+    public init(stage: String, name: String, found: PassSnapshot) { (self.stage, self.name, self.found) = (stage, name, found) }
+
+    var key: String { FinishedRecord.key(stage, name) }
+
+    static func key(_ stage: String, _ name: String) -> String { "\(stage): \(name)" }
 }

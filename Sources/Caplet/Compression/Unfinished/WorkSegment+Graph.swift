@@ -14,15 +14,38 @@ extension WorkSegment {
         var entries: [TensorReport] = []
         var losses: [FinishedLosses] = []
         var report: PassReport?
+        var records: [StageRecord] = []
         /// Of a snapshot, whose arrays the tensors are.
         var numbers: [String: [Double]]?
     }
 
+    /// What a stage found out, whose arrays are the tensors `StageRecord.tensor`.
+    private struct StageRecord: Codable {
+        let stage: String
+        let name: String
+        let numbers: [String: [Double]]
+        let arrays: [String]
+
+        /// No tensor of a model has such a name: it ends in a control character.
+        static func tensor(_ index: Int, _ array: String) -> String { "\(index): \(array)\u{1}" }
+    }
+
     /// All but the snapshot; nil when there is nothing else.
     func resultGraph() throws -> TensorGraph? {
-        if tensors.isEmpty, losses.isEmpty, report == nil { return nil }
-        let made = tensors.map { Tensor(name: $0.name, shape: $0.payload.shape, dtype: .f32, payload: $0.payload) }
-        return try WorkSegment.graph(made, Record(pass: pass, entries: tensors.compactMap(\.report), losses: losses, report: report))
+        if tensors.isEmpty, losses.isEmpty, records.isEmpty, report == nil { return nil }
+        var made = tensors.map { Tensor(name: $0.name, shape: $0.payload.shape, dtype: .f32, payload: $0.payload) }
+        for (index, record) in records.enumerated() {
+            for (array, values) in record.found.arrays.sorted(by: { $0.key < $1.key }) {
+                made.append(
+                    Tensor(
+                        name: StageRecord.tensor(index, array), dense: try DenseTensor(floats: values, shape: Shape(count: values.count))))
+            }
+        }
+        let stages = records.map {
+            StageRecord(stage: $0.stage, name: $0.name, numbers: $0.found.numbers, arrays: $0.found.arrays.keys.sorted())
+        }
+        return try WorkSegment.graph(
+            made, Record(pass: pass, entries: tensors.compactMap(\.report), losses: losses, report: report, records: stages))
     }
 
     /// The snapshot; nil when there is none.
@@ -57,7 +80,20 @@ extension WorkSegment {
             self.snapshot = snapshot
         } else {
             let entries = Dictionary(record.entries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-            tensors = graph.tensors.map { FinishedTensor(name: $0.name, payload: $0.payload, report: entries[$0.name]) }
+            var arrays = Set<String>()
+            for (index, stage) in record.records.enumerated() {
+                var found = PassSnapshot()
+                found.numbers = stage.numbers
+                for array in stage.arrays {
+                    let name = StageRecord.tensor(index, array)
+                    guard let tensor = graph[name] else { throw FormatError.malformed(path, name, "is not there") }
+                    found.arrays[array] = try tensor.payload.densifiedFloats()
+                    arrays.insert(name)
+                }
+                records.append(FinishedRecord(stage: stage.stage, name: stage.name, found: found))
+            }
+            tensors = graph.tensors.filter { !arrays.contains($0.name) }
+                .map { FinishedTensor(name: $0.name, payload: $0.payload, report: entries[$0.name]) }
             (losses, report) = (record.losses, record.report)
         }
     }
