@@ -60,7 +60,7 @@ struct LayerCandidate {
         let count: Int
         /// Infinite when none is kept.
         let threshold: Float
-        /// Entries kept whose score is the threshold.
+        /// Entries kept whose score is the threshold; the largest number for all of them.
         let ties: Int
     }
 
@@ -120,6 +120,7 @@ struct LayerCandidate {
 
     /// How many entries whose score is the threshold each run of rows may keep.
     private func tiesBefore(_ choice: Choice, _ source: Residuals) throws -> [Int] {
+        if choice.ties == .max { return source.runs.map { _ in .max } }
         let found = try source.map(execution) { _, _, scores in scores.count { $0 == choice.threshold } }
         var left = choice.ties
         return found.map { count in

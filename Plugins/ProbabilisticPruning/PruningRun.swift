@@ -195,16 +195,19 @@ struct PruningRun {
 
 extension RankChoice.Choice {
     /// With the diagonal of H, as a stage of the pass is kept.
-    fileprivate func snapshot(inputPower: [Float]) -> PassSnapshot {
+    fileprivate func snapshot(inputPower: [Float]) throws -> PassSnapshot {
         var found = PassSnapshot()
-        found.arrays = ["power": inputPower, "u": terms.u.elements, "values": terms.singularValues, "v": terms.vTransposed.elements]
+        try found.set("power", inputPower)
+        try found.set("u", terms.u.elements)
+        try found.set("values", terms.singularValues)
+        try found.set("v", terms.vTransposed.elements)
         if let gain { found.numbers["gain"] = [gain] }
         return found
     }
 
     fileprivate static func made(of found: PassSnapshot, shape: Shape) throws -> (RankChoice.Choice, inputPower: [Float]) {
-        let values = found.arrays["values"] ?? []
-        guard let power = found.arrays["power"], let u = found.arrays["u"], let v = found.arrays["v"], power.count == shape.columns,
+        let values = try found.floats("values") ?? []
+        guard let power = try found.floats("power"), let u = try found.floats("u"), let v = try found.floats("v"), power.count == shape.columns,
             u.count == shape.rows * values.count, v.count == shape.columns * values.count
         else {
             throw PassError(

@@ -48,7 +48,13 @@ struct SharedAllocation {
                 moved = true
             }
         }
-        return try execution.uncheckedParallelMap(layers.count) { try layers[$0].choice(keeping: counts[$0]) }
+        return try execution.uncheckedParallelMap(layers.count) { layer in
+            let least = bits(bracket.high, logWeights[layer])
+            guard tables[layer].bounds(atLeast: least).most < counts[layer] else {
+                return LayerCandidate.Choice(count: counts[layer], threshold: Float(bitPattern: least), ties: .max)
+            }
+            return try layers[layer].choice(keeping: counts[layer])
+        }
     }
 
     /// Halves an interval of log thresholds for as long as it is known on which side the budget is met: above `low` too much is kept, at `high`

@@ -13,23 +13,9 @@ struct GradientRefit {
     /// Nil to find one: the first of `trialRates` that lowers the held-back objective in its first pass.
     let rate: Double?
     let seed: UInt64
-    /// Weights [out, in] that other passes changed and that stay as they are.
-    let fixed: [String: Matrix]
+    /// Weights that other passes changed and that stay as they are.
+    let fixed: ReplacedWeights
     let execution: ExecutionContext
-
-    struct Outcome {
-        var tensors: [RefitTensor]
-        /// The objective of each step on its batch.
-        var steps: [Double] = []
-        /// On what is held back: at the start, then after each pass.
-        var heldBack: [Double] = []
-        var rate: Double
-        /// Sequences that the objective was asked for, without and with gradients; rates that were tried and given up are not in it.
-        var sequences = (forward: 0, gradients: 0)
-
-        /// Forward passes over `count` sequences: with gradients a sequence is run forward twice and back once, which is as much again.
-        func forwardPasses(_ count: Int) -> Double { Double(sequences.forward + 4 * sequences.gradients) / Double(max(count, 1)) }
-    }
 
     /// A model with few tokens for its values, or with outputs that turn on small weights, wants smaller steps.
     private static let trialRates = [0.01, 0.003, 0.001, 0.0003, 0.0001]
@@ -38,59 +24,81 @@ struct GradientRefit {
     private static let warmUp = 10
 
     /// - Parameters:
+    ///   - start: makes the tensors with the values that the refit begins with.
     ///   - snapshot: where an interrupted run stood.
     ///   - keep: keeps where this one stands, from time to time.
+    /// - Returns: where it ended, with the values that were best.
     func run(
-        _ start: [RefitTensor], _ objective: any RefitObjective, sequences count: Int, from snapshot: PassSnapshot? = nil,
-        keep: (() throws -> PassSnapshot) throws -> Void = { _ in }
-    ) throws -> Outcome {
+        _ start: () throws -> [RefitTensor], _ objective: any RefitObjective, sequences count: Int, from snapshot: PassSnapshot? = nil,
+        keep: (RefitState) throws -> Void = { _ in }
+    ) throws -> RefitState {
         let rates = rate.map { [$0] } ?? GradientRefit.trialRates
         var state: RefitState
         if let snapshot {
-            state = try RefitState(snapshot, start)
+            state = try RefitState(snapshot, start())
             guard state.trial < rates.count else { throw PassSnapshot.foreign }
-            execution.progress.advance(by: state.outcome.sequences.gradients)
+            execution.progress.advance(by: state.sequences.gradients)
         } else {
-            let before = try value(objective, GradientRefit.split(count).heldBack, start)
-            state = RefitState(start, trial: 0, rate: rates[0], before: before)
+            let tensors = try start()
+            let before = try value(objective, GradientRefit.split(count).heldBack, tensors)
+            state = try RefitState(tensors, trial: 0, rate: rates[0], before: before)
         }
-        while try !run(&state, objective, sequences: count, mustHelp: state.trial + 1 < rates.count, keep) {
+        while try !run(state, objective, sequences: count, mustHelp: state.trial + 1 < rates.count, keep) {
             execution.progress.advance(by: -GradientRefit.split(count).learning.count, remark: "smaller steps")
             let next = state.trial + 1
-            state = RefitState(start, trial: next, rate: rates[next], before: state.outcome.heldBack[0])
+            state = try RefitState(start(), trial: next, rate: rates[next], before: state.heldBack[0])
         }
-        return state.outcome
+        return state
     }
 
     /// - Returns: false when `mustHelp` and the first pass did not.
     private func run(
-        _ state: inout RefitState, _ objective: any RefitObjective, sequences count: Int, mustHelp: Bool,
-        _ keep: (() throws -> PassSnapshot) throws -> Void
+        _ state: RefitState, _ objective: any RefitObjective, sequences count: Int, mustHelp: Bool, _ keep: (RefitState) throws -> Void
     ) throws -> Bool {
         let (learning, heldBack) = GradientRefit.split(count)
         let stepsAPass = (learning.count + batch - 1) / batch
         let total = stepsAPass * passes
         while state.step < total {
             try execution.cancellation.check()
-            try keep { state.snapshot }
+            try keep(state)
             let (pass, slot) = state.step.quotientAndRemainder(dividingBy: stepsAPass)
             let order = CounterGenerator(seed: seed, stream: UInt64(pass)).permutation(of: learning.count)
             let chosen = order[slot * batch..<min((slot + 1) * batch, order.count)].map { learning[$0] }
-            var gradients: [String: Matrix] = [:]
-            let found = try objective.value(sequences: chosen, replacing: ReplacedWeights(matrices(state.tensors))) { gradients[$0] = $1 }
-            try move(&state.tensors, &state.optimizers, gradients, rate: state.outcome.rate * schedule(state.step, of: total))
-            state.step += 1
-            state.outcome.steps.append(found)
-            state.outcome.sequences.gradients += chosen.count
+            let found = try step(state, objective, chosen, of: total)
+            state.steps.append(found)
+            state.sequences.gradients += chosen.count
             execution.progress.advance(by: chosen.count, remark: "objective \(rounded(found))")
             if slot + 1 < stepsAPass { continue }
             let now = try value(objective, heldBack, state.tensors)
-            if now < state.outcome.heldBack.min() ?? .infinity { state.outcome.tensors = state.tensors }
-            state.outcome.heldBack.append(now)
-            state.outcome.sequences.forward += heldBack.count
-            if mustHelp, pass == 0, !(now < state.outcome.heldBack[0]) { return false }
+            if now < state.heldBack.min() ?? .infinity { state.keepBest() }
+            state.heldBack.append(now)
+            state.sequences.forward += heldBack.count
+            if mustHelp, pass == 0, !(now < state.heldBack[0]) { return false }
         }
         return true
+    }
+
+    /// One step: each tensor is moved as soon as its gradient is known.
+    ///
+    /// - Returns: the objective before it.
+    private func step(_ state: RefitState, _ objective: any RefitObjective, _ chosen: [Int], of total: Int) throws -> Double {
+        let positions = Dictionary(uniqueKeysWithValues: state.tensors.enumerated().map { ($1.name, $0) })
+        let rate = state.rate * schedule(state.step, of: total)
+        var moved = 0
+        let found = try objective.value(sequences: chosen, replacing: matrices(state.tensors)) { name, gradient in
+            guard let index = positions[name] else { return }
+            let (tensor, optimizer) = (state.tensors[index], state.optimizers[index])
+            try tensor.forEachPartGradient(gradient) { part, gradient in
+                try optimizer.move(tensor.values, part, against: gradient, rate: rate, step: state.step + 1)
+            }
+            optimizer.letGo()
+            moved += 1
+        }
+        guard moved == state.tensors.count else {
+            throw PassError(.unsupported, pass: RefitPass.name, "gradients of \(state.tensors.count - moved) tensors are not known")
+        }
+        state.step += 1
+        return found
     }
 
     /// Sequences that a run works on, for progress.
@@ -108,35 +116,23 @@ struct GradientRefit {
         min(1, Double(step + 1) / Double(GradientRefit.warmUp)) * 0.5 * (1 + cos(Double.pi * Double(step) / Double(max(total, 1))))
     }
 
-    private func matrices(_ tensors: [RefitTensor]) throws -> [String: Matrix] {
-        let made = try execution.parallelMap(tensors.count) { try tensors[$0].matrix() }
-        return fixed.merging(zip(tensors.map(\.name), made)) { _, moved in moved }
+    private func matrices(_ tensors: [RefitTensor]) -> ReplacedWeights {
+        var byName: [String: RefitTensor] = [:]
+        for tensor in tensors { byName[tensor.name] = tensor }
+        return fixed.merging(
+            ReplacedWeights(Set(byName.keys)) { name in
+                guard let tensor = byName[name] else { preconditionFailure("'\(name)' is not replaced") }
+                return try tensor.matrix()
+            })
     }
 
     private func value(_ objective: any RefitObjective, _ sequences: [Int], _ tensors: [RefitTensor]) throws -> Double {
-        let weights = try matrices(tensors)
+        let weights = matrices(tensors)
         var sum = 0.0
         for start in stride(from: 0, to: sequences.count, by: batch) {
             let part = Array(sequences[start..<min(start + batch, sequences.count)])
-            sum += try objective.value(sequences: part, replacing: ReplacedWeights(weights), gradient: nil) * Double(part.count)
+            sum += try objective.value(sequences: part, replacing: weights, gradient: nil) * Double(part.count)
         }
         return sum / Double(max(sequences.count, 1))
-    }
-
-    private func move(
-        _ tensors: inout [RefitTensor], _ optimizers: inout [AdamOptimizer], _ gradients: [String: Matrix], rate: Double
-    ) throws {
-        let (old, state) = (tensors, optimizers)
-        let moved = try execution.parallelMap(tensors.count) { index -> (RefitTensor, AdamOptimizer) in
-            var (tensor, optimizer) = (old[index], state[index])
-            guard let gradient = gradients[tensor.name] else {
-                throw PassError(.unsupported, pass: RefitPass.name, "the gradient of '\(tensor.name)' is not known")
-            }
-            var parts = tensor.parts
-            optimizer.move(&parts, against: tensor.partGradients(gradient), rate: rate)
-            tensor.set(parts)
-            return (tensor, optimizer)
-        }
-        for index in tensors.indices { (tensors[index], optimizers[index]) = moved[index] }
     }
 }

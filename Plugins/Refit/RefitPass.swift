@@ -33,10 +33,10 @@ public struct RefitPass: Pass {
     public static let reads: PassReads = [.parts, .original, .calibration]
     public static let leaves = PassResult.other
 
-    private let objective: Objective
-    private let passes: Int
-    private let batch: Int
-    private let rate: Double?
+    let objective: Objective
+    let passes: Int
+    let batch: Int
+    let rate: Double?
     private let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
@@ -73,9 +73,9 @@ public struct RefitPass: Pass {
         let (selected, leftAlone) = try selection.split(graph, pass: Self.name)
         report.leftAlone = leftAlone
         let calibrated = Set(context.original.structure.inputGroups.flatMap(\.members))
-        var tensors: [RefitTensor] = []
+        var tensors: [Tensor] = []
         for tensor in selected {
-            guard let movable = try RefitTensor(tensor) else {
+            guard RefitTensor.canMove(tensor.payload) else {
                 report.leftAlone.append(LeftAlone(name: tensor.name, reason: "has no sparse or low-rank values in floats"))
                 continue
             }
@@ -84,109 +84,25 @@ public struct RefitPass: Pass {
                     LeftAlone(name: tensor.name, reason: "is no linear layer of a block: only objective=weights moves it"))
                 continue
             }
-            tensors.append(movable)
+            tensors.append(tensor)
         }
         guard !tensors.isEmpty else {
             report.notes.append("nothing here was pruned: no tensor has sparse or low-rank values")
             return report
         }
         let moved = Set(tensors.map(\.name))
-        var fixed: [String: Matrix] = [:]
-        for tensor in graph.tensors where calibrated.contains(tensor.name) && !moved.contains(tensor.name) {
-            if tensor.payload.elementArray != nil { continue }
-            fixed[tensor.name] = try tensor.finiteMatrix()
-        }
+        let others = graph.tensors.filter { calibrated.contains($0.name) && !moved.contains($0.name) && $0.payload.elementArray == nil }
+        let run = RefitRun(pass: self, tensors: tensors, others: others, context: context)
+        let results: [(Payload, TensorReport)]
         switch objective {
-        case .weights: tensors = try refitWeights(tensors, context)
-        case .block: tensors = try refitBlocks(tensors, fixed, context, &report)
-        case .loss: tensors = try refitLoss(tensors, fixed, context, &report)
+        case .weights: results = try run.refitWeights()
+        case .block: results = try run.refitBlocks(&report)
+        case .loss: results = try run.refitLoss(&report)
         }
-        for tensor in tensors {
-            guard let before = graph[tensor.name] else { continue }
-            let payload = try tensor.payload(like: before.payload)
-            let figures = [
-                Measurement(name: "rank", value: Double(payload.rank)), Measurement(name: "density", value: payload.density ?? 0),
-            ]
-            report.tensors.append(try TensorReport(comparing: before, with: payload, figures, context.execution))
-            try graph.setPayload(payload, of: tensor.name)
+        for (payload, entry) in results {
+            report.tensors.append(entry)
+            try graph.setPayload(payload, of: entry.name)
         }
         return report
-    }
-
-    private func refitWeights(_ tensors: [RefitTensor], _ context: PassContext) throws -> [RefitTensor] {
-        try context.execution.uncheckedParallelMap(tensors.count) { index in
-            try WeightRefit().refit(tensors[index], to: original(tensors[index], context).finiteMatrix())
-        }
-    }
-
-    private func original(_ tensor: RefitTensor, _ context: PassContext) throws -> Tensor {
-        guard let original = context.original[tensor.name] else {
-            throw PassError(.unsupported, pass: Self.name, "'\(tensor.name)' is not in the original model")
-        }
-        return original
-    }
-
-    private func gradients(_ context: PassContext) throws -> (any CalibrationProvider, any GradientProvider) {
-        let calibration = try context.requireCalibration(for: Self.name)
-        guard let gradients = calibration.gradients else {
-            throw PassError(.unsupported, pass: Self.name, "gradients of this model are not known; objective=weights needs none")
-        }
-        return (calibration, gradients)
-    }
-
-    private func refitter(_ fixed: [String: Matrix], _ context: PassContext) -> GradientRefit {
-        GradientRefit(passes: passes, batch: batch, rate: rate, seed: context.seed, fixed: fixed, execution: context.execution)
-    }
-
-    private func refitLoss(
-        _ tensors: [RefitTensor], _ fixed: [String: Matrix], _ context: PassContext, _ report: inout PassReport
-    ) throws -> [RefitTensor] {
-        let (calibration, gradients) = try gradients(context)
-        let refitter = refitter(fixed, context)
-        context.execution.progress.begin(
-            Self.name, total: refitter.work(sequences: calibration.sequenceCount), unit: "sequences")
-        defer { context.execution.progress.end() }
-        let outcome = try refitter.run(
-            tensors, try gradients.divergence(), sequences: calibration.sequenceCount, from: context.snapshot, keep: context.keepSnapshot)
-        report.curves.append(Curve(name: "divergence of each step", values: outcome.steps))
-        report.curves.append(Curve(name: "held-back divergence after each pass", values: outcome.heldBack))
-        let (before, after) = (outcome.heldBack[0], outcome.heldBack.min() ?? 0)
-        report.measure("divergence.heldBack.before", before)
-        report.measure("divergence.heldBack.after", after)
-        report.measure("rate", outcome.rate)
-        report.measure("forwardPasses", 1 + outcome.forwardPasses(calibration.sequenceCount))
-        report.notes.append("held-back divergence from the original: \(rounded(before)) before, \(rounded(after)) after, nats a token")
-        return outcome.tensors
-    }
-
-    private func refitBlocks(
-        _ tensors: [RefitTensor], _ fixed: [String: Matrix], _ context: PassContext, _ report: inout PassReport
-    ) throws -> [RefitTensor] {
-        let (calibration, gradients) = try gradients(context)
-        let structure = context.original.structure
-        let positions = Dictionary(grouping: tensors.indices) { structure.block(of: tensors[$0].name) }
-        let blocks = positions.keys.count { $0 != nil }
-        context.execution.progress.begin(
-            Self.name, total: refitter([:], context).work(sequences: calibration.sequenceCount) * blocks, unit: "sequences")
-        defer { context.execution.progress.end() }
-        var done = try context.snapshot.map { try RefitBlocks($0, tensors) } ?? RefitBlocks(tensors)
-        let finished = Set(done.blocks)
-        try gradients.forEachBlockError { block, objective in
-            let members = positions[block] ?? []
-            let fixed = fixed.filter { structure.block(of: $0.key) == block }
-            guard !members.isEmpty else { return ReplacedWeights(fixed) }
-            let refitter = refitter(fixed, context)
-            if finished.contains(block) {
-                context.execution.progress.advance(by: refitter.work(sequences: calibration.sequenceCount))
-            } else {
-                done.add(
-                    try refitter.run(members.map { tensors[$0] }, objective, sequences: calibration.sequenceCount), block: block, members)
-                try context.keepSnapshot { done.snapshot }
-            }
-            return ReplacedWeights(try fixed.merging(members.map { (tensors[$0].name, try done.tensors[$0].matrix()) }) { _, moved in moved })
-        }
-        report.curves.append(Curve(name: "held-back error of each block, before", values: done.before))
-        report.curves.append(Curve(name: "held-back error of each block, after", values: done.after))
-        return done.tensors
     }
 }

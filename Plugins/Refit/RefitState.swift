@@ -1,23 +1,45 @@
+import ModelGraph
 import PassKit
 
 /// Where a refit stands between two steps.
-struct RefitState {
+final class RefitState {
     /// Rates that were tried before this one and given up.
-    var trial = 0
+    let trial: Int
     /// Steps at this rate so far.
     var step = 0
-    var tensors: [RefitTensor]
-    var optimizers: [AdamOptimizer]
-    var outcome: GradientRefit.Outcome
+    let tensors: [RefitTensor]
+    let optimizers: [AdamOptimizer]
+    /// The values of each tensor that were best on what is held back.
+    let best: [FloatBuffer]
+    let rate: Double
+    /// The objective of each step on its batch.
+    var steps: [Double] = []
+    /// On what is held back: at the start, then after each pass.
+    var heldBack: [Double]
+    /// Sequences that the objective was asked for, without and with gradients; rates that were tried and given up are not in it.
+    var sequences = (forward: 0, gradients: 0)
 
     /// The beginning of a trial.
     ///
-    /// - Parameter before: the held-back objective at `start`.
-    init(_ start: [RefitTensor], trial: Int, rate: Double, before: Double) {
-        self.trial = trial
-        tensors = start
-        optimizers = start.map { AdamOptimizer($0.parts) }
-        outcome = GradientRefit.Outcome(tensors: start, heldBack: [before], rate: rate)
+    /// - Parameters:
+    ///   - tensors: with the values that the refit begins with.
+    ///   - before: the held-back objective there.
+    init(_ tensors: [RefitTensor], trial: Int, rate: Double, before: Double) throws {
+        (self.tensors, self.trial, self.rate, heldBack) = (tensors, trial, rate, [before])
+        optimizers = try tensors.map { try AdamOptimizer($0) }
+        best = try tensors.map { tensor in
+            let buffer = try FloatBuffer(zeros: tensor.values.count, tensor.execution.memory)
+            buffer.set(tensor.values)
+            return buffer
+        }
+    }
+
+    /// Forward passes over `count` sequences: with gradients a sequence is run forward twice and back once, which is as much again.
+    func forwardPasses(_ count: Int) -> Double { Double(sequences.forward + 4 * sequences.gradients) / Double(max(count, 1)) }
+
+    /// Takes the values as they are for the best.
+    func keepBest() {
+        for (buffer, tensor) in zip(best, tensors) { buffer.set(tensor.values) }
     }
 }
 
@@ -27,42 +49,70 @@ extension RefitState {
         static let rate = "rate"
         static let steps = "objective of each step"
         static let heldBack = "held-back objective"
+        static let block = "block"
     }
 
-    var snapshot: PassSnapshot {
+    private enum Arrays: String, CaseIterable {
+        case values
+        case best = "best values"
+        case mean = "first moments"
+        case square = "second moments"
+    }
+
+    private func buffer(_ which: Arrays, _ index: Int) -> FloatBuffer {
+        switch which {
+        case .values: return tensors[index].values
+        case .best: return best[index]
+        case .mean: return optimizers[index].mean
+        case .square: return optimizers[index].square
+        }
+    }
+
+    /// - Parameter block: the block that is refitted; nil for the whole model.
+    func snapshot(block: Int?) throws -> PassSnapshot {
         var snapshot = PassSnapshot()
         snapshot.numbers = [
-            Numbers.place: [trial, step, outcome.sequences.forward, outcome.sequences.gradients].map(Double.init),
-            Numbers.rate: [outcome.rate], Numbers.steps: outcome.steps, Numbers.heldBack: outcome.heldBack,
+            Numbers.place: [trial, step, sequences.forward, sequences.gradients].map(Double.init),
+            Numbers.rate: [rate], Numbers.steps: steps, Numbers.heldBack: heldBack,
         ]
+        if let block { snapshot.numbers[Numbers.block] = [Double(block)] }
         for (index, tensor) in tensors.enumerated() {
-            snapshot.add(tensor.parts, "values", tensor.name)
-            snapshot.add(outcome.tensors[index].parts, "best values", tensor.name)
-            snapshot.add(optimizers[index].mean, "first moments", tensor.name)
-            snapshot.add(optimizers[index].square, "second moments", tensor.name)
+            for which in Arrays.allCases {
+                let buffer = buffer(which, index)
+                snapshot.arrays["\(tensor.name): \(which.rawValue)"] = try DenseTensor(
+                    dtype: .f32, shape: Shape(count: buffer.count), bytes: buffer)
+            }
         }
         return snapshot
     }
 
+    /// Whether a snapshot is one of this block, or of the whole model.
+    static func isSnapshot(_ snapshot: PassSnapshot, of block: Int?) -> Bool {
+        snapshot.numbers[Numbers.block] == block.map { [Double($0)] }
+    }
+
     /// What `snapshot` was made of.
     ///
-    /// - Parameter start: what the refit began with.
+    /// - Parameter tensors: with the values that the refit began with.
     /// - Throws: `PassError` for a snapshot of something else.
-    init(_ snapshot: PassSnapshot, _ start: [RefitTensor]) throws {
+    convenience init(_ snapshot: PassSnapshot, _ tensors: [RefitTensor]) throws {
         let place = snapshot.numbers[Numbers.place]?.compactMap { Int(exactly: $0) } ?? []
         let (steps, heldBack) = (snapshot.numbers[Numbers.steps] ?? [], snapshot.numbers[Numbers.heldBack] ?? [])
         guard place.count == 4, place.allSatisfy({ $0 >= 0 }), steps.count == place[1], let rate = snapshot.numbers[Numbers.rate]?.first,
             let before = heldBack.first
         else { throw PassSnapshot.foreign }
-        self.init(start, trial: place[0], rate: rate, before: before)
+        try self.init(tensors, trial: place[0], rate: rate, before: before)
         step = place[1]
-        (outcome.steps, outcome.heldBack, outcome.sequences) = (steps, heldBack, (place[2], place[3]))
-        for index in start.indices {
-            let (name, parts) = (start[index].name, start[index].parts)
-            tensors[index].set(try snapshot.parts(like: parts, "values", name))
-            outcome.tensors[index].set(try snapshot.parts(like: parts, "best values", name))
-            let mean = try snapshot.parts(like: parts, "first moments", name)
-            optimizers[index].resume(mean: mean, square: try snapshot.parts(like: parts, "second moments", name), step: step)
+        (self.steps, self.heldBack, sequences) = (steps, heldBack, (place[2], place[3]))
+        for (index, tensor) in tensors.enumerated() {
+            for which in Arrays.allCases {
+                let buffer = buffer(which, index)
+                guard let kept = try snapshot.floats("\(tensor.name): \(which.rawValue)"), kept.count == buffer.count else {
+                    throw PassSnapshot.foreign
+                }
+                let floats = buffer.floats
+                for slot in kept.indices { floats[slot] = kept[slot] }
+            }
         }
     }
 }
@@ -70,19 +120,4 @@ extension RefitState {
 extension PassSnapshot {
     /// What is thrown for a snapshot that is not one of this pass on these tensors.
     static let foreign = PassError(.unsupported, pass: RefitPass.name, "what an interrupted run has kept does not fit this model")
-
-    /// Arrays that a tensor's parts have one of each.
-    mutating func add(_ parts: [[Float]], _ what: String, _ tensor: String) {
-        for (index, part) in parts.enumerated() { arrays["\(tensor): \(what) \(index)"] = part }
-    }
-
-    /// What `add` added.
-    ///
-    /// - Parameter parts: as long as the arrays.
-    func parts(like parts: [[Float]], _ what: String, _ tensor: String) throws -> [[Float]] {
-        try parts.enumerated().map { index, part in
-            guard let array = arrays["\(tensor): \(what) \(index)"], array.count == part.count else { throw PassSnapshot.foreign }
-            return array
-        }
-    }
 }

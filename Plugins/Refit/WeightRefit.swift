@@ -6,25 +6,27 @@ import ModelGraph
 struct WeightRefit {
     private static let rounds = 10
 
-    func refit(_ tensor: RefitTensor, to weight: Matrix) throws -> RefitTensor {
-        var tensor = tensor
+    /// Changes the values of `tensor`.
+    func refit(_ tensor: RefitTensor, to weight: Matrix) throws {
         let hasRank = tensor.terms.contains { if case .lowRank = $0 { return true } else { return false } }
+        let floats = tensor.values.floats
+        func set(_ range: Range<Int>, _ elements: [Float]) {
+            for (slot, value) in elements.enumerated() { floats[range.lowerBound + slot] = value }
+        }
         for _ in 0..<(hasRank && tensor.terms.count > 1 ? WeightRefit.rounds : 1) {
-            for index in tensor.terms.indices {
-                var others = tensor
-                others.terms.remove(at: index)
-                let target = weight - (try others.matrix())
-                switch tensor.terms[index] {
-                case .lowRank(let u, _):
-                    let best = try target.leadingFactors(rank: u.columns)
-                    tensor.terms[index] = .lowRank(u: best.u, v: best.v)
-                case .sparse(let positions, _):
-                    tensor.terms[index] = .sparse(positions: positions, values: positions.map { target.elements[Int($0)] })
+            for (index, term) in tensor.terms.enumerated() {
+                if case .fixed = term { continue }
+                let target = weight - (try tensor.matrix(tensor.values, leavingOut: index))
+                switch term {
+                case .lowRank(let u, let v, let rank):
+                    let best = try target.leadingFactors(rank: rank)
+                    set(u, best.u.elements)
+                    set(v, best.v.elements)
+                case .sparse(let range, let pattern): set(range, try pattern.positions().map { target.elements[Int($0)] })
                 case .fixed: break
                 }
             }
         }
-        return tensor
     }
 }
 

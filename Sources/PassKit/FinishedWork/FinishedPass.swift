@@ -89,7 +89,8 @@ public final class FinishedPass: Sendable {
         guard work.isTimeForSnapshot else { return }
         var segment = WorkSegment(pass: index)
         segment.snapshot = try make()
-        try work.add(segment)
+        // What it is made of may change when this returns.
+        try work.addNow(segment)
     }
 
     /// Makes of the graph what the pass made of it, if all of the pass is finished.

@@ -67,6 +67,12 @@ public final class FinishedWork: Sendable {
         try keepPending(after: soon ? min(FinishedWork.leastSeconds, secondsBetween) : secondsBetween)
     }
 
+    /// Adds to what is to be kept, and keeps it.
+    func addNow(_ segment: WorkSegment) throws {
+        state.withLock { $0.pending[segment.pass, default: WorkSegment(pass: segment.pass)].add(segment) }
+        try keepPending(after: 0)
+    }
+
     /// Whether a snapshot would be kept now.
     var isTimeForSnapshot: Bool {
         state.withLock { FinishedWork.seconds(since: $0.lastKept) >= max(secondsBetween, $0.snapshotSeconds / FinishedWork.share) }

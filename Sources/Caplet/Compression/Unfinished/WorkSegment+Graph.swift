@@ -36,9 +36,7 @@ extension WorkSegment {
         var made = tensors.map { Tensor(name: $0.name, shape: $0.payload.shape, dtype: .f32, payload: $0.payload) }
         for (index, record) in records.enumerated() {
             for (array, values) in record.found.arrays.sorted(by: { $0.key < $1.key }) {
-                made.append(
-                    Tensor(
-                        name: StageRecord.tensor(index, array), dense: try DenseTensor(floats: values, shape: Shape(count: values.count))))
+                made.append(Tensor(name: StageRecord.tensor(index, array), dense: values))
             }
         }
         let stages = records.map {
@@ -51,9 +49,7 @@ extension WorkSegment {
     /// The snapshot; nil when there is none.
     func snapshotGraph() throws -> TensorGraph? {
         guard let snapshot else { return nil }
-        let arrays = try snapshot.arrays.sorted { $0.key < $1.key }.map { name, values in
-            Tensor(name: name, dense: try DenseTensor(floats: values, shape: Shape(count: values.count)))
-        }
+        let arrays = snapshot.arrays.sorted { $0.key < $1.key }.map { Tensor(name: $0, dense: $1) }
         return try WorkSegment.graph(arrays, Record(pass: pass, numbers: snapshot.numbers))
     }
 
@@ -62,6 +58,13 @@ extension WorkSegment {
         for tensor in tensors { try graph.append(tensor) }
         graph.attach(Attachment(name: recordName, bytes: Array(try JSONOutput.line(record).utf8)))
         return graph
+    }
+
+    private static func array(_ tensor: Tensor, _ path: String) throws -> DenseTensor {
+        guard case .dense(let dense) = tensor.payload, dense.dtype == .f32 else {
+            throw FormatError.malformed(path, "tensor '\(tensor.name)'", "is no array of floats")
+        }
+        return dense
     }
 
     /// What `resultGraph` or `snapshotGraph` made, read from a file.
@@ -76,7 +79,7 @@ extension WorkSegment {
         if let numbers = record.numbers {
             var snapshot = PassSnapshot()
             snapshot.numbers = numbers
-            for tensor in graph.tensors { snapshot.arrays[tensor.name] = try tensor.payload.densifiedFloats() }
+            for tensor in graph.tensors { snapshot.arrays[tensor.name] = try WorkSegment.array(tensor, path) }
             self.snapshot = snapshot
         } else {
             let entries = Dictionary(record.entries.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -87,7 +90,7 @@ extension WorkSegment {
                 for array in stage.arrays {
                     let name = StageRecord.tensor(index, array)
                     guard let tensor = graph[name] else { throw FormatError.malformed(path, name, "is not there") }
-                    found.arrays[array] = try tensor.payload.densifiedFloats()
+                    found.arrays[array] = try WorkSegment.array(tensor, path)
                     arrays.insert(name)
                 }
                 records.append(FinishedRecord(stage: stage.stage, name: stage.name, found: found))

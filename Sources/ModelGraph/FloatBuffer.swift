@@ -1,0 +1,50 @@
+import Execution
+
+/// Floats that are changed in place: in memory where they are few, on scratch else.
+///
+/// Safe to share: who has it sees to who writes when, as with memory.
+public final class FloatBuffer: ByteSource, @unchecked Sendable {
+    public let count: Int
+    private let base: UnsafeMutablePointer<Float>
+    private let region: ScratchRegion?
+
+    /// More bytes than this share of the memory go to scratch.
+    private static let memoryShare = 256
+
+    /// So many zeros.
+    ///
+    /// - Throws: `ScratchError`.
+    public init(zeros count: Int, _ memory: WorkingMemory) throws {
+        self.count = count
+        let bytes = count * MemoryLayout<Float>.size
+        if bytes <= memory.byteLimit / FloatBuffer.memoryShare {
+            region = nil
+            base = UnsafeMutablePointer<Float>.allocate(capacity: max(count, 1))
+        } else {
+            let region = try memory.scratch().allocate(bytes)
+            self.region = region
+            base = region.base.bindMemory(to: Float.self, capacity: count)
+        }
+        base.initialize(repeating: 0, count: count)
+    }
+
+    deinit { if region == nil { base.deallocate() } }
+
+    public var floats: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: base, count: count) }
+
+    /// Copies all values of another of the same length.
+    public func set(_ other: FloatBuffer) {
+        precondition(other.count == count, "\(other.count) floats for \(count)")
+        base.update(from: other.base, count: count)
+    }
+
+    /// Lets go of the memory of values that are not needed for a while, if they are on scratch.
+    public func letGo() { region?.letGo() }
+
+    public var byteCount: Int { count * MemoryLayout<Float>.size }
+    public var isAddressable: Bool { true }
+
+    public func withUnsafeBytes<Result>(_ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+        try withExtendedLifetime(self) { try body(UnsafeRawBufferPointer(start: base, count: byteCount)) }
+    }
+}
