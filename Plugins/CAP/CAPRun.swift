@@ -61,9 +61,9 @@ struct CAPRun {
         try results.withUnsafeMutableBufferPointer { buffer in
             let slots = buffer
             try common.forEachSecondMoment { index, h in
-                let solution = try LayerSolver(secondMoment: h).solve(
+                let solution = try LayerSolver(secondMoment: h, context.execution).solve(
                     common.weights[index], lowRank: pools[index].triplets(masks.keptTriplets(index)),
-                    entries: masks.entries[index].count { $0 }, context.execution.cancellation)
+                    entries: masks.entries[index].count { $0 }, context.execution)
                 slots[index] = PruningResult(name: pools[index].name, lowRank: solution.lowRank, sparse: solution.sparse)
             }
         }

@@ -94,7 +94,7 @@ struct PruningRun {
                 let rank = RankChoice(budget: share)
                 let choice = try rank.choose(
                     weights[index], candidates: try rightSingularVectors(of: tensors[index]), secondMoment: h,
-                    context.execution.cancellation)
+                    context.execution)
                 slots[index] = LayerCandidate(
                     name: tensors[index].name, block: context.original.structure.block(of: tensors[index].name), weight: weights[index],
                     inputPower: (0..<h.rows).map { h[$0, $0] }, lowRank: choice.terms, rankGain: choice.gain)
@@ -137,8 +137,8 @@ struct PruningRun {
             .sorted { ($1.h.rows, $0.index) < ($0.h.rows, $1.index) }
             let solved = try context.execution.uncheckedParallelMap(work.count) { slot in
                 let (index, h) = work[slot]
-                let solution = try LayerSolver(secondMoment: h).solve(
-                    weights[index], lowRank: layers[index].lowRank, entries: counts[index], context.execution.cancellation)
+                let solution = try LayerSolver(secondMoment: h, context.execution).solve(
+                    weights[index], lowRank: layers[index].lowRank, entries: counts[index], context.execution)
                 context.execution.progress.advance(by: 1, remark: layers[index].name)
                 return PruningResult(
                     name: layers[index].name, lowRank: solution.lowRank, sparse: solution.sparse, sensitivity: rises?[index],

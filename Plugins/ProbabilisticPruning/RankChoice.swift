@@ -21,7 +21,7 @@ struct RankChoice {
 
     /// - Parameters:
     ///   - candidates: right singular vectors as rows [k, n], orthonormal.
-    func choose(_ weight: Matrix, candidates: Matrix, secondMoment h: Matrix, _ cancellation: Cancellation) throws -> Choice {
+    func choose(_ weight: Matrix, candidates: Matrix, secondMoment h: Matrix, _ execution: ExecutionContext) throws -> Choice {
         let none = SingularTriplets.none(weight.rows, weight.columns)
         let cost = weight.rows + weight.columns
         let most = min(budget / (2 * cost), candidates.rows)
@@ -36,16 +36,16 @@ struct RankChoice {
         var bestError = error(none)
         var rank = 1
         while rank <= most {
-            try cancellation.check()
+            try execution.cancellation.check()
             let triplets = fit(weight, ordered.rows(0..<rank))
             let found = error(triplets)
             if found < bestError { (best, bestError) = (triplets, found) }
             rank *= 2
         }
         guard best.rank > 0 else { return Choice(terms: none) }
-        let solver = try LayerSolver(secondMoment: h)
-        let with = try solver.solve(weight, lowRank: best, entries: budget - best.rank * cost, cancellation)
-        let without = try solver.solve(weight, lowRank: none, entries: budget, cancellation)
+        let solver = try LayerSolver(secondMoment: h, execution)
+        let with = try solver.solve(weight, lowRank: best, entries: budget - best.rank * cost, execution)
+        let without = try solver.solve(weight, lowRank: none, entries: budget, execution)
         let gain = without.outputError > 0 ? 1 - with.outputError / without.outputError : 0
         return Choice(terms: gain > 0 ? best : none, gain: gain)
     }
