@@ -182,3 +182,18 @@ class Works:
             for threads in self.thread_counts:
                 sides = [self.ours("layerwise", path, threads, pipeline=f"{name}{{keep=0.5}}"), self.theirs(name, path, threads)]
                 yield self.row(f"{name} {order}×{order}, {tokens} tokens", threads, "torch", 1.5, sides, note=errors)
+        for order in [1024, 2048]:
+            yield from self.sparse_solver(order)
+
+    def sparse_solver(self, order):
+        """Support and values, with steps for the values beside the Cholesky factor of each row."""
+        path = self.folder / f"layer-{order}.safetensors"
+        if not path.exists():
+            inputs = made_models.activation_like(2 * order, order, seed=2)
+            save_file({"weight": made_models.weight_like(order, order, seed=1), "inputs": inputs}, path)
+
+        def remark(own, other):
+            return f"output error {own['error']:.4f}, {other['error']:.4f}; {own['cpu']:.1f} and {other['cpu']:.1f} CPU s"
+        for threads in self.thread_counts:
+            sides = [self.ours("sparse-solver", path, threads, keep=0.5, rows=rows) for rows in ["steps", "cholesky"]]
+            yield self.row(f"sparse solver {order}×{order}", threads, "Cholesky of each row", None, sides, note=remark)

@@ -1,6 +1,7 @@
 import BuiltIns
 import Calibration
 import Execution
+import LayerwiseCompression
 import LinearAlgebra
 import ModelGraph
 import PassKit
@@ -33,6 +34,27 @@ struct LayerwiseWork {
         let error =
             try inputs.times(pruned - dense, otherAs: .transposed, on: execution).squaredFrobeniusNorm / outputs.squaredFrobeniusNorm
         return Timings(seconds: seconds, figures: [("error", error)])
+    }
+
+    /// The input holds `weight` and `inputs` as for `run`; keep: share of the entries. Seconds of support and values from H in memory on; values
+    /// by the Cholesky factor of each row too where rows=cholesky. The figure `error` is tr(E H Eᵀ) / tr(W H Wᵀ), `cpu` seconds of all threads.
+    func sparseSolver() throws -> Timings {
+        let execution = try arguments.execution()
+        let file = try openedModel(at: arguments.input, execution).graph
+        guard let weight = try file["weight"]?.finiteMatrix(), let inputs = try file["inputs"]?.finiteMatrix() else {
+            throw WorkError("\(arguments.input): needs the tensors weight and inputs")
+        }
+        guard let keep = Double(try arguments.text("keep")), (0...1).contains(keep) else { throw WorkError("keep= is a share") }
+        var settings = SolverSettings.lowRankAndSparse
+        if try arguments.text("rows") == "cholesky" { settings.values.usualSteps = .max / 2 }
+        var h = Matrix(zeros: inputs.columns, inputs.columns)
+        try SecondMoment.add(inputs, scale: 1 / Float(inputs.rows), to: &h, execution)
+        let (start, cpuStart) = (now(), cpuSeconds())
+        let s = try SparseSolver(secondMoment: h, execution, settings)
+            .solve(weight, count: Int(keep * Double(weight.elements.count)), execution)
+        let (seconds, cpu) = (now() - start, cpuSeconds() - cpuStart)
+        let error = try (weight - s).energy(in: h, execution) / weight.energy(in: h, execution)
+        return Timings(seconds: seconds, figures: [("error", error), ("cpu", cpu)])
     }
 }
 

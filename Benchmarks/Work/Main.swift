@@ -32,7 +32,8 @@ struct Work {
         case "forward": return try ForwardWork(arguments).run()
         case "allocation": return try AllocationWork(arguments).run()
         case "layerwise": return try LayerwiseWork(arguments).run()
-        default: throw WorkError("no subject '\(arguments.subject)'; there are rpca, svt, forward, allocation, layerwise")
+        case "sparse-solver": return try LayerwiseWork(arguments).sparseSolver()
+        default: throw WorkError("no subject '\(arguments.subject)'; there are rpca, svt, forward, allocation, layerwise, sparse-solver")
         }
     }
 }
@@ -96,5 +97,12 @@ struct Timings {
 func now() -> Double {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
+}
+
+/// Seconds of the processor that all threads of the process have had.
+func cpuSeconds() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
 }

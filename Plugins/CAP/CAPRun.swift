@@ -64,9 +64,9 @@ struct CAPRun {
             let slots = buffer
             try common.forEachSecondMoment { index, h in
                 slots[index] = try common.finish(index, pass.dtype) {
-                    let solution = try LayerSolver(secondMoment: h).solve(
+                    let solution = try LayerSolver(secondMoment: h, context.execution).solve(
                         common.weight(index), lowRank: pools[index].triplets(masks.keptTriplets(index)),
-                        entries: masks.entries[index].count { $0 }, context.execution.cancellation)
+                        entries: masks.entries[index].count { $0 }, context.execution)
                     return PruningResult(name: pools[index].name, lowRank: solution.lowRank, sparse: solution.sparse)
                 }
             }

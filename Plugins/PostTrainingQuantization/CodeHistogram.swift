@@ -8,6 +8,11 @@ struct CodeHistogram {
         for code in codes { counts[Int(code) + 128] += 1 }
     }
 
+    /// Adds the codes of another.
+    mutating func add(_ other: CodeHistogram) {
+        for index in counts.indices { counts[index] += other.counts[index] }
+    }
+
     /// Occurrences of −127 and 127, beyond which values are cut off.
     var outermost: Int { counts[1] + counts[255] }
 

@@ -1,6 +1,8 @@
+import Execution
 import Glibc
 import LayerwiseCompression
 import LinearAlgebra
+import ModelGraph
 import PassKit
 
 extension CodedMatrix {
@@ -8,24 +10,28 @@ extension CodedMatrix {
 
     /// A matrix [out, in] whose errors cost what its curvature says.
     ///
-    /// - Throws: `LinearAlgebraError` when the damped H is not positive definite.
-    init(_ values: Matrix, curvature: WeightCurvature) throws {
+    /// - Throws: `LinearAlgebraError` when the damped H is not positive definite; `GraphError.notFinite`; `ScratchError`.
+    init(_ values: CodedValues, curvature: WeightCurvature, _ execution: ExecutionContext) throws {
         let n = values.columns
-        let factor = try curvature.inputs.damped(CodedMatrix.settings.damping).upperCholeskyOfInverse()
-        let diagonal = (0..<n).map { factor[$0, $0] }
+        let made = try curvature.inputs.damped(CodedMatrix.settings.damping).upperCholeskyOfInverse(execution)
+        let diagonal = (0..<n).map { made[$0, $0] }
         // Column scales around 1, so that row scales are steps of weights.
         let centre = exp(diagonal.reduce(0.0) { $0 + log(Double($1)) } / Double(max(n, 1)))
         self.values = values
-        self.factor = factor
-        inputs = curvature.inputs
+        factor = try FloatBuffer(copying: made.elements, execution.memory)
+        inputs = try FloatBuffer(copying: curvature.inputs.elements, execution.memory)
         groupSize = max(n, 1)
         columnScales = diagonal.map { $0 / Float(centre) }
         rowScales = CodedMatrix.floored(curvature.rows).map { Float(centre / $0.squareRoot()) }
-        leastScales = CodedMatrix.leastScales(values, groupSize: groupSize, columnScales)
+        (squaredNorm, leastScales) = try values.measure(groupSize: groupSize, columnScales?.map(CodedMatrix.storable), execution)
+        factor?.letGo()
+        inputs?.letGo()
     }
 
     /// A matrix or a vector whose elements cost what `importance` says, each by itself: a scale for each group of a row.
-    init(_ values: Matrix, importance: (_ row: Int, _ column: Int) -> Double, groupSize: Int) {
+    init(
+        _ values: CodedValues, importance: (_ row: Int, _ column: Int) -> Double, groupSize: Int, _ execution: ExecutionContext
+    ) throws {
         self.values = values
         self.groupSize = max(min(groupSize, values.columns), 1)
         factor = nil
@@ -39,30 +45,16 @@ extension CodedMatrix {
             }
         }
         rowScales = CodedMatrix.floored(means).map { Float(1 / $0.squareRoot()) }
-        leastScales = CodedMatrix.leastScales(values, groupSize: self.groupSize, nil)
+        (squaredNorm, leastScales) = try values.measure(groupSize: self.groupSize, nil, execution)
     }
 
-    /// Other values of the same shape that cost the same.
-    func replacing(_ values: Matrix) -> CodedMatrix {
-        CodedMatrix(
-            values: values, rowScales: rowScales, groupSize: groupSize,
-            leastScales: CodedMatrix.leastScales(values, groupSize: groupSize, columnScales), columnScales: columnScales, factor: factor,
-            inputs: inputs)
-    }
-
-    /// A little is left for what errors that are fed forward add.
-    private static func leastScales(_ values: Matrix, groupSize: Int, _ columnScales: [Float]?) -> [Float] {
-        let columns = columnScales?.map(storable)
-        var least: [Float] = []
-        for row in 0..<values.rows {
-            for start in stride(from: 0, to: values.columns, by: groupSize) {
-                let reach = (start..<min(start + groupSize, values.columns)).reduce(Float(0)) {
-                    max($0, abs(values[row, $1]) / (columns?[$1] ?? 1))
-                }
-                least.append(reach / 112)
-            }
-        }
-        return least
+    /// The same without some components of the values.
+    func without(_ leading: LowRankTensor, _ execution: ExecutionContext) throws -> CodedMatrix {
+        let values = try values.without(leading)
+        let (square, least) = try values.measure(groupSize: groupSize, columnScales?.map(CodedMatrix.storable), execution)
+        return CodedMatrix(
+            values: values, squaredNorm: square, rowScales: rowScales, groupSize: groupSize, leastScales: least, columnScales: columnScales,
+            factor: factor, inputs: inputs)
     }
 
     /// The weights with a share of their mean mixed in; all 1 when they are all 0.

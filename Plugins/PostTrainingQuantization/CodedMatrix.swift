@@ -13,7 +13,9 @@ import PassKit
 /// are equal, so levels are apart by step · Uⱼⱼ/√rows[r]: the reverse water-filling of rate–distortion theory, at high rate.
 /// m·n² operations for feeding forward, n³ for U.
 struct CodedMatrix {
-    let values: Matrix
+    let values: CodedValues
+    /// Σ of the squares of the values.
+    let squaredNorm: Double
     /// Relative scales, [rows × groups].
     let rowScales: [Float]
     let groupSize: Int
@@ -22,67 +24,92 @@ struct CodedMatrix {
     /// Relative scales, [columns]; nil where columns do not differ.
     let columnScales: [Float]?
     /// U [columns, columns]; nil where errors are not fed forward.
-    let factor: Matrix?
+    let factor: FloatBuffer?
     /// H [columns, columns]; nil where columns are alike.
-    let inputs: Matrix?
+    let inputs: FloatBuffer?
 
     /// Columns whose errors are fed forward one by one; those of whole blocks go on as a matrix product.
     private static let blockSize = 128
 
     struct Rounded {
-        let codes: [Int8]
+        /// Bytes −127 … 127, row by row; nil where they were only counted.
+        let codes: (any ByteSource)?
         let scales: [Float]
         /// As they are stored: 8 … 15 eighths of powers of two, so that they cost few bits.
         let columnScales: [Float]?
         let histogram: CodeHistogram
     }
 
-    /// - Parameters:
-    ///   - step: what the relative scales are multiplied by.
-    ///   - lengths: bits a code, at index code + 128; nil to round to nearest.
-    ///   - lambda: squared steps that a bit is worth.
-    func rounded(step: Double, lengths: [Float]?, lambda: Float, _ cancellation: Cancellation) throws -> Rounded {
+    /// What a round is made with.
+    struct Round {
+        /// What the relative scales are multiplied by.
+        var step: Double
+        /// Bits a code, at index code + 128; nil to round to nearest.
+        var lengths: [Float]?
+        /// Squared steps that a bit is worth.
+        var lambda: Float
+        /// Whether codes are kept, or only counted.
+        var keepsCodes = true
+    }
+
+    /// Rows are rounded by themselves, some at a time, side by side.
+    func rounded(_ round: Round, _ execution: ExecutionContext) throws -> Rounded {
         let (m, n) = (values.rows, values.columns)
         let groups = QuantizedTensor.groupsPerRow(columns: n, groupSize: groupSize)
-        let scales = zip(rowScales, leastScales).map { CodedMatrix.bfloat16(max(Float(step) * $0, $1)) }
+        let scales = zip(rowScales, leastScales).map { CodedMatrix.bfloat16(max(Float(round.step) * $0, $1)) }
         let columns = columnScales.map { $0.map(CodedMatrix.storable) }
-        var w = values
-        var codes = [Int8](repeating: 0, count: m * n)
-        var errors = [Float](repeating: 0, count: m * CodedMatrix.blockSize)
-        let bits = lengths ?? [Float](repeating: 0, count: 256)
-        var steps = [Float](repeating: 0, count: CodedMatrix.blockSize)
-        for start in stride(from: 0, to: n, by: CodedMatrix.blockSize) {
-            try cancellation.check()
-            let width = min(CodedMatrix.blockSize, n - start)
-            w.elements.withUnsafeMutableBufferPointer { w in
-                codes.withUnsafeMutableBufferPointer { codes in
-                    errors.withUnsafeMutableBufferPointer { errors in
-                        for row in 0..<m {
-                            for j in 0..<width {
-                                steps[j] = scales[row * groups + (start + j) / groupSize] * (columns?[start + j] ?? 1)
-                            }
-                            let place = row * n + start
-                            factor.withFactor(at: start * (n + 1)) { factor in
-                                caplet_quantize_feedback(
-                                    w.baseAddress! + place, steps, width, factor, n, bits, lengths == nil ? 0 : lambda,
-                                    codes.baseAddress! + place, errors.baseAddress! + row * CodedMatrix.blockSize)
-                            }
-                        }
-                    }
-                }
+        let codes = round.keepsCodes ? try FloatBuffer(zeros: (m * n + 3) / 4, execution.memory) : nil
+        let parts = try values.mapTiles(execution) { rows, original -> (CodeHistogram, [Float]) in
+            try execution.cancellation.check()
+            let count = rows.count * n
+            var made = [Int8](repeating: 0, count: count)
+            try made.withUnsafeMutableBufferPointer { made in
+                guard let out = made.baseAddress else { return }
+                try feed(original, rows, scales, columns, round, groups, into: out)
+                if let codes { memcpy(UnsafeMutableRawPointer(codes.floats.baseAddress!) + rows.lowerBound * n, out, count) }
             }
-            let rest = start + width
-            guard let factor, rest < n else { continue }
-            w.elements.withUnsafeMutableBufferPointer { w in
-                factor.elements.withUnsafeBufferPointer { u in
+            let some = Array(scales[rows.lowerBound * groups..<rows.upperBound * groups])
+            return (CodeHistogram(made), unbiased(some, columns, made, original, rows.count))
+        }
+        codes?.letGo()
+        return Rounded(
+            codes: codes.flatMap { SlicedBytes($0, offset: 0, byteCount: m * n) }, scales: parts.flatMap(\.1), columnScales: columns,
+            histogram: parts.reduce(into: CodeHistogram([])) { $0.add($1.0) })
+    }
+
+    /// Rounds some rows [rows, columns] to codes.
+    private func feed(
+        _ original: UnsafePointer<Float>, _ rows: Range<Int>, _ scales: [Float], _ columns: [Float]?, _ round: Round, _ groups: Int,
+        into codes: UnsafeMutablePointer<Int8>
+    ) throws {
+        let (m, n) = (rows.count, values.columns)
+        var w = Array(UnsafeBufferPointer(start: original, count: m * n))
+        var errors = [Float](repeating: 0, count: m * CodedMatrix.blockSize)
+        var steps = [Float](repeating: 0, count: CodedMatrix.blockSize)
+        let bits = round.lengths ?? [Float](repeating: 0, count: 256)
+        let u = factor.flatMap { UnsafePointer($0.floats.baseAddress) }
+        w.withUnsafeMutableBufferPointer { w in
+            errors.withUnsafeMutableBufferPointer { errors in
+                guard let w = w.baseAddress, let errors = errors.baseAddress else { return }
+                for start in stride(from: 0, to: n, by: CodedMatrix.blockSize) {
+                    let width = min(CodedMatrix.blockSize, n - start)
+                    for row in 0..<m {
+                        for j in 0..<width {
+                            let scale = scales[(rows.lowerBound + row) * groups + (start + j) / groupSize]
+                            steps[j] = scale * (columns?[start + j] ?? 1)
+                        }
+                        caplet_quantize_feedback(
+                            w + row * n + start, steps, width, u.map { $0 + start * (n + 1) }, n, bits, round.lengths == nil ? 0 : round.lambda,
+                            codes + row * n + start, errors + row * CodedMatrix.blockSize)
+                    }
+                    let rest = start + width
+                    guard let u, rest < n else { continue }
                     multiply(
-                        m: m, n: n - rest, k: width, alpha: -1, errors, .plain, lda: CodedMatrix.blockSize,
-                        u.baseAddress! + start * n + rest, .plain, ldb: n, beta: 1, into: w.baseAddress! + rest, ldc: n)
+                        m: m, n: n - rest, k: width, alpha: -1, errors, .plain, lda: CodedMatrix.blockSize, u + start * n + rest, .plain, ldb: n,
+                        beta: 1, into: w + rest, ldc: n)
                 }
             }
         }
-        return Rounded(
-            codes: codes, scales: unbiased(scales, columns, codes), columnScales: columns, histogram: CodeHistogram(codes))
     }
 
     /// The nearest float that BF16 holds, never 0.
@@ -95,12 +122,5 @@ struct CodedMatrix {
         guard scale.isNormal else { return Float.leastNormalMagnitude }
         let unit = Float(sign: .plus, exponent: scale.exponent - 3, significand: 1)
         return max((scale / unit).rounded() * unit, Float.leastNormalMagnitude)
-    }
-}
-
-extension Optional where Wrapped == Matrix {
-    fileprivate func withFactor(at offset: Int, _ body: (UnsafePointer<Float>?) -> Void) {
-        guard let matrix = self else { return body(nil) }
-        matrix.elements.withUnsafeBufferPointer { body($0.baseAddress! + offset) }
     }
 }

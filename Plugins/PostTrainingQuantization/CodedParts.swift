@@ -1,3 +1,4 @@
+import Execution
 import LinearAlgebra
 import ModelGraph
 import PassKit
@@ -6,6 +7,7 @@ import PassKit
 struct CodedParts {
     let target: Set<QuantizePass.Part>
     let name: String
+    let execution: ExecutionContext
     /// Neighbouring values of S that share a scale.
     private static let sparseGroupSize = 128
 
@@ -16,27 +18,31 @@ struct CodedParts {
     func walk(_ payload: Payload, _ curvature: WeightCurvature, _ visit: (Payload, CodedMatrix) throws -> Void) throws {
         switch payload {
         case .dense where target.contains(.dense), .blocks where target.contains(.dense):
-            try visit(payload, try CodedMatrix(try matrix(payload), curvature: curvature))
+            try visit(payload, try CodedMatrix(CodedValues(payload, name: name), curvature: curvature, execution))
         case .lowRank(let factors) where target.contains(.uv) && factors.rank > 0:
-            let (u, v) = (try matrix(factors.u), try matrix(factors.v))
-            let inner = v.times(curvature.inputs).times(v, otherAs: .transposed)
-            try visit(factors.u, try CodedMatrix(u, curvature: WeightCurvature(inputs: inner, rows: curvature.rows)))
+            let (u, v) = (try factors.u.densifiedMatrix(execution), try factors.v.densifiedMatrix(execution))
+            guard u.isFinite, v.isFinite else { throw GraphError.notFinite("tensor '\(name)'") }
+            let inner = try v.times(curvature.inputs, on: execution).times(v, otherAs: .transposed, on: execution)
+            try visit(
+                factors.u,
+                try CodedMatrix(CodedValues(factors.u, name: name), curvature: WeightCurvature(inputs: inner, rows: curvature.rows), execution))
             let rows = (0..<u.columns).map { k in
                 (0..<u.rows).reduce(0.0) { $0 + curvature.rows[$1] * Double(u[$1, k]) * Double(u[$1, k]) }
             }
-            try visit(factors.v, try CodedMatrix(v, curvature: WeightCurvature(inputs: curvature.inputs, rows: rows)))
+            try visit(
+                factors.v,
+                try CodedMatrix(
+                    CodedValues(factors.v, name: name), curvature: WeightCurvature(inputs: curvature.inputs, rows: rows), execution))
         case .sparse(let sparse) where target.contains(.s) && sparse.pattern.nonZeroCount > 0:
             let places = try sparse.pattern.positions().map(Int.init)
             let importance = { (_: Int, slot: Int) -> Double in
                 let (row, column) = (places[slot] / sparse.pattern.columns, places[slot] % sparse.pattern.columns)
                 return curvature.rows[row] * Double(curvature.inputs[column, column])
             }
-            let values = try finite(sparse.values)
             try visit(
                 sparse.values,
-                CodedMatrix(
-                    Matrix(rows: 1, columns: values.count, elements: values), importance: importance,
-                    groupSize: CodedParts.sparseGroupSize))
+                try CodedMatrix(
+                    CodedValues(sparse.values, name: name), importance: importance, groupSize: CodedParts.sparseGroupSize, execution))
         case .composite(let terms):
             for term in terms { try walk(term, curvature, visit) }
         default: return
@@ -57,16 +63,5 @@ struct CodedParts {
         case .composite(let terms): return .composite(try terms.map { try rebuild($0, next) })
         default: return payload
         }
-    }
-
-    private func matrix(_ payload: Payload) throws -> Matrix {
-        let shape = payload.shape
-        return Matrix(rows: shape.rows, columns: shape.columns, elements: try finite(payload))
-    }
-
-    private func finite(_ payload: Payload) throws -> [Float] {
-        let values = try payload.densifiedFloats()
-        guard values.allSatisfy(\.isFinite) else { throw GraphError.notFinite("tensor '\(name)'") }
-        return values
     }
 }

@@ -43,10 +43,12 @@ struct EntropyCodedQuantization {
         for (tensor, made) in zip(selected, try run.keptPayloads()) {
             let rate = made.bits / Double(max(tensor.shape.elementCount, 1))
             bits += made.bits
-            report.tensors.append(
-                try TensorReport(
-                    comparing: tensor, with: made.payload, [Measurement(name: "entropyBitsPerWeight", value: rate)], context.execution))
-            try graph.setPayload(made.payload, of: tensor.name)
+            let (payload, entry) = try context.finishing(tensor) {
+                let figures = [Measurement(name: "entropyBitsPerWeight", value: rate)]
+                return (made.payload, try TensorReport(comparing: tensor, with: made.payload, figures, context.execution))
+            }
+            report.tensors.append(entry)
+            try graph.setPayload(payload, of: tensor.name)
         }
         report.measure("step", step)
         report.measure("entropyBitsPerValue", bits / Double(max(run.valueCount, 1)))
@@ -102,9 +104,9 @@ struct EntropyCodedQuantization {
         var best: (step: Double, increase: Double)?
         // The loss falls as steps do, so it is the step's inverse that is looked for.
         _ = try RateSearch(slack: Self.lossSlack, limit: Self.lossRounds).find(target: lossIncrease, start: 1 / start) { inverse in
-            guard try run.round(step: 1 / inverse) else { return 0 }
             // Text of a finite length may like a model better that is a little worse.
-            let increase = max(try loss(try made()) - dense, .leastNormalMagnitude)
+            let found = try run.round(step: 1 / inverse) { max(try loss(try made()) - dense, .leastNormalMagnitude) }
+            guard let increase = found else { return 0 }
             if increase <= lossIncrease, increase > best?.increase ?? 0 {
                 best = (1 / inverse, increase)
                 run.keep()
@@ -130,8 +132,7 @@ struct EntropyCodedQuantization {
     ) throws -> (step: Double, rate: Double)? {
         var best = -Double.infinity
         return try RateSearch(slack: slack).find(target: target, start: start) { step in
-            guard try run.round(step: step) else { return 4 * target }
-            let found = try rate()
+            guard let found = try run.round(step: step, rate: rate) else { return 4 * target }
             if found <= target, found > best {
                 best = found
                 run.keep()

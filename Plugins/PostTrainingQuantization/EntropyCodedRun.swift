@@ -11,7 +11,6 @@ final class EntropyCodedRun {
         /// Whether it is all of its tensor.
         let isWhole: Bool
         var matrix: CodedMatrix
-        var leading: LowRankTensor?
     }
 
     private let pass: QuantizePass
@@ -22,6 +21,14 @@ final class EntropyCodedRun {
     private var lengths: [[Float]?] = []
     private var rounded: [CodedMatrix.Rounded] = []
     private var kept: [CodedMatrix.Rounded] = []
+    /// Rounds that an interrupted run had made are taken from what it kept.
+    private var rounds = 0
+    /// The step of the last round, and the lengths that it was made with.
+    private var last: (step: Double, lengths: [[Float]?])?
+    /// The same of the round that is kept.
+    private var best: (step: Double, lengths: [[Float]?])?
+    /// Whether rounds leave codes, and do not only count them.
+    private let keepsCodes: Bool
 
     /// Share of values beyond the outermost codes that a round may have: with more the step is too small for codes of a byte.
     private static let clippedShare = 1e-3
@@ -30,18 +37,21 @@ final class EntropyCodedRun {
         self.pass = pass
         self.tensors = tensors
         self.context = context
-        let prices = try ErrorPrices(pass.objective, tensors, context)
-        let found = try context.execution.uncheckedParallelMap(tensors.count) { index -> [Part] in
+        if case .bits = pass.aim { keepsCodes = false } else { keepsCodes = true }
+        var found = [[Part]](repeating: [], count: tensors.count)
+        try ErrorPrices(objective: pass.objective, tensors: tensors, context: context).forEach { index, curvature in
             let tensor = tensors[index]
-            var found: [Part] = []
             let isWhole = tensor.payload.elementArray != nil
-            try CodedParts(target: pass.target, name: tensor.name).walk(tensor.payload, prices.curvature(of: tensor)) { part, matrix in
-                found.append(Part(shape: part.shape, isWhole: isWhole, matrix: matrix))
+            try parts(of: tensor).walk(tensor.payload, curvature) { part, matrix in
+                found[index].append(Part(shape: part.shape, isWhole: isWhole, matrix: matrix))
             }
-            return found
         }
         parts = found.flatMap { $0 }
         lengths = parts.map { _ in nil }
+    }
+
+    private func parts(of tensor: Tensor) -> CodedParts {
+        CodedParts(target: pass.target, name: tensor.name, execution: context.execution)
     }
 
     var isEmpty: Bool { parts.isEmpty }
@@ -51,13 +61,13 @@ final class EntropyCodedRun {
 
     /// Takes components off the tensors that are coded as a whole, where codes as far apart as `step` says become cheaper by it.
     func splitOffLeadingComponents(step: Double) throws {
-        let found = try context.execution.uncheckedParallelMap(parts.count) { index in
-            try parts[index].isWhole ? LeadingComponents(of: parts[index].matrix, step: step) : nil
+        let largest = parts.map { $0.shape.elementCount + 2 * $0.shape.columns * $0.shape.columns }.max() ?? 0
+        let found = try context.execution.sharing(bytesEach: 24 * largest).uncheckedParallelMap(parts.count) { index -> LowRankTensor? in
+            try parts[index].isWhole ? LeadingComponents(of: parts[index].matrix, step: step, context.execution)?.factors : nil
         }
         for (index, leading) in found.enumerated() {
             guard let leading else { continue }
-            parts[index].leading = leading.factors
-            parts[index].matrix = parts[index].matrix.replacing(leading.rest)
+            parts[index].matrix = try parts[index].matrix.without(leading, context.execution)
         }
     }
 
@@ -77,7 +87,7 @@ final class EntropyCodedRun {
     private func start(bits: Double) -> Double {
         let logs = parts.map { part -> (Double, Double) in
             let matrix = part.matrix
-            let square = matrix.values.squaredFrobeniusNorm / Double(max(matrix.values.elements.count, 1))
+            let square = matrix.squaredNorm / Double(max(part.shape.elementCount, 1))
             let relative = matrix.rowScales.reduce(0.0) { $0 + log2(Double(max($1, .leastNormalMagnitude))) }
             let count = Double(part.shape.elementCount)
             return (count * (0.5 * log2(max(square, 1e-30)) - relative / Double(max(matrix.rowScales.count, 1))), count)
@@ -88,43 +98,70 @@ final class EntropyCodedRun {
 
     /// Bits that codes and scales of the last round need at order 0, with those of components that were taken off.
     var bits: Double {
-        rounded.reduce(0) { $0 + $1.bits } + parts.reduce(0) { $0 + ($1.leading.map(LeadingComponents.bits(of:)) ?? 0) }
+        rounded.reduce(0) { $0 + $1.bits } + parts.reduce(0) { $0 + ($1.matrix.values.leading.map(LeadingComponents.bits(of:)) ?? 0) }
     }
 
     /// Keeps what the last round made.
-    func keep() { kept = rounded }
+    func keep() { (kept, best) = (rounded, last) }
 
     /// Rounds every part, with the lengths of codes of the round before.
     ///
-    /// - Returns: whether the codes reach: a step that is too small for codes of a byte cuts values off.
-    func round(step: Double) throws -> Bool {
-        let (parts, lengths, lambda) = (parts, lengths, Float(pass.lambda))
+    /// - Parameter rate: what the round comes to, where the codes reach: a step that is too small for codes of a byte cuts values off.
+    /// - Returns: nil where they do not. Of a round that an interrupted run had made its figure is given, and nothing is rounded.
+    func round(step: Double, rate: () throws -> Double) throws -> Double? {
+        let name = "round \(rounds)"
+        rounds += 1
         context.execution.progress.advance(by: 1, remark: "step \(PassKit.rounded(step))")
-        rounded = try context.execution.uncheckedParallelMap(parts.count) { index in
-            try parts[index].matrix.rounded(
-                step: step, lengths: lengths[index], lambda: lambda, context.execution.cancellation)
+        last = (step, lengths)
+        let isKnown = context.isRecorded(QuantizePass.name, name)
+        let found = try context.recording(QuantizePass.name, name) {
+            var found = PassSnapshot()
+            rounded = try made(step: step, lengths, keepsCodes: keepsCodes)
+            let clipped = rounded.reduce(0) { $0 + $1.histogram.outermost }
+            let reaches = Double(clipped) <= EntropyCodedRun.clippedShare * Double(valueCount)
+            found.numbers = ["step": [step], "rate": reaches ? [try rate()] : []]
+            try found.set("lengths", rounded.flatMap(\.histogram.lengths))
+            return found
         }
-        self.lengths = rounded.map(\.histogram.lengths)
-        let clipped = rounded.reduce(0) { $0 + $1.histogram.outermost }
-        return Double(clipped) <= EntropyCodedRun.clippedShare * Double(valueCount)
+        let all = try found.floats("lengths") ?? []
+        guard found.numbers["step"] == [step], all.count == 256 * parts.count else {
+            throw PassError(.unsupported, pass: QuantizePass.name, "what an interrupted run has kept does not fit this model")
+        }
+        lengths = parts.indices.map { Array(all[256 * $0..<256 * ($0 + 1)]) }
+        if isKnown { rounded = [] }
+        return found.numbers["rate"]?.first
+    }
+
+    private func made(step: Double, _ lengths: [[Float]?], keepsCodes: Bool) throws -> [CodedMatrix.Rounded] {
+        // A part is worked on tile by tile: few parts side by side keep all threads at work.
+        let largest = parts.map { 16 * $0.matrix.values.columns * $0.matrix.values.columns }.max() ?? 0
+        return try context.execution.sharing(bytesEach: largest).uncheckedParallelMap(parts.count) { index in
+            try parts[index].matrix.rounded(
+                CodedMatrix.Round(step: step, lengths: lengths[index], lambda: Float(pass.lambda), keepsCodes: keepsCodes), context.execution)
+        }
     }
 
     /// The tensors' payloads with what the last round made, and the order-0 bits of each.
     func payloads() throws -> [(payload: Payload, bits: Double)] { try payloads(rounded) }
 
-    /// The same with what was kept.
-    func keptPayloads() throws -> [(payload: Payload, bits: Double)] { try payloads(kept) }
+    /// The same with what was kept; rounded once more where only the codes' numbers are known.
+    func keptPayloads() throws -> [(payload: Payload, bits: Double)] {
+        if let best, kept.contains(where: { $0.codes == nil }) || kept.isEmpty {
+            kept = try made(step: best.step, best.lengths, keepsCodes: true)
+        }
+        return try payloads(kept)
+    }
 
     private func payloads(_ rounded: [CodedMatrix.Rounded]) throws -> [(payload: Payload, bits: Double)] {
         var next = 0
         return try tensors.indices.map { index in
             var bits = 0.0
-            let payload = try CodedParts(target: pass.target, name: tensors[index].name).rebuild(tensors[index].payload) { _ in
+            let payload = try parts(of: tensors[index]).rebuild(tensors[index].payload) { _ in
                 let (part, made) = (parts[next], rounded[next])
                 next += 1
                 bits += made.bits
                 let codes = Payload.quantized(try made.tensor(shape: part.shape, groupSize: part.matrix.groupSize))
-                guard let leading = part.leading else { return codes }
+                guard let leading = part.matrix.values.leading else { return codes }
                 bits += LeadingComponents.bits(of: leading)
                 return .composite([.lowRank(leading), codes])
             }
@@ -145,8 +182,9 @@ extension CodedMatrix.Rounded {
     }
 
     func tensor(shape: Shape, groupSize: Int) throws -> QuantizedTensor {
-        try QuantizedTensor(
-            shape: shape, bits: histogram.width, groupSize: groupSize, codes: OwnedBytes(codes.map { UInt8(bitPattern: $0) }),
+        guard let codes else { preconditionFailure("codes were only counted") }
+        return try QuantizedTensor(
+            shape: shape, bits: histogram.width, groupSize: groupSize, codes: codes,
             scales: DenseTensor(floats: scales, shape: Shape(count: scales.count), dtype: .bf16), zeroPoints: nil,
             columnScales: try columnScales.map { try DenseTensor(floats: $0, shape: Shape(count: $0.count), dtype: .bf16) })
     }

@@ -1,16 +1,28 @@
+import Execution
 import LinearAlgebra
 import ModelGraph
 import PassKit
 
-/// What errors cost in each tensor, all in one unit.
+/// What errors cost in each tensor, all in one unit; given out one tensor at a time.
 struct ErrorPrices {
-    private var known: [String: WeightCurvature] = [:]
-    /// The price of an error as large as a tensor itself, for tensors of which nothing else is known.
-    private var relative = 1.0
+    let objective: QuantizePass.Objective
+    let tensors: [Tensor]
+    let context: PassContext
 
-    /// - Parameters:
-    ///   - objective: the divergence of the model's predictions; the error of each layer's outputs as a share of them; that of the weights.
-    init(_ objective: QuantizePass.Objective, _ tensors: [Tensor], _ context: PassContext) throws {
+    /// Calls `body` for each tensor, in no order, with what its errors cost: the divergence of the model's predictions; the error of its outputs as
+    /// a share of them; that of the weights. What nothing is known of comes last: all elements alike, and an error as large as the tensor as dear
+    /// as that of an average one.
+    func forEach(_ body: (Int, WeightCurvature) throws -> Void) throws {
+        var positions: [String: Int] = [:]
+        for (index, tensor) in tensors.enumerated() { positions[tensor.name] = index }
+        var (known, prices, values) = (Set<Int>(), [Int: Double](), 0)
+        func give(_ index: Int, _ curvature: WeightCurvature) throws {
+            let count = tensors[index].shape.elementCount
+            prices[index] = try relativePrice(curvature, tensors[index]) * Double(count)
+            values += count
+            known.insert(index)
+            try body(index, curvature)
+        }
         switch objective {
         case .loss:
             guard let gradients = try context.requireCalibration(for: QuantizePass.name).gradients else {
@@ -18,51 +30,51 @@ struct ErrorPrices {
                     .unsupported, pass: QuantizePass.name,
                     "what errors cost the predictions of this model cannot be measured; use objective=inputs or objective=weights")
             }
-            try gradients.forEachCurvature(seed: context.seed) { known[$0] = $1 }
-            for tensor in tensors { known[tensor.name]?.temper(role: tensor.role) }
-        case .inputs: try useOutputs(tensors, context)
-        case .weights: return
+            try gradients.forEachCurvature(seed: context.seed) { name, curvature in
+                guard let index = positions[name] else { return }
+                var curvature = curvature
+                curvature.temper(role: tensors[index].role)
+                try give(index, curvature)
+            }
+        case .inputs:
+            try context.requireCalibration(for: QuantizePass.name).forEachSecondMoment(
+                of: { $0.members.contains { positions[$0] != nil } }
+            ) { group, h in
+                for index in group.members.compactMap({ positions[$0] }) { try give(index, try ofOutputs(h, tensors[index])) }
+            }
+        case .weights: break
         }
-        let prices = try tensors.compactMap { tensor in
-            try known[tensor.name].map { try ErrorPrices.relativePrice($0, tensor) * Double(tensor.shape.elementCount) }
-        }
-        let count = tensors.reduce(0) { $0 + (known[$1.name] == nil ? 0 : $1.shape.elementCount) }
-        if count > 0 { relative = prices.reduce(0, +) / Double(count) }
+        // In the order of the tensors: sums do not depend on which way the model was gone through.
+        let sum = tensors.indices.reduce(0.0) { $0 + (prices[$1] ?? 0) }
+        let relative = values > 0 ? sum / Double(values) : 1
+        for index in tensors.indices where !known.contains(index) { try body(index, try unknown(tensors[index], relative)) }
     }
 
-    private mutating func useOutputs(_ tensors: [Tensor], _ context: PassContext) throws {
-        let byName = Dictionary(uniqueKeysWithValues: tensors.map { ($0.name, $0) })
-        var found: [String: WeightCurvature] = [:]
-        try context.requireCalibration(for: QuantizePass.name).forEachSecondMoment { group, h in
-            for name in group.members {
-                guard let tensor = byName[name] else { continue }
-                let weight = try tensor.finiteMatrix()
-                let outputs = zip(weight.times(h).elements, weight.elements).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
-                let price = outputs > 0 ? Double(weight.rows * weight.columns) / outputs : 0
-                found[name] = WeightCurvature(inputs: h, rows: [Double](repeating: price, count: weight.rows))
-            }
-        }
-        known = found
+    private func ofOutputs(_ h: Matrix, _ tensor: Tensor) throws -> WeightCurvature {
+        let weight = try tensor.finiteMatrix(context.execution)
+        let outputs = try weight.energy(in: h, context.execution)
+        let price = outputs > 0 ? Double(weight.rows * weight.columns) / outputs : 0
+        return WeightCurvature(inputs: h, rows: [Double](repeating: price, count: weight.rows))
+    }
+
+    private func squaredNorm(_ tensor: Tensor) throws -> Double {
+        try CodedValues(tensor.payload, name: tensor.name).measure(groupSize: max(tensor.shape.columns, 1), nil, context.execution).square
     }
 
     /// The price of errors spread over a tensor like its values, for each of them.
-    private static func relativePrice(_ curvature: WeightCurvature, _ tensor: Tensor) throws -> Double {
-        let weight = try tensor.finiteMatrix()
-        let (m, n) = (Double(max(weight.rows, 1)), Double(max(weight.columns, 1)))
-        let inputs = (0..<weight.columns).reduce(0.0) { $0 + Double(curvature.inputs[$1, $1]) } / n
+    private func relativePrice(_ curvature: WeightCurvature, _ tensor: Tensor) throws -> Double {
+        let (m, n) = (Double(max(tensor.shape.rows, 1)), Double(max(tensor.shape.columns, 1)))
+        let inputs = (0..<tensor.shape.columns).reduce(0.0) { $0 + Double(curvature.inputs[$1, $1]) } / n
         let rows = curvature.rows.reduce(0, +) / m
-        return inputs * rows * weight.squaredFrobeniusNorm / (m * n)
+        return inputs * rows * (try squaredNorm(tensor)) / (m * n)
     }
 
-    /// Of a tensor [m, n]; where nothing was measured, all elements alike and as dear as an average tensor's.
-    func curvature(of tensor: Tensor) throws -> WeightCurvature {
-        if let curvature = known[tensor.name] { return curvature }
-        let weight = try tensor.finiteMatrix()
-        let square = weight.squaredFrobeniusNorm / Double(max(weight.elements.count, 1))
+    private func unknown(_ tensor: Tensor, _ relative: Double) throws -> WeightCurvature {
+        let (square, columns) = (try squaredNorm(tensor) / Double(max(tensor.shape.elementCount, 1)), tensor.shape.columns)
         let price = square > 0 ? relative / square : 1
-        let identity = Matrix(rows: weight.columns, columns: weight.columns) { out in
-            for i in out.indices { out[i] = i % (weight.columns + 1) == 0 ? 1 : 0 }
+        let identity = Matrix(rows: columns, columns: columns) { out in
+            for i in out.indices { out[i] = i % (columns + 1) == 0 ? 1 : 0 }
         }
-        return WeightCurvature(inputs: identity, rows: [Double](repeating: price, count: weight.rows))
+        return WeightCurvature(inputs: identity, rows: [Double](repeating: price, count: tensor.shape.rows))
     }
 }

@@ -1,3 +1,4 @@
+import Execution
 import Glibc
 import LinearAlgebra
 import ModelGraph
@@ -10,9 +11,6 @@ import ModelGraph
 struct LeadingComponents {
     /// U [m, r] · V [r, n] as they are stored.
     let factors: LowRankTensor
-    /// What is left, with the rounding of the factors in it.
-    let rest: Matrix
-
     static let dtype = DType.bf16
     /// Bits of one of their numbers in the container, whose planes code them.
     private static let bitsPerNumber = 11.0
@@ -24,12 +22,13 @@ struct LeadingComponents {
     ///   - step: what its relative scales are multiplied by.
     /// - Returns: nil where no component is worth its bytes, by the entropy of codes rounded to nearest.
     /// - Throws: `LinearAlgebraError`.
-    init?(of matrix: CodedMatrix, step: Double) throws {
+    init?(of matrix: CodedMatrix, step: Double, _ execution: ExecutionContext) throws {
         let (m, n) = (matrix.values.rows, matrix.values.columns)
         let rank = min(m, n) / LeadingComponents.greatestShare
         guard rank > 0, let columns = matrix.columnScales, matrix.rowScales.count == m else { return nil }
         let rows = matrix.rowScales.map { $0 * Float(step) }
-        let inSteps = LeadingComponents.scaled(matrix.values, rows, columns) { $0 / $1 }
+        let values = try matrix.values.matrix(execution)
+        let inSteps = LeadingComponents.scaled(values, rows, columns) { $0 / $1 }
         let triplets = try inSteps.leadingSingularTriplets(rank)
         let best = LeadingComponents.bestRank(triplets.singularValues, energy: inSteps.squaredFrobeniusNorm, m, n)
         guard best > 0 else { return nil }
@@ -38,7 +37,7 @@ struct LeadingComponents {
         let v = LeadingComponents.scaled(try balanced.v.densifiedMatrix(), [Float](repeating: 1, count: best), columns, *)
         factors = try LowRankTensor(
             u: .dense(DenseTensor(u, dtype: LeadingComponents.dtype)), v: .dense(DenseTensor(v, dtype: LeadingComponents.dtype)))
-        rest = matrix.values - (try factors.u.densifiedMatrix()).times(try factors.v.densifiedMatrix())
+        let rest = values - (try factors.u.densifiedMatrix().times(factors.v.densifiedMatrix(), on: execution))
         let left = LeadingComponents.entropy(LeadingComponents.scaled(rest, rows, columns) { $0 / $1 })
         guard left + LeadingComponents.bits(of: factors) < LeadingComponents.entropy(inSteps) else { return nil }
     }

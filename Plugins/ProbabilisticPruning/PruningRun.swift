@@ -144,8 +144,8 @@ struct PruningRun {
                 rankGain: layers[index].rankGain)
         }
         func solved(_ index: Int, _ h: Matrix) throws -> PruningResult {
-            let solution = try LayerSolver(secondMoment: h).solve(
-                common.weight(index), lowRank: layers[index].lowRank, entries: choices[index].count, context.execution.cancellation)
+            let solution = try LayerSolver(secondMoment: h, context.execution).solve(
+                common.weight(index), lowRank: layers[index].lowRank, entries: choices[index].count, context.execution)
             return PruningResult(
                 name: layers[index].name, lowRank: solution.lowRank, sparse: solution.sparse, sensitivity: rises?[index],
                 rankGain: layers[index].rankGain)

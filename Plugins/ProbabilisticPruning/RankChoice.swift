@@ -45,9 +45,9 @@ struct RankChoice {
             rank *= 2
         }
         guard best.rank > 0 else { return Choice(terms: none) }
-        let solver = try LayerSolver(secondMoment: h)
-        let with = try solver.solve(weight, lowRank: best, entries: budget - best.rank * cost, execution.cancellation)
-        let without = try solver.solve(weight, lowRank: none, entries: budget, execution.cancellation)
+        let solver = try LayerSolver(secondMoment: h, execution)
+        let with = try solver.solve(weight, lowRank: best, entries: budget - best.rank * cost, execution)
+        let without = try solver.solve(weight, lowRank: none, entries: budget, execution)
         let gain = without.outputError > 0 ? 1 - with.outputError / without.outputError : 0
         return Choice(terms: gain > 0 ? best : none, gain: gain)
     }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The numbers of the layerwise solvers that are no option of a pass, each with the equation that it stands in. H is the second moment
 /// XᵀX / N of a layer's inputs, W its weight, E the error of W.
 public struct SolverSettings: Sendable {
@@ -9,6 +11,8 @@ public struct SolverSettings: Sendable {
     public var leastInputNorm: Float = 1e-4
     /// How the support of a sparse part is found.
     public var support = Support()
+    /// How the values of a sparse part are found.
+    public var values = Values()
     /// Rounds of S for a fixed L, then L for a fixed S (as OATS, arXiv 2409.13652, algorithm 1, in the metric of H).
     public var alternations = 3
     /// How measured sensitivities become weights of layers.
@@ -36,15 +40,32 @@ public struct SolverSettings: Sendable {
 
     /// ADMM for min tr((R − S) H (R − S)ᵀ) with k non-zeros in S (ALPS, arXiv 2406.07831, section 3.2, algorithm 1).
     public struct Support: Sendable {
-        /// ρ of the first steps, on H scaled to a unit diagonal.
-        public var penalty: Float = 0.1
+        /// ρ of the first steps and of the last, on H scaled; between them it grows by the same factor each time.
+        public var (firstPenalty, lastPenalty): (Float, Float) = (0.4, 1.3)
         /// Steps from one change of ρ to the next.
-        public var stepsAtOnePenalty = 3
-        /// What ρ is multiplied by: the first where at least a tenth of the k entries have changed, the second from a two-hundredth on, else
-        /// the third.
-        public var growth: (many: Float, some: Float, few: Float) = (1.3, 1.2, 1.1)
-        /// Most steps for a support that is final, and for one that the other part of the layer still moves.
-        public var (finalSteps, roughSteps) = (60, 15)
+        public var stepsAtOnePenalty = 2
+        /// α of αW + (1 − α)D, which stands for W in what follows it (Boyd et al., Distributed Optimization and Statistical Learning via ADMM,
+        /// 2011, section 3.4.3, which has 1.5 to 1.8).
+        public var relaxation: Float = 1.5
+        /// Steps for a support that is final, and for one that the other part of the layer still moves.
+        public var (finalSteps, roughSteps) = (20, 10)
+
+        /// ρ of a step: first · (last/first)^(j/(J − 1)) for the j-th of J penalties.
+        func penalty(ofStep step: Int, of steps: Int) -> Float {
+            let last = (steps - 1) / stepsAtOnePenalty
+            let share = last > 0 ? Float(step / stepsAtOnePenalty) / Float(last) : 1
+            return firstPenalty * pow(lastPenalty / firstPenalty, share)
+        }
+    }
+
+    /// Values on a support: H[Q, Q] of each row, solved exactly or by conjugate gradients (Golub and Van Loan, Matrix Computations, 11.3).
+    public struct Values: Sendable {
+        /// Steps that conjugate gradients are taken to need: a row is solved exactly where |Q|³/3 ≤ steps · 2n².
+        public var usualSteps = 6
+        /// A row is finished when a step saves no more than this share of what its error then is.
+        public var leastSaving: Float = 2e-4
+        /// Most steps.
+        public var mostSteps = 100
     }
 
     /// αₗ = t · log(Δₗ / eₗ) + (1 − t) · log(1 / θₗ): the log weight of a layer, from the rise Δ of the loss and its output error e when it alone

@@ -1,4 +1,5 @@
 import COpenBLAS
+import Execution
 
 /// Solves A · X = B in place for a symmetric positive definite A of order `n` (sposv); A is overwritten by its factor.
 ///
@@ -17,27 +18,15 @@ public func solvePositiveDefinite(
 
 extension Matrix {
     /// The upper triangular R with A⁻¹ = Rᵀ · R for a symmetric positive definite A, without the inverse itself: backwards from the
-    /// last row, A = R⁻¹ · R⁻ᵀ (spotrf of A with its rows and columns in reverse order, then strtri). About 2n³/3 operations.
+    /// last row, A = R⁻¹ · R⁻ᵀ, so that with rows and columns in reverse order A = L · Lᵀ, and L⁻¹ in reverse order is R. 2n³/3 operations.
     ///
-    /// - Throws: `LinearAlgebraError` when A is not positive definite.
-    public func upperCholeskyOfInverse() throws -> Matrix {
+    /// - Throws: `LinearAlgebraError` when A is not positive definite; `Cancelled`.
+    public func upperCholeskyOfInverse(_ execution: ExecutionContext = ExecutionContext(threads: 1)) throws -> Matrix {
         precondition(rows == columns, "not square")
-        let n = rows
-        if n == 0 { return self }
-        let order = Int32(n)
-        // Column-major upper is row-major lower: A in reverse order = L · Lᵀ, and L⁻¹ in reverse order is R.
-        let upper = CChar(UInt8(ascii: "U"))
-        func run(_ routine: String, _ info: Int32) throws {
-            guard info == 0 else { throw LinearAlgebraError(routine, info: Int(info), rows: n, columns: n) }
-        }
-        var a = elements
-        a.reverse()
-        try run("spotrf", openBLAS.LAPACKE_spotrf_work(LAPACK_COL_MAJOR, upper, order, &a, order))
-        try run("strtri", openBLAS.LAPACKE_strtri_work(LAPACK_COL_MAJOR, upper, CChar(UInt8(ascii: "N")), order, &a, order))
-        a.reverse()
-        for row in 0..<n {
-            for column in 0..<row { a[row * n + column] = 0 }
-        }
-        return Matrix(rows: n, columns: n, elements: a)
+        var reversed = self
+        reversed.elements.reverse()
+        var inverse = try CholeskyFactor(of: reversed, execution).inverse(execution)
+        inverse.elements.reverse()
+        return inverse
     }
 }

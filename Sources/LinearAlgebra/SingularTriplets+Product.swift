@@ -5,7 +5,7 @@ extension SingularTriplets {
     public var product: Matrix { u.times(vTransposed.scalingRows(by: singularValues)) }
 
     /// The same, tiles of it side by side.
-    func product(_ execution: ExecutionContext) throws -> Matrix {
+    public func product(_ execution: ExecutionContext) throws -> Matrix {
         try u.times(vTransposed.scalingRows(by: singularValues), on: execution)
     }
 }

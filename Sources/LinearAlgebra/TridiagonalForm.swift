@@ -54,16 +54,20 @@ struct TridiagonalForm {
     /// The eigenvalues, and eigenvectors of those above `floor`: divide and conquer on T in double precision (dstedc, at most about 4n³/3
     /// operations), then the reflections back onto the r vectors that are wanted (2n²r).
     ///
+    /// - Throws: `LinearAlgebraError` when it does not converge, or from an order of 46,339 on; `Cancelled`.
+    ///
     /// In single precision divide and conquer would be off by more than all that leads to T: by 2⁻²³ of the largest eigenvalue in each one.
     func eigen(above floor: Float, _ execution: ExecutionContext) throws -> LeadingEigen {
         let n = order
         if n == 0 { return LeadingEigen(values: [], vectorRows: Matrix(zeros: 0, 0)) }
         var (values, offDiagonal) = (diagonal.map(Double.init), (offDiagonal + [0]).map(Double.init))
+        // LAPACK counts in 32 bits, which is enough up to an order of 46,338.
+        guard let room = Int32(exactly: 1 + 4 * n + n * n) else { throw LinearAlgebraError("dstedc", info: -9, rows: n, columns: n) }
         var vectors = [Double](repeating: 0, count: n * n)
-        var work = [Double](repeating: 0, count: 1 + 4 * n + n * n)
+        var work = [Double](repeating: 0, count: Int(room))
         var integerWork = [Int32](repeating: 0, count: 3 + 5 * n)
         let info = openBLAS.LAPACKE_dstedc_work(
-            LAPACK_COL_MAJOR, CChar(UInt8(ascii: "I")), Int32(n), &values, &offDiagonal, &vectors, Int32(n), &work, Int32(work.count),
+            LAPACK_COL_MAJOR, CChar(UInt8(ascii: "I")), Int32(n), &values, &offDiagonal, &vectors, Int32(n), &work, room,
             &integerWork, Int32(integerWork.count))
         guard info == 0 else { throw LinearAlgebraError("dstedc", info: Int(info), rows: n, columns: n) }
         try execution.cancellation.check()

@@ -28,6 +28,14 @@ public final class FloatBuffer: ByteSource, @unchecked Sendable {
         base.initialize(repeating: 0, count: count)
     }
 
+    /// A copy of `values`.
+    public convenience init(copying values: [Float], _ memory: WorkingMemory) throws {
+        try self.init(zeros: values.count, memory)
+        values.withUnsafeBufferPointer { values in
+            if let source = values.baseAddress { base.update(from: source, count: values.count) }
+        }
+    }
+
     deinit { if region == nil { base.deallocate() } }
 
     public var floats: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: base, count: count) }

@@ -30,7 +30,7 @@ final class SolverReferenceTests: XCTestCase {
         let layer = try ReferenceLayer()
         for (w, h, keep) in [(weight, moment, 0.5), (weight, moment, 0.2), (layer.weight, layer.secondMoment, 0.4)] {
             let count = Int(keep * Double(w.elements.count))
-            let ours = try SparseSolver(secondMoment: h).solve(w, count: count, Cancellation())
+            let ours = try SparseSolver(secondMoment: h, ExecutionContext()).solve(w, count: count, ExecutionContext())
             let theirs = try NumPy.result(
                 of: NumPy.solvers + """
                     keep, _ = support(w, h, \(count), 60)
@@ -46,7 +46,7 @@ final class SolverReferenceTests: XCTestCase {
     /// On the support that was chosen every row is the least squares.
     func testValuesAreTheLeastSquaresOfNumPy() throws {
         let count = weight.elements.count * 3 / 10
-        let ours = try SparseSolver(secondMoment: moment).solve(weight, count: count, Cancellation())
+        let ours = try SparseSolver(secondMoment: moment, ExecutionContext()).solve(weight, count: count, ExecutionContext())
         let theirs = try NumPy.result(
             of: NumPy.solvers + "result = least_squares(w, h, ours != 0)", ["w": weight, "h": moment, "ours": ours])
         let difference = zip(ours.elements, theirs).reduce(0.0) { $0 + pow(Double($1.0) - $1.1, 2) }
@@ -76,7 +76,8 @@ final class SolverReferenceTests: XCTestCase {
         let triplets = SingularTriplets(
             u: svd.u.transposed.rows(0..<rank).transposed, singularValues: Array(svd.singularValues.prefix(rank)),
             vTransposed: svd.vTransposed.rows(0..<rank))
-        let ours = try LayerSolver(secondMoment: moment).solve(w, lowRank: triplets, entries: count, Cancellation())
+        let ours = try LayerSolver(secondMoment: moment, ExecutionContext()).solve(
+            w, lowRank: triplets, entries: count, ExecutionContext())
         let factors = try XCTUnwrap(ours.lowRank)
         let result = factors.u.times(factors.v) + ours.sparse
         let theirs = try NumPy.result(

@@ -11,7 +11,8 @@
 #define CAPLET_OPENBLAS_FUNCTIONS(F)                                                                                        \
     F(cblas_sgemm) F(cblas_ssyrk) F(cblas_ssyr2k) F(cblas_ssymm) F(cblas_strmv) F(cblas_sscal) F(cblas_sdot) F(cblas_saxpy) \
     F(LAPACKE_sgesdd) F(LAPACKE_ssyevd_work) F(LAPACKE_dstedc_work) F(LAPACKE_sposv_work) F(LAPACKE_spotrf_work)            \
-    F(LAPACKE_strtri_work) F(LAPACKE_sgeqrf_work) F(LAPACKE_sorgqr_work) F(LAPACKE_slarfg_work)                             \
+    F(LAPACKE_strtri_work) F(LAPACKE_sgeqrf_work) F(LAPACKE_sorgqr_work) F(LAPACKE_slarfg_work) F(LAPACKE_ssyevr_work)       \
+    F(cblas_strsm)                                                                                                          \
     F(openblas_get_corename) F(openblas_get_config) F(openblas_set_num_threads)
 
 #define CAPLET_OPENBLAS_MEMBER(name) __typeof__(&name) _Nonnull name;

@@ -18,10 +18,12 @@ public struct LayerSolver {
 
     private let settings: SolverSettings
 
-    /// - Throws: `LinearAlgebraError` when H has no eigendecomposition, as with NaN.
-    public init(secondMoment h: Matrix, _ settings: SolverSettings = .lowRankAndSparse) throws {
+    /// - Throws: `LinearAlgebraError` when H is not positive semidefinite, as with NaN; `Cancelled`.
+    public init(
+        secondMoment h: Matrix, _ execution: ExecutionContext, _ settings: SolverSettings = .lowRankAndSparse
+    ) throws {
         secondMoment = h
-        sparse = try SparseSolver(secondMoment: h, settings)
+        sparse = try SparseSolver(secondMoment: h, execution, settings)
         self.settings = settings
     }
 
@@ -32,30 +34,35 @@ public struct LayerSolver {
     ///   - entries: non-zeros of S.
     /// - Throws: `LinearAlgebraError`, `Cancelled`.
     public func solve(
-        _ weight: Matrix, lowRank start: SingularTriplets, entries: Int, _ cancellation: Cancellation
+        _ weight: Matrix, lowRank start: SingularTriplets, entries: Int, _ execution: ExecutionContext
     ) throws -> Solution {
         guard start.rank > 0 else {
-            let s = try sparse.solve(weight, count: entries, cancellation)
-            return Solution(lowRank: nil, sparse: s, outputError: outputError(weight - s))
+            let s = try sparse.solve(weight, count: entries, execution)
+            return Solution(lowRank: nil, sparse: s, outputError: try outputError(of: s, for: weight, execution))
         }
         let lowRankSolver = try LowRankSolver(secondMoment: secondMoment, settings)
-        var l = start.product
+        var l = try start.product(execution)
         var factors: (u: Matrix, v: Matrix)
         var round = 0
         repeat {
-            let s = try sparse.estimate(weight - l, count: entries, cancellation)
+            let s = try sparse.estimate(weight - l, count: entries, execution)
             factors = try lowRankSolver.approximate(weight - s, rank: start.rank)
-            l = factors.u.times(factors.v)
+            l = try factors.u.times(factors.v, on: execution)
             round += 1
         } while round < settings.alternations
-        let s = try sparse.solve(weight - l, count: entries, cancellation)
-        return Solution(lowRank: factors, sparse: s, outputError: outputError(weight - l - s))
+        let rest = weight - l
+        let s = try sparse.solve(rest, count: entries, execution)
+        return Solution(lowRank: factors, sparse: s, outputError: try outputError(of: s, for: rest, execution))
     }
 
-    private func outputError(_ rest: Matrix) -> Double {
-        let weighted = rest.times(secondMoment)
-        var sum = 0.0
-        for index in rest.elements.indices { sum += Double(rest.elements[index]) * Double(weighted.elements[index]) }
-        return sum
+    /// tr((R − S) H (R − S)ᵀ), some rows at a time.
+    private func outputError(of s: Matrix, for r: Matrix, _ execution: ExecutionContext) throws -> Double {
+        let (n, tiles) = (r.columns, RowTiles(rows: r.rows))
+        let sums = try execution.uncheckedParallelMap(tiles.count) { index -> Double in
+            let rest = r.rows(tiles[index]) - s.rows(tiles[index])
+            let weighted = rest.times(secondMoment)
+            return (0..<rest.rows * n).reduce(0.0) { $0 + Double(rest.elements[$1]) * Double(weighted.elements[$1]) }
+        }
+        return sums.reduce(0, +)
     }
 }

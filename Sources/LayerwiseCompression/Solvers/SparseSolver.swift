@@ -4,134 +4,91 @@ import LinearAlgebra
 /// Chooses support and values of a sparse S [m, n] with `count` non-zeros that minimise tr((R − S) H (R − S)ᵀ): the squared
 /// difference of the layer's outputs on the calibration inputs.
 ///
-/// Support by ADMM with a rising penalty on the problem scaled to a unit diagonal (ALPS, Meng et al. 2024, section 3): D is the
-/// largest entries of W + V/ρ, W solves (H + ρI) in the eigenbasis of H. Values then by least squares on the support, row by
-/// row: S_Q = R H[:, Q] (H[Q, Q])⁻¹. An ADMM step costs 4mn² operations, the values Σ over rows of |Q|³/3.
+/// Support by ADMM (`SupportSearch`), then values by least squares on it (`LeastSquaresValues`); memory is that of R and S, H and a factor
+/// of H, and some rows for each thread.
 public struct SparseSolver {
-    /// Scaled H with a unit diagonal, damped.
+    /// H with its columns and rows scaled, damped.
     private let scaled: Matrix
-    /// √Hⱼⱼ.
-    private let roots: [Float]
-    private let eigen: SymmetricEigen
+    /// What columns of R are multiplied by.
+    private let scales: [Float]
+    private let settings: SolverSettings
 
-    private let settings: SolverSettings.Support
-
-    /// - Throws: `LinearAlgebraError` when H has no eigendecomposition, as with NaN.
-    public init(secondMoment h: Matrix, _ settings: SolverSettings = .lowRankAndSparse) throws {
+    /// - Throws: `LinearAlgebraError` when H is not positive definite, as with NaN; `Cancelled`.
+    public init(
+        secondMoment h: Matrix, _ execution: ExecutionContext, _ settings: SolverSettings = .lowRankAndSparse
+    ) throws {
         let n = h.rows
         let damped = h.damped(settings.damping)
-        let roots = (0..<n).map { damped[$0, $0].squareRoot() }
+        let scales = try Self.scales(of: damped, settings.support, execution)
         scaled = Matrix(rows: n, columns: n) { out in
-            for i in 0..<n { for j in 0..<n { out[i * n + j] = damped[i, j] / (roots[i] * roots[j]) } }
+            for i in 0..<n { for j in 0..<n { out[i * n + j] = damped[i, j] / (scales[i] * scales[j]) } }
         }
-        self.roots = roots
-        self.settings = settings.support
-        eigen = try scaled.symmetricEigen()
+        (self.scales, self.settings) = (scales, settings)
+    }
+
+    /// (Hⱼⱼ / (H⁻¹)ⱼⱼ)^¼: what an entry of column j costs is between Hⱼⱼ where no other makes up for it, and 1 / (H⁻¹)ⱼⱼ where all do
+    /// (Optimal Brain Surgeon, Hassibi and Stork 1993). In the middle of both one penalty is right for all columns.
+    private static func scales(of h: Matrix, _ settings: SolverSettings.Support, _ execution: ExecutionContext) throws -> [Float] {
+        let n = h.rows
+        let roots = (0..<n).map { h[$0, $0].squareRoot() }
+        let unit = Matrix(rows: n, columns: n) { out in
+            for i in 0..<n { for j in 0..<n { out[i * n + j] = h[i, j] / (roots[i] * roots[j]) } }
+        }
+        let inverses = try CholeskyFactor(of: unit, execution).inverseDiagonal(execution)
+        return (0..<n).map { roots[$0] / inverses[$0].squareRoot().squareRoot() }
     }
 
     /// S of at most `count` non-zeros, their values the least squares on the support.
     ///
     /// - Parameters:
     ///   - target: R [m, n].
-    /// - Throws: `Cancelled`.
-    public func solve(_ target: Matrix, count: Int, _ cancellation: Cancellation) throws -> Matrix {
-        if count <= 0 { return Matrix(zeros: target.rows, target.columns) }
-        if count >= target.elements.count { return target }
-        let r = target.scalingColumns(by: roots)
-        let support = try iterate(r, count: count, steps: settings.finalSteps, cancellation).support
-        let values = try leastSquares(r, support: support, cancellation)
-        return values.scalingColumns(by: roots.map { 1 / $0 })
+    /// - Throws: `LinearAlgebraError`, `Cancelled`.
+    public func solve(_ target: Matrix, count: Int, _ execution: ExecutionContext) throws -> Matrix {
+        try sparse(target, count: count, steps: settings.support.finalSteps, execution) { s, r in
+            try LeastSquaresValues(h: scaled, settings: settings.values).solve(&s, for: r, execution)
+        }
     }
 
     /// S after some ADMM steps, without the least squares: near enough while the other part of the layer still moves.
-    func estimate(_ target: Matrix, count: Int, _ cancellation: Cancellation) throws -> Matrix {
+    func estimate(_ target: Matrix, count: Int, _ execution: ExecutionContext) throws -> Matrix {
+        try sparse(target, count: count, steps: settings.support.roughSteps, execution) { _, _ in }
+    }
+
+    private func sparse(
+        _ target: Matrix, count: Int, steps: Int, _ execution: ExecutionContext, _ finish: (inout Matrix, _ r: Matrix) throws -> Void
+    ) throws -> Matrix {
         if count <= 0 { return Matrix(zeros: target.rows, target.columns) }
         if count >= target.elements.count { return target }
-        let values = try iterate(target.scalingColumns(by: roots), count: count, steps: settings.roughSteps, cancellation).values
-        return values.scalingColumns(by: roots.map { 1 / $0 })
+        let r = target.scalingColumns(by: scales)
+        var s = try SupportSearch(h: scaled, settings: settings.support).run(r, count: count, steps: steps, execution)
+        try finish(&s, r)
+        s.scaleColumns(by: scales.map { 1 / $0 })
+        return s
     }
 
-    private func iterate(
-        _ r: Matrix, count: Int, steps: Int, _ cancellation: Cancellation
-    ) throws -> (support: [Bool], values: Matrix) {
-        let (m, n) = (r.rows, r.columns)
-        let rotated = r.times(eigen.vectorRows, otherAs: .transposed)  // R Q, [m, n]
-        var rho = settings.penalty
-        var d = r
-        var dual = Matrix(zeros: m, n)
-        var support = top(r, count)
-        keep(&d, support)
-        for step in 0..<steps {
-            try cancellation.check()
-            // W = (R H − V + ρ D)(H + ρ)⁻¹ in the eigenbasis.
-            var right = Matrix(rows: m, columns: n) { out in
-                for i in 0..<out.count { out[i] = rho * d.elements[i] - dual.elements[i] }
-            }.times(eigen.vectorRows, otherAs: .transposed)
-            right.elements.withUnsafeMutableBufferPointer { right in
-                rotated.elements.withUnsafeBufferPointer { rotated in
-                    for row in 0..<m {
-                        for k in 0..<n {
-                            let value = max(eigen.values[k], 0)
-                            right[row * n + k] = (right[row * n + k] + rotated[row * n + k] * value) / (value + rho)
-                        }
-                    }
-                }
-            }
-            let w = right.times(eigen.vectorRows)
-            var proposal = Matrix(rows: m, columns: n) { out in
-                for i in 0..<out.count { out[i] = w.elements[i] + dual.elements[i] / rho }
-            }
-            let next = top(proposal, count)
-            keep(&proposal, next)
-            d = proposal
-            for i in dual.elements.indices { dual.elements[i] += rho * (w.elements[i] - d.elements[i]) }
-            let changed = zip(support, next).count { $0 != $1 } / 2
-            support = next
-            if (step + 1) % settings.stepsAtOnePenalty == 0 {
-                if changed == 0 { break }
-                rho *= growth(changed: changed, of: count)
-            }
+    /// What `solve` and what was done for H before cost for R [m, n], in additions and multiplications.
+    ///
+    /// Scales: n³/3 for a factor and as many for the diagonal of the inverse. ADMM: 2mn² a step and n³/3 whenever ρ changes. Values: the first
+    /// residual 2mn², then for each row |Q|³/3 or 2n² a step, whichever is less, with |Q| = entries/m.
+    public static func operations(
+        rows m: Int, columns n: Int, entries: Int, _ settings: SolverSettings = .lowRankAndSparse
+    ) -> Double {
+        let (rows, columns, places) = (Double(m), Double(n), Double(entries) / Double(max(m, 1)))
+        let steps = settings.support.finalSteps
+        let factors = (steps + settings.support.stepsAtOnePenalty - 1) / settings.support.stepsAtOnePenalty
+        let ofH = Double(2 + factors) * columns * columns * columns / 3
+        let ofARow = 2 * columns * columns
+        let values = min(places * places * places / 3, Double(settings.values.usualSteps) * ofARow)
+        return ofH + rows * (Double(steps + 1) * ofARow + values)
+    }
+}
+
+extension Matrix {
+    /// A ← A · diag(d).
+    fileprivate mutating func scaleColumns(by d: [Float]) {
+        let (rows, columns) = (rows, columns)
+        elements.withUnsafeMutableBufferPointer { a in
+            for row in 0..<rows { for column in 0..<columns { a[row * columns + column] *= d[column] } }
         }
-        return (support, d)
-    }
-
-    private func growth(changed: Int, of count: Int) -> Float {
-        if changed * 10 >= count { return settings.growth.many }
-        return changed * 200 >= count ? settings.growth.some : settings.growth.few
-    }
-
-    private func top(_ matrix: Matrix, _ count: Int) -> [Bool] {
-        let magnitudes = [matrix.elements.map { abs($0) }]
-        return OrderStatistic(largest: count, of: magnitudes).selection(of: magnitudes)[0]
-    }
-
-    private func keep(_ matrix: inout Matrix, _ support: [Bool]) {
-        for index in support.indices where !support[index] { matrix.elements[index] = 0 }
-    }
-
-    /// Each row's least squares on its support.
-    private func leastSquares(_ r: Matrix, support: [Bool], _ cancellation: Cancellation) throws -> Matrix {
-        let n = r.columns
-        let gradient = r.times(scaled)  // R H, [m, n]
-        var result = Matrix(zeros: r.rows, n)
-        var system = [Float](repeating: 0, count: n * n)
-        var right = [Float](repeating: 0, count: n)
-        for row in 0..<r.rows {
-            if row % 64 == 0 { try cancellation.check() }
-            let columns = (0..<n).filter { support[row * n + $0] }
-            let size = columns.count
-            for (i, column) in columns.enumerated() {
-                right[i] = gradient[row, column]
-                scaled.elements.withUnsafeBufferPointer { h in
-                    for (j, other) in columns.enumerated() { system[i * size + j] = h[column * n + other] }
-                }
-            }
-            if solvePositiveDefinite(&system, order: size, &right, count: 1) {
-                for (i, column) in columns.enumerated() { result[row, column] = right[i] }
-            } else {
-                for column in columns { result[row, column] = r[row, column] }
-            }
-        }
-        return result
     }
 }
