@@ -109,7 +109,8 @@ let package = Package(
             ["CCapletPlugin", "CProcess", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target("Conformance", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target(
-            "TestSupport", ["Conformance", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Tests/TestSupport"),
+            "TestSupport", ["Backpropagation", "Conformance", "Execution", "FormatKit", "Inference", "LinearAlgebra", "ModelGraph", "PassKit"],
+            path: "Tests/TestSupport"),
         test(
             "GGUFFormatTests",
             ["Architectures", "Execution", "FormatKit", "GGUFFormat", "LinearAlgebra", "ModelGraph", "SafetensorsFormat", "TestSupport"]),
@@ -170,7 +171,7 @@ let package = Package(
         test("ExecutionTests", ["Execution"]),
         test("LinearAlgebraTests", ["Execution", "LinearAlgebra", "Matrices", "TestSupport"]),
         test("ModelGraphTests", ["Execution", "LinearAlgebra", "ModelGraph", "TestSupport"]),
-        test("PassKitTests", ["Conformance", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
+        test("PassKitTests", ["Conformance", "Execution", "LinearAlgebra", "ModelGraph", "PassKit", "TestSupport"]),
         test("RPCATests", ["LinearAlgebra", "ModelGraph", "RPCA", "TestSupport"]),
         test("MagnitudePruningTests", ["MagnitudePruning", "ModelGraph", "PassKit", "TestSupport"]),
         test("LayerwiseCompressionTests", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "TestSupport", "Wanda"]),

@@ -8,6 +8,8 @@ import Synchronization
 public final class WorkerTeam: @unchecked Sendable {
     /// Threads that work, the caller's among them.
     public let count: Int
+    /// Threads that were asked for; no more are made than there are processors, since they spin.
+    private let wanted: Int
     private let shared: Shared
     private let threads: [SystemThread]
 
@@ -16,7 +18,8 @@ public final class WorkerTeam: @unchecked Sendable {
         let shared = Shared()
         self.shared = shared
         var started: [SystemThread] = []
-        for worker in 1..<max(threads, 1) {
+        wanted = max(threads, 1)
+        for worker in 1..<max(min(threads, ExecutionContext.processorCount), 1) {
             // A system that has no more threads to give leaves a smaller team, which computes the same.
             guard let thread = SystemThread({ shared.work(as: worker) }) else { break }
             started.append(thread)
@@ -34,17 +37,22 @@ public final class WorkerTeam: @unchecked Sendable {
     ///
     /// `body` must write to places of its own only.
     public func forEach(_ count: Int, _ body: @Sendable (_ worker: Int, _ index: Int) -> Void) {
+        let outer = TaskWidth.current
+        let width = outer.multipliedReportingOverflow(by: max(min(wanted, count), 1))
+        let inner = width.overflow ? Int.max : width.partialValue
+        TaskWidth.current = inner
+        defer { TaskWidth.current = outer }
         if self.count == 1 || count <= 1 {
             for index in 0..<max(count, 0) { body(0, index) }
             return
         }
-        withoutActuallyEscaping(body) { shared.run(count, $0) }
+        withoutActuallyEscaping(body) { shared.run(count, width: inner, $0) }
     }
 }
 
 /// What the threads of a team see of each other.
 ///
-/// Safe to share: `body` and `indexCount` are written by the caller alone, while `isOpen` keeps all others from reading them.
+/// Safe to share: `body`, `indexCount` and `width` are written by the caller alone, while `isOpen` keeps all others from reading them.
 private final class Shared: @unchecked Sendable {
     /// Raised when there is new work.
     private let generation = Atomic<Int>(0)
@@ -57,6 +65,8 @@ private final class Shared: @unchecked Sendable {
     private let isStopping = Atomic<Bool>(false)
     private var body: (@Sendable (Int, Int) -> Void)?
     private var indexCount = 0
+    /// `TaskWidth.current` of the work.
+    private var width = 1
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
 
@@ -77,8 +87,9 @@ private final class Shared: @unchecked Sendable {
         condition.deallocate()
     }
 
-    func run(_ count: Int, _ body: @escaping @Sendable (Int, Int) -> Void) {
+    func run(_ count: Int, width: Int, _ body: @escaping @Sendable (Int, Int) -> Void) {
         self.body = body
+        self.width = width
         indexCount = count
         next.store(0, ordering: .relaxed)
         isOpen.store(true, ordering: .sequentiallyConsistent)
@@ -107,7 +118,10 @@ private final class Shared: @unchecked Sendable {
             seen = awaitGeneration(after: seen)
             if isStopping.load(ordering: .sequentiallyConsistent) { return }
             active.wrappingAdd(1, ordering: .sequentiallyConsistent)
-            if isOpen.load(ordering: .sequentiallyConsistent), let body { takeIndices(as: worker, body) }
+            if isOpen.load(ordering: .sequentiallyConsistent), let body {
+                TaskWidth.current = width
+                takeIndices(as: worker, body)
+            }
             active.wrappingSubtract(1, ordering: .sequentiallyConsistent)
         }
     }

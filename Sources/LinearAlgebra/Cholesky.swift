@@ -11,6 +11,7 @@ public func solvePositiveDefinite(
     _ a: UnsafeMutablePointer<Float>, order n: Int, _ b: UnsafeMutablePointer<Float>, count: Int
 ) -> Bool {
     if n == 0 || count == 0 { return true }
+    Operations.add(.factorisation, n * n * n / 3 + 2 * n * n * count)
     let info = openBLAS.LAPACKE_sposv_work(
         LAPACK_COL_MAJOR, CChar(UInt8(ascii: "L")), Int32(n), Int32(count), a, Int32(n), b, Int32(n))
     return info == 0

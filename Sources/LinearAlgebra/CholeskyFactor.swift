@@ -39,10 +39,12 @@ public struct CholeskyFactor: Sendable {
         let (first, count) = (panel.lowerBound, panel.count)
         let corner = a + first * (n + 1)
         // Column-major upper is row-major lower.
+        Operations.add(.factorisation, count * count * count / 3)
         let info = openBLAS.LAPACKE_spotrf_work(LAPACK_COL_MAJOR, CChar(UInt8(ascii: "U")), blasint(count), corner, blasint(n))
         guard info == 0 else { throw LinearAlgebraError("spotrf", info: Int(info) + first, rows: n, columns: n) }
         let below = stride(from: panel.upperBound, to: n, by: height).map { $0..<min($0 + height, n) }
         try execution.uncheckedParallelFor(below.count) { index in
+            Operations.add(.factorisation, below[index].count * count * count)
             openBLAS.cblas_strsm(
                 CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, blasint(below[index].count), blasint(count), 1, corner,
                 blasint(n), a + below[index].lowerBound * n + first, blasint(n))
@@ -54,6 +56,7 @@ public struct CholeskyFactor: Sendable {
         try execution.uncheckedParallelFor(tiles.count + below.count) { index in
             guard index < tiles.count else {
                 let rows = below[index - tiles.count]
+                Operations.add(.product, rows.count * rows.count * count)
                 openBLAS.cblas_ssyrk(
                     CblasRowMajor, CblasLower, CblasNoTrans, blasint(rows.count), blasint(count), -1, a + rows.lowerBound * n + first,
                     blasint(n), 1, a + rows.lowerBound * (n + 1), blasint(n))
@@ -70,6 +73,7 @@ public struct CholeskyFactor: Sendable {
     public func divide(rows x: UnsafeMutablePointer<Float>, count: Int) {
         let n = blasint(order)
         if n == 0 || count == 0 { return }
+        Operations.add(.factorisation, 2 * count * order * order)
         factor.elements.withUnsafeBufferPointer { l in
             for orientation in [CblasTrans, CblasNoTrans] {
                 openBLAS.cblas_strsm(

@@ -148,6 +148,7 @@ extension Matrix {
         var q = elements
         var scales = [Float](repeating: 0, count: rows)
         var work = [Float](repeating: 0, count: 64 * rows)
+        Operations.add(.factorisation, 4 * Int(n) * Int(p) * Int(p))
         var info = openBLAS.LAPACKE_sgeqrf_work(LAPACK_COL_MAJOR, n, p, &q, n, &scales, &work, Int32(work.count))
         guard info == 0 else { throw LinearAlgebraError("sgeqrf", info: Int(info), rows: columns, columns: rows) }
         info = openBLAS.LAPACKE_sorgqr_work(LAPACK_COL_MAJOR, n, p, p, &q, n, scales, &work, Int32(work.count))

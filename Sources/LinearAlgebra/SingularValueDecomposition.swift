@@ -1,4 +1,5 @@
 import COpenBLAS
+import Execution
 
 /// The thin singular value decomposition A = U · diag(σ) · Vᵀ of a matrix [m, n], k = min(m, n).
 public struct SingularValueDecomposition {
@@ -24,6 +25,7 @@ extension Matrix {
         var sigma = [Float](repeating: 0, count: k)
         var vt = [Float](repeating: 0, count: k * columns)
         var u = [Float](repeating: 0, count: rows * k)
+        Operations.add(.factorisation, 4 * max(rows, columns) * k * k + 9 * k * k * k)
         let info = openBLAS.LAPACKE_sgesdd(
             LAPACK_COL_MAJOR, CChar(UInt8(ascii: "S")), Int32(columns), Int32(rows), &work, Int32(columns),
             &sigma, &vt, Int32(columns), &u, Int32(k))

@@ -1,4 +1,5 @@
 import COpenBLAS
+import Execution
 
 /// The eigendecomposition A = Qᵀ · diag(λ) · Q of a symmetric matrix [n, n].
 public struct SymmetricEigen {
@@ -24,6 +25,7 @@ extension Matrix {
         var values = [Float](repeating: 0, count: n)
         var work = [Float](repeating: 0, count: Int(workspace.floats))
         var integerWork = [Int32](repeating: 0, count: Int(workspace.integers))
+        Operations.add(.factorisation, 9 * n * n * n)
         switch workspace.driver {
         case .divideAndConquer:
             let info = openBLAS.LAPACKE_ssyevd_work(

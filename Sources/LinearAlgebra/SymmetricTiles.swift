@@ -43,6 +43,7 @@ struct SymmetricTiles {
         let step = orientation == .plain ? stride : 1
         try execution.uncheckedParallelFor(count) { index in
             withTile(index) { rows in
+                Operations.add(.product, rows.count * rows.count * shared)
                 openBLAS.cblas_ssyrk(
                     CblasRowMajor, CblasUpper, orientation == .plain ? CblasNoTrans : CblasTrans, blasint(rows.count), blasint(shared), 1,
                     a + rows.lowerBound * step, blasint(stride), 0, s + rows.lowerBound * (order + 1), blasint(order))
@@ -62,6 +63,7 @@ struct SymmetricTiles {
         let v = stack + shared * order
         team.uncheckedForEach(count) { _, index in
             withTile(index) { rows in
+                Operations.add(.product, 2 * rows.count * rows.count * shared)
                 openBLAS.cblas_ssyr2k(
                     CblasRowMajor, CblasUpper, CblasTrans, blasint(rows.count), blasint(shared), -1, stack + rows.lowerBound,
                     blasint(order), v + rows.lowerBound, blasint(order), 1, s + rows.lowerBound * (stride + 1), blasint(stride))
@@ -81,6 +83,7 @@ struct SymmetricTiles {
     ) {
         team.uncheckedForEach(rows.count) { _, index in
             let (first, end) = (rows[index].lowerBound, rows[index].upperBound)
+            Operations.add(.product, 2 * count * (end - first) * (end - first))
             openBLAS.cblas_ssymm(
                 CblasRowMajor, CblasRight, CblasUpper, blasint(count), blasint(end - first), 1, s + first * (n + 1), blasint(n), v + first,
                 blasint(stride), 0, out + first, blasint(outStride))

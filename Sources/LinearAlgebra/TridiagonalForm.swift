@@ -66,6 +66,7 @@ struct TridiagonalForm {
         var vectors = [Double](repeating: 0, count: n * n)
         var work = [Double](repeating: 0, count: Int(room))
         var integerWork = [Int32](repeating: 0, count: 3 + 5 * n)
+        Operations.add(.factorisation, 3 * n * n * n)
         let info = openBLAS.LAPACKE_dstedc_work(
             LAPACK_COL_MAJOR, CChar(UInt8(ascii: "I")), Int32(n), &values, &offDiagonal, &vectors, Int32(n), &work, room,
             &integerWork, Int32(integerWork.count))

@@ -55,8 +55,8 @@ final class PolicyReferenceTests: XCTestCase {
 
         init(_ weights: [String: Matrix]) { self.weights = weights }
 
-        func losses(sequences: [Int], replacing replaced: [String: Matrix]) throws -> [Double] {
-            let error = replaced.reduce(0.0) { sum, entry in
+        func losses(sequences: [Int], replacing replaced: ReplacedWeights) throws -> [Double] {
+            let error = try replaced.all().reduce(0.0) { sum, entry in
                 guard let weight = weights[entry.key] else { return sum }
                 return sum + (entry.value - weight).squaredFrobeniusNorm / Double(weight.elements.count)
             }
@@ -64,7 +64,7 @@ final class PolicyReferenceTests: XCTestCase {
         }
 
         func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { [] }
-        func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {}
+        func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {}
     }
 
     /// Losses of all steps and the probabilities that are learned, from the same draws.

@@ -38,7 +38,7 @@ final class CurvatureTests: XCTestCase {
                 let square = (0..<noise.columns).reduce(0.0) { $0 + Double(noise[row, $1]) * Double(product[row, $1]) }
                 foretold += 0.5 * curvature.rows[row] * square
             }
-            let found = try divergence.value(sequences: Array(0..<12), replacing: [tensor.name: weight + noise], withGradients: false).value
+            let found = try divergence.value(sequences: Array(0..<12), replacing: [tensor.name: weight + noise], gradient: nil)
             // K-FAC leaves out what rows and positions do together.
             XCTAssertGreaterThan(found / foretold, 0.4, name)
             XCTAssertLessThan(found / foretold, 2.5, name)

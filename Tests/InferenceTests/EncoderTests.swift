@@ -102,7 +102,7 @@ final class EncoderTests: XCTestCase {
             uniqueKeysWithValues: changed.tensors.filter { $0.role == .linear }.map { ($0.name, try $0.payload.densifiedMatrix()) })
         let execution = ExecutionContext(threads: 2)
         let found = try reference.divergence(
-            sequences, from: try reference.finalHidden(sequences, execution), replacing: weights, withGradients: true, execution)
+            sequences, from: try reference.finalHidden(sequences, execution), replacingAll: weights, execution)
         XCTAssertEqual(found.value, try XCTUnwrap(Double(output.trimmingCharacters(in: .whitespacesAndNewlines))), accuracy: 1e-5)
         let expected = try SafetensorsFormat().read(folder.path("gradients.safetensors"), ReadContext())
         XCTAssertEqual(expected.tensors.count, 12)

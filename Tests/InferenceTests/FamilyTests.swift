@@ -54,7 +54,7 @@ final class FamilyTests: XCTestCase {
             let rows = FamilyCheckpoints.rows(vocabulary: reference.configuration.vocabularySize)
             let execution = ExecutionContext(threads: 2)
             let found = try reference.divergence(
-                rows, from: try reference.finalHidden(rows, execution), replacing: weights, withGradients: true, execution)
+                rows, from: try reference.finalHidden(rows, execution), replacingAll: weights, execution)
             let value = try TemporaryFolder.bytes(of: path("\(name).divergence")).withUnsafeBytes { $0.load(as: Double.self) }
             XCTAssertEqual(found.value, value, accuracy: 1e-5 * max(value, 1), name)
             let expected = try SafetensorsFormat().read(path("\(name).gradients.safetensors"), ReadContext())

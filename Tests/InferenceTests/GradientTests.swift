@@ -58,7 +58,7 @@ final class GradientTests: XCTestCase {
         let weights = try linearWeights(try graph(folder.path("model")))
         let execution = ExecutionContext(threads: 2)
         let found = try reference.divergence(
-            sequences, from: try reference.finalHidden(sequences, execution), replacing: weights, withGradients: true, execution)
+            sequences, from: try reference.finalHidden(sequences, execution), replacingAll: weights, execution)
         XCTAssertEqual(found.value, try XCTUnwrap(Double(output.trimmingCharacters(in: .whitespacesAndNewlines))), accuracy: 1e-5)
         let expected = try SafetensorsFormat().read(folder.path("gradients.safetensors"), ReadContext())
         XCTAssertEqual(Set(found.weights.keys), Set(expected.tensors.map(\.name)))
@@ -70,10 +70,10 @@ final class GradientTests: XCTestCase {
         // Of some weights alone: the same for those, whatever the threads.
         let some = weights.filter { $0.key.contains("layers.1") || $0.key.contains("down") }
         let part = try reference.divergence(
-            sequences, from: try reference.finalHidden(sequences, execution), replacing: some, withGradients: true,
+            sequences, from: try reference.finalHidden(sequences, execution), replacingAll: some,
             ExecutionContext(threads: 3))
         let alone = try reference.divergence(
-            sequences, from: try reference.finalHidden(sequences, execution), replacing: some, withGradients: true,
+            sequences, from: try reference.finalHidden(sequences, execution), replacingAll: some,
             ExecutionContext(threads: 1))
         XCTAssertEqual(Set(part.weights.keys), Set(some.keys))
         for (name, gradient) in part.weights { XCTAssertEqual(gradient.elements, alone.weights[name]?.elements, name) }
@@ -96,15 +96,15 @@ final class GradientTests: XCTestCase {
         func moved(_ step: Float) -> Matrix {
             Matrix(rows: weight.rows, columns: weight.columns, elements: zip(weight.elements, noise.elements).map { $0 + step * $1 })
         }
-        func error(_ step: Float, gradients: Bool = false) throws -> Transformer.Gradients {
+        func error(_ step: Float, gradient: ((String, Matrix) throws -> Void)? = nil) throws -> Double {
             try model.blockError(
-                1, inputs: inputs, targets: outputs.hidden, replacing: [name: moved(step)], withGradients: gradients, execution)
+                1, inputs: inputs, targets: outputs.hidden, replacing: [name: moved(step)], execution, gradient: gradient)
         }
-        XCTAssertEqual(try error(0).value, 0)
-        let here = try error(0.05, gradients: true)
-        XCTAssertGreaterThan(here.value, 0)
-        let slope = zip(try XCTUnwrap(here.weights[name]).elements, noise.elements).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
-        let difference = (try error(0.055).value - (try error(0.045).value)) / 0.01
+        XCTAssertEqual(try error(0), 0)
+        var found: [String: Matrix] = [:]
+        XCTAssertGreaterThan(try error(0.05) { found[$0] = $1 }, 0)
+        let slope = zip(try XCTUnwrap(found[name]).elements, noise.elements).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+        let difference = (try error(0.055) - (try error(0.045))) / 0.01
         XCTAssertEqual(slope / difference, 1, accuracy: 0.01)
     }
 }

@@ -2,6 +2,7 @@ import Conformance
 import Execution
 import LinearAlgebra
 import ModelGraph
+import TestSupport
 import Synchronization
 import XCTest
 
@@ -82,13 +83,13 @@ final class FinishedWorkTests: XCTestCase {
         let sequenceCount = 4
         let scoredTokensPerSequence = 1
 
-        func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] {
-            try FinishedWorkTests.note("losses \(sequences) \(weights.keys.joined())")
-            return sequences.map { 1.5 + Double($0 + weights.count) }
+        func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] {
+            try FinishedWorkTests.note("losses \(sequences) \(weights.names.joined())")
+            return sequences.map { 1.5 + Double($0 + weights.names.count) }
         }
 
         func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { [] }
-        func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {}
+        func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {}
     }
 
     private let names = ["a", "b", "c"]
@@ -211,9 +212,9 @@ final class FinishedWorkTests: XCTestCase {
         let scoredTokensPerSequence = 1
         var questions: [String] = []
 
-        func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] {
-            questions.append("replacing \(weights.keys.sorted()) \(sequences)")
-            let sum = weights.sorted { $0.key < $1.key }.reduce(0.0) { $0 + $1.value.elements.reduce(0) { $0 + Double($1) } }
+        func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] {
+            questions.append("replacing \(weights.names.sorted()) \(sequences)")
+            let sum = try weights.all().sorted { $0.key < $1.key }.reduce(0.0) { $0 + $1.value.elements.reduce(0) { $0 + Double($1) } }
             return sequences.map { Double($0) + sum }
         }
 
@@ -222,7 +223,7 @@ final class FinishedWorkTests: XCTestCase {
             return try sequences.map { Double($0) + Double(try XCTUnwrap(graph["a"]).finiteMatrix().elements[0]) }
         }
 
-        func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {}
+        func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {}
     }
 
     private func matrix(_ value: Float) -> Matrix { Matrix(rows: 5, columns: 7, elements: [Float](repeating: value, count: 35)) }

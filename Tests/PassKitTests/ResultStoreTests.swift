@@ -99,8 +99,8 @@ final class ResultStoreTests: XCTestCase {
     private final class NoCalibration: CalibrationProvider {
         let sequenceCount = 0
         let scoredTokensPerSequence = 0
-        func losses(sequences: [Int], replacing weights: [String: Matrix]) throws -> [Double] { [] }
+        func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] { [] }
         func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { [] }
-        func forEachSecondMoment(_ body: (InputGroup, Matrix) throws -> Void) throws {}
+        func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {}
     }
 }

@@ -91,14 +91,14 @@ final class EntropyCodingTests: XCTestCase {
     /// Codes that bits are spared for, from a histogram of the round before, and the scales that keep outputs as large as they were: all from the
     /// equations, each code the best of all 255.
     func testRateDistortionCodesAreThoseOfNumPy() throws {
-        let layer = try ReferenceLayer()
+        let (layer, execution) = (try ReferenceLayer(), ExecutionContext(threads: 2))
         let prices = (0..<layer.weight.rows).map { 0.5 + Double($0 % 4) }
-        let matrix = try CodedMatrix(layer.weight, curvature: WeightCurvature(inputs: layer.secondMoment, rows: prices))
+        let matrix = try CodedMatrix(CodedValues(.dense(DenseTensor(layer.weight, dtype: .f32)), name: "w"), curvature: WeightCurvature(inputs: layer.secondMoment, rows: prices), execution)
         // About three bits a code.
         let mean = matrix.rowScales.reduce(0.0) { $0 + Double($1) } / Double(matrix.rowScales.count)
         let step = 0.5 * Double(layer.weight.frobeniusNorm) / Double(layer.weight.elements.count).squareRoot() / mean
-        let first = try matrix.rounded(step: step, lengths: nil, lambda: 0, Cancellation())
-        let second = try matrix.rounded(step: step, lengths: first.histogram.lengths, lambda: 0.15, Cancellation())
+        let first = try matrix.rounded(CodedMatrix.Round(step: step, lengths: nil, lambda: 0), execution)
+        let second = try matrix.rounded(CodedMatrix.Round(step: step, lengths: first.histogram.lengths, lambda: 0.15), execution)
         let theirs = try layer.numbers(
             """
             m, n = w.shape; u = np.linalg.cholesky(np.linalg.inv(h + 0.01 * np.diag(h).mean() * np.eye(n))).T
@@ -132,7 +132,8 @@ final class EntropyCodingTests: XCTestCase {
         XCTAssertEqual(second.histogram.entropy / theirs[1], 1, accuracy: 5e-3)
         XCTAssertLessThan(theirs[1], 0.995 * theirs[0], "no bit was spared")
         let count = layer.weight.elements.count
-        for (ours, start) in [(first.codes, 2), (second.codes, 2 + count)] {
+        for (codes, start) in [(first.codes, 2), (second.codes, 2 + count)] {
+            let ours = try XCTUnwrap(codes).withUnsafeBytes { $0.map { Int8(bitPattern: $0) } }
             // A rounding that goes the other way in single precision turns what follows in its row.
             let different = zip(ours, theirs[start..<start + count]).count { Double($0) != $1 }
             XCTAssertLessThan(Double(different), 0.03 * Double(count))

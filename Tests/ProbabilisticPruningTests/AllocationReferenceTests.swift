@@ -1,6 +1,7 @@
 import Execution
 import LayerwiseCompression
 import LinearAlgebra
+import ModelGraph
 import TestSupport
 import XCTest
 
@@ -8,6 +9,8 @@ import XCTest
 
 /// The default pass's choice of ranks and entries beside NumPy.
 final class AllocationReferenceTests: XCTestCase {
+    private let execution = ExecutionContext(threads: 2)
+
     private func moment(_ n: Int, seed: UInt64) -> Matrix {
         var inputs = Matrix.random(4 * n, n, seed: seed)
         for row in 0..<inputs.rows { for column in 0..<n { inputs[row, column] *= 0.3 + Float(column % 5) } }
@@ -25,7 +28,7 @@ final class AllocationReferenceTests: XCTestCase {
             let weak = Matrix.random(m, n, seed: 4)
             let w = Matrix(rows: m, columns: n, elements: zip(strong.elements, weak.elements).map { strength * $0 + noise * $1 })
             let candidates = try w.singularValueDecomposition().vTransposed.rows(0..<8)
-            let ours = try RankChoice(budget: budget).choose(w, candidates: candidates, secondMoment: h, Cancellation())
+            let ours = try RankChoice(budget: budget).choose(w, candidates: candidates, secondMoment: h, ExecutionContext(threads: 2))
             let theirs = try NumPy.result(
                 of: NumPy.solvers + """
                     m, n = w.shape
@@ -57,18 +60,18 @@ final class AllocationReferenceTests: XCTestCase {
             let (m, n, scale, rank) = shape
             let random = Matrix.random(m, n, seed: UInt64(index + 20))
             let weight = Matrix(rows: m, columns: n, elements: random.elements.map { $0 * Float(scale) })
-            return LayerCandidate(
-                name: "layer.\(index)", block: index, weight: weight, inputPower: (0..<n).map { 0.5 + Float($0 % 3) },
-                lowRank: try weight.leadingSingularTriplets(rank))
+            return try LayerCandidate(
+                name: "layer.\(index)", block: index, weight: .dense(DenseTensor(weight, dtype: .f32)),
+                inputPower: (0..<n).map { 0.5 + Float($0 % 3) }, lowRank: weight.leadingSingularTriplets(rank), execution)
         }
     }
 
     /// One threshold for e^α · score of all layers together: the largest of all of them, as many as are left when the ranks are paid.
     func testSharedBudgetIsThatOfNumPy() throws {
         let layers = try layers()
-        let arrays = layers.map(\.weight)
+        let arrays = try layers.map { try $0.weight.densifiedMatrix() }
         for (logWeights, budget) in [([0.0, 0, 0], 23_000), ([1.5, -2, 0.2], 23_000), ([-1, 4, 0.5], 10_000), ([0, 9, -9], 37_000)] {
-            let ours = SharedAllocation(layers: layers, budget: budget).counts(logWeights: logWeights)
+            let ours = try SharedAllocation(layers: layers, budget: budget, execution: execution).choices(logWeights: logWeights).map(\.count)
             let theirs = try NumPy.result(
                 of: """
                     layers, spent = [], 0
@@ -91,9 +94,11 @@ final class AllocationReferenceTests: XCTestCase {
     /// Half of the measured weight and half of the uniform one, in logarithms.
     func testStartIsThatOfNumPy() throws {
         let layers = try layers()
-        let sensitivity = Sensitivity(allocation: SharedAllocation(layers: layers, budget: 23_000), density: 0.5)
+        let sensitivity = Sensitivity(
+            allocation: SharedAllocation(layers: layers, budget: 23_000, execution: execution), density: 0.5)
         let rises = [0.02, 0.0001, 0.3]
-        let ours = sensitivity.logWeights(rises: rises)
+        let arrays = try layers.map { try $0.weight.densifiedMatrix() }
+        let ours = sensitivity.logWeights(rises: rises, uniform: try sensitivity.uniformLogWeights())
         let theirs = try NumPy.result(
             of: """
                 result = []
@@ -104,7 +109,7 @@ final class AllocationReferenceTests: XCTestCase {
                     kept = lambda d: max(int(d * w.size) - r * sum(w.shape), 0)
                     error = scores[:w.size - kept(0.2)].sum()
                     result.append(0.5 * np.log(max(rise, floor) / error) - 0.5 * np.log(scores[w.size - kept(0.5)]))
-                """, ["a": layers[0].weight, "b": layers[1].weight, "c": layers[2].weight])
+                """, ["a": arrays[0], "b": arrays[1], "c": arrays[2]])
         // Errors are tabulated every 64 entries.
         for (a, b) in zip(ours, theirs) { XCTAssertEqual(a, b, accuracy: 0.01) }
     }

@@ -19,7 +19,7 @@ final class RefitTests: XCTestCase {
     private func loss(_ graph: TensorGraph) throws -> Double {
         let calibration = try QuadraticCalibration(SampleModel.graph(), sequences: 8)
         let weights = try graph.tensors.filter { $0.role == .linear }.map { ($0.name, try $0.payload.densifiedMatrix()) }
-        let losses = try calibration.losses(sequences: Array(0..<8), replacing: Dictionary(uniqueKeysWithValues: weights))
+        let losses = try calibration.losses(sequences: Array(0..<8), replacing: ReplacedWeights(Dictionary(uniqueKeysWithValues: weights)))
         return losses.reduce(0, +) / 8 - 1
     }
 
@@ -57,7 +57,7 @@ final class RefitTests: XCTestCase {
                 weights[name] = best
             }
         }
-        let losses = try calibration.losses(sequences: Array(0..<8), replacing: weights)
+        let losses = try calibration.losses(sequences: Array(0..<8), replacing: ReplacedWeights(weights))
         return losses.reduce(0, +) / 8 - 1
     }
 
