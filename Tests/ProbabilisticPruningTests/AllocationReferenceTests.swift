@@ -25,7 +25,7 @@ final class AllocationReferenceTests: XCTestCase {
             let weak = Matrix.random(m, n, seed: 4)
             let w = Matrix(rows: m, columns: n, elements: zip(strong.elements, weak.elements).map { strength * $0 + noise * $1 })
             let candidates = try w.singularValueDecomposition().vTransposed.rows(0..<8)
-            let ours = try RankChoice(budget: budget).choose(w, candidates: candidates, secondMoment: h, Cancellation())
+            let ours = try RankChoice(budget: budget).choose(w, candidates: candidates, secondMoment: h, ExecutionContext())
             let theirs = try NumPy.result(
                 of: NumPy.solvers + """
                     m, n = w.shape
