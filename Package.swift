@@ -154,8 +154,8 @@ let package = Package(
         .executableTarget(
             name: "Work",
             dependencies: [
-                "Backpropagation", "BuiltIns", "Calibration", "Execution", "FormatKit", "Inference", "LayerwiseCompression", "LinearAlgebra",
-                "ModelGraph", "Models", "PassKit", "RPCA",
+                "Backpropagation", "BuiltIns", "Calibration", "Execution", "FormatKit", "Inference", "LayerwiseCompression",
+                "LinearAlgebra", "ModelGraph", "Models", "PassKit", "RPCA",
             ], path: "Benchmarks/Work",
             swiftSettings: [.swiftLanguageMode(.v6)]),
         .executableTarget(

@@ -1,3 +1,5 @@
+import Execution
+
 extension Matrix {
     /// The `rank` largest singular triplets by the symmetric eigendecomposition of the smaller Gram matrix, AᵀA or AAᵀ.
     ///
@@ -25,5 +27,24 @@ extension Matrix {
             for component in 0..<rank { u.elements[row * rank + component] *= values[component] > 0 ? 1 / values[component] : 0 }
         }
         return SingularTriplets(u: u, singularValues: values, vTransposed: v)
+    }
+
+    /// The same, tiles of products and the reduction to tridiagonal form side by side, which `symmetricEigen` leaves to one thread. Results do not
+    /// depend on the number of threads.
+    ///
+    /// - Throws: `LinearAlgebraError` when the eigendecomposition does not converge, as with NaN; `Cancelled`.
+    public func leadingSingularTriplets(_ rank: Int, _ execution: ExecutionContext) throws -> SingularTriplets {
+        guard isFinite else { throw LinearAlgebraError("ssytrd", info: -4, rows: rows, columns: columns) }
+        let (isTall, k) = (rows >= columns, min(rows, columns))
+        let rank = max(min(rank, k), 0)
+        let gram = try gramUpperTriangle(isTall ? .transposed : .plain, execution)
+        let all = try TridiagonalForm(of: gram, execution).eigen(leading: rank, execution).vectorRows
+        // Eigenvalues ascend; singular values descend.
+        let vectors = all.reversedRows
+        let images = try vectors.times(self, otherAs: isTall ? .transposed : .plain, on: execution)
+        // ‖A·v‖ is the singular value: the root of the eigenvalue has lost digits that A still has.
+        let (values, others) = (images.rowNorms, images.withUnitRows)
+        return SingularTriplets(
+            u: (isTall ? others : vectors).transposed, singularValues: values, vTransposed: isTall ? vectors : others)
     }
 }

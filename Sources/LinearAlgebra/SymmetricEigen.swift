@@ -18,6 +18,17 @@ extension Matrix {
         return try symmetricEigen(EigenWorkspace(order: rows))
     }
 
+    /// The same on several threads but for divide and conquer, which is in double precision (`TridiagonalForm`); reads the upper triangle. It takes room
+    /// for 4n² floats; where even that cannot be counted in 32 bits it is `symmetricEigen()`. Results do not depend on the number of threads.
+    ///
+    /// - Throws: `LinearAlgebraError`, as with NaN; `Cancelled`.
+    public func symmetricEigen(_ execution: ExecutionContext) throws -> SymmetricEigen {
+        guard rows <= TridiagonalForm.largestOrder else { return try symmetricEigen() }
+        guard isFinite else { throw LinearAlgebraError("ssytrd", info: -4, rows: rows, columns: columns) }
+        let eigen = try TridiagonalForm(of: self, execution).eigen(leading: rows, execution)
+        return SymmetricEigen(values: eigen.values, vectorRows: eigen.vectorRows)
+    }
+
     func symmetricEigen(_ workspace: EigenWorkspace) throws -> SymmetricEigen {
         let (n, order) = (rows, blasint(rows))
         let (vectorsToo, lower) = (CChar(UInt8(ascii: "V")), CChar(UInt8(ascii: "L")))

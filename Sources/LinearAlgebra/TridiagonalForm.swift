@@ -11,6 +11,9 @@ struct TridiagonalForm {
 
     var order: Int { diagonal.count }
 
+    /// Of the matrices whose eigenvectors can be had: LAPACK counts dstedc's room, 1 + 4n + n², in 32 bits.
+    static let largestOrder = 46_338
+
     /// 4n³/3 operations; see `TridiagonalReduction`. Reads the upper triangle.
     init(of symmetric: consuming Matrix, _ execution: ExecutionContext) throws {
         precondition(symmetric.rows == symmetric.columns, "not square")
@@ -54,15 +57,22 @@ struct TridiagonalForm {
     /// The eigenvalues, and eigenvectors of those above `floor`: divide and conquer on T in double precision (dstedc, at most about 4n³/3
     /// operations), then the reflections back onto the r vectors that are wanted (2n²r).
     ///
-    /// - Throws: `LinearAlgebraError` when it does not converge, or from an order of 46,339 on; `Cancelled`.
+    /// - Throws: `LinearAlgebraError` when it does not converge, or beyond `largestOrder`; `Cancelled`.
     ///
     /// In single precision divide and conquer would be off by more than all that leads to T: by 2⁻²³ of the largest eigenvalue in each one.
     func eigen(above floor: Float, _ execution: ExecutionContext) throws -> LeadingEigen {
+        try eigen(execution) { values in values.count { $0 > Double(floor) } }
+    }
+
+    /// The same, of so many of the largest eigenvalues.
+    func eigen(leading count: Int, _ execution: ExecutionContext) throws -> LeadingEigen { try eigen(execution) { _ in count } }
+
+    private func eigen(_ execution: ExecutionContext, wanted: (_ ascending: [Double]) -> Int) throws -> LeadingEigen {
         let n = order
         if n == 0 { return LeadingEigen(values: [], vectorRows: Matrix(zeros: 0, 0)) }
         var (values, offDiagonal) = (diagonal.map(Double.init), (offDiagonal + [0]).map(Double.init))
-        // LAPACK counts in 32 bits, which is enough up to an order of 46,338.
-        guard let room = Int32(exactly: 1 + 4 * n + n * n) else { throw LinearAlgebraError("dstedc", info: -9, rows: n, columns: n) }
+        guard n <= Self.largestOrder else { throw LinearAlgebraError("dstedc", info: -9, rows: n, columns: n) }
+        let room = Int32(1 + 4 * n + n * n)
         var vectors = [Double](repeating: 0, count: n * n)
         var work = [Double](repeating: 0, count: Int(room))
         var integerWork = [Int32](repeating: 0, count: 3 + 5 * n)
@@ -73,7 +83,7 @@ struct TridiagonalForm {
         guard info == 0 else { throw LinearAlgebraError("dstedc", info: Int(info), rows: n, columns: n) }
         try execution.cancellation.check()
         // Column-major columns are row-major rows.
-        let wanted = values.count { $0 > Double(floor) }
+        let wanted = wanted(values)
         var leading = Matrix(rows: wanted, columns: n, elements: vectors[(n - wanted) * n..<n * n].map(Float.init))
         vectors = []
         try reflections.apply(toRowsOf: &leading, execution)

@@ -55,7 +55,7 @@ final class SolverReferenceTests: XCTestCase {
 
     func testLowRankPartIsThatOfNumPy() throws {
         for rank in [1, 5, 20] {
-            let (u, v) = try LowRankSolver(secondMoment: moment).approximate(weight, rank: rank)
+            let (u, v) = try LowRankSolver(secondMoment: moment, ExecutionContext()).approximate(weight, rank: rank, ExecutionContext())
             XCTAssertEqual([u.columns, v.rows], [rank, rank])
             let theirs = try NumPy.result(
                 of: NumPy.solvers + "l = low_rank(w, h, \(rank)); result = [l, energy(w - l, h), energy(w - ours, h)]",
@@ -71,7 +71,7 @@ final class SolverReferenceTests: XCTestCase {
         let strong = Matrix.randomLowRank(40, 64, rank: 3, seed: 5)
         let w = Matrix(rows: 40, columns: 64, elements: zip(strong.elements, weight.elements).map { $0 + 0.3 * $1 })
         let (rank, count) = (3, 500)
-        let start = try LowRankSolver(secondMoment: moment).approximate(w, rank: rank)
+        let start = try LowRankSolver(secondMoment: moment, ExecutionContext()).approximate(w, rank: rank, ExecutionContext())
         let svd = try start.u.times(start.v).singularValueDecomposition()
         let triplets = SingularTriplets(
             u: svd.u.transposed.rows(0..<rank).transposed, singularValues: Array(svd.singularValues.prefix(rank)),

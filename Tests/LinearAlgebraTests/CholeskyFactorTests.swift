@@ -54,6 +54,8 @@ final class CholeskyFactorTests: XCTestCase {
         let largest = EigenWorkspace(order: 32_766)
         XCTAssertEqual([Int(largest.floats), Int(largest.integers)], [1 + 6 * 32_766 + 2 * 32_766 * 32_766, 3 + 5 * 32_766])
         XCTAssertEqual(largest.driver, .divideAndConquer)
+        let room = 1 + 4 * TridiagonalForm.largestOrder + TridiagonalForm.largestOrder * TridiagonalForm.largestOrder
+        XCTAssertNotNil(Int32(exactly: room))
     }
 
     func testBothDriversFindTheEigenvectors() throws {
@@ -61,7 +63,8 @@ final class CholeskyFactorTests: XCTestCase {
         let expected = try h.symmetricEigen()
         let robust = try h.symmetricEigen(EigenWorkspace(robustOfOrder: 150))
         for (a, b) in zip(robust.values, expected.values) { XCTAssertEqual(a, b, accuracy: 1e-4) }
-        for eigen in [robust, expected] {
+        let parallel = try h.symmetricEigen(ExecutionContext(threads: 3))
+        for eigen in [robust, expected, parallel] {
             let product = eigen.vectorRows.times(eigen.vectorRows.scalingRows(by: eigen.values), .transposed)
             XCTAssertLessThan(product.relativeFrobeniusError(to: h), 1e-4)
         }

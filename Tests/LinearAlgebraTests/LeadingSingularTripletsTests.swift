@@ -1,3 +1,4 @@
+import Execution
 import LinearAlgebra
 import TestSupport
 import XCTest
@@ -7,8 +8,8 @@ final class LeadingSingularTripletsTests: XCTestCase {
         for (rows, columns) in [(60, 40), (40, 60), (30, 30)] {
             let a = Matrix.random(rows, columns, seed: 5)
             let full = try a.singularValueDecomposition()
-            for rank in [1, 7, 100] {
-                let leading = try a.leadingSingularTriplets(rank)
+            for (rank, isParallel) in [(1, false), (7, false), (100, false), (1, true), (7, true), (100, true)] {
+                let leading = try isParallel ? a.leadingSingularTriplets(rank, ExecutionContext()) : a.leadingSingularTriplets(rank)
                 XCTAssertEqual(leading.rank, min(rank, 40, rows, columns))
                 for (ours, exact) in zip(leading.singularValues, full.singularValues) {
                     XCTAssertEqual(ours, exact, accuracy: 1e-4 * full.singularValues[0])

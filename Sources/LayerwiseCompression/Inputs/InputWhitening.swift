@@ -12,8 +12,12 @@ public struct InputWhitening {
 
     /// - Throws: `LinearAlgebraError` when H has no eigendecomposition, as with NaN.
     public init(secondMoment h: Matrix, _ settings: SolverSettings.Whitening) throws {
-        let n = h.rows
-        let eigen = try h.symmetricEigen()
+        self.init(try h.symmetricEigen(), settings)
+    }
+
+    /// The same of H's eigendecomposition.
+    init(_ eigen: SymmetricEigen, _ settings: SolverSettings.Whitening) {
+        let n = eigen.values.count
         let least = max((eigen.values.last ?? 0) * settings.eigenvalueFloor, Float.leastNormalMagnitude)
         let roots = eigen.values.map { max($0, least).squareRoot() }
         root = eigen.vectorRows.transposed.scalingColumns(by: roots)

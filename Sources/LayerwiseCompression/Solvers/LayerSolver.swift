@@ -40,13 +40,13 @@ public struct LayerSolver {
             let s = try sparse.solve(weight, count: entries, execution)
             return Solution(lowRank: nil, sparse: s, outputError: try outputError(of: s, for: weight, execution))
         }
-        let lowRankSolver = try LowRankSolver(secondMoment: secondMoment, settings)
+        let lowRankSolver = try LowRankSolver(secondMoment: secondMoment, execution, settings)
         var l = try start.product(execution)
         var factors: (u: Matrix, v: Matrix)
         var round = 0
         repeat {
             let s = try sparse.estimate(weight - l, count: entries, execution)
-            factors = try lowRankSolver.approximate(weight - s, rank: start.rank)
+            factors = try lowRankSolver.approximate(weight - s, rank: start.rank, execution)
             l = try factors.u.times(factors.v, on: execution)
             round += 1
         } while round < settings.alternations

@@ -157,7 +157,8 @@ private struct Tile {
             var part = SIMD16<Float>(repeating: 0)
             var i = first
             while i + 16 <= first + count {
-                part += UnsafeRawPointer(a + i).loadUnaligned(as: SIMD16<Float>.self)
+                part +=
+                    UnsafeRawPointer(a + i).loadUnaligned(as: SIMD16<Float>.self)
                     * UnsafeRawPointer(b + i).loadUnaligned(as: SIMD16<Float>.self)
                 i += 16
             }

@@ -1,3 +1,4 @@
+import Execution
 import LinearAlgebra
 
 /// The best rank-r approximation of A in the metric of the layer's inputs, argmin tr((A − L) H (A − L)ᵀ): the truncated SVD of
@@ -5,23 +6,21 @@ import LinearAlgebra
 public struct LowRankSolver {
     private let whitening: InputWhitening
 
-    /// - Throws: `LinearAlgebraError` when H has no eigendecomposition, as with NaN.
-    public init(secondMoment h: Matrix, _ settings: SolverSettings = .lowRankAndSparse) throws {
-        whitening = try InputWhitening(secondMoment: h, settings.whitening)
+    /// - Throws: `LinearAlgebraError` when H has no eigendecomposition, as with NaN; `Cancelled`.
+    public init(
+        secondMoment h: Matrix, _ execution: ExecutionContext, _ settings: SolverSettings = .lowRankAndSparse
+    ) throws {
+        whitening = InputWhitening(try h.symmetricEigen(execution), settings.whitening)
     }
 
-    /// The rank-`rank` approximation of A [m, n] as U [m, r] and V [r, n], balanced.
+    /// The rank-`rank` approximation of A [m, n] as U [m, r] and V [r, n], balanced: about 2mn² operations for A·C, w·k² and those of an
+    /// eigendecomposition of order k for its triplets, k the smaller and w the larger side.
     ///
-    /// - Throws: `LinearAlgebraError` when the SVD does not converge.
-    public func approximate(_ a: Matrix, rank: Int) throws -> (u: Matrix, v: Matrix) {
-        let svd = try a.times(whitening.root).singularValueDecomposition()
-        let rank = min(rank, svd.singularValues.count)
-        let roots = svd.singularValues.prefix(rank).map { $0.squareRoot() }
-        let u = Matrix(rows: a.rows, columns: rank) { out in
-            for row in 0..<a.rows { for k in 0..<rank { out[row * rank + k] = svd.u[row, k] * roots[k] } }
-        }
-        var v = svd.vTransposed.rows(0..<rank).times(whitening.inverse)
-        for k in 0..<rank { for j in 0..<v.columns { v[k, j] *= roots[k] } }
-        return (u, v)
+    /// - Throws: `LinearAlgebraError` when the eigendecomposition does not converge; `Cancelled`.
+    public func approximate(_ a: Matrix, rank: Int, _ execution: ExecutionContext) throws -> (u: Matrix, v: Matrix) {
+        let triplets = try a.times(whitening.root, on: execution).leadingSingularTriplets(rank, execution)
+        let roots = triplets.singularValues.map { $0.squareRoot() }
+        let v = try triplets.vTransposed.scalingRows(by: roots).times(whitening.inverse, on: execution)
+        return (triplets.u.scalingColumns(by: roots), v)
     }
 }

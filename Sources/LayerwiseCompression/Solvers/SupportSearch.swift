@@ -37,10 +37,11 @@ struct SupportSearch {
                         penalty = next
                     }
                     guard let factor else { return }
+                    let taken = Step(
+                        factor: factor, penalty: next, relaxation: settings.relaxation, dualScale: dualScale, threshold: large.threshold)
                     try execution.uncheckedParallelFor(tiles.count) { index in
                         let (first, rows) = (tiles[index].lowerBound * n, tiles[index].count)
-                        Step(factor: factor, penalty: next, relaxation: settings.relaxation, dualScale: dualScale, threshold: large.threshold)
-                            .take(p + first, r + first, rows: rows)
+                        taken.take(p + first, r + first, rows: rows)
                     }
                     large = try LargestMagnitudes(count, of: p, columns: n, tiles, execution)
                 }
