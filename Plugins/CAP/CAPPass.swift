@@ -63,11 +63,10 @@ public struct CAPPass: Pass {
                 resultBytes: 2 * budget.keep * m * n + m * n / 8, parallelism: 1)
         }
         // Weights and the variables of all units.
-        cost.workingBytes = 20 * selected.reduce(0.0) { $0 + Double($1.shape.elementCount) }
+        cost.sharedBytes = 16 * selected.reduce(0.0) { $0 + Double($1.shape.elementCount) }
         guard let calibration else { return nil }
         cost.operations += (1.2 * Double(passes) + 2) * calibration.forward + calibration.secondMoments
-        cost.workingBytes += calibration.workingBytes
-        cost.parallelism = max(cost.parallelism, calibration.sequenceCount)
+        calibration.add(to: &cost)
         return cost
     }
 

@@ -50,6 +50,8 @@ struct CodedMatrix {
         var lambda: Float
         /// Whether codes are kept, or only counted.
         var keepsCodes = true
+        /// 1 for all rows, else one tile of them in so many, whose codes are counted and scales not made anew.
+        var stride = 1
     }
 
     /// Rows are rounded by themselves, some at a time, side by side.
@@ -59,7 +61,7 @@ struct CodedMatrix {
         let scales = zip(rowScales, leastScales).map { CodedMatrix.bfloat16(max(Float(round.step) * $0, $1)) }
         let columns = columnScales.map { $0.map(CodedMatrix.storable) }
         let codes = round.keepsCodes ? try FloatBuffer(zeros: (m * n + 3) / 4, execution.memory) : nil
-        let parts = try values.mapTiles(execution) { rows, original -> (CodeHistogram, [Float]) in
+        let parts = try values.mapTiles(execution, every: round.stride) { rows, original -> (CodeHistogram, [Float]) in
             try execution.cancellation.check()
             let count = rows.count * n
             var made = [Int8](repeating: 0, count: count)
@@ -68,12 +70,14 @@ struct CodedMatrix {
                 try feed(original, rows, scales, columns, round, groups, into: out)
                 if let codes { memcpy(UnsafeMutableRawPointer(codes.floats.baseAddress!) + rows.lowerBound * n, out, count) }
             }
+            guard round.stride == 1 else { return (CodeHistogram(made), []) }
             let some = Array(scales[rows.lowerBound * groups..<rows.upperBound * groups])
             return (CodeHistogram(made), unbiased(some, columns, made, original, rows.count))
         }
         codes?.letGo()
         return Rounded(
-            codes: codes.flatMap { SlicedBytes($0, offset: 0, byteCount: m * n) }, scales: parts.flatMap(\.1), columnScales: columns,
+            codes: codes.flatMap { SlicedBytes($0, offset: 0, byteCount: m * n) }, scales: round.stride == 1 ? parts.flatMap(\.1) : scales,
+            columnScales: columns,
             histogram: parts.reduce(into: CodeHistogram([])) { $0.add($1.0) })
     }
 

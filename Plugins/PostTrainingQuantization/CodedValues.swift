@@ -29,10 +29,13 @@ struct CodedValues {
     }
 
     /// The results of `body` for each tile, in order; tiles are read side by side.
+    ///
+    /// - Parameter stride: 1 for all tiles, else one in so many, evenly spaced.
     func mapTiles<Result>(
-        _ execution: ExecutionContext, _ body: (_ rows: Range<Int>, UnsafeMutablePointer<Float>) throws -> Result
+        _ execution: ExecutionContext, every stride: Int = 1, _ body: (_ rows: Range<Int>, UnsafeMutablePointer<Float>) throws -> Result
     ) throws -> [Result] {
-        let (read, tiles, columns) = (try payload.floatRows(), tiles, columns)
+        let all = tiles
+        let (read, tiles, columns) = (try payload.floatRows(), all.indices.filter { $0 % stride == stride / 2 % all.count }.map { all[$0] }, columns)
         return try execution.uncheckedParallelMap(tiles.count) { index in
             let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: max(tiles[index].count * columns, 1))
             defer { memory.deallocate() }

@@ -25,8 +25,14 @@ struct EntropyCodedQuantization {
                 "nothing to quantise: no selected tensor has a part among target=\(pass.target.text)")
             return report
         }
-        let start = run.start(pass.aim)
-        if pass.splitsOffComponents { try run.splitOffLeadingComponents(step: start) }
+        let roughly = run.start(pass.aim)
+        if pass.splitsOffComponents { try run.splitOffLeadingComponents(step: roughly) }
+        let start: Double
+        switch pass.aim {
+        case .bits(let bits): start = try run.sampledStart(bits: bits, from: roughly)
+        case .size(let size): start = try run.sampledStart(bits: min(8 * Double(size) / Double(max(run.valueCount, 1)), 6), from: roughly)
+        case .lossIncrease: start = roughly
+        }
         let before = graph
         func made() throws -> TensorGraph {
             var made = before

@@ -96,6 +96,27 @@ final class EntropyCodedRun {
         return exp2(mean + 2.05 - bits)
     }
 
+    /// Values from which on the search for a step begins with a sample of the rows.
+    private static let valuesToSample = 1 << 27
+    /// Of a sample, one tile of rows in so many.
+    private static let sampleStride = 16
+
+    /// A step at which codes of a sample take about so many bits a value; `start` itself where a round over all is little work. What the search
+    /// over all begins with is nearer then, and takes fewer rounds.
+    func sampledStart(bits: Double, from start: Double) throws -> Double {
+        guard valueCount >= Self.valuesToSample else { return start }
+        var found = start
+        _ = try RateSearch(slack: 0.01).find(target: bits * Double(valueCount), start: start) { step in
+            found = step
+            return try round(step: step, stride: Self.sampleStride) {
+                zip(parts, rounded).reduce(0.0) {
+                    $0 + $1.1.histogram.entropy * Double($1.0.shape.elementCount) / Double(max($1.1.histogram.total, 1))
+                }
+            } ?? 4 * bits * Double(valueCount)
+        }
+        return found
+    }
+
     /// Bits that codes and scales of the last round need at order 0, with those of components that were taken off.
     var bits: Double {
         rounded.reduce(0) { $0 + $1.bits } + parts.reduce(0) { $0 + ($1.matrix.values.leading.map(LeadingComponents.bits(of:)) ?? 0) }
@@ -106,9 +127,11 @@ final class EntropyCodedRun {
 
     /// Rounds every part, with the lengths of codes of the round before.
     ///
-    /// - Parameter rate: what the round comes to, where the codes reach: a step that is too small for codes of a byte cuts values off.
+    /// - Parameters:
+    ///   - stride: 1 for all rows, else one tile of them in so many.
+    ///   - rate: what the round comes to, where the codes reach: a step that is too small for codes of a byte cuts values off.
     /// - Returns: nil where they do not. Of a round that an interrupted run had made its figure is given, and nothing is rounded.
-    func round(step: Double, rate: () throws -> Double) throws -> Double? {
+    func round(step: Double, stride: Int = 1, rate: () throws -> Double) throws -> Double? {
         let name = "round \(rounds)"
         rounds += 1
         context.execution.progress.advance(by: 1, remark: "step \(PassKit.rounded(step))")
@@ -116,9 +139,9 @@ final class EntropyCodedRun {
         let isKnown = context.isRecorded(QuantizePass.name, name)
         let found = try context.recording(QuantizePass.name, name) {
             var found = PassSnapshot()
-            rounded = try made(step: step, lengths, keepsCodes: keepsCodes)
+            rounded = try made(step: step, lengths, keepsCodes: keepsCodes && stride == 1, stride: stride)
             let clipped = rounded.reduce(0) { $0 + $1.histogram.outermost }
-            let reaches = Double(clipped) <= EntropyCodedRun.clippedShare * Double(valueCount)
+            let reaches = Double(clipped) <= EntropyCodedRun.clippedShare * Double(rounded.reduce(0) { $0 + $1.histogram.total })
             found.numbers = ["step": [step], "rate": reaches ? [try rate()] : []]
             try found.set("lengths", rounded.flatMap(\.histogram.lengths))
             return found
@@ -132,12 +155,13 @@ final class EntropyCodedRun {
         return found.numbers["rate"]?.first
     }
 
-    private func made(step: Double, _ lengths: [[Float]?], keepsCodes: Bool) throws -> [CodedMatrix.Rounded] {
+    private func made(step: Double, _ lengths: [[Float]?], keepsCodes: Bool, stride: Int = 1) throws -> [CodedMatrix.Rounded] {
         // A part is worked on tile by tile: few parts side by side keep all threads at work.
         let largest = parts.map { 16 * $0.matrix.values.columns * $0.matrix.values.columns }.max() ?? 0
         return try context.execution.sharing(bytesEach: largest).uncheckedParallelMap(parts.count) { index in
             try parts[index].matrix.rounded(
-                CodedMatrix.Round(step: step, lengths: lengths[index], lambda: Float(pass.lambda), keepsCodes: keepsCodes), context.execution)
+                CodedMatrix.Round(step: step, lengths: lengths[index], lambda: Float(pass.lambda), keepsCodes: keepsCodes, stride: stride),
+                context.execution)
         }
     }
 

@@ -29,7 +29,7 @@ struct LeadingComponents {
         let rows = matrix.rowScales.map { $0 * Float(step) }
         let values = try matrix.values.matrix(execution)
         let inSteps = LeadingComponents.scaled(values, rows, columns) { $0 / $1 }
-        let triplets = try inSteps.leadingSingularTriplets(rank)
+        let triplets = try inSteps.leadingSingularTriplets(rank, execution)
         let best = LeadingComponents.bestRank(triplets.singularValues, energy: inSteps.squaredFrobeniusNorm, m, n)
         guard best > 0 else { return nil }
         let balanced = try LowRankTensor(triplets.prefix(best), dtype: .f32)

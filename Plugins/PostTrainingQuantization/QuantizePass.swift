@@ -130,28 +130,32 @@ public struct QuantizePass: Pass {
         return objective != .weights
     }
 
+    /// Rounds of a search, mostly.
+    private static let usualRounds = 8.0
+
     /// Codes of one width: some passes over the entries and a division each. Entropy coding: see the type's comment; 16 rounds, of which most are
     /// counted in a histogram, components and their prices.
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         let isFixed = fixed != nil
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
-            let operations = objective == .weights ? 0 : 6 * (m * n * n + n * n * n)
+            // A factor of H, and leading components; a round takes mn² for feeding forward and 2mn² for scales.
+            let operations = 2 * n * n * n / 3 + (splitsOffComponents ? 10 : 0) * min(m, n) * min(m, n) * min(m, n) + Self.usualRounds * 3 * m * n * n
             return PassCost(
                 operations: isFixed ? 0 : operations, bytesMoved: (isFixed ? 300 : 2000) * m * n,
-                workingBytes: isFixed ? 16 * m * n : 0,
+                workingBytes: isFixed ? 16 * m * n : 4 * (3 * m * n + 3 * n * n),
                 resultBytes: m * n, parallelism: 1)
         }
         if isFixed { return cost }
         let selected = try selection.split(graph, pass: Self.name).selected
-        // Second moments of inputs and values of all layers.
-        cost.workingBytes = selected.reduce(0.0) {
-            $0 + 8 * Double($1.shape.elementCount) + 4 * Double($1.shape.columns) * Double($1.shape.columns)
+        // H and its factor of all layers, and codes.
+        cost.scratchBytes = selected.reduce(0.0) { sum, tensor in
+            let (m, n) = (Double(tensor.shape.rows), Double(tensor.shape.columns))
+            return sum + 8 * n * n + 2 * m * n
         }
         if objective == .weights { return cost }
         guard let calibration else { return nil }
         cost.operations += 3.5 * calibration.forward + 2 * calibration.secondMoments
-        cost.workingBytes += calibration.workingBytes
-        cost.parallelism = max(cost.parallelism, calibration.sequenceCount)
+        calibration.add(to: &cost)
         return cost
     }
 

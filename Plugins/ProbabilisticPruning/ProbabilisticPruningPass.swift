@@ -90,19 +90,26 @@ public struct ProbabilisticPruningPass: Pass {
     public var needsCalibration: Bool { objective != .weights }
 
     /// Nearly all is forward passes: with mode=learned two of a batch a step, half a pass of 16 sequences a layer for the sensitivities, and some ten
-    /// over the whole set. The solves take 3n³ + 2mn² a layer.
+    /// over the whole set. Then what the solver takes.
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         let selected = try selection.split(graph, pass: Self.name).selected
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
-            PassCost(
-                operations: solves ? 3 * n * n * n + 2 * m * n * n : 0, bytesMoved: 400 * m * n, workingBytes: 0,
-                resultBytes: 2 * budget.keep * m * n + m * n / 8, parallelism: 1)
+            let solve = solves ? SparseSolver.operations(rows: Int(m), columns: Int(n), entries: Int(budget.keep * m * n)) : 0
+            return PassCost(
+                operations: solve, bytesMoved: 400 * m * n, workingBytes: 4 * (6 * m * n + (solves ? 3 * n * n : 0)),
+                resultBytes: 2 * budget.keep * m * n + m * n / 8, parallelism: max(1, Int(m) / 64))
         }
-        // Weights, scores and candidates of all layers.
-        cost.workingBytes = 20 * selected.reduce(0.0) { $0 + Double($1.shape.elementCount) }
+        cost.parallelism = selected.count
         if objective == .weights { return cost }
-        guard let calibration, objective == .loss else { return nil }
+        guard let calibration else { return nil }
         let count = Double(calibration.sequenceCount)
+        calibration.add(to: &cost)
+        cost.operations += 2 * calibration.secondMoments
+        if objective == .block {
+            // Two passes for moments, two for what blocks put out, the measurements, and one for the loss of the result.
+            cost.operations += (mode == .uniform ? 4 : 7) * calibration.forward
+            return cost
+        }
         let sensitivities = (1 + Double(selected.count) / 2) * min(16, count) / count
         let passesOverSet: Double
         switch mode {
@@ -110,9 +117,7 @@ public struct ProbabilisticPruningPass: Pass {
         case .scores: passesOverSet = sensitivities + 6
         case .uniform: passesOverSet = 5
         }
-        cost.operations += passesOverSet * calibration.forward + calibration.secondMoments
-        cost.workingBytes += calibration.workingBytes
-        cost.parallelism = max(cost.parallelism, calibration.sequenceCount)
+        cost.operations += passesOverSet * calibration.forward
         return cost
     }
 

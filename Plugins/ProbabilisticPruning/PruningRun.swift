@@ -25,7 +25,7 @@ struct PruningRun {
         let (learning, heldBack) = split()
         let sensitivity = Sensitivity(allocation: allocation, density: pass.budget.keep)
         let uniform = try sensitivity.uniformLogWeights()
-        let rises = try self.rises(sensitivity, sequences: Array(learning.prefix(2 * pass.batch)))
+        let rises = try self.rises(sensitivity, sequences: sequencesToMeasure(learning))
         let measured = rises.map { sensitivity.logWeights(rises: $0, uniform: uniform) } ?? uniform
         guard pass.objective == .loss else { return try solve(layers, allocation.choices(logWeights: measured), rises) }
         func lossesOf(_ logWeights: [Double], _ sequences: [Int]) throws -> [Double] {
@@ -73,6 +73,13 @@ struct PruningRun {
                 "the blocks of this model cannot be run by themselves; use objective=loss")
         }
         return try sensitivity.blockErrorRises(gradients, sequences: sequences, context)
+    }
+
+    /// Those that sensitivities are measured on: two batches; of block outputs no more than an eighth of the set, so that the measurements of all
+    /// layers of a block are together about a forward pass over the set.
+    private func sequencesToMeasure(_ learning: [Int]) -> [Int] {
+        let most = pass.objective == .block ? min(2 * pass.batch, max(1, calibration.sequenceCount / 8)) : 2 * pass.batch
+        return Array(learning.prefix(most))
     }
 
     /// A quarter of the sequences, evenly spaced, is held back from learning when there are enough.

@@ -55,16 +55,18 @@ public struct RefitPass: Pass {
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
             PassCost(
                 operations: objective == .weights ? 10 * m * n * min(m, n) : 0, bytesMoved: 200 * m * n,
-                workingBytes: 24 * m * n,
+                workingBytes: objective == .weights ? 32 * m * n : 0,
                 resultBytes: 2 * m * n, parallelism: 1)
         }
         if objective == .weights { return cost }
         guard let calibration else { return nil }
         cost.operations += (objective == .block ? 4 : 5) * Double(passes) * calibration.forward + 2 * calibration.forward
-        // Values, gradients and two moments of all that moves.
-        let moving = try selection.split(graph, pass: Self.name).selected.reduce(0) { $0 + $1.shape.elementCount }
-        cost.workingBytes += calibration.workingBytes + 16 * Double(moving)
-        cost.parallelism = max(cost.parallelism, calibration.sequenceCount)
+        // Values, the best of them and two moments of all that moves, half of the entries, or of a block; a block's weights and gradients.
+        let moving = try selection.split(graph, pass: Self.name).selected.reduce(0.0) { $0 + Double($1.shape.elementCount) } / 2
+        calibration.add(to: &cost)
+        cost.workingBytes *= 3
+        cost.sharedBytes += calibration.blockBytes
+        cost.scratchBytes += 16 * moving / (objective == .block ? Double(max(graph.structure.blockCount, 1)) : 1)
         return cost
     }
 

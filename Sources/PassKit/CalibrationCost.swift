@@ -2,14 +2,20 @@ import ModelGraph
 
 /// What it takes to run a model on a calibration set, on paper.
 public struct CalibrationCost: Sendable {
-    /// Sequences in the set: of which a thread each can be busy.
+    /// Sequences in the set.
     public let sequenceCount: Int
     /// Operations of one forward pass over the set, counted as products of large matrices.
     public let forward: Double
     /// Operations of the second moments of the inputs of all layers.
     public let secondMoments: Double
-    /// Bytes of hidden states of the set, and what one block makes of some sequences.
+    /// Bytes that one sequence takes on its way through a block.
     public let workingBytes: Double
+    /// Bytes of a block's weights as floats, or of the head's.
+    public let blockBytes: Double
+    /// Bytes of the hidden states of the set, which wait on scratch where they are many.
+    public let stateBytes: Double
+    /// Tasks that products of large matrices fall into: sequences, and tiles of each.
+    public let tasks: Int
 
     /// Of the rate of large products, what a forward pass runs at.
     private static let efficiency = 0.7
@@ -32,7 +38,11 @@ public struct CalibrationCost: Sendable {
             return sum + total * width * width / Self.efficiency
         }
         let widest = matrices.map(\.shape.rows).max() ?? 0
-        workingBytes = 4 * (total * Double(hidden) + 8 * tokens * (Double(widest) + Double(max(vocabulary, hidden))))
+        workingBytes = 4 * tokens * (6 * Double(hidden) + 2 * Double(widest) + 2 * tokens) + 16 * Double(1 << 22)
+        blockBytes = 4 * max(linear / Double(max(graph.structure.blockCount, 1)), Double(vocabulary) * Double(hidden))
+        stateBytes = 4 * total * Double(hidden)
+        let tiles = max(tokens / 256, 1) * max(Double(hidden) / 256, 1)
+        tasks = Int(exactly: min(Double(sequences) * tiles, 1e9).rounded()) ?? 1
     }
 
     /// The cost of a pass that compresses each layer by itself, against the statistics of its inputs: one forward pass for these and two for the
@@ -42,8 +52,15 @@ public struct CalibrationCost: Sendable {
     public func ofLayerwise(_ layers: PassCost, needsSecondMoments: Bool) -> PassCost {
         var cost = layers
         cost.operations += 3 * forward + (needsSecondMoments ? secondMoments : 0)
-        cost.workingBytes += workingBytes
-        cost.parallelism = max(cost.parallelism, sequenceCount)
+        add(to: &cost)
         return cost
+    }
+
+    /// Adds what any pass needs that runs the model.
+    public func add(to cost: inout PassCost) {
+        cost.workingBytes += workingBytes
+        cost.sharedBytes += blockBytes
+        cost.scratchBytes += 2 * stateBytes
+        cost.parallelism = max(cost.parallelism, tasks)
     }
 }

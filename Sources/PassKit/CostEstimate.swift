@@ -10,6 +10,20 @@ public struct CostEstimate: Sendable {
     public let bytes: Int?
     /// Passes whose cost is not known before.
     public let unknown: [String]
+    /// Bytes of scratch, at most; nil where a pass does not say.
+    public let scratchBytes: Int?
+    /// What each pass takes, in their order; empty where one does not say.
+    public let stages: [Stage]
+
+    /// What one pass takes.
+    public struct Stage: Sendable {
+        /// The pass's name.
+        public let pass: String
+        /// On this machine.
+        public let seconds: Double
+        /// Tasks of which a thread each can be busy.
+        public let tasks: Int
+    }
 
     /// Memory of the program itself.
     private static let baseBytes = 40_000_000
@@ -19,19 +33,26 @@ public struct CostEstimate: Sendable {
     public init(_ costs: [(pass: String, cost: PassCost?)], _ execution: ExecutionContext, rates: MachineRates? = nil) {
         unknown = costs.filter { $0.cost == nil }.map(\.pass)
         guard unknown.isEmpty else {
-            (seconds, bytes) = (nil, nil)
+            (seconds, bytes, scratchBytes, stages) = (nil, nil, nil, [])
             return
         }
         let rates = rates ?? MachineRates.measured()
-        var (seconds, peak) = (0.0, 0.0)
-        for cost in costs.compactMap(\.cost) {
+        var (stages, peak, scratch) = ([Stage](), 0.0, 0.0)
+        for (pass, cost) in costs {
+            guard let cost else { continue }
             let threads = max(min(execution.threads, cost.parallelism), 1)
             let oneThread = cost.operations / rates.operationsPerSecond + cost.bytesMoved / rates.bytesPerSecond
-            seconds += oneThread / Double(threads)
-            peak = max(peak, min(cost.resultBytes, Double(ResultStore.usualMemoryLimit)) + Double(threads) * cost.workingBytes)
+            stages.append(Stage(pass: pass, seconds: oneThread / Double(threads), tasks: cost.parallelism))
+            let results = min(cost.resultBytes, Double(ResultStore.usualMemoryLimit))
+            // As many tasks side by side as half of the memory is enough for, but one in any case.
+            let working = min(Double(threads) * cost.workingBytes, max(Double(execution.memory.byteLimit / 2), cost.workingBytes))
+            peak = max(peak, results + cost.sharedBytes + working)
+            scratch = max(scratch, cost.scratchBytes + max(cost.resultBytes - results, 0))
         }
-        self.seconds = seconds
+        self.stages = stages
+        seconds = stages.reduce(0) { $0 + $1.seconds }
         bytes = CostEstimate.baseBytes + (Int(exactly: min(peak, CostEstimate.mostBytes).rounded()) ?? 0)
+        scratchBytes = Int(exactly: min(scratch, CostEstimate.mostBytes).rounded())
     }
 }
 

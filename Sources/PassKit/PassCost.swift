@@ -9,9 +9,13 @@ public struct PassCost: Equatable, Sendable {
     /// Bytes that one thread needs beside what it starts from and what it leaves; like all that is multiplied here a number that cannot
     /// overflow, whatever the shapes and options.
     public var workingBytes: Double
+    /// Bytes that the pass needs once, whatever the threads: of a block, of states of sequences.
+    public var sharedBytes = 0.0
+    /// Bytes that wait on scratch.
+    public var scratchBytes = 0.0
     /// Bytes of what the pass leaves; see `ResultStore` for how much of it is in memory.
     public var resultBytes: Double
-    /// Matrices of which a thread each can be busy.
+    /// Tasks of which a thread each can be busy.
     public var parallelism: Int
 
     public init(operations: Double, bytesMoved: Double, workingBytes: Double, resultBytes: Double, parallelism: Int) {

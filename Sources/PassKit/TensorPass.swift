@@ -30,7 +30,8 @@ extension TensorSelection {
         report.leftAlone = leftAlone
         context.execution.progress.begin(pass, total: selected.count, unit: "tensors")
         defer { context.execution.progress.end() }
-        let shares = ThreadShares(threads: context.execution.threads, elementCounts: selected.map { $0.shape.elementCount })
+        let shares = ThreadShares(
+            threads: context.execution.threads, elementCounts: selected.map { $0.shape.elementCount }, memory: context.execution.memory.byteLimit)
         let outer = context.execution.with(threads: shares.sideBySide)
         let inner = context.with(context.execution.with(threads: shares.each))
         let results = try outer.uncheckedParallelMap(selected.count) { index in
@@ -56,14 +57,17 @@ struct ThreadShares: Equatable {
     /// Threads for each of them.
     let each: Int
 
-    /// Elements of all matrices that are worked on at a time: two of 4096 × 8192, or many small ones.
-    static let elementLimit = 1 << 26
+    /// What work on an element may take: some matrices of floats as large as the tensor.
+    static let bytesPerElement = 48
 
-    /// Never more than `threads` in all.
-    init(threads: Int, elementCounts: [Int]) {
+    /// As many side by side as half of the memory is enough for, and no fewer threads at work than there are.
+    ///
+    /// - Parameter memory: bytes that the work may hold.
+    init(threads: Int, elementCounts: [Int], memory: Int) {
         let largest = max(elementCounts.max() ?? 1, 1)
-        sideBySide = min(max(min(threads, ThreadShares.elementLimit / largest), 1), max(elementCounts.count, 1))
-        each = max(threads / sideBySide, 1)
+        let fitting = memory / 2 / ThreadShares.bytesPerElement / largest
+        sideBySide = min(max(min(threads, fitting), 1), max(elementCounts.count, 1))
+        each = (threads + sideBySide - 1) / sideBySide
     }
 }
 

@@ -45,6 +45,7 @@ final class CostEstimateTests: XCTestCase {
         }
         sum = calibration.ofLayerwise(sum, needsSecondMoments: true)
         let estimate = CostEstimate([("a", sum)], ExecutionContext(threads: 1024), rates: rates)
+        XCTAssertEqual(estimate.stages.map(\.pass), ["a"])
         XCTAssertGreaterThanOrEqual(try XCTUnwrap(estimate.bytes), 1_000_000_000_000_000_000)
         XCTAssertGreaterThan(try XCTUnwrap(estimate.seconds), 1e30)
     }

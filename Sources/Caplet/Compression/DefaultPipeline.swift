@@ -3,8 +3,17 @@ import PassKit
 
 /// What a compression runs when it is not told otherwise, and what a comparison calls "caplet".
 public enum DefaultPipeline {
-    /// - Parameter keep: share of the linear layers' parameters to keep, as pipeline text has it.
-    public static func text(keep: String) -> String { "rpca,prune-probabilistic{keep=\(keep)},refit" }
+    /// Linear parameters up to which the whole model is run again and again.
+    public static let smallModel = 500_000_000
+
+    /// - Parameters:
+    ///   - keep: share of the linear layers' parameters to keep, as pipeline text has it.
+    ///   - linearParameters: what linear layers have. Above `smallModel` layers are weighed by the outputs of their blocks and not by the model's
+    ///     loss, and values are moved block by block: some 20 forward passes over the calibration text in place of 60.
+    public static func text(keep: String, linearParameters: Int = 0) -> String {
+        guard linearParameters > smallModel else { return "rpca,prune-probabilistic{keep=\(keep)},refit" }
+        return "rpca,prune-probabilistic{keep=\(keep) objective=block},refit{objective=block passes=2}"
+    }
 
     /// The pipeline for a size: codes for everything, as many bits as fit.
     ///
@@ -22,7 +31,7 @@ public enum DefaultPipeline {
         switch aim {
         case .keep(let share):
             guard share > 0, share <= 1 else { throw refused("the share to keep", "above 0, at most 1") }
-            return try Pipeline(parsing: text(keep: "\(share)"))
+            return try Pipeline(parsing: text(keep: "\(share)", linearParameters: graph.linearParameterCount))
         case .size(let bytes):
             guard bytes > 0 else { throw refused("the size", "above 0") }
             return try Pipeline(parsing: text(size: bytes))

@@ -144,5 +144,6 @@ struct CompressCommand: ParsableCommand {
             "parameters  \(NumberText.grouped(plan.parameters)), \(NumberText.grouped(plan.linearParameters)) of them in linear layers")
         session.print("output      \(output) as \(plan.format), at most \(NumberText.grouped(plan.bytes)) bytes before compression")
         session.print("takes       \(plan.cost.text)")
+        for line in plan.cost.details { session.print(line) }
     }
 }
