@@ -109,7 +109,8 @@ let package = Package(
             ["CCapletPlugin", "CProcess", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target("Conformance", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target(
-            "TestSupport", ["Backpropagation", "Conformance", "Execution", "FormatKit", "Inference", "LinearAlgebra", "ModelGraph", "PassKit"],
+            "TestSupport",
+            ["Backpropagation", "Conformance", "Execution", "FormatKit", "Inference", "LinearAlgebra", "ModelGraph", "PassKit"],
             path: "Tests/TestSupport"),
         test(
             "GGUFFormatTests",

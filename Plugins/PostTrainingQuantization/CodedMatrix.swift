@@ -103,13 +103,15 @@ struct CodedMatrix {
                             steps[j] = scale * (columns?[start + j] ?? 1)
                         }
                         caplet_quantize_feedback(
-                            w + row * n + start, steps, width, u.map { $0 + start * (n + 1) }, n, bits, round.lengths == nil ? 0 : round.lambda,
+                            w + row * n + start, steps, width, u.map { $0 + start * (n + 1) }, n, bits,
+                            round.lengths == nil ? 0 : round.lambda,
                             codes + row * n + start, errors + row * CodedMatrix.blockSize)
                     }
                     let rest = start + width
                     guard let u, rest < n else { continue }
                     multiply(
-                        m: m, n: n - rest, k: width, alpha: -1, errors, .plain, lda: CodedMatrix.blockSize, u + start * n + rest, .plain, ldb: n,
+                        m: m, n: n - rest, k: width, alpha: -1, errors, .plain, lda: CodedMatrix.blockSize, u + start * n + rest, .plain,
+                        ldb: n,
                         beta: 1, into: w + rest, ldc: n)
                 }
             }

@@ -25,7 +25,8 @@ struct CodedParts {
             let inner = try v.times(curvature.inputs, on: execution).times(v, otherAs: .transposed, on: execution)
             try visit(
                 factors.u,
-                try CodedMatrix(CodedValues(factors.u, name: name), curvature: WeightCurvature(inputs: inner, rows: curvature.rows), execution))
+                try CodedMatrix(
+                    CodedValues(factors.u, name: name), curvature: WeightCurvature(inputs: inner, rows: curvature.rows), execution))
             let rows = (0..<u.columns).map { k in
                 (0..<u.rows).reduce(0.0) { $0 + curvature.rows[$1] * Double(u[$1, k]) * Double(u[$1, k]) }
             }

@@ -35,7 +35,9 @@ struct CodedValues {
         _ execution: ExecutionContext, every stride: Int = 1, _ body: (_ rows: Range<Int>, UnsafeMutablePointer<Float>) throws -> Result
     ) throws -> [Result] {
         let all = tiles
-        let (read, tiles, columns) = (try payload.floatRows(), all.indices.filter { $0 % stride == stride / 2 % all.count }.map { all[$0] }, columns)
+        let (read, tiles, columns) = (
+            try payload.floatRows(), all.indices.filter { $0 % stride == stride / 2 % all.count }.map { all[$0] }, columns
+        )
         return try execution.uncheckedParallelMap(tiles.count) { index in
             let memory = UnsafeMutableBufferPointer<Float>.allocate(capacity: max(tiles[index].count * columns, 1))
             defer { memory.deallocate() }
@@ -45,7 +47,8 @@ struct CodedValues {
                 u.elements.withUnsafeBufferPointer { u in
                     v.elements.withUnsafeBufferPointer { right in
                         multiply(
-                            m: tiles[index].count, n: columns, k: v.rows, alpha: -1, u.baseAddress! + tiles[index].lowerBound * v.rows, .plain,
+                            m: tiles[index].count, n: columns, k: v.rows, alpha: -1, u.baseAddress! + tiles[index].lowerBound * v.rows,
+                            .plain,
                             lda: v.rows, right.baseAddress!, .plain, ldb: columns, beta: 1, into: values, ldc: columns)
                     }
                 }

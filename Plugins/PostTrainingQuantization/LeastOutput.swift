@@ -18,7 +18,9 @@ struct LeastOutput {
     init(_ pass: QuantizePass, of graph: TensorGraph) throws {
         var (least, coded, bytes) = (graph, 0, 0)
         for tensor in try pass.selection.split(graph, pass: QuantizePass.name).selected {
-            let payload = try CodedParts(target: pass.target, name: tensor.name, execution: ExecutionContext(threads: 1)).rebuild(tensor.payload) { part in
+            let payload = try CodedParts(target: pass.target, name: tensor.name, execution: ExecutionContext(threads: 1)).rebuild(
+                tensor.payload
+            ) { part in
                 coded += part.shape.elementCount
                 bytes += part.byteCount
                 return try LeastOutput.codes(part.shape)

@@ -139,7 +139,8 @@ public struct QuantizePass: Pass {
         let isFixed = fixed != nil
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
             // A factor of H, and leading components; a round takes mn² for feeding forward and 2mn² for scales.
-            let operations = 2 * n * n * n / 3 + (splitsOffComponents ? 10 : 0) * min(m, n) * min(m, n) * min(m, n) + Self.usualRounds * 3 * m * n * n
+            let operations =
+                2 * n * n * n / 3 + (splitsOffComponents ? 10 : 0) * min(m, n) * min(m, n) * min(m, n) + Self.usualRounds * 3 * m * n * n
             return PassCost(
                 operations: isFixed ? 0 : operations, bytesMoved: (isFixed ? 300 : 2000) * m * n,
                 workingBytes: isFixed ? 16 * m * n : 4 * (3 * m * n + 3 * n * n),

@@ -173,7 +173,8 @@ private struct Residuals {
     func addLowRank(_ rows: Range<Int>, scale: Float, to values: UnsafeMutablePointer<Float>) {
         guard u.columns > 0, !rows.isEmpty else { return }
         multiply(
-            m: rows.count, n: v.columns, k: u.columns, alpha: scale, UnsafePointer(u.elements).advanced(by: rows.lowerBound * u.columns), .plain,
+            m: rows.count, n: v.columns, k: u.columns, alpha: scale, UnsafePointer(u.elements).advanced(by: rows.lowerBound * u.columns),
+            .plain,
             lda: u.columns, v.elements, .plain, ldb: v.columns, beta: 1, into: values, ldc: v.columns)
     }
 }

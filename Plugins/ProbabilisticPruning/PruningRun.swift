@@ -171,7 +171,9 @@ struct PruningRun {
             }
             let known = Set(layers.indices.filter { context.isFinished(tensors[$0]) })
             for index in known.sorted() { slots[index] = try keep(index) { try unsolved(index) } }
-            try common.forEachSecondMoment(of: { !known.contains($0) }) { index, h in slots[index] = try keep(index) { try solved(index, h) } }
+            try common.forEachSecondMoment(of: { !known.contains($0) }) { index, h in
+                slots[index] = try keep(index) { try solved(index, h) }
+            }
         }
         return results.compactMap { $0 }
     }
@@ -214,7 +216,8 @@ extension RankChoice.Choice {
 
     fileprivate static func made(of found: PassSnapshot, shape: Shape) throws -> (RankChoice.Choice, inputPower: [Float]) {
         let values = try found.floats("values") ?? []
-        guard let power = try found.floats("power"), let u = try found.floats("u"), let v = try found.floats("v"), power.count == shape.columns,
+        guard let power = try found.floats("power"), let u = try found.floats("u"), let v = try found.floats("v"),
+            power.count == shape.columns,
             u.count == shape.rows * values.count, v.count == shape.columns * values.count
         else {
             throw PassError(

@@ -102,7 +102,9 @@ struct RefitRun {
             before.append(errors.before)
             after.append(errors.after)
             let moved = members.compactMap { index -> Tensor? in
-                results[index].map { Tensor(name: tensors[index].name, shape: tensors[index].shape, dtype: tensors[index].dtype, payload: $0.0) }
+                results[index].map {
+                    Tensor(name: tensors[index].name, shape: tensors[index].shape, dtype: tensors[index].dtype, payload: $0.0)
+                }
             }
             return stored(fixed + moved)
         }
@@ -125,7 +127,8 @@ struct RefitRun {
             execution.progress.advance(by: refitter.work(sequences: count))
         } else {
             let snapshot = context.snapshot.flatMap { RefitState.isSnapshot($0, of: block) ? $0 : nil }
-            state = try refitter.run({ try members.map { try movable(tensors[$0]) } }, objective, sequences: count, from: snapshot) { state in
+            state = try refitter.run({ try members.map { try movable(tensors[$0]) } }, objective, sequences: count, from: snapshot) {
+                state in
                 try context.keepSnapshot { try state.snapshot(block: block) }
             }
         }
@@ -137,12 +140,13 @@ struct RefitRun {
                     return try state.tensors[slot].payload(state.best[slot])
                 })
         }
-        let errors = try context.recording(RefitPass.name, name) {
-            guard let state else { preconditionFailure("block \(block) is not finished") }
-            var found = PassSnapshot()
-            found.numbers["errors"] = [state.heldBack[0], state.heldBack.min() ?? 0]
-            return found
-        }.numbers["errors"] ?? []
+        let errors =
+            try context.recording(RefitPass.name, name) {
+                guard let state else { preconditionFailure("block \(block) is not finished") }
+                var found = PassSnapshot()
+                found.numbers["errors"] = [state.heldBack[0], state.heldBack.min() ?? 0]
+                return found
+            }.numbers["errors"] ?? []
         return (errors.first ?? 0, errors.last ?? 0)
     }
 }

@@ -40,7 +40,8 @@ public final class CurvatureCollector {
         let waves = states.waves(wave)
         for range in waves {
             let final = states[range]
-            let gradients = try model.isCausal ? addHead(final, first: range.lowerBound) : embeddingGradients(final, first: range.lowerBound)
+            let gradients =
+                try model.isCausal ? addHead(final, first: range.lowerBound) : embeddingGradients(final, first: range.lowerBound)
             states[range] = Transformer.Activations(hidden: gradients, tokenCounts: final.tokenCounts)
         }
         try give(sums.keys.filter { $0 != embedding })

@@ -175,7 +175,8 @@ extension Transformer {
         guard let relative = weights.relative, layer == .query || layer == .key else { return }
         let gradient = layer == .query ? state.distanceQueries : state.distanceKeys
         multiply(
-            m: rows.count, n: input, k: relative.distances.rowCount, gradient + rows.lowerBound, .transposed, lda: out, relative.rows, .plain,
+            m: rows.count, n: input, k: relative.distances.rowCount, gradient + rows.lowerBound, .transposed, lda: out, relative.rows,
+            .plain,
             ldb: input, beta: 1, into: sum, ldc: input)
     }
 }

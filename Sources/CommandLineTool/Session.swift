@@ -61,7 +61,8 @@ final class Session {
         cancellation = InterruptSignal.cancellation
         let searched = try PluginSearch.files(getenv(PluginSearch.variable).map { String(cString: $0) })
         workspace = try Workspace(
-            threads: options.threads, memory: options.memory?.bytes, scratchFolder: options.scratch, plugins: searched + options.plugin, cancellation: cancellation)
+            threads: options.threads, memory: options.memory?.bytes, scratchFolder: options.scratch, plugins: searched + options.plugin,
+            cancellation: cancellation)
     }
 
     /// Runs a verb, prints its error as one line, and ends the process with the status that belongs to it.

@@ -109,7 +109,8 @@ public final class QuadraticCalibration: CalibrationProvider {
             guard let gradient else { return value }
             for group in calibration.groups.reversed() {
                 for name in group.members {
-                    guard let new = try replaced.matrix(name), let old = calibration.weights[name], let all = calibration.inputs[group.members[0]]
+                    guard let new = try replaced.matrix(name), let old = calibration.weights[name],
+                        let all = calibration.inputs[group.members[0]]
                     else { continue }
                     let scale =
                         2 * (calibration.importance[name] ?? 1) / Double(QuadraticCalibration.tokens * old.elements.count * losses.count)

@@ -78,7 +78,9 @@ public final class HiddenStates {
             let (start, count) = (starts[sequence], starts[sequence + 1] - starts[sequence])
             precondition(newValue.count == count, "\(newValue.count) floats for \(count)")
             newValue.withUnsafeBufferPointer { values in
-                if let values = values.baseAddress { (region.base.assumingMemoryBound(to: Float.self) + start).update(from: values, count: count) }
+                if let values = values.baseAddress {
+                    (region.base.assumingMemoryBound(to: Float.self) + start).update(from: values, count: count)
+                }
             }
         }
     }

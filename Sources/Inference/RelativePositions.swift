@@ -30,7 +30,8 @@ extension BlockWeights {
     }
 
     /// Adds to the scores [T, T] of a head, at (i, j), query i · distance key of i − j and key j · distance query of i − j.
-    package func addDistances(_ head: Int, tokens: Int, _ c: ModelConfiguration, _ state: RunState, to scores: UnsafeMutablePointer<Float>) {
+    package func addDistances(_ head: Int, tokens: Int, _ c: ModelConfiguration, _ state: RunState, to scores: UnsafeMutablePointer<Float>)
+    {
         guard let relative else { return }
         let (size, stride, count) = (c.headSize, c.headCount * c.headSize, relative.distances.rowCount)
         let place = head * size

@@ -39,7 +39,8 @@ public struct OpenBLASProduct: MatrixProduct {
         sideBySide(down * across) { index in
             let (i, j) = (index / across * height, index % across * width)
             sgemm(
-                orientationA, orientationB, min(height, m - i), min(width, n - j), k, alpha, a + i * (orientationA == .plain ? lda : 1), lda,
+                orientationA, orientationB, min(height, m - i), min(width, n - j), k, alpha, a + i * (orientationA == .plain ? lda : 1),
+                lda,
                 b + j * (orientationB == .plain ? 1 : ldb), ldb, beta, c + i * ldc + j, ldc)
         }
     }

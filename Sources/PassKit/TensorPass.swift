@@ -31,7 +31,8 @@ extension TensorSelection {
         context.execution.progress.begin(pass, total: selected.count, unit: "tensors")
         defer { context.execution.progress.end() }
         let shares = ThreadShares(
-            threads: context.execution.threads, elementCounts: selected.map { $0.shape.elementCount }, memory: context.execution.memory.byteLimit)
+            threads: context.execution.threads, elementCounts: selected.map { $0.shape.elementCount },
+            memory: context.execution.memory.byteLimit)
         let outer = context.execution.with(threads: shares.sideBySide)
         let inner = context.with(context.execution.with(threads: shares.each))
         let results = try outer.uncheckedParallelMap(selected.count) { index in

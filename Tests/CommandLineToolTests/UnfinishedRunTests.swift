@@ -66,7 +66,8 @@ final class UnfinishedRunTests: XCTestCase {
         let resumed = try CapletProcess.shell("\(command("out.caplet")) --threads 1", in: folder.path)
         XCTAssertEqual(resumed.status, 0, resumed.errors)
         XCTAssertTrue(
-            resumed.errors.hasPrefix(warning + "goes on from what an interrupted run has finished, out.caplet.unfinished\n"), resumed.errors)
+            resumed.errors.hasPrefix(warning + "goes on from what an interrupted run has finished, out.caplet.unfinished\n"), resumed.errors
+        )
         XCTAssertTrue(try folder.bytes("out.caplet") == folder.bytes("straight.caplet"))
         XCTAssertEqual(try folder.listing().filter { !$0.hasPrefix("out.caplet ") }, before)
     }

@@ -93,7 +93,9 @@ final class EntropyCodingTests: XCTestCase {
     func testRateDistortionCodesAreThoseOfNumPy() throws {
         let (layer, execution) = (try ReferenceLayer(), ExecutionContext(threads: 2))
         let prices = (0..<layer.weight.rows).map { 0.5 + Double($0 % 4) }
-        let matrix = try CodedMatrix(CodedValues(.dense(DenseTensor(layer.weight, dtype: .f32)), name: "w"), curvature: WeightCurvature(inputs: layer.secondMoment, rows: prices), execution)
+        let matrix = try CodedMatrix(
+            CodedValues(.dense(DenseTensor(layer.weight, dtype: .f32)), name: "w"),
+            curvature: WeightCurvature(inputs: layer.secondMoment, rows: prices), execution)
         // About three bits a code.
         let mean = matrix.rowScales.reduce(0.0) { $0 + Double($1) } / Double(matrix.rowScales.count)
         let step = 0.5 * Double(layer.weight.frobeniusNorm) / Double(layer.weight.elements.count).squareRoot() / mean

@@ -71,7 +71,8 @@ final class AllocationReferenceTests: XCTestCase {
         let layers = try layers()
         let arrays = try layers.map { try $0.weight.densifiedMatrix() }
         for (logWeights, budget) in [([0.0, 0, 0], 23_000), ([1.5, -2, 0.2], 23_000), ([-1, 4, 0.5], 10_000), ([0, 9, -9], 37_000)] {
-            let ours = try SharedAllocation(layers: layers, budget: budget, execution: execution).choices(logWeights: logWeights).map(\.count)
+            let ours = try SharedAllocation(layers: layers, budget: budget, execution: execution).choices(logWeights: logWeights).map(
+                \.count)
             let theirs = try NumPy.result(
                 of: """
                     layers, spent = [], 0
