@@ -75,7 +75,7 @@ def main():
         print(f"{'step':32}{'seconds':>9}{'written MB/s':>14}{'RssAnon MiB':>13}{'RssFile MiB':>13}")
         for name, arguments in steps:
             seconds, anonymous, mapped, output = watched([options.caplet, *arguments])
-            written = json.loads(output).get("megabytesPerSecond") if name.endswith("0") or name.endswith("16") else None
+            written = json.loads(output).get("megabytes_per_second") if name.endswith("0") or name.endswith("16") else None
             rate = f"{written:.0f}" if written else ""
             print(f"{name:32}{seconds:9.2f}{rate:>14}{anonymous / 2**20:13.1f}{mapped / 2**20:13.1f}", flush=True)
             worst = max(worst, anonymous)

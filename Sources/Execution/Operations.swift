@@ -20,10 +20,8 @@ public enum Operations {
         public var shared = [0, 0]
 
         public var total: Int { all.reduce(0, +) }
-        /// The share of all that was offered side by side.
-        public var sharedPart: Double { total == 0 ? 1 : Double(shared.reduce(0, +)) / Double(total) }
-        /// The share of all that were products.
-        public var productPart: Double { total == 0 ? 1 : Double(all[Kind.product.rawValue]) / Double(total) }
+        /// Those that were shared.
+        public var sharedTotal: Int { shared.reduce(0, +) }
     }
 
     private static let products = Atomic<Int>(0)

@@ -1,4 +1,5 @@
 import Dispatch
+import Execution
 import ModelGraph
 
 /// Runs the passes of a pipeline over a graph, one after the other, and keeps their reports.
@@ -42,6 +43,7 @@ public struct PassManager {
     /// - Parameter work: what an equal run has finished, and where this one keeps what it finishes.
     public func run(_ graph: inout TensorGraph, _ context: PassContext, keeping work: FinishedWork? = nil) throws -> [PassReport] {
         try checkCalibration(isGiven: context.calibration != nil)
+        Operations.count(sharedBy: context.execution.threads)
         var reports: [PassReport] = []
         for (index, (pass, invocation)) in zip(passes, pipeline.invocations).enumerated() {
             try context.execution.cancellation.check()
@@ -52,12 +54,13 @@ public struct PassManager {
             }
             let before = finished == nil ? nil : graph
             let (parameters, bytes) = (graph.parameterCount, graph.byteCount)
-            let start = DispatchTime.now()
+            let (start, work) = (DispatchTime.now(), WorkSoFar())
             if index > 0 { try pass.checkAim(on: graph, context.outputSize) }
             var report = try pass.run(&graph, context.with(finished))
             for tensor in graph.tensors { try tensor.checkInvariants() }
             report.pass = invocation.description
             report.seconds = Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) / 1e9
+            report.work = work.untilNow
             (report.parametersBefore, report.bytesBefore) = (parameters, bytes)
             (report.parametersAfter, report.bytesAfter) = (graph.parameterCount, graph.byteCount)
             let norm = report.tensors.reduce(0) { $0 + $1.squaredNorm }

@@ -9,6 +9,8 @@ public struct PassReport: Codable, Sendable {
     /// ‖W' − W‖_F / ‖W‖_F over all touched tensors together, against what the pass was given.
     public var relativeError = 0.0
     public var seconds = 0.0
+    /// What it took of the processors; nil in reports of earlier versions.
+    public var work: PassWork?
     public var tensors: [TensorReport] = []
     public var leftAlone: [LeftAlone] = []
     /// Figures of the pass as a whole, such as losses, in the order of their making.
@@ -25,6 +27,18 @@ public struct PassReport: Codable, Sendable {
     }
 
     public func measurement(_ name: String) -> Double? { measurements.last { $0.name == name }?.value }
+}
+
+/// What a pass took of the processors, since it began or went on.
+public struct PassWork: Codable, Sendable {
+    /// Of all threads together.
+    public let cpuSeconds: Double
+    /// Floating-point operations of matrix algebra.
+    public let operations: Int
+    /// Those of products of matrices.
+    public let productOperations: Int
+    /// Those that were one of at least as many tasks side by side as there were threads: what more processors could take over.
+    public let sharedOperations: Int
 }
 
 /// What a pass did to one tensor.

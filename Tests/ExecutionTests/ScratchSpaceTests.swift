@@ -1,4 +1,4 @@
-import TestSupport
+import Conformance
 import XCTest
 
 @testable import Execution

@@ -71,6 +71,7 @@ struct Compression {
         // Opened before the work, so that a report that cannot be written is known before and not after it.
         let reportFile = try request.reportPath.map { try AtomicFileWriter(path: $0, force: request.replacesOutput) }
         let sets = try context.naming(request.original ?? request.model) { try CalibrationSets(request.calibration, original, execution) }
+        if case .keep = request.aim, let reason = DefaultPipeline.reason(input.graph) { context.note(reason) }
         let provenance = try self.provenance(context)
         let target = target
         let passContext = PassContext(

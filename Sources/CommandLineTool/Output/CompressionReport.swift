@@ -25,6 +25,12 @@ struct CompressionReport {
         session.print(
             "\(pass.pass): \(pass.tensors.count) tensors, relative error \(NumberText.significant(pass.relativeError)), "
                 + "\(NumberText.decimal(pass.seconds, places: 1)) s")
+        if session.options.verbose, let work = pass.work, work.operations > 0 {
+            func share(_ part: Int) -> String { NumberText.decimal(100 * Double(part) / Double(work.operations), places: 1) }
+            session.print(
+                "  \(NumberText.decimal(work.cpuSeconds, places: 1)) s of processors, \(NumberText.significant(Double(work.operations))) operations: "
+                    + "\(share(work.productOperations)) % products, \(share(work.sharedOperations)) % side by side")
+        }
         for note in pass.notes { session.print("  \(note)") }
         for (reason, names) in grouped(pass.leftAlone) {
             let list = names.count <= 3 ? names.joined(separator: ", ") : "\(names.count) tensors"
