@@ -11,6 +11,8 @@ final class BlockInputs {
     /// Blocks from one whose inputs are kept to the next.
     private let stride: Int
     private var kept: [Int: HiddenStates] = [:]
+    /// Of models that are small: made once for the way there and back.
+    private var weights: [BlockWeights] = []
 
     /// More than this is not kept on scratch.
     private static let mostBytes = 32 << 30
@@ -24,9 +26,17 @@ final class BlockInputs {
         let each = states.tokenCounts.reduce(0, +) * model.configuration.hiddenSize * MemoryLayout<Float>.size
         stride = each <= BlockInputs.mostBytes / max(blocks, 1) ? 1 : Int(Double(blocks).squareRoot().rounded(.up))
         for block in 0..<blocks {
+            try execution.cancellation.check()
             if block % stride == 0 { kept[block] = try states.copy(execution) }
-            try model.forward(states, through: block..<block + 1, replacing: replacements, execution)
+            let made = try model.block(block, replacing: replacements, execution)
+            try model.forward(states, through: made, execution)
+            if model.isResident { weights.append(made) }
         }
+    }
+
+    /// The weights that a block was run with.
+    func weights(of block: Int) throws -> BlockWeights {
+        weights.isEmpty ? try model.block(block, replacing: replacements, execution) : weights[block]
     }
 
     /// What entered a block; blocks are asked for from the last to the first, each once, and those behind are forgotten.

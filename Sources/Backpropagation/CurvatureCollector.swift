@@ -47,7 +47,7 @@ public final class CurvatureCollector {
         try give(sums.keys.filter { $0 != embedding })
         for index in (0..<model.configuration.blockCount).reversed() {
             try execution.cancellation.check()
-            try addBlock(index, gradients: states, inputs: inputs.states(of: index), waves)
+            try addBlock(index, gradients: states, inputs, waves)
             try give(BlockLayer.allCases.compactMap { model.name(of: $0, block: index) })
         }
         for range in waves { try addEmbedding(Array(tokens[range]), states[range].hidden) }
@@ -55,11 +55,12 @@ public final class CurvatureCollector {
     }
 
     /// Adds a block's layers, and takes the gradients back to its input.
-    private func addBlock(_ index: Int, gradients: HiddenStates, inputs: HiddenStates, _ waves: [Range<Int>]) throws {
-        let weights = try model.block(index, execution)
+    private func addBlock(_ index: Int, gradients: HiddenStates, _ inputs: BlockInputs, _ waves: [Range<Int>]) throws {
+        let entered = try inputs.states(of: index)
+        let weights = try inputs.weights(of: index)
         for range in waves {
             var part = gradients[range]
-            let states = try model.backwardStates(&part.hidden, through: weights, inputs[range], execution)
+            let states = try model.backwardStates(&part.hidden, through: weights, entered[range], execution)
             gradients[range] = part
             for layer in BlockLayer.allCases {
                 guard let name = model.name(of: layer, block: index) else { continue }

@@ -40,7 +40,7 @@ extension Transformer {
         back = []
         for index in (first..<configuration.blockCount).reversed() {
             try execution.cancellation.check()
-            let weights = try block(index, replacing: replacements, execution)
+            let weights = try inputs.weights(of: index)
             let entered = try inputs.states(of: index)[0..<sequences.count]
             try backward(&gradients, through: weights, index, entered, replacements, execution).forEach(gradient)
         }

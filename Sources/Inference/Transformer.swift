@@ -47,6 +47,9 @@ public final class Transformer {
         if source.stored != nil { source.forgetFiles() }
     }
 
+    /// Whether the weights are kept as floats.
+    public var isResident: Bool { resident != nil }
+
     /// Bytes of weights that are kept as they are stored, in memory or in mapped files.
     public var byteCount: Int { source.stored?.byteCount ?? 0 }
 
