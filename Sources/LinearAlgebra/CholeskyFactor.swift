@@ -22,6 +22,8 @@ public struct CholeskyFactor: Sendable {
     public init(of matrix: consuming Matrix, _ execution: ExecutionContext) throws {
         precondition(matrix.rows == matrix.columns, "not square")
         let n = matrix.rows
+        // spotrf would hand NaN on.
+        guard matrix.isFinite else { throw LinearAlgebraError("spotrf", info: -4, rows: n, columns: n) }
         var elements = matrix.takeElements()
         try elements.withUnsafeMutableBufferPointer { elements in
             guard let a = elements.baseAddress else { return }

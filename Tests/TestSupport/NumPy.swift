@@ -27,8 +27,9 @@ public enum NumPy {
         return try Data(contentsOf: URL(fileURLWithPath: path)).withUnsafeBytes { Array($0.bindMemory(to: Double.self)) }
     }
 
-    /// The layerwise solvers from their papers' equations: `support` by ALPS (arXiv 2406.07831, algorithm 1), `least_squares` on it row by
-    /// row, `low_rank` by SVD-LLM (arXiv 2403.07378) with its Cholesky factor, `alternate` between them, and `energy`, tr(E H Eᵀ).
+    /// The layerwise solvers from their papers' equations: `alps` (arXiv 2406.07831, algorithm 1), `support` of the same problem over-relaxed and
+    /// on scaled columns, as `SupportSearch` has it, `least_squares` on it row by row, `low_rank` by SVD-LLM (arXiv 2403.07378) with its Cholesky
+    /// factor, `alternate` between them, and `energy`, tr(E H Eᵀ).
     public static let solvers = """
         def energy(e, h):
             return np.einsum('ij,jk,ik->', e, h, e)
@@ -39,6 +40,17 @@ public enum NumPy {
             keep[np.argsort(-np.abs(a).ravel(), kind='stable')[:k]] = True
             return keep.reshape(a.shape)
         def support(r, h, k, steps):
+            d = (np.diag(damped(h)) / np.diag(np.linalg.inv(damped(h)))) ** 0.25
+            h = damped(h) / np.outer(d, d); r = r * d
+            v, s = np.zeros_like(r), np.where(largest(r, k), r, 0)
+            for t in range(steps):
+                rho = 0.4 * (1.3 / 0.4) ** ((t // 2) / ((steps - 1) // 2))
+                w = np.linalg.solve(h + rho * np.eye(len(h)), (r @ h - v + rho * s).T).T
+                w = 1.5 * w - 0.5 * s
+                s = np.where(largest(w + v / rho, k), w + v / rho, 0)
+                v = v + rho * (w - s)
+            return s != 0, s / d
+        def alps(r, h, k, steps):
             d = np.sqrt(np.diag(damped(h))); h = damped(h) / np.outer(d, d); r = r * d
             rho, v = 0.1, np.zeros_like(r); s = np.where(largest(r, k), r, 0); before = s != 0
             for t in range(1, steps + 1):
@@ -63,8 +75,8 @@ public enum NumPy {
             return (u[:, :r] * x[:r]) @ np.linalg.solve(c.T, v[:r].T).T
         def alternate(w, h, l, r, k):
             for _ in range(3 if r else 0):
-                l = low_rank(w - support(w - l, h, k, 15)[1], h, r)
-            return l + least_squares(w - l, h, support(w - l, h, k, 60)[0])
+                l = low_rank(w - support(w - l, h, k, 10)[1], h, r)
+            return l + least_squares(w - l, h, support(w - l, h, k, 20)[0])
 
         """
 }
