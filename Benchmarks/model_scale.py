@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What compression takes as models grow: made checkpoints of LLaMA's shape, from 0.06 to 7 billion parameters, through whole pipelines.
 
-    model_scale.py [--models 57M 114M 228M] [--aims keep bits] [--sequences 8] [--context 512] [--limit MIB] [--memory SIZE] [--kills N]
+    model_scale.py [--models 57M 114M 228M] [--aims prune refit …] [--sequences 8] [--context 512] [--limit MIB] [--memory SIZE] [--kills N]
                    [--threads N] [--folder FOLDER] [--keep-models]
 
 Weights have spectra like trained ones, single large entries, and channels of inputs that are far larger than the rest; files are in BF16. Prints for
@@ -42,7 +42,13 @@ MODELS = {
     "57M": shape(768, 2048, 8, 12, 12), "114M": shape(768, 2048, 16, 12, 12), "228M": shape(768, 2048, 32, 12, 12),
     "0.3B": shape(1024, 2816, 24, 16, 16), "1.1B": shape(2048, 5632, 22, 32, 4), "7B": shape(4096, 11008, 32, 32, 32),
 }
-AIMS = {"keep": ["--keep", "0.5"], "bits": ["--bits-per-weight", "3.5"], "rpca": ["--pipeline", "rpca"]}
+AIMS = {
+    # Whole pipelines.
+    "keep": ["--keep", "0.5"], "bits": ["--bits-per-weight", "3.5"], "rpca": ["--pipeline", "rpca"],
+    # Single passes that run the model, with few steps: their memory is that of many.
+    "prune": ["--pipeline", "prune-probabilistic{steps=2}"], "prune-rank": ["--pipeline", "rpca,prune-probabilistic{objective=block}"],
+    "refit": ["--pipeline", "magnitude,refit{passes=1}"], "refit-block": ["--pipeline", "magnitude,refit{objective=block passes=1}"],
+}
 
 
 def values(name, dimensions, seed):
@@ -130,7 +136,7 @@ def measure(options, name, aim, model, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", default=["57M", "114M", "228M"], choices=MODELS)
-    parser.add_argument("--aims", nargs="+", default=["keep", "bits"], choices=AIMS)
+    parser.add_argument("--aims", nargs="+", default=["prune", "refit", "refit-block", "bits"], choices=AIMS)
     parser.add_argument("--sequences", type=int, default=8)
     parser.add_argument("--context", type=int, default=512)
     parser.add_argument("--limit", type=int, help="MiB of RLIMIT_DATA")

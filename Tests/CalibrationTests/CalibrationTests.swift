@@ -108,4 +108,31 @@ final class CalibrationTests: XCTestCase {
         }
         XCTAssertEqual(try calibration.losses(sequences: [0], replacing: [:]), [dense[0]])
     }
+
+    /// Hidden states on scratch and few sequences at a time, or all in memory: the same bits, and no file is left.
+    func testNothingDependsOnMemory() throws {
+        let model = try Model(SafetensorsFormat().read(BundledModel.folder, ReadContext()))
+        let sequences: [[Int32]] = (0..<6).map { SampleModel.tokens(row: $0, count: 40) }
+        let folder = try TemporaryFolder()
+        func figures(_ memory: WorkingMemory, threads: Int) throws -> [[Float]] {
+            let execution = ExecutionContext(threads: threads, memory: memory)
+            let calibration = try CalibrationModel(model, tokens: TokenSequences(sequences), execution)
+            var found = [try calibration.losses(sequences: [0, 3, 5], replacing: [:]).map { Float($0) }]
+            try calibration.forEachSecondMoment(of: { $0.block == 3 }) { found.append($1.elements) }
+            let gradients = try XCTUnwrap(calibration.gradients)
+            try gradients.forEachCurvature(seed: 1) { name, curvature in
+                if name.contains("layers.2") { found.append(curvature.inputs.elements + curvature.rows.map { Float($0) }) }
+            }
+            let name = "model.layers.4.mlp.down_proj.weight"
+            let weight = try XCTUnwrap(model.graph[name]).payload.densifiedMatrix()
+            let half = Matrix(rows: weight.rows, columns: weight.columns, elements: weight.elements.map { $0 / 2 })
+            let value = try gradients.divergence().value(sequences: [1, 2, 4], replacing: [name: half]) { found.append($1.elements) }
+            return found + [[Float(value)]]
+        }
+        let plenty = try figures(WorkingMemory(byteLimit: 4 << 30, scratchFolder: "/nonexistent"), threads: 1)
+        XCTAssertEqual(plenty.count, 1 + 4 + 7 + 1 + 1)
+        let little = WorkingMemory(byteLimit: 1 << 20, scratchFolder: folder.path(""))
+        for threads in [1, 3] { XCTAssertEqual(try figures(little, threads: threads), plenty, "\(threads) threads") }
+        XCTAssertEqual(try folder.files().count, 0)
+    }
 }

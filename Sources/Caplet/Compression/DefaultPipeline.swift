@@ -18,7 +18,8 @@ public enum DefaultPipeline {
     /// Why a model has another default pipeline than smaller ones; nil where it has not.
     static func reason(_ graph: TensorGraph) -> String? {
         guard graph.linearParameterCount > smallModel else { return nil }
-        return "linear layers have more than \(smallModel / 1_000_000) million parameters: layers are weighed, and values moved, by the outputs of "
+        return
+            "linear layers have more than \(smallModel / 1_000_000) million parameters: layers are weighed, and values moved, by the outputs of "
             + "blocks, which takes a third of the forward passes that the whole model's loss would take"
     }
 
