@@ -175,5 +175,13 @@ private final class Interruption: Progress {
 /// Safe to share: `FinishedWork` keeps one segment at a time, and they are read when the run is over.
 private final class KeptSegments: @unchecked Sendable {
     private(set) var segments: [WorkSegment] = []
-    func add(_ segment: WorkSegment) { segments.append(segment) }
+
+    /// A copy, as a file would be: what a snapshot is made of changes when the pass goes on.
+    func add(_ segment: WorkSegment) {
+        var copy = segment
+        copy.snapshot?.arrays = segment.snapshot?.arrays.compactMapValues { array in
+            try? DenseTensor(floats: array.floats(), shape: array.shape, dtype: array.dtype)
+        } ?? [:]
+        segments.append(copy)
+    }
 }

@@ -8,18 +8,25 @@ import Synchronization
 public final class WorkerTeam: @unchecked Sendable {
     /// Threads that work, the caller's among them.
     public let count: Int
-    /// Threads that were asked for; no more are made than there are processors, since they spin.
+    /// Threads that work could have.
     private let wanted: Int
     private let shared: Shared
     private let threads: [SystemThread]
 
+    /// As many threads as a context has, but no more than there are processors: they spin.
+    public convenience init(_ execution: ExecutionContext) {
+        self.init(threads: min(execution.threads, ExecutionContext.processorCount), wanted: execution.threads)
+    }
+
     /// - Parameter threads: at least 1; the caller's own is one of them.
-    public init(threads: Int) {
+    public convenience init(threads: Int) { self.init(threads: threads, wanted: threads) }
+
+    private init(threads: Int, wanted: Int) {
         let shared = Shared()
         self.shared = shared
         var started: [SystemThread] = []
-        wanted = max(threads, 1)
-        for worker in 1..<max(min(threads, ExecutionContext.processorCount), 1) {
+        self.wanted = max(wanted, 1)
+        for worker in 1..<max(threads, 1) {
             // A system that has no more threads to give leaves a smaller team, which computes the same.
             guard let thread = SystemThread({ shared.work(as: worker) }) else { break }
             started.append(thread)

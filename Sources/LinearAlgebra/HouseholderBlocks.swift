@@ -47,7 +47,7 @@ struct HouseholderBlocks {
         // (V·Tᵀ)ᵀ and Yᵀ, [width, n] each, and rows X, V, X.
         var scratch = [Float](repeating: 0, count: 5 * width * n)
         // Products of a panel are too short for threads that have to be woken.
-        let team = WorkerTeam(threads: n < Self.leastOrderOfTeam ? 1 : execution.threads)
+        let team = n < Self.leastOrderOfTeam ? WorkerTeam(threads: 1) : WorkerTeam(execution)
         try symmetric.elements.withUnsafeMutableBufferPointer { entries in
             try scratch.withUnsafeMutableBufferPointer { scratch in
                 guard let s = entries.baseAddress, let turned = scratch.baseAddress else { return }

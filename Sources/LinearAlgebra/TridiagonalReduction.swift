@@ -28,7 +28,7 @@ struct TridiagonalReduction {
                     try scales.withUnsafeMutableBufferPointer { scales in
                         guard let a = a.baseAddress else { return }
                         try PanelwiseReduction(
-                            order: n, a: a, diagonal: diagonal, offDiagonal: offDiagonal, scales: scales, threads: execution.threads
+                            order: n, a: a, diagonal: diagonal, offDiagonal: offDiagonal, scales: scales, execution
                         ).run(execution)
                     }
                 }
@@ -57,11 +57,11 @@ private struct PanelwiseReduction {
 
     init(
         order: Int, a: UnsafeMutablePointer<Float>, diagonal: UnsafeMutableBufferPointer<Float>,
-        offDiagonal: UnsafeMutableBufferPointer<Float>, scales: UnsafeMutableBufferPointer<Float>, threads: Int
+        offDiagonal: UnsafeMutableBufferPointer<Float>, scales: UnsafeMutableBufferPointer<Float>, _ execution: ExecutionContext
     ) {
         (n, self.a, self.diagonal, self.offDiagonal, self.scales) = (order, a, diagonal, offDiagonal, scales)
         width = order <= 2048 ? 32 : 64
-        team = WorkerTeam(threads: order < Self.leastOrderOfTeam ? 1 : threads)
+        team = order < Self.leastOrderOfTeam ? WorkerTeam(threads: 1) : WorkerTeam(execution)
         chunks = stride(from: 0, to: order, by: Self.rowsOfPartialSum).map { $0..<min($0 + Self.rowsOfPartialSum, order) }
     }
 
