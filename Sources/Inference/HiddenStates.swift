@@ -9,11 +9,7 @@ public final class HiddenStates {
     private let width: Int
     /// Where each sequence begins, in floats, and where the last ends.
     private let starts: [Int]
-    private var inMemory: [[Float]] = []
-    private let region: ScratchRegion?
-
-    /// Up to this share of the memory stays there.
-    private static let memoryShare = 16
+    private let room: WorkingRoom
 
     /// Room for the states of so many sequences.
     ///
@@ -23,9 +19,7 @@ public final class HiddenStates {
         var starts = [0]
         for count in tokenCounts { starts.append(starts[starts.count - 1] + count * width) }
         self.starts = starts
-        let bytes = starts[starts.count - 1] * MemoryLayout<Float>.size
-        region = bytes <= execution.memory.byteLimit / HiddenStates.memoryShare ? nil : try execution.memory.scratch().allocate(bytes)
-        if region == nil { inMemory = tokenCounts.map { _ in [] } }
+        room = try execution.memory.room(starts[starts.count - 1] * MemoryLayout<Float>.size)
     }
 
     /// The embeddings of sequences.
@@ -62,25 +56,22 @@ public final class HiddenStates {
         Transformer.Activations(hidden: sequences.map { self[$0] }, tokenCounts: sequences.map { tokenCounts[$0] })
     }
 
+    private var base: UnsafeMutablePointer<Float> { room.base.bindMemory(to: Float.self, capacity: max(starts[starts.count - 1], 1)) }
+
     /// The states [tokens, width] of one sequence.
     public subscript(sequence: Int) -> [Float] {
         get {
-            guard let region else { return inMemory[sequence] }
             let count = starts[sequence + 1] - starts[sequence]
             return [Float](unsafeUninitializedCapacity: count) { out, initialized in
-                let base = region.base.assumingMemoryBound(to: Float.self) + starts[sequence]
-                if let out = out.baseAddress { out.update(from: base, count: count) }
+                if let out = out.baseAddress { out.update(from: base + starts[sequence], count: count) }
                 initialized = count
             }
         }
         set {
-            guard let region else { return inMemory[sequence] = newValue }
             let (start, count) = (starts[sequence], starts[sequence + 1] - starts[sequence])
             precondition(newValue.count == count, "\(newValue.count) floats for \(count)")
             newValue.withUnsafeBufferPointer { values in
-                if let values = values.baseAddress {
-                    (region.base.assumingMemoryBound(to: Float.self) + start).update(from: values, count: count)
-                }
+                if let values = values.baseAddress { (base + start).update(from: values, count: count) }
             }
         }
     }

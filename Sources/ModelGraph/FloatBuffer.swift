@@ -6,25 +6,15 @@ import Execution
 public final class FloatBuffer: ByteSource, @unchecked Sendable {
     public let count: Int
     private let base: UnsafeMutablePointer<Float>
-    private let region: ScratchRegion?
-
-    /// More bytes than this share of the memory go to scratch.
-    private static let memoryShare = 256
+    private let room: WorkingRoom
 
     /// So many zeros.
     ///
     /// - Throws: `ScratchError`.
     public init(zeros count: Int, _ memory: WorkingMemory) throws {
         self.count = count
-        let bytes = count * MemoryLayout<Float>.size
-        if bytes <= memory.byteLimit / FloatBuffer.memoryShare {
-            region = nil
-            base = UnsafeMutablePointer<Float>.allocate(capacity: max(count, 1))
-        } else {
-            let region = try memory.scratch().allocate(bytes)
-            self.region = region
-            base = region.base.bindMemory(to: Float.self, capacity: count)
-        }
+        room = try memory.room(count * MemoryLayout<Float>.size)
+        base = room.base.bindMemory(to: Float.self, capacity: max(count, 1))
         base.initialize(repeating: 0, count: count)
     }
 
@@ -36,8 +26,6 @@ public final class FloatBuffer: ByteSource, @unchecked Sendable {
         }
     }
 
-    deinit { if region == nil { base.deallocate() } }
-
     public var floats: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: base, count: count) }
 
     /// Copies all values of another of the same length.
@@ -47,7 +35,7 @@ public final class FloatBuffer: ByteSource, @unchecked Sendable {
     }
 
     /// Lets go of the memory of values that are not needed for a while, if they are on scratch.
-    public func letGo() { region?.letGo() }
+    public func letGo() { room.letGo() }
 
     public var byteCount: Int { count * MemoryLayout<Float>.size }
     public var isAddressable: Bool { true }

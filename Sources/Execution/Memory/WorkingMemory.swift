@@ -8,6 +8,11 @@ public final class WorkingMemory: Sendable {
     /// Where scratch is made.
     public let scratchFolder: String
     private let space = Mutex<ScratchSpace?>(nil)
+    /// Bytes in memory of what could wait on scratch.
+    private let kept = Mutex(0)
+
+    /// What could wait on scratch stays in memory up to this share of it, and up to so many bytes.
+    private static let (keptShare, mostKept) = (16, 128 << 20)
 
     /// - Parameters:
     ///   - byteLimit: nil for three quarters of what the machine, or a limit on the process, leaves.
@@ -16,6 +21,20 @@ public final class WorkingMemory: Sendable {
         self.byteLimit = byteLimit ?? WorkingMemory.available / 4 * 3
         self.scratchFolder = scratchFolder ?? WorkingMemory.temporaryFolder
     }
+
+    /// Room for values that are changed in place and are needed now and then: in memory as long as there are few of them in all, on scratch else.
+    ///
+    /// - Throws: `ScratchError`.
+    public func room(_ byteCount: Int) throws -> WorkingRoom {
+        let fits = kept.withLock { kept in
+            guard kept + byteCount <= min(byteLimit / Self.keptShare, Self.mostKept) else { return false }
+            kept += byteCount
+            return true
+        }
+        return fits ? WorkingRoom(byteCount, self) : WorkingRoom(try scratch().allocate(byteCount))
+    }
+
+    fileprivate func giveBack(_ byteCount: Int) { kept.withLock { $0 -= byteCount } }
 
     /// The scratch space, made when it is first needed.
     ///
@@ -81,4 +100,30 @@ extension WorkingMemory {
         let count = read(descriptor, &bytes, bytes.count)
         return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
     }
+}
+
+/// Bytes that are changed in place, in memory or on scratch; what they hold at first is nothing that is known.
+///
+/// Safe to share: who has it sees to who writes when, as with memory.
+public final class WorkingRoom: @unchecked Sendable {
+    public let byteCount: Int
+    public let base: UnsafeMutableRawPointer
+    private let region: ScratchRegion?
+    private let memory: WorkingMemory?
+
+    fileprivate init(_ byteCount: Int, _ memory: WorkingMemory) {
+        (self.byteCount, self.memory, region) = (byteCount, memory, nil)
+        base = .allocate(byteCount: max(byteCount, 1), alignment: 64)
+    }
+
+    fileprivate init(_ region: ScratchRegion) { (byteCount, base, self.region, memory) = (region.byteCount, region.base, region, nil) }
+
+    deinit {
+        guard let memory else { return }
+        base.deallocate()
+        memory.giveBack(byteCount)
+    }
+
+    /// Lets go of the pages of what is not needed for a while, where it is on scratch.
+    public func letGo() { region?.letGo() }
 }
