@@ -102,19 +102,19 @@ extension Transformer {
     func backward(
         _ gradients: inout [[Float]], through weights: BlockWeights, _ index: Int, _ inputs: Activations,
         _ replacements: ReplacedWeights, _ execution: ExecutionContext
-    ) throws -> [(name: String, gradient: Matrix)] {
+    ) throws -> WeightGradientSums {
         let layers = BlockLayer.allCases.compactMap { layer in name(of: layer, block: index).map { (layer: layer, name: $0) } }
             .filter { replacements.contains($0.name) }
-        var sums = layers.map { Matrix(zeros: weights[$0.layer].outputSize, weights[$0.layer].inputSize) }
+        let sums = WeightGradientSums(layers, weights)
         let wave = sideBySide(tokens: inputs.tokenCounts.max() ?? 0, execution, forGradients: true).threads
         for start in stride(from: 0, to: gradients.count, by: wave) {
             let range = start..<min(start + wave, gradients.count)
             var part = Array(gradients[range])
             let states = try backwardStates(&part, through: weights, inputs[range], execution)
             gradients.replaceSubrange(range, with: part)
-            try addWeightGradients(layers.map(\.layer), weights, states, to: &sums, execution)
+            try sums.add(states, execution)
         }
-        return zip(layers, sums).map { ($0.name, $1) }
+        return sums
     }
 
     /// Takes the gradients with respect to a block's output back to its input, for each sequence.
@@ -143,40 +143,5 @@ extension Transformer {
             }
         }
         return states
-    }
-
-    /// Adds Gᵀ X of each layer, sequence by sequence; rows are shared out so that all threads have work.
-    private func addWeightGradients(
-        _ layers: [BlockLayer], _ weights: BlockWeights, _ states: [GradientState], to sums: inout [Matrix], _ execution: ExecutionContext
-    ) throws {
-        let tile = 128
-        for (slot, layer) in layers.enumerated() {
-            let (out, input) = (weights[layer].outputSize, weights[layer].inputSize)
-            try sums[slot].elements.withUnsafeMutableBufferPointer { buffer in
-                guard let sum = buffer.baseAddress else { return }
-                try execution.uncheckedParallelFor((out + tile - 1) / tile) { index in
-                    let rows = index * tile..<min((index + 1) * tile, out)
-                    for state in states where state.tokens > 0 {
-                        addWeightGradient(layer, weights, state, rows, out, input, to: sum + rows.lowerBound * input)
-                    }
-                }
-            }
-        }
-    }
-
-    private func addWeightGradient(
-        _ layer: BlockLayer, _ weights: BlockWeights, _ state: GradientState, _ rows: Range<Int>, _ out: Int, _ input: Int,
-        to sum: UnsafeMutablePointer<Float>
-    ) {
-        multiply(
-            m: rows.count, n: input, k: state.tokens, state.outputGradient(of: layer) + rows.lowerBound, .transposed, lda: out,
-            state.input(of: layer), .plain, ldb: input, beta: 1, into: sum, ldc: input)
-        // The layer made queries or keys of distances too.
-        guard let relative = weights.relative, layer == .query || layer == .key else { return }
-        let gradient = layer == .query ? state.distanceQueries : state.distanceKeys
-        multiply(
-            m: rows.count, n: input, k: relative.distances.rowCount, gradient + rows.lowerBound, .transposed, lda: out, relative.rows,
-            .plain,
-            ldb: input, beta: 1, into: sum, ldc: input)
     }
 }

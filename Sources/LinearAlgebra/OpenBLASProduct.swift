@@ -13,9 +13,9 @@ public struct OpenBLASProduct: MatrixProduct {
     /// Not stopped half way: who asked for a product cannot be told that there is none.
     private let execution: ExecutionContext
     /// Most rows and columns of a tile.
-    private static let tile = (rows: 256, columns: 256)
+    private static let tile = (rows: 128, columns: 256)
     /// Products of fewer operations are made at once.
-    private static let leastOperations = 1 << 26
+    private static let leastOperations = 1 << 25
 
     /// - Parameter execution: whose threads share a product.
     public init(on execution: ExecutionContext = ExecutionContext(threads: 1)) { self.execution = execution.uncancelled }

@@ -93,8 +93,8 @@ public struct BudgetedPruning {
         try execution.uncheckedParallelFor(indices.count) { try body(indices[$0]) }
     }
 
-    /// Calls `body` for each tensor of the run, or some of them, with the second moment of its inputs: block by block, layers that have the same
-    /// inputs side by side.
+    /// Calls `body` for each tensor of the run, or some of them, with the second moment of its inputs: block by block, the layers of a block side by
+    /// side.
     ///
     /// - Parameter isWanted: whether a tensor is to be visited.
     public func forEachSecondMoment(
@@ -103,12 +103,21 @@ public struct BudgetedPruning {
         let wanted = Set(tensors.indices.filter(isWanted))
         var positions: [String: Int] = [:]
         for index in wanted { positions[tensors[index].name] = index }
-        var visited = 0
-        try calibration.forEachSecondMoment(of: { $0.members.contains { positions[$0] != nil } }) { group, h in
-            let members = group.members.compactMap { positions[$0] }
-            try forEach(members) { try body($0, h) }
-            visited += members.count
+        var (visited, block) = (0, 0)
+        var waiting: [Int: Matrix] = [:]
+        func work() throws {
+            // Those with the most work first.
+            let order = waiting.keys.sorted { (tensors[$1].shape.elementCount, $0) < (tensors[$0].shape.elementCount, $1) }
+            try forEach(order) { index in if let h = waiting[index] { try body(index, h) } }
+            visited += order.count
+            waiting = [:]
         }
+        try calibration.forEachSecondMoment(of: { $0.members.contains { positions[$0] != nil } }) { group, h in
+            if group.block != block { try work() }
+            block = group.block
+            for index in group.members.compactMap({ positions[$0] }) { waiting[index] = h }
+        }
+        try work()
         try checkVisited(visited, of: wanted.count)
     }
 

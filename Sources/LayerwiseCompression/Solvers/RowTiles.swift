@@ -4,7 +4,7 @@ import Execution
 struct RowTiles {
     let rows: Int
     /// Rows of a tile: enough for products at full speed, few enough for every thread to have some.
-    static let height = 128
+    static let height = 64
 
     var count: Int { (rows + Self.height - 1) / Self.height }
 
