@@ -179,16 +179,17 @@ final class FamilyConversionTests: XCTestCase {
         XCTAssertEqual(Set(losses.map { Int($0 * 1e6) }).count, pipelines.count, "every pass leaves another model")
     }
 
-    /// The default pipeline leaves predictions nearer to the original's than the largest entries do, in every family.
+    /// The default pipeline leaves predictions nearer to the original's than the largest entries do, in every family: the mean of three seeds,
+    /// because learning from the losses of a random model is a matter of chance.
     func testDefaultPipelineOnEveryFamily() throws {
         try writeTexts()
         try CapletProcess.shell("cp llama/tokenizer.model opt/tokenizer.model", in: path()).expectSuccess()
         let names = ["llama", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "opt", "gpt2"]
         for name in names {
             let settings = "--calibration c.txt --context 24 --calibration-sequences 24"
-            try caplet("compress \(name) -o \(name).caplet --keep 0.5 \(settings)")
+            for seed in 0..<3 { try caplet("compress \(name) -o \(name).\(seed).caplet --keep 0.5 --seed \(seed) \(settings)") }
             try caplet("compress \(name) -o \(name).magnitude.caplet --pipeline 'magnitude{keep=0.5}'")
-            for kind in ["", ".magnitude"] { try caplet("convert \(name)\(kind).caplet -o \(name)\(kind).dense --to safetensors") }
+            for kind in [".0", ".1", ".2", ".magnitude"] { try caplet("convert \(name)\(kind).caplet -o \(name)\(kind).dense --to safetensors") }
         }
         let output = try PythonProcess.run(
             """
@@ -205,8 +206,9 @@ final class FamilyConversionTests: XCTestCase {
                 rows = torch.tensor(ids[:24 * 24]).reshape(24, 24)
                 with torch.no_grad():
                     logs = [torch.log_softmax(AutoModelForCausalLM.from_pretrained(f'{sys.argv[1]}/{name}{end}', dtype=torch.float32)(rows).logits, -1)
-                            for end in ('', '.dense', '.magnitude.dense')]
-                print(*[(logs[0].exp() * (logs[0] - log)).sum(-1).mean().item() for log in logs[1:]])
+                            for end in ('', '.0.dense', '.1.dense', '.2.dense', '.magnitude.dense')]
+                found = [(logs[0].exp() * (logs[0] - log)).sum(-1).mean().item() for log in logs[1:]]
+                print(sum(found[:3]) / 3, found[3])
             """, [path()] + names)
         let divergences = output.split(separator: "\n").map { $0.split(separator: " ").compactMap { Double($0) } }
         XCTAssertEqual(divergences.count, names.count)
