@@ -41,6 +41,7 @@ def shape(hidden, intermediate, layers, heads, key_heads):
 MODELS = {
     "57M": shape(768, 2048, 8, 12, 12), "114M": shape(768, 2048, 16, 12, 12), "228M": shape(768, 2048, 32, 12, 12),
     "0.3B": shape(1024, 2816, 24, 16, 16), "1.1B": shape(2048, 5632, 22, 32, 4), "7B": shape(4096, 11008, 32, 32, 32),
+    "70B": shape(8192, 28672, 80, 64, 8),
 }
 AIMS = {
     # Whole pipelines.
@@ -61,8 +62,8 @@ def values(name, dimensions, seed):
     return scales
 
 
-def make(folder, config, seed=1):
-    """A checkpoint in one file, written a tensor at a time."""
+def make(folder, config, seed=1, empty=False):
+    """A checkpoint in one file, written a tensor at a time; `empty`: a file of holes, which takes no room."""
     folder.mkdir(parents=True)
     config = json.loads((made_models.TOKENIZER / "config.json").read_text()) | config
     for name in ["tokenizer.json", "tokenizer.model", "tokenizer_config.json"]:
@@ -77,9 +78,26 @@ def make(folder, config, seed=1):
     text += b" " * (-len(text) % 8)
     with open(folder / "model.safetensors", "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
+        if empty:
+            file.truncate(8 + len(text) + offset)
+            return
         for index, (name, dimensions) in enumerate(tensors):
             values(name, dimensions, seed + index).astype(ml_dtypes.bfloat16).tofile(file)
-    return sum(int(np.prod(dimensions)) for name, dimensions in tensors if "_proj" in name)
+
+
+def plan(options, name):
+    """What `compress --dry-run` expects of 128 sequences of 2048 tokens, by the number of cores."""
+    model = options.folder / f"{name}-empty"
+    if not model.exists():
+        make(model, MODELS[name], empty=True)
+    text = pathlib.Path(__file__).resolve().parents[1] / "Examples/text/speeches-calibration.txt"
+    for aim in options.aims:
+        for threads in (16, 64, 128):
+            command = [
+                options.caplet, "compress", model, "-o", options.folder / "plan.caplet", *AIMS[aim], "--calibration", text,
+                "--calibration-sequences", 128, "--context", 2048, "--threads", threads, "--memory", options.memory or "200GB", "--dry-run"]
+            lines = subprocess.run(list(map(str, command)), check=True, capture_output=True, text=True).stdout.splitlines()
+            print(f"{name} {aim} {threads} cores:", *[line.strip() for line in lines[3:]], sep="\n  ", flush=True)
 
 
 def run(command, limit, kill_after=None):
@@ -144,12 +162,17 @@ def main():
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--kill-after", type=float, default=600, help="seconds to each kill")
+    parser.add_argument("--plan", action="store_true", help="print what --dry-run expects with 16, 64 and 128 cores, and do nothing")
     parser.add_argument("--keep-models", action="store_true", help="use made checkpoints that are there already, and leave them")
     repository = pathlib.Path(__file__).resolve().parents[1]
     parser.add_argument("--caplet", default=repository / ".build/release/caplet")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "model-scale")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
+    if options.plan:
+        for name in options.models:
+            plan(options, name)
+        return
     found = {aim: [] for aim in options.aims}
     for name in options.models:
         model = options.folder / name
