@@ -123,6 +123,8 @@ def run(command, limit, kill_after=None):
 def measure(options, name, aim, model, folder):
     """One model through one pipeline: prints its table, and returns the largest anonymous memory."""
     output, report = folder / f"{name}-{aim}.caplet", folder / f"{name}-{aim}.json"
+    for path in (output, report):
+        path.unlink(missing_ok=True)
     text = pathlib.Path(__file__).resolve().parents[1] / "Examples/text/speeches-calibration.txt"
     command = [
         options.caplet, "compress", model, "-o", output, *AIMS[aim], "--calibration", text, "--calibration-sequences", options.sequences,

@@ -9,8 +9,9 @@ extension CostEstimate {
         return "\(time) and \(memory) of memory on this machine, reading and writing files not counted"
     }
 
-    /// A line a pass, and one for scratch where there is much of it.
+    /// A line a pass, and one for scratch where there is much of it; none for what takes no time.
     var details: [String] {
+        guard let seconds, seconds >= 1 else { return [] }
         var lines = stages.map { stage in
             "  \(stage.pass): about \(NumberText.grouped(Int(min(stage.seconds.rounded(), 1e15)))) s, up to \(NumberText.grouped(stage.tasks)) tasks side by side"
         }
