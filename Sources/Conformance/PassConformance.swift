@@ -179,9 +179,10 @@ private final class KeptSegments: @unchecked Sendable {
     /// A copy, as a file would be: what a snapshot is made of changes when the pass goes on.
     func add(_ segment: WorkSegment) {
         var copy = segment
-        copy.snapshot?.arrays = segment.snapshot?.arrays.compactMapValues { array in
-            try? DenseTensor(floats: array.floats(), shape: array.shape, dtype: array.dtype)
-        } ?? [:]
+        copy.snapshot?.arrays =
+            segment.snapshot?.arrays.compactMapValues { array in
+                try? DenseTensor(floats: array.floats(), shape: array.shape, dtype: array.dtype)
+            } ?? [:]
         segments.append(copy)
     }
 }

@@ -189,7 +189,9 @@ final class FamilyConversionTests: XCTestCase {
             let settings = "--calibration c.txt --context 24 --calibration-sequences 24"
             for seed in 0..<3 { try caplet("compress \(name) -o \(name).\(seed).caplet --keep 0.5 --seed \(seed) \(settings)") }
             try caplet("compress \(name) -o \(name).magnitude.caplet --pipeline 'magnitude{keep=0.5}'")
-            for kind in [".0", ".1", ".2", ".magnitude"] { try caplet("convert \(name)\(kind).caplet -o \(name)\(kind).dense --to safetensors") }
+            for kind in [".0", ".1", ".2", ".magnitude"] {
+                try caplet("convert \(name)\(kind).caplet -o \(name)\(kind).dense --to safetensors")
+            }
         }
         let output = try PythonProcess.run(
             """

@@ -3,10 +3,9 @@ import Synchronization
 
 /// How much memory work may take, and where what is more goes.
 public final class WorkingMemory: Sendable {
-    /// Bytes that the work may hold in memory of the process's own.
-    public let byteLimit: Int
-    /// Where scratch is made.
-    public let scratchFolder: String
+    /// Nil until it is asked for: most work is small, and never asks.
+    private let knownLimit: Mutex<Int?>
+    private let givenFolder: String?
     private let space = Mutex<ScratchSpace?>(nil)
     /// Bytes in memory of what could wait on scratch.
     private let kept = Mutex(0)
@@ -18,9 +17,22 @@ public final class WorkingMemory: Sendable {
     ///   - byteLimit: nil for three quarters of what the machine, or a limit on the process, leaves.
     ///   - scratchFolder: nil for the system's folder for large temporary files.
     public init(byteLimit: Int? = nil, scratchFolder: String? = nil) {
-        self.byteLimit = byteLimit ?? WorkingMemory.available / 4 * 3
-        self.scratchFolder = scratchFolder ?? WorkingMemory.temporaryFolder
+        knownLimit = Mutex(byteLimit)
+        givenFolder = scratchFolder
     }
+
+    /// Bytes that the work may hold in memory of the process's own.
+    public var byteLimit: Int {
+        knownLimit.withLock { limit in
+            if let limit { return limit }
+            let found = WorkingMemory.available / 4 * 3
+            limit = found
+            return found
+        }
+    }
+
+    /// Where scratch is made.
+    public var scratchFolder: String { givenFolder ?? WorkingMemory.temporaryFolder }
 
     /// Room for values that are changed in place and are needed now and then: in memory as long as there are few of them in all, on scratch else.
     ///
