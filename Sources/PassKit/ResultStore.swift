@@ -10,7 +10,7 @@ public final class ResultStore: Sendable {
     private let inMemory = Mutex(0)
 
     /// What may stay in memory where nobody says.
-    public static let usualMemoryLimit = 256 << 20
+    public static let usualMemoryLimit = 64 << 20
     /// Parts of fewer bytes stay in memory: as many as a model has would not be worth a mapping each.
     private static let leastBytes = 1 << 16
 

@@ -70,15 +70,15 @@ final class WorkSegmentTests: XCTestCase {
     /// What was kept before losses had questions, or under any other number, is not understood.
     func testAnotherVersionIsRefused() throws {
         for record in [
-            #"{"pass":0,"entries":[],"losses":[{"set":"calibration","call":0,"losses":[[1]]}]}"#, #"{"pass":0,"entries":[],"losses":[]}"#,
-            #"{"version":1,"pass":0,"entries":[],"losses":[]}"#, #"{"version":3,"pass":0,"entries":[],"losses":[]}"#,
+            #"{"pass":0,"entries":[],"losses":[{"set":"calibration","call":0,"losses":[[1]]}]}"#, #"{"pass":0,"entries":[],"losses":[],"records":[]}"#,
+            #"{"version":1,"pass":0,"entries":[],"losses":[],"records":[]}"#, #"{"version":3,"pass":0,"entries":[],"losses":[]}"#,
         ] {
             var graph = TensorGraph()
             graph.attach(Attachment(name: "finished.json", bytes: Array(record.utf8)))
             XCTAssertThrowsError(try throughAFile(graph), record) { XCTAssertEqual(($0 as? FormatError)?.kind, .malformed) }
         }
         var graph = TensorGraph()
-        let record = #"{"version":\#(WorkSegment.version),"pass":0,"entries":[],"losses":[]}"#
+        let record = #"{"version":\#(WorkSegment.version),"pass":0,"entries":[],"losses":[],"records":[]}"#
         graph.attach(Attachment(name: "finished.json", bytes: Array(record.utf8)))
         XCTAssertEqual(try throughAFile(graph).pass, 0)
     }
