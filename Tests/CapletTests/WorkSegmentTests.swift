@@ -83,6 +83,28 @@ final class WorkSegmentTests: XCTestCase {
         XCTAssertEqual(try throughAFile(graph).pass, 0)
     }
 
+    /// What stages found out, with arrays of equal names.
+    func testRecordsOfStages() throws {
+        var segment = WorkSegment(pass: 2)
+        for (index, name) in ["a", "b"].enumerated() {
+            var found = PassSnapshot()
+            found.numbers = ["gain": [Double(index) / 3]]
+            try found.set("power", [Float(index), .infinity])
+            try found.set("nothing", [])
+            segment.records.append(FinishedRecord(stage: "pricing", name: name, found: found))
+        }
+        segment.tensors = [FinishedTensor(name: "power", payload: try SampleGraph.tensor("power", .f16, [3, 4]).payload, report: nil)]
+        let read = try throughAFile(XCTUnwrap(segment.resultGraph()))
+        XCTAssertEqual(read.tensors.map(\.name), ["power"])
+        XCTAssertEqual(read.records.map(\.stage), ["pricing", "pricing"])
+        XCTAssertEqual(read.records.map(\.name), ["a", "b"])
+        for (a, b) in zip(read.records, segment.records) {
+            XCTAssertEqual(a.found.numbers, b.found.numbers)
+            XCTAssertEqual(try a.found.floats("power"), try b.found.floats("power"))
+            XCTAssertEqual(try a.found.floats("nothing"), [])
+        }
+    }
+
     func testAnotherFileIsRefused() throws {
         XCTAssertThrowsError(try throughAFile(SampleGraph.structured())) {
             XCTAssertEqual(($0 as? FormatError)?.kind, .malformed)
