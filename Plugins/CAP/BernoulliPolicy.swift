@@ -84,10 +84,8 @@ struct BernoulliPolicy {
     }
 
     func weights(_ masks: UnitMasks) -> ReplacedWeights {
-        let positions = Dictionary(uniqueKeysWithValues: pools.enumerated().map { ($1.name, $0) })
-        return ReplacedWeights(Set(positions.keys)) { name in
-            guard let index = positions[name] else { preconditionFailure("'\(name)' is not replaced") }
-            return pools[index].matrix(keptTriplets: masks.triplets[index], keptEntries: masks.entries[index])
+        ReplacedWeights(pools.map(\.name)) { index in
+            pools[index].matrix(keptTriplets: masks.triplets[index], keptEntries: masks.entries[index])
         }
     }
 

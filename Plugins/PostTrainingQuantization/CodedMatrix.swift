@@ -60,7 +60,7 @@ struct CodedMatrix {
         let groups = QuantizedTensor.groupsPerRow(columns: n, groupSize: groupSize)
         let scales = zip(rowScales, leastScales).map { CodedMatrix.bfloat16(max(Float(round.step) * $0, $1)) }
         let columns = columnScales.map { $0.map(CodedMatrix.storable) }
-        let codes = round.keepsCodes ? try FloatBuffer(zeros: (m * n + 3) / 4, execution.memory) : nil
+        let codes = round.keepsCodes ? try WorkingBytes(byteCount: m * n, execution.memory) : nil
         let parts = try values.mapTiles(execution, every: round.stride) { rows, original -> (CodeHistogram, [Float]) in
             try execution.cancellation.check()
             let count = rows.count * n
@@ -68,7 +68,7 @@ struct CodedMatrix {
             try made.withUnsafeMutableBufferPointer { made in
                 guard let out = made.baseAddress else { return }
                 try feed(original, rows, scales, columns, round, groups, into: out)
-                if let codes { memcpy(UnsafeMutableRawPointer(codes.floats.baseAddress!) + rows.lowerBound * n, out, count) }
+                if let codes { (codes.base + rows.lowerBound * n).copyMemory(from: out, byteCount: count) }
             }
             guard round.stride == 1 else { return (CodeHistogram(made), []) }
             let some = Array(scales[rows.lowerBound * groups..<rows.upperBound * groups])
@@ -76,7 +76,7 @@ struct CodedMatrix {
         }
         codes?.letGo()
         return Rounded(
-            codes: codes.flatMap { SlicedBytes($0, offset: 0, byteCount: m * n) }, scales: round.stride == 1 ? parts.flatMap(\.1) : scales,
+            codes: codes, scales: round.stride == 1 ? parts.flatMap(\.1) : scales,
             columnScales: columns,
             histogram: parts.reduce(into: CodeHistogram([])) { $0.add($1.0) })
     }

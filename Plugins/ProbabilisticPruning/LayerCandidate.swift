@@ -1,5 +1,6 @@
 import CKernels
 import Execution
+import LayerwiseCompression
 import LinearAlgebra
 import ModelGraph
 
@@ -40,7 +41,7 @@ struct LayerCandidate {
         self.lowRank = lowRank
         self.rankGain = rankGain
         self.execution = execution
-        scaledU = lowRank.u.scaledColumns(lowRank.singularValues)
+        scaledU = lowRank.u.scalingColumns(by: lowRank.singularValues)
         let source = Residuals(weight, inputPower, scaledU, lowRank.vTransposed)
         histogram = ScoreHistogram(
             try source.map(execution) { _, _, scores in
@@ -176,14 +177,5 @@ private struct Residuals {
             m: rows.count, n: v.columns, k: u.columns, alpha: scale, UnsafePointer(u.elements).advanced(by: rows.lowerBound * u.columns),
             .plain,
             lda: u.columns, v.elements, .plain, ldb: v.columns, beta: 1, into: values, ldc: v.columns)
-    }
-}
-
-extension Matrix {
-    /// A · diag(d).
-    fileprivate func scaledColumns(_ d: [Float]) -> Matrix {
-        Matrix(rows: rows, columns: columns) { out in
-            for row in 0..<rows { for k in 0..<columns { out[row * columns + k] = elements[row * columns + k] * d[k] } }
-        }
     }
 }

@@ -107,12 +107,7 @@ struct LayerPolicy {
 extension SharedAllocation {
     /// The masked matrices of all layers. What is chosen tells them from others, as long as layers have the ranks that they have.
     func weights(_ choices: [LayerCandidate.Choice]) -> ReplacedWeights {
-        var positions: [String: Int] = [:]
-        for (index, layer) in layers.enumerated() { positions[layer.name] = index }
         let identity = choices.indices.map { "\(layers[$0].name) \(layers[$0].lowRank.rank) \(choices[$0].count)" }.joined(separator: "\n")
-        return ReplacedWeights(Set(positions.keys), identity: identity) { [layers] name in
-            guard let index = positions[name] else { preconditionFailure("'\(name)' is not replaced") }
-            return try layers[index].matrix(choices[index])
-        }
+        return ReplacedWeights(layers.map(\.name), identity: identity) { [layers] in try layers[$0].matrix(choices[$0]) }
     }
 }

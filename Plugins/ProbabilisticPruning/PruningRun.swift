@@ -184,7 +184,7 @@ struct PruningRun {
     ) throws {
         let positions = Dictionary(uniqueKeysWithValues: layers.enumerated().map { ($1.name, $0) })
         try calibration.forEachBlock { inputs in
-            var stored: [String: Payload] = [:]
+            var stored: [(name: String, payload: Payload)] = []
             for input in inputs {
                 let members = input.group.members.compactMap { positions[$0] }
                 var made = [Payload?](repeating: nil, count: layers.count)
@@ -192,12 +192,9 @@ struct PruningRun {
                     let slots = buffer
                     try common.forEach(members) { slots[$0] = try solved($0, input.secondMoment) }
                 }
-                for index in members { stored[layers[index].name] = made[index] }
+                for index in members { if let payload = made[index] { stored.append((layers[index].name, payload)) } }
             }
-            return ReplacedWeights(Set(stored.keys)) { [stored] name in
-                guard let payload = stored[name] else { preconditionFailure("'\(name)' is not replaced") }
-                return try payload.densifiedMatrix(context.execution)
-            }
+            return ReplacedWeights(stored.map(\.name)) { [stored] in try stored[$0].payload.densifiedMatrix(context.execution) }
         }
     }
 }

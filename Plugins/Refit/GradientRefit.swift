@@ -117,13 +117,7 @@ struct GradientRefit {
     }
 
     private func matrices(_ tensors: [RefitTensor]) -> ReplacedWeights {
-        var byName: [String: RefitTensor] = [:]
-        for tensor in tensors { byName[tensor.name] = tensor }
-        return fixed.merging(
-            ReplacedWeights(Set(byName.keys)) { name in
-                guard let tensor = byName[name] else { preconditionFailure("'\(name)' is not replaced") }
-                return try tensor.matrix()
-            })
+        fixed.merging(ReplacedWeights(tensors.map(\.name)) { try tensors[$0].matrix() })
     }
 
     private func value(_ objective: any RefitObjective, _ sequences: [Int], _ tensors: [RefitTensor]) throws -> Double {

@@ -16,16 +16,11 @@ struct RefitRun {
 
     /// What another matrix than the original's stands for, of tensors that stay as they are.
     private func stored(_ tensors: [Tensor]) -> ReplacedWeights {
-        var byName: [String: Tensor] = [:]
-        for tensor in tensors { byName[tensor.name] = tensor }
-        return ReplacedWeights(Set(byName.keys)) { name in
-            guard let tensor = byName[name] else { preconditionFailure("'\(name)' is not replaced") }
-            return try tensor.finiteMatrix(execution)
-        }
+        ReplacedWeights(tensors.map(\.name)) { try tensors[$0].finiteMatrix(execution) }
     }
 
     private func movable(_ tensor: Tensor) throws -> RefitTensor {
-        try RefitTensor(tensor, block: context.original.structure.block(of: tensor.name), execution)
+        try RefitTensor(tensor, execution)
     }
 
     /// A tensor with its values moved, to wait for the pass to end.

@@ -7,7 +7,6 @@ import PassKit
 /// One pruned matrix taken apart into what may move, U, V and the values of S on their positions, and what may not.
 final class RefitTensor {
     let name: String
-    let block: Int?
     /// As the pass before left it.
     let original: Payload
     let terms: [Term]
@@ -44,8 +43,8 @@ final class RefitTensor {
     }
 
     /// - Throws: `GraphError.notFinite`, and what reading the payload throws.
-    init(_ tensor: Tensor, block: Int?, _ execution: ExecutionContext) throws {
-        (name, self.block, original, self.execution) = (tensor.name, block, tensor.payload, execution)
+    init(_ tensor: Tensor, _ execution: ExecutionContext) throws {
+        (name, original, self.execution) = (tensor.name, tensor.payload, execution)
         values = try FloatBuffer(zeros: tensor.payload.terms.reduce(0) { $0 + RefitTensor.movable($1) }, execution.memory)
         var (terms, next) = ([Term](), 0)
         let floats = values.floats

@@ -43,7 +43,7 @@ struct CommonOptions: ParsableArguments {
 
     func validate() throws {
         guard threads >= 0, threads <= 1024 else { throw ValidationError("--threads takes 0 … 1024") }
-        if let memory, memory.bytes < 256 << 20 { throw ValidationError("--memory takes 256 MiB or more") }
+        if let memory, memory.bytes < Workspace.leastMemory { throw ValidationError("--memory takes 256 MiB or more") }
     }
 }
 

@@ -18,8 +18,8 @@ public final class Transformer {
     private var resident: [BlockWeights]?
     private var residentHead: OutputHead?
 
-    /// Weights of all blocks and the head are kept as floats when they take at most this many bytes. Decoding others whenever their block is run
-    /// takes a hundredth of the time of running some sequences through it.
+    /// Weights of all blocks and the head are kept as floats when they take at most this many bytes; those of others are decoded whenever their block is
+    /// run, some operations a weight, where each token takes two.
     public static let residentLimit = 128 << 20
 
     /// - Parameter weights: how they are held, and what multiplies them.

@@ -14,12 +14,19 @@ public struct ReplacedWeights: ExpressibleByDictionaryLiteral {
         (self.names, self.identity, self.make) = (names, identity, make)
     }
 
+    /// The matrices of tensors by their place among `names`, each of which stands there once.
+    public init(_ names: [String], identity: String? = nil, make: @escaping (Int) throws -> Matrix) {
+        let places = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
+        self.init(Set(names), identity: identity) { name in
+            guard let place = places[name] else { preconditionFailure("'\(name)' is not replaced") }
+            return try make(place)
+        }
+    }
+
     /// Matrices that are there already.
     public init(_ matrices: [String: Matrix]) {
-        self.init(Set(matrices.keys)) { name in
-            guard let matrix = matrices[name] else { preconditionFailure("'\(name)' is not replaced") }
-            return matrix
-        }
+        let (names, values) = (Array(matrices.keys), Array(matrices.values))
+        self.init(names) { values[$0] }
     }
 
     public init(dictionaryLiteral elements: (String, Matrix)...) {

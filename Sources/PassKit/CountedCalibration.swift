@@ -34,6 +34,7 @@ public final class CountedCalibration: CalibrationProvider {
         try base.forEachLoss(sequences: sequences, replacingEach: names, by: weight, body)
     }
 
+    /// A pass, however few groups are wanted: what a run that goes on is spared counts as in one that was not interrupted.
     public func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
         sequencePasses += Double(sequenceCount)
         try base.forEachSecondMoment(of: isWanted, body)

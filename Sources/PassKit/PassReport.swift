@@ -29,7 +29,7 @@ public struct PassReport: Codable, Sendable {
     public func measurement(_ name: String) -> Double? { measurements.last { $0.name == name }?.value }
 }
 
-/// What a pass took of the processors, since it began or went on.
+/// What the process took of the processors while a pass ran, since it began or went on: with that of other requests at the same time.
 public struct PassWork: Codable, Sendable {
     /// Of all threads together.
     public let cpuSeconds: Double

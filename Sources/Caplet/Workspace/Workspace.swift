@@ -26,18 +26,25 @@ public final class Workspace: Sendable {
     public let scratchFolder: String?
     private let pluginCalls: PluginCalls
 
+    /// Less memory than this is refused: the program and what one sequence needs are to fit.
+    public static let leastMemory = 256 << 20
+
     /// - Parameters:
     ///   - threads: that a request uses; 0 stands for all processors.
     ///   - memory: bytes that a request may hold; nil for three quarters of what is free.
     ///   - scratchFolder: the folder for what is more than that; nil for that of the output.
     ///   - plugins: shared libraries with formats and passes; their code is run.
     ///   - cancellation: asks functions of plugins to stop, beside the cancellation of a request.
-    /// - Throws: `PluginError` for a library that cannot be loaded or declares what is there already.
+    /// - Throws: `RequestError` for less memory than `leastMemory`; `ScratchError` for a folder in which no file can be made; `PluginError` for a library that cannot be loaded or declares what is there already.
     public init(
         threads: Int = 0, memory: Int? = nil, scratchFolder: String? = nil, plugins: [String] = [],
         cancellation: Cancellation = Cancellation()
     ) throws {
         LinearAlgebraRuntime.useOneThreadPerCall()
+        if let memory, memory < Workspace.leastMemory {
+            throw RequestError(.usage, "memory of \(memory) bytes is less than the \(Workspace.leastMemory >> 20) MiB that work needs")
+        }
+        if let scratchFolder { _ = try ScratchSpace(folder: scratchFolder) }
         self.threads = threads
         (self.memory, self.scratchFolder) = (memory, scratchFolder)
         let calls = PluginCalls(cancellation)

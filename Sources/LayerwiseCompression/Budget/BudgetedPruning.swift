@@ -61,11 +61,7 @@ public struct BudgetedPruning {
     ///
     /// - Parameter identity: what tells them from others.
     public func replacing(identity: String? = nil, _ make: @escaping (Int) throws -> Matrix) -> ReplacedWeights {
-        let positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
-        return ReplacedWeights(Set(positions.keys), identity: identity) { name in
-            guard let index = positions[name] else { preconditionFailure("'\(name)' is not replaced") }
-            return try make(index)
-        }
+        ReplacedWeights(tensors.map(\.name), identity: identity, make: make)
     }
 
     /// The mean loss with some matrices replaced, on all sequences or some.

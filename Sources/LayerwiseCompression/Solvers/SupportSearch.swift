@@ -36,7 +36,7 @@ struct SupportSearch {
                         factor = try CholeskyFactor(of: h.addingToDiagonal(next), execution)
                         penalty = next
                     }
-                    guard let factor else { return }
+                    guard let factor else { preconditionFailure("no penalty has a factor") }
                     let taken = Step(
                         factor: factor, penalty: next, relaxation: settings.relaxation, dualScale: dualScale, threshold: large.threshold)
                     try execution.uncheckedParallelFor(tiles.count) { index in

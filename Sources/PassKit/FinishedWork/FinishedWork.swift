@@ -71,6 +71,8 @@ public final class FinishedWork: Sendable {
     func addNow(_ segment: WorkSegment) throws {
         state.withLock { $0.pending[segment.pass, default: WorkSegment(pass: segment.pass)].add(segment) }
         try keepPending(after: 0)
+        // Another thread may have taken it to keep: it is kept when that has ended.
+        writing.withLock { _ in }
     }
 
     /// Whether a snapshot would be kept now.
