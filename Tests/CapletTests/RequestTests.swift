@@ -116,6 +116,13 @@ final class RequestTests: XCTestCase {
         refuses(conversion)
     }
 
+    /// What hours of work would come to need is looked at before them.
+    func testMemoryAndScratchAreLookedAtFirst() throws {
+        XCTAssertThrowsError(try Workspace(memory: Workspace.leastMemory - 1)) { XCTAssertEqual(FailureKind($0), .usage, "\($0)") }
+        XCTAssertThrowsError(try Workspace(scratchFolder: "/nonexistent")) { XCTAssertEqual(FailureKind($0), .writeFailed, "\($0)") }
+        XCTAssertNoThrow(try Workspace(memory: Workspace.leastMemory, scratchFolder: "/tmp"))
+    }
+
     func testAModelIsResolvedOnceAndKeepsItsTokenizerThroughPasses() async throws {
         let caplet = try Workspace(threads: 1)
         let opened = try await caplet.open(model)
