@@ -55,6 +55,7 @@ let package = Package(
         target("FormatKit", ["CFileSystem", "CLibrary", "CNettle", "CXXHash", "Execution", "ModelGraph", "StrictJSON"]),
         target("Architectures", ["CLibrary", "FormatKit", "ModelGraph", "StrictJSON"]),
         target("PassKit", ["CLibrary", "CXXHash", "Execution", "LinearAlgebra", "ModelGraph"]),
+        target("TextInput", ["CLibrary", "CZlib", "CZstd", "FormatKit", "ModelGraph", "StrictJSON"]),
         target("Models", ["Architectures", "FormatKit", "ModelGraph", "StrictJSON", "Tokenization"]),
         target("Inference", ["Architectures", "CKernels", "CLibrary", "Execution", "Matrices", "ModelGraph", "Models"]),
         target("Backpropagation", ["Architectures", "CKernels", "Execution", "Inference", "LinearAlgebra"]),
@@ -145,7 +146,7 @@ let package = Package(
             [
                 "Architectures", "Backpropagation", "BuiltIns", "Calibration", "CapletFormat", "CapletRuntime", "Execution", "FormatKit",
                 "GGUFFormat", "Inference", "LinearAlgebra", "LowRankAdapters", "ModelGraph", "Models", "PassKit", "PluginLoading",
-                "StrictJSON", "Tokenization",
+                "StrictJSON", "TextInput", "Tokenization",
             ]),
         .executableTarget(
             name: "Generate", dependencies: ["CapletRuntime"], path: "Examples/Generate", swiftSettings: [.swiftLanguageMode(.v6)]),

@@ -22,7 +22,7 @@ extension CodedMatrix {
         inputs = try FloatBuffer(copying: curvature.inputs.elements, execution.memory)
         groupSize = max(n, 1)
         columnScales = diagonal.map { $0 / Float(centre) }
-        rowScales = CodedMatrix.floored(curvature.rows).map { Float(centre / $0.squareRoot()) }
+        rowScales = CodedMatrix.floored(curvature.rows).map { CodedMatrix.finite(centre / $0.squareRoot()) }
         (squaredNorm, leastScales) = try values.measure(groupSize: groupSize, columnScales?.map(CodedMatrix.storable), execution)
         factor?.letGo()
         inputs?.letGo()
@@ -44,7 +44,7 @@ extension CodedMatrix {
                 means.append(group.reduce(0) { $0 + importance(row, $1) } / Double(group.count))
             }
         }
-        rowScales = CodedMatrix.floored(means).map { Float(1 / $0.squareRoot()) }
+        rowScales = CodedMatrix.floored(means).map { CodedMatrix.finite(1 / $0.squareRoot()) }
         (squaredNorm, leastScales) = try values.measure(groupSize: self.groupSize, nil, execution)
     }
 

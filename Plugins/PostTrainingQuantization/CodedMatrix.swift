@@ -58,7 +58,7 @@ struct CodedMatrix {
     func rounded(_ round: Round, _ execution: ExecutionContext) throws -> Rounded {
         let (m, n) = (values.rows, values.columns)
         let groups = QuantizedTensor.groupsPerRow(columns: n, groupSize: groupSize)
-        let scales = zip(rowScales, leastScales).map { CodedMatrix.bfloat16(max(Float(round.step) * $0, $1)) }
+        let scales = zip(rowScales, leastScales).map { CodedMatrix.bfloat16(max(CodedMatrix.finite(round.step * Double($0)), $1)) }
         let columns = columnScales.map { $0.map(CodedMatrix.storable) }
         let codes = round.keepsCodes ? try WorkingBytes(byteCount: m * n, execution.memory) : nil
         let parts = try values.mapTiles(execution, every: round.stride) { rows, original -> (CodeHistogram, [Float]) in
@@ -118,10 +118,17 @@ struct CodedMatrix {
         }
     }
 
-    /// The nearest float that BF16 holds, never 0.
+    /// The nearest float that BF16 holds, never 0 and never infinite.
     static func bfloat16(_ scale: Float) -> Float {
-        max(Float(bitPattern: (scale.bitPattern + 0x8000) & 0xFFFF_0000), Float.leastNormalMagnitude)
+        let bounded = min(max(scale, Float.leastNormalMagnitude), CodedMatrix.greatestScale)
+        return Float(bitPattern: (bounded.bitPattern + 0x8000) & 0xFFFF_0000)
     }
+
+    /// Half the largest power of two: what it is rounded to is a float.
+    private static let greatestScale = Float(sign: .plus, exponent: 126, significand: 1)
+
+    /// A positive number as a float, where floats end at the end of them.
+    static func finite(_ number: Double) -> Float { number.isNaN ? 0 : Float(min(number, Double(greatestScale))) }
 
     /// The nearest float with three bits of mantissa, which BF16 holds: a step an eighth wider or narrower loses next to nothing.
     static func storable(_ scale: Float) -> Float {

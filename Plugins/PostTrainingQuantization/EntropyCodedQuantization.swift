@@ -20,11 +20,7 @@ struct EntropyCodedQuantization {
         context.execution.progress.begin(QuantizePass.name, total: RateSearch.usualLimit, unit: "rounds")
         defer { context.execution.progress.end() }
         let run = try EntropyCodedRun(pass, selected, context)
-        guard !run.isEmpty else {
-            report.notes.append(
-                "nothing to quantise: no selected tensor has a part among target=\(pass.target.text)")
-            return report
-        }
+        guard !run.isEmpty else { return report }
         let roughly = run.start(pass.aim)
         if pass.splitsOffComponents { try run.splitOffLeadingComponents(step: roughly) }
         let start: Double
@@ -42,7 +38,7 @@ struct EntropyCodedQuantization {
         let step: Double
         switch pass.aim {
         case .bits(let bits): step = try meet(bits: bits, start, run)
-        case .size(let size): step = try meet(size: size, start, run, context, made)
+        case .size(let size): step = try meet(size: size, start, run, context, &report, made)
         case .lossIncrease(let increase): step = try meet(lossIncrease: increase, start, run, context, &report, made)
         }
         var bits = 0.0
@@ -72,7 +68,8 @@ struct EntropyCodedQuantization {
 
     /// Rounds until the file has as many bytes as asked for, and keeps that.
     private func meet(
-        size: Int, _ start: Double, _ run: EntropyCodedRun, _ context: PassContext, _ made: () throws -> TensorGraph
+        size: Int, _ start: Double, _ run: EntropyCodedRun, _ context: PassContext, _ report: inout PassReport,
+        _ made: () throws -> TensorGraph
     ) throws -> Double {
         guard let outputByteCount = context.outputByteCount else {
             throw PassError(.usage, pass: QuantizePass.name, "size= goes with an output in the caplet format")
@@ -86,11 +83,8 @@ struct EntropyCodedQuantization {
             let least = sizes.min().map { "; the smallest file that was made has \(Int($0)) bytes" } ?? ""
             throw PassError(.usage, pass: QuantizePass.name, "size=\(size) is too little\(least)")
         }
-        guard found.rate >= 0.995 * Double(size) else {
-            throw PassError(
-                .usage, pass: QuantizePass.name,
-                "no step gives a file of size=\(size), or up to 0.5 % less; the nearest below has \(Int(found.rate)) bytes. Codes are bytes",
-                remedy: .packLosslessly)
+        if found.rate < 0.995 * Double(size) {
+            report.warn("quantize: no step gives a file of size=\(size), or up to 0.5 % less; this one has \(Int(found.rate)) bytes")
         }
         return found.step
     }

@@ -41,7 +41,7 @@ final class EntropyCodedRun {
         var found = [[Part]](repeating: [], count: tensors.count)
         try ErrorPrices(objective: pass.objective, tensors: tensors, context: context).forEach { index, curvature in
             let tensor = tensors[index]
-            let isWhole = tensor.payload.elementArray != nil
+            let isWhole = tensor.payload.elementArray != nil && tensor.shape.rank == 2
             try parts(of: tensor).walk(tensor.payload, curvature) { part, matrix in
                 found[index].append(Part(shape: part.shape, isWhole: isWhole, matrix: matrix))
             }

@@ -92,7 +92,7 @@ public struct QuantizePass: Pass {
     let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
-        selection = TensorSelection(options)
+        selection = TensorSelection(options, takesStacks: true)
         target = options[Self.target]
         objective = options[Self.objective]
         lambda = options[Self.lambda]
@@ -165,8 +165,27 @@ public struct QuantizePass: Pass {
         try LeastOutput(self, of: graph).check(size: size, output)
     }
 
+    /// What is said when no tensor has a part that is to be quantised: the file is no smaller.
+    private func nothingToQuantize(_ selected: [Tensor]) -> String? {
+        guard !selected.contains(where: { hasTarget($0.payload) }) else { return nil }
+        let dense = selected.contains { $0.payload.elementArray != nil } ? "; dense tensors are quantised by target=dense" : ""
+        return "quantize: nothing is quantised, for no selected tensor has a part among target=\(target.text)\(dense)"
+    }
+
+    private func hasTarget(_ payload: Payload) -> Bool {
+        switch payload {
+        case .dense, .blocks: return target.contains(.dense)
+        case .lowRank: return target.contains(.uv)
+        case .sparse: return target.contains(.s)
+        case .composite(let terms): return terms.contains(where: hasTarget)
+        default: return false
+        }
+    }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
-        if let fixed { return try fixed.run(&graph, context) }
-        return try EntropyCodedQuantization(pass: self).run(&graph, context)
+        let warning = nothingToQuantize(try selection.split(graph, pass: Self.name).selected)
+        var report = try fixed?.run(&graph, context) ?? EntropyCodedQuantization(pass: self).run(&graph, context)
+        if let warning { report.warn(warning) }
+        return report
     }
 }

@@ -17,8 +17,8 @@ struct CurvatureSum {
     /// The mean of xₜxₜᵀ where each position weighs ‖gₜ‖², [in, in]: zeros for a weight whose outputs never mattered.
     var meanInputs: Matrix {
         var mean = inputs
-        let scale = weight > 0 ? Float(1 / weight) : 0
-        for i in mean.elements.indices { mean.elements[i] *= scale }
+        // In double: of tiny gradients the reciprocal is no float.
+        for i in mean.elements.indices { mean.elements[i] = weight > 0 ? Float(Double(mean.elements[i]) / weight) : 0 }
         return mean
     }
 }

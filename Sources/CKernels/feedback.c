@@ -12,7 +12,8 @@ CAPLET_KERNEL(
     for (size_t j = 0; j < width; j++) {
         float step = steps[j], x = values[j] / step;
         float nearest = rintf(x);
-        nearest = nearest < -127 ? -127 : nearest > 127 ? 127 : nearest;
+        // What is not a number fails both comparisons, and becomes 0.
+        nearest = nearest >= -127 ? (nearest <= 127 ? nearest : 127) : (nearest < -127 ? -127 : 0);
         int code = (int)nearest;
         if (code != 0 && lambda > 0) {
             int smaller = code > 0 ? code - 1 : code + 1;

@@ -9,4 +9,5 @@
 @_exported import Models
 @_exported import PassKit
 @_exported import PluginLoading
+@_exported import TextInput
 @_exported import Tokenization

@@ -55,11 +55,11 @@ public final class LanguageModel {
     /// Bytes that the weights take in memory, or in the mapped file that they lie in.
     public var weightByteCount: Int { transformer.byteCount }
 
-    /// An answer to a prompt, of which nothing is computed yet.
+    /// An answer to a prompt, of which nothing is computed yet; the spelling of a special token in it is the token.
     ///
     /// - Throws: `RuntimeError` for an empty prompt or one that leaves no room in the context, and for options out of their range.
     public func generate(_ prompt: String, _ options: GenerationOptions = GenerationOptions()) throws -> Generation {
-        try Generation(self, tokenizer.encode(prompt), options)
+        try Generation(self, tokenizer.encode(prompt, parseSpecial: true), options)
     }
 
     /// The same for a prompt that is token ids.

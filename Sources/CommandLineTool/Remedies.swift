@@ -22,6 +22,7 @@ enum Remedies {
         case .giveOriginal: return "; give the model to compare embeddings with as --original MODEL"
         case .convert: return "; `caplet convert` writes the others"
         case .packLosslessly: return "; --lossless packs without loss"
+        case .forceNames: return "; --force-names writes it all the same"
         case .applyScales: return "; --dequantize-fp8 applies them"
         }
     }

@@ -24,6 +24,8 @@ public enum Remedy: Sendable, Equatable {
     case packLosslessly
     /// To multiply 8-bit weights by their scales.
     case applyScales
+    /// To write a model that the programs of its format would not load.
+    case forceNames
 }
 
 /// An error that says what would let the request through.

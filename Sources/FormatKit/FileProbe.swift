@@ -12,7 +12,7 @@ public struct FileProbe: Sendable {
 
     public static let headLength = 4096
 
-    /// - Throws: `FileAccessError` when nothing can be read there.
+    /// - Throws: `FileAccessError` when nothing can be read there; `FormatError.malformed` for a Git LFS pointer.
     public init(path: String) throws {
         self.path = path
         var status = stat()
@@ -23,7 +23,7 @@ public struct FileProbe: Sendable {
             head = []
         } else {
             entries = []
-            head = try MappedFile(path: path).withBytes { Array($0.prefix(FileProbe.headLength)) }
+            head = try MappedFile.ofWeights(path: path).withBytes { Array($0.prefix(FileProbe.headLength)) }
         }
     }
 

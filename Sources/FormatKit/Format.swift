@@ -135,6 +135,8 @@ public struct WriteOptions: Sendable {
     public var provenance: [(key: String, value: String)] = []
     /// The order of the bytes of numbers, for formats that have a choice.
     public var byteOrder = ByteReader.Order.little
+    /// Whether a model is written that the programs of the format would not load, with a warning instead of a refusal.
+    public var forcesNames = false
     /// Changes to the metadata of the output, in order.
     public var metadataEdits: [MetadataEdit] = []
     /// What the model is called, where its files do not say; formats that have a place for a name keep it.

@@ -33,8 +33,8 @@ public struct FormatError: RemediableError, CustomStringConvertible {
         FormatError(.malformed, path: path, object: object, message)
     }
 
-    public static func unsupported(_ path: String, _ object: String, _ message: String) -> FormatError {
-        FormatError(.unsupported, path: path, object: object, message)
+    public static func unsupported(_ path: String, _ object: String, _ message: String, remedy: Remedy? = nil) -> FormatError {
+        FormatError(.unsupported, path: path, object: object, message, remedy: remedy)
     }
 
     public static func writeFailed(_ path: String, _ message: String) -> FormatError {

@@ -13,6 +13,8 @@ public enum ModelFolder {
         ".npz", ".h5", ".msgpack", ".onnx", ".onnx_data", ".tflite", ".caplet", ".zip", ".tar", ".gz", ".zst",
     ]
 
+    private static let readEndings = [".json", ".model", ".txt", ".jinja", ".jsonl"]
+
     /// Whether a file of this name may be an attachment.
     public static func isAttachment(_ name: String) -> Bool { FileName.isPlain(name) && travels(name) }
 
@@ -44,6 +46,12 @@ public enum ModelFolder {
                 continue
             }
             let file = try MappedFile(path: path)
+            if file.withBytes({ LargeFilePointer.isPointer($0.prefix(64)) }) {
+                // What the model is read by; a picture beside it may stay away.
+                guard !readEndings.contains(where: name.lowercased().hasSuffix) else { throw LargeFilePointer.error(path) }
+                context.warn("\(path): is a Git LFS pointer and not the file itself, and is left behind")
+                continue
+            }
             graph.sources.append(file.stamp)
             graph.attachments.append(Attachment(name: name, bytes: file.withBytes { Array($0) }))
         }

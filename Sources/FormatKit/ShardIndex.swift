@@ -41,10 +41,13 @@ public struct ShardIndex: Sendable {
         shards = Set(weightMap.values).sorted()
     }
 
-    /// Reads every shard by `read`, which returns the names of its tensors, and holds them against the map.
+    /// Reads every shard by `read`, which keeps the tensors that `isWanted` says and returns the names of all that the file has: those that
+    /// the map puts there. Others, older copies and what no map names, are left out with a warning.
     ///
     /// - Throws: `FormatError.malformed` for a shard that is not there, and for a tensor that is not where the map puts it.
-    public func readShards(of folder: String, _ context: ReadContext, _ read: (_ path: String) throws -> [String]) throws {
+    public func readShards(
+        of folder: String, _ context: ReadContext, _ read: (_ path: String, _ isWanted: (String) -> Bool) throws -> [String]
+    ) throws {
         var found = Set<String>()
         for shard in shards {
             try context.execution.cancellation.check()
@@ -53,16 +56,19 @@ public struct ShardIndex: Sendable {
             guard FileIdentity(path: path) != nil else {
                 throw FormatError.malformed(self.path, "weight_map", "names the shard '\(shard)', which is not there")
             }
-            for name in try read(path) {
-                guard weightMap[name] == shard else {
-                    let listed = weightMap[name].map { "in '\($0)'" } ?? "nowhere"
-                    throw FormatError.malformed(path, "tensor '\(name)'", "is here, and \(listed) by the index")
-                }
-                found.insert(name)
-            }
+            let names = try read(path) { weightMap[$0] == shard }
+            found.formUnion(names.filter { weightMap[$0] == shard })
+            warn(of: names.filter { weightMap[$0] != shard }, in: path, context)
         }
         if let (name, shard) = weightMap.sorted(by: { $0.key < $1.key }).first(where: { !found.contains($0.key) }) {
             throw FormatError.malformed("\(folder)/\(shard)", "tensor '\(name)'", "is not in the shard that the index gives")
         }
+    }
+
+    private func warn(of names: [String], in path: String, _ context: ReadContext) {
+        guard let first = names.first else { return }
+        let place = weightMap[first].map { "in '\($0)'" } ?? "nowhere"
+        let others = names.count > 1 ? ", and \(names.count - 1) more like it" : ""
+        context.warn("\(path): tensor '\(first)' is \(place) by the index, and is left out here\(others)")
     }
 }

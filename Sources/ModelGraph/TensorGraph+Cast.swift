@@ -85,8 +85,8 @@ extension Tensor {
         return true
     }
 
-    /// Weights of linear layers, embeddings and heads, and matrices of which nothing is known.
-    var isMatrixForBlocks: Bool { shape.rank == 2 && [.linear, .embedding, .head, .unknown].contains(role) && shape.elementCount > 0 }
+    /// Weights of linear layers, embeddings and heads, and matrices of which nothing is known; several matrices in one tensor are experts.
+    var isMatrixForBlocks: Bool { (shape.rank == 2 || shape.rank == 3) && [.linear, .embedding, .head, .unknown].contains(role) && shape.elementCount > 0 }
 
     /// - Parameter candidates: the first is what is asked for; the first of all whose blocks the rows are multiples of is taken.
     fileprivate func cast(to candidates: [FloatStorage], noting cast: inout GraphCast) throws -> Tensor {

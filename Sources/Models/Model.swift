@@ -52,11 +52,10 @@ public struct Model: Sendable {
     /// Whether the model is a known encoder: one that embeds sentences.
     public var isEncoder: Bool { configuration?.design.isCausal == false }
 
-    /// The tokenizer that travels with a decoder: tokenizer.model if it is there, otherwise tokenizer.json, otherwise GPT-2's vocab.json and
-    /// merges.txt. Made at the first call.
+    /// The tokenizer that travels with a decoder: tokenizer.json if it is there, as transformers takes it, otherwise tokenizer.model, otherwise
+    /// GPT-2's vocab.json and merges.txt. Made at the first call.
     ///
-    /// tokenizer.model comes first because it is what SentencePiece and llama.cpp read; the two can differ on text that begins with
-    /// a space.
+    /// tokenizer.model is taken too where tokenizer.json is of a kind that is not known here.
     /// - Returns: nil when the model has none of them.
     /// - Throws: `TokenizationError` when the file is malformed or of a kind that is not supported.
     public func tokenizer() throws -> Tokenizer? { try tokenizers.decoders.get() }

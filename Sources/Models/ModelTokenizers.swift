@@ -34,17 +34,16 @@ final class ModelTokenizers: Sendable {
     }
 
     private static func decoderTokenizer(_ files: [Attachment]) throws -> Tokenizer? {
-        let configuration = bytes("tokenizer_config.json", files)
-        if let model = bytes("tokenizer.model", files) {
-            return try Tokenizer(Vocabulary(sentencePieceModel: model, configuration: configuration))
+        let found = Vocabulary.Files { name in files.first { $0.name == name }?.bytes }
+        do {
+            return try Vocabulary.ofDecoder(found, preferring: .fast).map(Tokenizer.init)
+        } catch {
+            // What tokenizer.json says otherwise than is known here, tokenizer.model may say as well.
+            guard bytes("tokenizer.model", files) != nil, bytes("tokenizer.json", files) != nil,
+                let vocabulary = try? Vocabulary.ofDecoder(found, preferring: .sentencePiece)
+            else { throw error }
+            return try Tokenizer(vocabulary)
         }
-        if let json = bytes("tokenizer.json", files) {
-            return try Tokenizer(Vocabulary(tokenizerJSON: json, configuration: configuration))
-        }
-        if let pieces = bytes("vocab.json", files), let merges = bytes("merges.txt", files) {
-            return try Tokenizer(Vocabulary(vocabularyJSON: pieces, mergesText: merges, configuration: configuration))
-        }
-        return nil
     }
 
     private static func endTokens(_ files: [Attachment], _ tokenizer: Tokenizer?) throws -> Set<Int32> {

@@ -19,12 +19,16 @@ public struct PassReport: Codable, Sendable {
     public var curves: [Curve] = []
     /// Lines for a person.
     public var notes: [String] = []
+    /// What is likely not what was wanted; nil in reports of earlier versions.
+    public var warnings: [String]?
 
     public init(pass: String) { self.pass = pass }
 
     public mutating func measure(_ name: String, _ value: Double) {
         measurements.append(Measurement(name: name, value: value))
     }
+
+    public mutating func warn(_ warning: String) { warnings = (warnings ?? []) + [warning] }
 
     public func measurement(_ name: String) -> Double? { measurements.last { $0.name == name }?.value }
 }

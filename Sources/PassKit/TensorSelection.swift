@@ -8,13 +8,18 @@ public struct TensorSelection: Sendable {
     }
 
     private let layers: Set<Layers>
+    /// Whether several matrices in one tensor, as experts are kept, are worked on as one that has all their rows.
+    private let takesStacks: Bool
 
     /// The option `layers`.
     public static let option = SetOption<Layers>(
         "layers", default: .linear,
         "the tensors to work on: linear layers of the blocks, embedding, head, or every matrix whatever its role")
 
-    public init(_ options: PassOptions) { layers = options[Self.option] }
+    public init(_ options: PassOptions, takesStacks: Bool = false) {
+        layers = options[Self.option]
+        self.takesStacks = takesStacks
+    }
 
     /// The names to work on, in file order, and the others with the reason.
     ///
@@ -40,7 +45,10 @@ public struct TensorSelection: Sendable {
     }
 
     private func reasonToLeave(_ tensor: Tensor) -> String? {
-        guard tensor.shape.rank == 2, tensor.shape.elementCount > 0 else { return "\(tensor.role.rawValue), not a matrix" }
+        let isStack = tensor.shape.rank == 3 && tensor.shape.dimensions[0] > 1
+        guard tensor.shape.rank == 2 || takesStacks && isStack, tensor.shape.elementCount > 0 else {
+            return isStack ? "\(tensor.shape.dimensions[0]) matrices in one tensor" : "\(tensor.role.rawValue), not a matrix"
+        }
         guard tensor.dtype.isFloat, tensor.dtype.isComputable else { return "\(tensor.dtype.rawValue), no weights to compute with" }
         if layers.contains(.matrices) || Layers(rawValue: tensor.role.rawValue).map(layers.contains) == true { return nil }
         switch tensor.role {

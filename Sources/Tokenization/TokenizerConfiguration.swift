@@ -37,14 +37,9 @@ struct TokenizerConfiguration {
 }
 
 extension Vocabulary {
-    /// Takes over what `tokenizer_config.json` says; names that are no pieces are passed over, and so are added tokens that would leave
-    /// a long gap behind the pieces.
+    /// Takes over what `tokenizer_config.json` says; names that are no pieces are passed over.
     mutating func apply(_ configuration: TokenizerConfiguration) {
-        let limit = min(pieces.count + configuration.addedTokens.count + 65536, Vocabulary.maximumCount)
-        for (id, piece) in configuration.addedTokens where Int(id) >= pieces.count && Int(id) < limit {
-            while pieces.count < Int(id) { pieces.append(Piece("[PAD\(pieces.count)]", role: .unused)) }
-            pieces.append(piece)
-        }
+        add(AddedTokens(configuration.addedTokens))
         let table = PieceTable(pieces) { _ in true }
         func id(_ key: String) -> Int32? { configuration.names[key].flatMap { table.id(of: $0) } }
         bosID = id("bos_token") ?? bosID

@@ -3,8 +3,9 @@ extension Vocabulary {
     ///
     /// The file does not say whether BOS and EOS are added: BOS is, as llama.cpp and transformers hold it, unless
     /// `tokenizer_config.json`, given as `configuration`, says otherwise.
+    /// - Parameter added: tokens of other files.
     /// - Throws: `TokenizationError`; `.unsupported` for unigram, word and char models and for character maps (NFKC).
-    public init(sentencePieceModel bytes: [UInt8], configuration: [UInt8]? = nil) throws {
+    public init(sentencePieceModel bytes: [UInt8], configuration: [UInt8]? = nil, added: AddedTokens? = nil) throws {
         let model = try SentencePieceModel(bytes)
         let location = SentencePieceModel.location
         guard model.modelType == 2 else {
@@ -31,6 +32,7 @@ extension Vocabulary {
         byteFallback = model.byteFallback
         spacePrefix = model.addsDummyPrefix ? .text : .never
         removesExtraSpaces = model.removesExtraSpaces
+        if let added { add(added) }
         if let configuration { try apply(TokenizerConfiguration(configuration)) }
         try checkInvariants()
     }

@@ -68,7 +68,7 @@ final class CheckpointErrorTests: XCTestCase {
         func legacy(
             version: [UInt8] = [0x4D, 0xE9, 3], system: [UInt8] = [0x7D], object: [UInt8] = [0x7D], keys: [UInt8] = [0x5D]
         ) throws -> String {
-            let bytes = LegacyCheckpoint.magic + pickle(version) + pickle(system) + pickle(object) + pickle(keys)
+            let bytes = [0x80, 2] + LegacyCheckpoint.magic + pickle(version) + pickle(system) + pickle(object) + pickle(keys)
             let path = try folder.write(bytes, as: "m.bin")
             do {
                 _ = try PyTorchFormat().read(path, ReadContext())

@@ -80,6 +80,7 @@ enum GGUFAttachments {
             }
             made.append(Attachment(name: "tokenizer.json", bytes: try vocabulary.tokenizerJSON()))
             made.append(Attachment(name: "tokenizer_config.json", bytes: vocabulary.tokenizerConfigurationJSON()))
+            if let template = GGUFChatTemplate.file(metadata) { made.append(template) }
         } catch {
             warn("the tokenizer cannot be made into files: \(error)")
         }

@@ -22,7 +22,7 @@ struct GGUFLayout {
     /// - Throws: `FormatError.unsupported` for a dtype, shape or name that GGUF lacks, and a model that it would misrepresent.
     init(_ graph: TensorGraph, _ options: WriteOptions) throws {
         let path = options.outputPath ?? ""
-        let model = try GGUFModel(graph, path: path)
+        let model = try GGUFModel(graph, options, path: path)
         var dtypes = GGUFOriginalDTypes()
         var tensors: [GGUFTensor] = []
         var names: [String] = []
@@ -94,7 +94,8 @@ struct GGUFLayout {
         guard tensor.shape.rank <= GGUFHeader.maximumDimensions else {
             throw unsupported("has \(tensor.shape.rank) dimensions; GGUF allows \(GGUFHeader.maximumDimensions)")
         }
-        guard tensor.shape.elementCount > 0 else { throw unsupported("has no elements, and ggml divides by dimensions") }
+        // Its first dimension, which is our last, may be 0.
+        guard !tensor.shape.dimensions.dropLast().contains(0) else { throw unsupported("has no rows, and ggml divides by their number") }
     }
 
     private static func checkNames(_ tensors: [GGUFTensor], _ path: String) throws {

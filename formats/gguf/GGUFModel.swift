@@ -14,7 +14,7 @@ struct GGUFModel {
     private static let fileTypeKey = "general.file_type"
 
     /// - Throws: `FormatError.unsupported` for a configuration that is broken or says what GGUF's keys would not.
-    init(_ graph: TensorGraph, path: String) throws {
+    init(_ graph: TensorGraph, _ options: WriteOptions, path: String) throws {
         self.graph = graph
         let isFromGGUF = graph.metadata[GGUFModel.architectureKey] != nil
         var configuration: ModelConfiguration?
@@ -39,6 +39,13 @@ struct GGUFModel {
             )
         }
         if !isFromGGUF { warnings += naming?.configuration.differencesInGGUF ?? [] }
+        if let naming {
+            let reasons = GGUFCompleteness(naming, graph).reasons
+            guard reasons.isEmpty || isFromGGUF || options.forcesNames else {
+                throw FormatError.unsupported(path, "", reasons.joined(separator: "; "), remedy: .forceNames)
+            }
+            warnings += reasons.map { $0 + "; it will not load the file" }
+        }
         let derived = graph.tensors.map(\.name).filter { naming?.family.isDerived($0) == true }
         if let first = derived.first {
             warnings.append("\(derived.count) tensors that follow from the configuration are left out, '\(first)' the first")
@@ -84,6 +91,7 @@ struct GGUFModel {
                 } else if let vocabulary = try GGUFVocabulary.vocabulary(of: graph) {
                     let rows = naming.configuration.vocabularySize
                     for (key, value) in try GGUFVocabulary.metadata(vocabulary, rows: rows) { metadata[key] = value }
+                    for (key, value) in try GGUFChatTemplate.metadata(of: graph) { metadata[key] = value }
                 }
             } catch {
                 throw FormatError.unsupported(path, "tokenizer", "\(error)")

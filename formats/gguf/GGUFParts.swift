@@ -41,7 +41,7 @@ struct GGUFParts {
     }
 
     private static func part(_ path: String) throws -> Part {
-        let file = try MappedFile(path: path)
+        let file = try MappedFile.ofWeights(path: path)
         return Part(path: path, file: file, header: try file.withBytes { try GGUFHeader($0, path: path) })
     }
 

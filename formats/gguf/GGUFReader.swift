@@ -51,6 +51,10 @@ struct GGUFReader {
     /// What the file's keys say about the model; nil, and a warning, when that is not known.
     private func configuration(_ graph: TensorGraph, _ stored: [GGUFTensor]) throws -> ModelConfiguration? {
         guard let architecture = graph.metadata[GGUFModel.architectureKey]?.string else { return nil }
+        if let type = graph.metadata["general.type"]?.string, type != "model" {
+            context.warn("\(path): holds no model but a \(type); tensors keep the names of GGUF")
+            return nil
+        }
         guard let family = ArchitectureFamily.ofGGUF(architecture) else {
             context.warn("\(path): architecture '\(architecture)' is not known; tensors keep the names and layout of GGUF")
             return nil

@@ -10,25 +10,23 @@ enum GGUFVocabulary {
     ///
     /// - Throws: `TokenizationError`.
     static func vocabulary(of graph: TensorGraph) throws -> Vocabulary? {
-        let configuration = graph.attachment("tokenizer_config.json")?.bytes
-        if let model = graph.attachment("tokenizer.model") {
-            return try Vocabulary(sentencePieceModel: model.bytes, configuration: configuration)
-        }
-        guard let json = graph.attachment("tokenizer.json") else {
-            guard let pieces = graph.attachment("vocab.json"), let merges = graph.attachment("merges.txt") else { return nil }
-            return try Vocabulary(vocabularyJSON: pieces.bytes, mergesText: merges.bytes, configuration: configuration)
-        }
-        return try Vocabulary(tokenizerJSON: json.bytes, configuration: configuration)
+        let files = graph.attachments
+        return try Vocabulary.ofDecoder(
+            Vocabulary.Files { name in files.first { $0.name == name }?.bytes }, preferring: .sentencePiece)
     }
 
     /// The keys that llama.cpp's converter writes for a vocabulary.
     ///
     /// - Parameter rows: of the embedding: llama.cpp wants a piece for each, and unused ones stand for those that have none.
-    /// - Throws: `TokenizationError` for one that its tokenizers cannot do.
+    /// - Throws: `TokenizationError` for one that its tokenizers cannot do, and for pieces that the embedding has no rows for.
     static func metadata(_ vocabulary: Vocabulary, rows: Int) throws -> [(key: String, value: MetadataValue)] {
         let isByteLevel = vocabulary.kind == .byteLevelBPE
         var source = isByteLevel ? vocabulary : try vocabulary.scoredByMerges()
         let count = source.pieces.count
+        guard count <= rows else {
+            throw TokenizationError.notRepresentable(
+                form: "GGUF", reason: "it has \(count) pieces, the embedding \(rows) rows; llama.cpp wants a piece for each row")
+        }
         if rows > count, rows <= Vocabulary.maximumCount {
             source.pieces += (count..<rows).map { Piece("[PAD\($0)]", score: -1000, role: .unused) }
         }

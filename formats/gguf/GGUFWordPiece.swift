@@ -25,7 +25,13 @@ enum GGUFWordPiece {
         var entries: [(key: String, value: MetadataValue)] = [
             ("token_type_count", .uint32(UInt32(clamping: configuration.tokenTypeCount)))
         ]
-        if let found { entries += metadata(found, rows: configuration.vocabularySize) }
+        if let found {
+            guard found.pieces.count <= configuration.vocabularySize else {
+                throw TokenizationError.notRepresentable(
+                    form: "GGUF", reason: "it has \(found.pieces.count) pieces, the embedding \(configuration.vocabularySize) rows")
+            }
+            entries += metadata(found, rows: configuration.vocabularySize)
+        }
         return entries.map { (prefix + $0.key, $0.value) }
     }
 

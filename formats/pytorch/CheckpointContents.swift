@@ -11,7 +11,7 @@ struct CheckpointContents {
 
     private(set) var tensors: [(name: String, tensor: StridedTensor)] = []
     private(set) var metadata: [(key: String, value: MetadataValue)] = []
-    /// Names of what is neither a tensor nor a scalar.
+    /// Names of what is neither a tensor nor a scalar, with the class where there is one.
     private(set) var leftBehind: [String] = []
 
     private let heap: PickleHeap
@@ -26,7 +26,7 @@ struct CheckpointContents {
         switch checkpoint.root {
         case .tensor(let place): tensors = [(CheckpointContents.stem(fileName), heap.tensors[place])]
         case .dictionary(let place):
-            guard let model = modelMember(of: place) else {
+            guard let model = try modelMember(of: place) else {
                 try walk(checkpoint.root, "", 0)
                 return
             }
@@ -36,6 +36,9 @@ struct CheckpointContents {
             }
             try walk(heap.dictionaries[place][model].value, "", 0)
         case .list, .tuple: try walk(checkpoint.root, "", 0)
+        case .foreign(let place):
+            throw FormatError.unsupported(
+                path, "", "global '\(heap.classes[place])' is none of those that tensors need; nothing was executed. Save its state_dict")
         default: throw FormatError.malformed(path, "", "holds no tensors: its pickle is neither a dictionary nor a tensor")
         }
     }
@@ -45,20 +48,27 @@ struct CheckpointContents {
         return String(fileName[..<dot])
     }
 
-    /// The one member that is the model, when the root has no tensors of its own and exactly one of `modelKeys` does.
-    private func modelMember(of root: Int) -> Int? {
+    /// The one member of `modelKeys` that has tensors among its own values, where the root has no more than it: those are counters and
+    /// the best of a metric.
+    ///
+    /// - Throws: `FormatError.unsupported` where such a member is an object of another class, whose tensors would be lost.
+    private func modelMember(of root: Int) throws -> Int? {
         let members = heap.dictionaries[root]
-        if holdsTensors(.dictionary(root)) { return nil }
-        let candidates = members.indices.filter { index in
-            members[index].key.string.map(CheckpointContents.modelKeys.contains) == true && holdsTensors(members[index].value)
+        let named = members.indices.filter { members[$0].key.string.map(CheckpointContents.modelKeys.contains) == true }
+        for index in named {
+            guard case .foreign(let place) = members[index].value else { continue }
+            throw FormatError.unsupported(
+                path, "'\(members[index].key.string ?? "")'", "is an object of '\(heap.classes[place])', which is not run; save its state_dict")
         }
-        return candidates.count == 1 ? candidates[0] : nil
+        let candidates = named.filter { tensorCount(members[$0].value) > 0 }
+        guard candidates.count == 1, tensorCount(.dictionary(root)) <= tensorCount(members[candidates[0]].value) else { return nil }
+        return candidates[0]
     }
 
-    /// Whether a dictionary has a tensor among its own values.
-    private func holdsTensors(_ value: PickleValue) -> Bool {
-        guard case .dictionary(let place) = value else { return false }
-        return heap.dictionaries[place].contains { if case .tensor = $0.value { true } else { false } }
+    /// Tensors among a dictionary's own values.
+    private func tensorCount(_ value: PickleValue) -> Int {
+        guard case .dictionary(let place) = value else { return 0 }
+        return heap.dictionaries[place].count { if case .tensor = $0.value { true } else { false } }
     }
 
     private func scalar(_ value: PickleValue) -> MetadataValue? {
@@ -73,7 +83,8 @@ struct CheckpointContents {
 
     private mutating func leaveBehind(_ name: String, _ value: PickleValue) {
         if case .none = value { return }
-        leftBehind.append(name)
+        if case .foreign(let place) = value { return leftBehind.append("'\(name)' (\(heap.classes[place]))") }
+        leftBehind.append("'\(name)'")
     }
 
     private mutating func walk(_ value: PickleValue, _ name: String, _ depth: Int) throws {

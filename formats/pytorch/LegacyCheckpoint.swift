@@ -4,8 +4,18 @@ import ModelGraph
 /// A file as torch before 1.6 wrote it: five pickles (a magic number, a version, the system, the object, the storages' keys),
 /// then for each key the number of its elements and the elements.
 struct LegacyCheckpoint: Checkpoint {
-    /// The pickle of the number 0x1950A86A20F9469CFC6C.
-    static let magic: [UInt8] = [0x80, 2, 0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E]
+    /// The number 0x1950A86A20F9469CFC6C as a pickle has it.
+    static let magic: [UInt8] = [0x8A, 10, 0x6C, 0xFC, 0x9C, 0x46, 0xF9, 0x20, 0x6A, 0xA8, 0x50, 0x19, 0x2E]
+    /// Bytes that `begins` looks at.
+    static let longestStart = 24
+
+    /// Whether a file begins with the pickle of that number: a protocol, from the fourth on a frame, the number.
+    static func begins(_ head: some Sequence<UInt8>) -> Bool {
+        let head = Array(head.prefix(longestStart))
+        guard head.count > 2, head[0] == 0x80, (2...5).contains(head[1]) else { return false }
+        return head.dropFirst(head[2] == 0x95 ? 11 : 2).starts(with: magic)
+    }
+
     private static let version = 1001
 
     let root: PickleValue

@@ -7,19 +7,17 @@ enum StorageType: Equatable {
     case untyped
 }
 
-/// The globals that a checkpoint may name, each standing for a fixed thing; nothing is ever imported or called.
+/// The globals that a checkpoint names, each standing for a fixed thing; nothing is ever imported or called.
 enum PickleGlobal: Equatable {
-    case orderedDictionary, rebuildTensor, rebuildTensorOfDType, rebuildParameter, rebuildParameterWithState, size, device
+    case orderedDictionary, defaultDictionary, rebuildFromType, rebuildTensor, rebuildTensorOfDType, rebuildParameter, rebuildParameterWithState, size, device
     case storage(StorageType)
     case dtype(DType)
     /// A dtype that torch has and a graph does not, by its name.
     case foreignDType(String)
+    /// Any other name: what it makes says nothing about tensors, and stays opaque.
+    case foreign(String)
 
-    /// Nil for every name that is not listed here.
-    init?(_ name: String) {
-        guard let global = PickleGlobal.allowed[name] else { return nil }
-        self = global
-    }
+    init(_ name: String) { self = PickleGlobal.known[name] ?? .foreign(name) }
 
     private static let storageNames: [(String, DType)] = [
         ("Double", .f64), ("Float", .f32), ("Half", .f16), ("BFloat16", .bf16), ("Long", .i64), ("Int", .i32), ("Short", .i16),
@@ -35,9 +33,10 @@ enum PickleGlobal: Equatable {
         "float8_e8m0fnu", "float4_e2m1fn_x2",
     ]
 
-    private static let allowed: [String: PickleGlobal] = {
+    private static let known: [String: PickleGlobal] = {
         var table: [String: PickleGlobal] = [
-            "collections.OrderedDict": .orderedDictionary, "torch._utils._rebuild_tensor_v2": .rebuildTensor,
+            "collections.OrderedDict": .orderedDictionary, "collections.defaultdict": .defaultDictionary,
+            "torch._tensor._rebuild_from_type_v2": .rebuildFromType, "torch._utils._rebuild_tensor_v2": .rebuildTensor,
             "torch._utils._rebuild_tensor_v3": .rebuildTensorOfDType, "torch._utils._rebuild_parameter": .rebuildParameter,
             "torch._utils._rebuild_parameter_with_state": .rebuildParameterWithState, "torch.Size": .size, "torch.device": .device,
             "torch.storage.UntypedStorage": .storage(.untyped), "torch.UntypedStorage": .storage(.untyped),

@@ -5,6 +5,15 @@ extension PickleMachine {
     mutating func call(_ function: PickleGlobal, _ arguments: [PickleValue]) throws -> PickleValue {
         switch function {
         case .orderedDictionary: return .dictionary(try dictionary(try pairs(arguments)))
+        // Its members come later; what makes missing ones is no part of them.
+        case .defaultDictionary: return .dictionary(try dictionary([]))
+        case .rebuildFromType: return try rebuildFromType(arguments)
+        case .foreign(let name):
+            // A kind of tensor that is not carried: to pass over it would be to lose it.
+            guard !name.hasPrefix("torch._utils._rebuild_") else {
+                throw unsupported("global '\(name)' is none of those that tensors need; nothing was executed")
+            }
+            return try foreign(name)
         case .rebuildTensor, .rebuildTensorOfDType: return try tensor(arguments, saysDType: function == .rebuildTensorOfDType)
         case .rebuildParameter, .rebuildParameterWithState:
             guard case .tensor? = arguments.first else { throw malformed("a parameter of what is no tensor") }
@@ -15,6 +24,14 @@ extension PickleMachine {
         case .device: return .other
         case .storage, .dtype, .foreignDType: throw unsupported("a call of a dtype or storage class")
         }
+    }
+
+    /// (function, class, arguments, state) of a tensor with attributes, or of a subclass: what the function makes.
+    private mutating func rebuildFromType(_ arguments: [PickleValue]) throws -> PickleValue {
+        guard arguments.count == 4, case .global(let function) = arguments[0], function != .rebuildFromType,
+            case .tuple(let place) = arguments[2]
+        else { throw malformed("a tensor of a type without the call that makes it") }
+        return try call(function, heap.sequences[place])
     }
 
     /// The pairs that an ordered dictionary may be made from at once.
@@ -67,6 +84,9 @@ extension PickleMachine {
     mutating func storage(_ id: PickleValue) throws -> PickleValue {
         guard case .tuple(let place) = id else { throw malformed("a persistent id that is no tuple") }
         let parts = heap.sequences[place]
+        if parts.count > 1, case .global(.foreign(let name)) = parts[1] {
+            throw unsupported("storage class '\(name)' is none of those that can be carried")
+        }
         guard parts.count == 5 || parts.count == 6, parts[0].string == "storage", case .global(.storage(let type)) = parts[1],
             let key = parts[2].string, let count = parts[4].integer, count >= 0
         else { throw malformed("a persistent id that names no storage") }

@@ -1,13 +1,13 @@
 import FormatKit
 
-/// Runs the few pickle opcodes that tensors need. Nothing is imported, called or evaluated: a global is a name in a fixed list.
+/// Runs the pickle opcodes that checkpoints have. Nothing is imported, called or evaluated: a global is a name in a fixed list, or opaque.
 struct PickleMachine {
     static let maximumByteCount = 16 << 20
     static let maximumDepthOfStack = 1 << 20
     static let maximumMemo = 1 << 20
     /// Of all tuples, lists and dictionaries together.
     static let maximumElements = 1 << 22
-    static let maximumTextBytes = 1 << 16
+    static let maximumTextBytes = 16 << 20
 
     private(set) var reader: ByteReader
     let object: String
@@ -68,28 +68,37 @@ struct PickleMachine {
         case .binInt: try push(.integer(Int(try reader.integer(Int32.self, object))))
         case .binInt1: try push(.integer(Int(try reader.integer(UInt8.self, object))))
         case .binInt2: try push(.integer(Int(try reader.integer(UInt16.self, object))))
-        case .long1: try push(try long())
+        case .long1: try push(try long(Int(try reader.integer(UInt8.self, object))))
+        case .long4: try push(try long(Int(try reader.integer(UInt32.self, object))))
         case .binFloat: try push(.number(Double(bitPattern: UInt64(bigEndian: try reader.integer(UInt64.self, object)))))
         case .binUnicode, .binString: try push(.string(try text(Int(try reader.integer(UInt32.self, object)))))
+        case .binUnicode8: try push(.string(try text(try reader.count(object))))
+        case .binBytes, .shortBinBytes, .binBytes8, .byteArray8: try pushBytes(opcode)
+        case .emptySet, .addItems, .frozenSet, .newObject, .newObjectNamed: try makeForeign(opcode)
         case .shortBinUnicode, .shortBinString: try push(.string(try text(Int(try reader.integer(UInt8.self, object)))))
         case .mark, .pop, .popMark, .duplicate: try arrange(opcode)
         case .emptyTuple, .tuple, .tuple1, .tuple2, .tuple3: try makeTuple(opcode)
         case .emptyList, .append, .appends, .emptyDict, .setItem, .setItems: try fill(opcode)
         case .binPut, .longBinPut, .memoize, .binGet, .longBinGet: try remember(opcode)
-        case .global: try push(.global(try global(module: try line(), name: try line())))
+        case .global: try push(.global(global(module: try line(), name: try line())))
         case .stackGlobal:
             guard let name = try pop().string, let module = try pop().string else { throw malformed("a global without a name") }
-            try push(.global(try global(module: module, name: name)))
+            try push(.global(global(module: module, name: name)))
         case .reduce:
             let arguments = try pop()
-            guard case .tuple(let place) = arguments, case .global(let function) = try pop() else {
-                throw malformed("a call of what is no global, or without a tuple")
+            guard case .tuple(let place) = arguments else { throw malformed("a call without a tuple of arguments") }
+            switch try pop() {
+            case .global(let function): try push(try call(function, heap.sequences[place]))
+            case .foreign(let name): try push(.foreign(name))
+            default: throw malformed("a call of what is no global")
             }
-            try push(try call(function, heap.sequences[place]))
         case .build:
             _ = try pop()
-            // The attributes of an ordered dictionary, such as the versions of a module's parts.
-            guard case .dictionary? = stack.last else { throw unsupported("BUILD sets the state of what is no dictionary") }
+            // The attributes of an ordered dictionary, such as the versions of a module's parts, or of an object that stays opaque.
+            switch stack.last {
+            case .dictionary?, .foreign?, .other?: break
+            default: throw unsupported("BUILD sets the state of what is neither a dictionary nor an object")
+            }
         case .binPersistentID: try push(try storage(try pop()))
         }
     }
@@ -189,23 +198,66 @@ struct PickleMachine {
         case .emptyDict: try push(.dictionary(try dictionary([])))
         case .append, .appends:
             let elements = opcode == .append ? [try pop()] : try popToMark()
-            guard case .list(let place)? = stack.last else { throw malformed("appends to what is no list") }
             try count(elements.count)
+            if case .foreign? = stack.last { return }
+            guard case .list(let place)? = stack.last else { throw malformed("appends to what is no list") }
             heap.sequences[place] += elements
         default:
             let flat = opcode == .setItem ? [try pop(), try pop()].reversed() : try popToMark()
-            guard case .dictionary(let place)? = stack.last else { throw malformed("sets members of what is no dictionary") }
             guard flat.count % 2 == 0 else { throw malformed("sets a key without a value") }
             try count(flat.count / 2)
+            if case .foreign? = stack.last { return }
+            guard case .dictionary(let place)? = stack.last else { throw malformed("sets members of what is no dictionary") }
             for index in stride(from: 0, to: flat.count, by: 2) { heap.dictionaries[place].append((flat[index], flat[index + 1])) }
         }
     }
 
+    /// Sets, and objects of classes that stay opaque.
+    private mutating func makeForeign(_ opcode: PickleOpcode) throws {
+        switch opcode {
+        case .emptySet: try push(try foreign("set"))
+        case .frozenSet:
+            _ = try popToMark()
+            try push(try foreign("frozenset"))
+        case .addItems:
+            try count(try popToMark().count)
+            guard case .foreign? = stack.last else { throw malformed("adds to what is no set") }
+        default:
+            if opcode == .newObjectNamed { _ = try pop() }
+            _ = try pop()
+            switch try pop() {
+            case .global(.orderedDictionary), .global(.defaultDictionary): try push(.dictionary(try dictionary([])))
+            case .global(.foreign(let name)): try push(try foreign(name))
+            case .foreign(let name): try push(.foreign(name))
+            default: throw malformed("a new object of what is no class")
+            }
+        }
+    }
+
+    /// An object of a class that says nothing about tensors.
+    mutating func foreign(_ name: String) throws -> PickleValue {
+        try count(1)
+        heap.classes.append(name)
+        return .foreign(heap.classes.count - 1)
+    }
+
     // MARK: - Scalars
 
-    /// A little-endian two's complement number of at most 255 bytes; what does not fit in 64 bits says nothing about tensors.
-    private mutating func long() throws -> PickleValue {
-        let bytes = try reader.take(Int(try reader.integer(UInt8.self, object)), object)
+    /// Bytes, which say nothing about tensors.
+    private mutating func pushBytes(_ opcode: PickleOpcode) throws {
+        let length: Int
+        switch opcode {
+        case .shortBinBytes: length = Int(try reader.integer(UInt8.self, object))
+        case .binBytes: length = Int(try reader.integer(UInt32.self, object))
+        default: length = try reader.count(object)
+        }
+        _ = try reader.take(length, object)
+        try push(.other)
+    }
+
+    /// A little-endian two's complement number; what does not fit in 64 bits says nothing about tensors.
+    private mutating func long(_ length: Int) throws -> PickleValue {
+        let bytes = try reader.take(length, object)
         guard bytes.count <= 8 else { return .other }
         guard let last = bytes.last else { return .integer(0) }
         var value: Int = last & 0x80 == 0 ? 0 : -1
@@ -229,10 +281,7 @@ struct PickleMachine {
         return text
     }
 
-    private func global(module: String, name: String) throws -> PickleGlobal {
-        guard let global = PickleGlobal("\(module).\(name)") else {
-            throw unsupported("global '\(module.prefix(100)).\(name.prefix(100))' is none of those that tensors need; nothing was executed")
-        }
-        return global
+    private func global(module: String, name: String) -> PickleGlobal {
+        PickleGlobal("\(module.prefix(100)).\(name.prefix(100))")
     }
 }

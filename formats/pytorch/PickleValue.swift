@@ -11,6 +11,8 @@ enum PickleValue {
     case dictionary(Int)
     case storage(Int)
     case tensor(Int)
+    /// An object of another class, by the place of its name: made of nothing, and nothing comes of it.
+    case foreign(Int)
     /// Something harmless that says nothing about tensors, such as a device.
     case other
 
@@ -25,6 +27,8 @@ struct PickleHeap {
     var dictionaries: [[(key: PickleValue, value: PickleValue)]] = []
     var storages: [StorageRecord] = []
     var tensors: [StridedTensor] = []
+    /// Names of the classes of foreign objects.
+    var classes: [String] = []
 
     /// The elements of a tuple or list.
     func elements(_ value: PickleValue) -> [PickleValue]? {

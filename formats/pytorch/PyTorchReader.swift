@@ -26,7 +26,9 @@ struct PyTorchReader {
         } else if entries.contains(PyTorchFormat.indexName) {
             let index = try ShardIndex("\(path)/\(PyTorchFormat.indexName)", ending: ".bin")
             if let stamp = index.stamp { graph.sources.append(stamp) }
-            try index.readShards(of: path, context) { try add($0, to: &graph) }
+            try index.readShards(of: path, context) { try add($0, to: &graph, keeping: $1) }
+        } else if let shards = try ShardSet(path, entries.filter { $0.hasPrefix("pytorch_model") }, ending: ".bin") {
+            try shards.read(context) { try add($0, to: &graph) }
         } else {
             throw FormatError.malformed(path, "", "has neither \(PyTorchFormat.singleName) nor \(PyTorchFormat.indexName)")
         }
@@ -34,12 +36,13 @@ struct PyTorchReader {
         return graph
     }
 
-    /// Adds what one file holds, and returns the names of its tensors, tied ones too.
-    private func add(_ path: String, to graph: inout TensorGraph) throws -> [String] {
-        let file = try MappedFile(path: path)
+    /// Adds what one file holds, of its tensors those that are wanted, and returns the names of all of them, tied ones too.
+    @discardableResult
+    private func add(_ path: String, to graph: inout TensorGraph, keeping isWanted: (String) -> Bool = { _ in true }) throws -> [String] {
+        let file = try MappedFile.ofWeights(path: path)
         graph.sources.append(file.stamp)
         let checkpoint: any Checkpoint
-        if file.withBytes({ $0.starts(with: LegacyCheckpoint.magic) }) {
+        if file.withBytes({ LegacyCheckpoint.begins($0.prefix(LegacyCheckpoint.longestStart)) }) {
             checkpoint = try LegacyCheckpoint(file, path: path)
         } else if file.withBytes({ $0.starts(with: ZipArchive.localSignature) }) {
             checkpoint = try ArchiveCheckpoint(file, path: path)
@@ -50,9 +53,9 @@ struct PyTorchReader {
         let contents = try CheckpointContents(checkpoint, path: path, fileName: name)
         for (key, value) in contents.metadata { graph.metadata[PyTorchReader.metadataPrefix + key] = value }
         if let first = contents.leftBehind.first {
-            context.warn("\(path): \(contents.leftBehind.count) values beside the weights are left behind, '\(first)' the first")
+            context.warn("\(path): \(contents.leftBehind.count) values beside the weights are left behind, \(first) the first")
         }
-        try append(contents.tensors, checkpoint, path, to: &graph)
+        try append(contents.tensors.filter { isWanted($0.name) }, checkpoint, path, to: &graph)
         return contents.tensors.map(\.name)
     }
 

@@ -12,11 +12,11 @@ struct SafetensorsReader {
 
     func readFile(_ path: String) throws -> TensorGraph {
         var graph = TensorGraph()
-        _ = try add(path, to: &graph)
+        try add(path, to: &graph)
         return graph
     }
 
-    /// `model.safetensors`, or the index and its shards, or the only file with weights.
+    /// `model.safetensors`, or the index and its shards, or a whole set of shards, or the only file with weights.
     func readFolder(_ path: String, entries: [String]) throws -> TensorGraph {
         var graph = TensorGraph()
         if let stamp = FileStamp(path: path) { graph.sources.append(stamp) }
@@ -25,11 +25,15 @@ struct SafetensorsReader {
             try addWeights(SafetensorsFormat.singleName, of: path, to: &graph)
         } else if entries.contains(SafetensorsFormat.indexName) {
             try addShards(of: path, to: &graph)
+        } else if let shards = try ShardSet(path, weights, ending: ".safetensors") {
+            try shards.read(context) { try add($0, to: &graph) }
         } else if weights.count == 1 {
             try addWeights(weights[0], of: path, to: &graph)
         } else {
             throw FormatError.malformed(
-                path, "", "has neither \(SafetensorsFormat.singleName) nor \(SafetensorsFormat.indexName)")
+                path, "",
+                "has \(weights.count) files of weights, \(weights.prefix(3).joined(separator: ", "))\(weights.count > 3 ? " …" : ""), and neither"
+                    + " \(SafetensorsFormat.singleName) nor \(SafetensorsFormat.indexName); name one of them")
         }
         try ModelFolder.addAttachments(of: path, to: &graph, context)
         return graph
@@ -37,21 +41,22 @@ struct SafetensorsReader {
 
     private func addWeights(_ name: String, of folder: String, to graph: inout TensorGraph) throws {
         ModelFolder.warnOfLink(name, in: folder, context)
-        _ = try add("\(folder)/\(name)", to: &graph)
+        try add("\(folder)/\(name)", to: &graph)
     }
 
     private func addShards(of folder: String, to graph: inout TensorGraph) throws {
         let index = try ShardIndex("\(folder)/\(SafetensorsFormat.indexName)", ending: ".safetensors")
         if let stamp = index.stamp { graph.sources.append(stamp) }
-        try index.readShards(of: folder, context) { try add($0, to: &graph) }
+        try index.readShards(of: folder, context) { try add($0, to: &graph, keeping: $1) }
     }
 
-    /// Adds the tensors and metadata of one file, and returns the tensors' names.
-    private func add(_ path: String, to graph: inout TensorGraph) throws -> [String] {
-        let file = try MappedFile(path: path)
+    /// Adds the metadata of one file and of its tensors those that are wanted, and returns the names of all of them.
+    @discardableResult
+    private func add(_ path: String, to graph: inout TensorGraph, keeping isWanted: (String) -> Bool = { _ in true }) throws -> [String] {
+        let file = try MappedFile.ofWeights(path: path)
         graph.sources.append(file.stamp)
         let header = try file.withBytes { try SafetensorsHeader($0, path: path) }
-        for entry in header.entries {
+        for entry in header.entries where isWanted(entry.name) {
             guard let bytes = MappedBytes(file, offset: header.dataStart + entry.begin, byteCount: entry.end - entry.begin) else {
                 throw FormatError.malformed(path, "tensor '\(entry.name)'", "lies outside the file")
             }

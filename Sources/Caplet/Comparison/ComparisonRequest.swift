@@ -4,6 +4,7 @@ import Inference
 import ModelGraph
 import Models
 import PassKit
+import TextInput
 
 /// Compresses a model by several methods under several budgets, and compares what is lost.
 ///
@@ -54,7 +55,7 @@ public struct ComparisonRequest: Request {
     /// Called by a workspace.
     public func perform(in context: RequestContext) throws -> MethodComparison {
         let entries = try self.entries(context)
-        context.willRead([model, calibration?.path] + sources.map(\.path))
+        context.willRead([model] + (calibration?.paths ?? []) + sources.map(\.path))
         let store = CellStore(output, makesAnew: makesAnew)
         try context.reads.check(output: store.path)
         try store.check()
@@ -100,22 +101,26 @@ public struct ComparisonRequest: Request {
     private func run(_ model: Model, _ store: CellStore, _ context: RequestContext) throws -> ComparisonRun {
         guard let configuration = model.configuration else { throw ModelError.unknownArchitecture("unknown") }
         let length = TokenisedText.windowLength(self.context, configuration)
-        let scored = try sources.map { source in
-            guard case .text(let path) = source else { return try TokenFile.read(source.path, context) }
-            let sequences = try TokenisedText(file: path, model, windowLength: length).sequences
-            return windows.map(sequences.evenlySpaced) ?? sequences
+        let scored = try sources.map { source -> (sequences: TokenSequences, digest: String) in
+            guard case .text(let path) = source else {
+                let tokens = try TokenFile.read(source.path, context)
+                context.warnOfContext(tokens.sequences.map(\.count).max() ?? 0, configuration, source.path)
+                return (tokens, try ContentDigest.of(file: source.path))
+            }
+            let text = try TokenisedText(TextSource(path), model, windowLength: length)
+            return (windows.map(text.sequences.evenlySpaced) ?? text.sequences, text.digest)
         }
-        let texts = try zip(sources.map(\.path), scored).map { path, sequences in
-            ScoredText(name: path.lastPathComponent, file: try ContentDigest.of(file: path), tokens: sequences.digest)
+        context.warnOfContext(length, configuration, "a window")
+        let texts = zip(sources.map(\.path), scored).map { path, scored in
+            ScoredText(name: path.lastPathComponent, file: scored.digest, tokens: scored.sequences.digest)
         }
-        let calibrationWindows = try calibration.map {
-            try TokenisedText(file: $0.path, model, windowLength: length).sequences.evenlySpaced($0.sequences)
-        }
+        let calibrated = try calibration.map { try CalibrationSets.windows($0, model, length, context) }
+        let calibrationWindows = calibrated.map { $0.sequences.evenlySpaced(calibration?.sequences ?? $0.sequences.sequences.count) }
         let inputs = ComparisonInputs(
             caplet: Version.text, model: try ContentDigest.of(model.graph, context.execution), configuration: configuration.digest,
-            calibration: try calibration.map { try ContentDigest.of(file: $0.path) }, calibrationTokens: calibrationWindows?.digest,
+            calibration: calibrated?.digest, calibrationTokens: calibrationWindows?.digest,
             texts: texts, context: length, seed: seed)
-        return ComparisonRun(model, texts: scored, calibration: calibrationWindows, inputs, store, context)
+        return ComparisonRun(model, texts: scored.map(\.sequences), calibration: calibrationWindows, inputs, store, context)
     }
 }
 

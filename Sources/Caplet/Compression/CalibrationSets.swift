@@ -1,5 +1,6 @@
 import Calibration
 import Execution
+import FormatKit
 import Inference
 import Models
 
@@ -10,20 +11,49 @@ struct CalibrationSets {
     let heldBack: CalibrationModel?
     /// Of all token ids of the text.
     let digest: String
+    /// Of the files that the text came from.
+    let fileDigest: String
+    /// Sequences that passes calibrate on.
+    let count: Int
 
     /// Held-back sequences to measure on, for each that passes calibrate on.
     private static let heldBackShare = 2
 
     /// Nil without a text.
-    init?(_ text: CalibrationText?, _ model: Model, _ execution: ExecutionContext) throws {
+    init?(_ text: CalibrationText?, _ model: Model, _ context: RequestContext, _ execution: ExecutionContext) throws {
         guard let text else { return nil }
         guard let configuration = model.configuration else { throw ModelError.unknownArchitecture("unknown") }
-        let windows = try TokenisedText(
-            file: text.path, model, windowLength: TokenisedText.windowLength(text.context, configuration)
-        ).sequences
-        calibration = try CalibrationModel(model, tokens: windows.evenlySpaced(text.sequences), execution)
+        let length = TokenisedText.windowLength(text.context, configuration)
+        let (windows, fileDigest) = try CalibrationSets.windows(text, model, length, context)
+        let taken = windows.evenlySpaced(text.sequences)
+        calibration = try CalibrationModel(model, tokens: taken, execution)
         let rest = windows.without(evenlySpaced: text.sequences).evenlySpaced(CalibrationSets.heldBackShare * text.sequences)
         heldBack = CalibrationModel(like: calibration, tokens: rest)
         digest = windows.digest
+        self.fileDigest = fileDigest
+        count = taken.sequences.count
+    }
+
+    /// All sequences of a text, and a digest of its files; a warning where they are fewer or shorter than was asked for, or longer than the
+    /// model was made for.
+    static func windows(
+        _ text: CalibrationText, _ model: Model, _ length: Int, _ context: RequestContext
+    ) throws -> (sequences: TokenSequences, digest: String) {
+        let sequences: TokenSequences, digest: String
+        switch text.source {
+        case .text(let source):
+            let tokenised = try TokenisedText(source, model, windowLength: length)
+            (sequences, digest) = (tokenised.sequences, tokenised.digest)
+        case .tokens(let path): (sequences, digest) = (try TokenFile.read(path, context), try ContentDigest.of(file: path))
+        }
+        let longest = sequences.sequences.map(\.count).max() ?? 0
+        if let configuration = model.configuration { context.warnOfContext(longest, configuration, "a calibration sequence") }
+        if sequences.sequences.count < text.sequences {
+            let shorter = longest < length && !model.isEncoder ? " of \(longest) tokens" : ""
+            context.warn(
+                "the calibration text gives \(sequences.sequences.count) sequences\(shorter), not \(text.sequences)"
+                    + (shorter.isEmpty ? "" : " of \(length)"))
+        }
+        return (sequences, digest)
     }
 }

@@ -24,7 +24,7 @@ struct Compression {
         self.request = request
         execution = context.execution(beside: request.output)
         try request.calibration?.check()
-        context.willRead([request.model, request.original, request.calibration?.path])
+        context.willRead([request.model, request.original] + (request.calibration?.paths ?? []))
         let passes = context.registry.passes
         // A pipeline that was written out is checked before the model is looked for.
         let given = try Compression.given(request.aim, context)
@@ -70,9 +70,9 @@ struct Compression {
     func run(_ context: RequestContext) throws -> CompressionResult {
         // Opened before the work, so that a report that cannot be written is known before and not after it.
         let reportFile = try request.reportPath.map { try AtomicFileWriter(path: $0, force: request.replacesOutput) }
-        let sets = try context.naming(request.original ?? request.model) { try CalibrationSets(request.calibration, original, execution) }
+        let sets = try context.naming(request.original ?? request.model) { try CalibrationSets(request.calibration, original, context, execution) }
         if case .keep = request.aim, let reason = DefaultPipeline.reason(input.graph) { context.note(reason) }
-        let provenance = try self.provenance(context)
+        let provenance = try self.provenance(sets, context)
         let target = target
         let passContext = PassContext(
             execution: execution, seed: request.seed, original: original.graph, calibration: sets?.calibration, heldBack: sets?.heldBack,
@@ -83,6 +83,7 @@ struct Compression {
         return try unfinished.run(beginsAnew: request.replacesOutput, context) { work in
             var graph = input.graph
             let reports = try context.naming(request.model) { try manager.run(&graph, passContext, keeping: work) }
+            for warning in reports.flatMap({ $0.warnings ?? [] }) { context.warn(warning) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
             let prepared = try target.prepare(graph, provenance: provenance + Compression.losses(reports), context)
             let result = CompressionResult(
@@ -146,7 +147,7 @@ struct Compression {
     }
 
     /// What it takes to make the same bytes again; nothing of a model that is as it was, so that unpacking adds nothing to it.
-    private func provenance(_ context: RequestContext) throws -> [(key: String, value: String)] {
+    private func provenance(_ sets: CalibrationSets?, _ context: RequestContext) throws -> [(key: String, value: String)] {
         if request.aim == .lossless { return [] }
         var entries = [
             (key: "caplet", value: Version.text), (key: "pipeline", value: pipeline.description), (key: "seed", value: "\(request.seed)"),
@@ -154,10 +155,10 @@ struct Compression {
         ]
         entries.append((key: "kernels", value: "OpenBLAS \(LinearAlgebraRuntime.version) \(LinearAlgebraRuntime.coreName)"))
         if request.original != nil { entries.append((key: "original", value: try ContentDigest.of(original.graph, context.execution))) }
-        if let calibration = request.calibration {
-            entries.append((key: "calibration", value: try ContentDigest.of(file: calibration.path)))
-            entries.append((key: "calibration-sequences", value: "\(calibration.sequences)"))
-            if let length = calibration.context { entries.append((key: "context", value: "\(length)")) }
+        if let sets {
+            entries.append((key: "calibration", value: sets.fileDigest))
+            entries.append((key: "calibration-sequences", value: "\(sets.count)"))
+            if let length = request.calibration?.context { entries.append((key: "context", value: "\(length)")) }
         }
         return entries
     }

@@ -1,4 +1,5 @@
 import PassKit
+import TextInput
 
 /// Runs a pipeline of passes over a model and writes the result.
 ///
@@ -57,22 +58,43 @@ public struct CompressionRequest: Request {
 
 /// Text to calibrate on.
 public struct CalibrationText: Sendable, Equatable {
-    /// A UTF-8 file.
-    public var path: String
+    /// Where the sequences come from.
+    public enum Source: Sendable, Equatable {
+        /// UTF-8 text, and conversations by the model's chat template.
+        case text(TextSource)
+        /// A .npy file of token ids, [rows, length] or [length]; each row is a sequence.
+        case tokens(String)
+    }
+
+    /// Where the sequences come from.
+    public var source: Source
     /// Token sequences to take from the text, at even distances.
     public var sequences: Int
     /// Tokens in a sequence; nil for the model's context, at most 2048.
     public var context: Int?
 
-    /// A text, of which 64 sequences are taken where nothing is said.
+    /// Of which 64 sequences are taken where nothing is said.
+    public init(_ source: Source, sequences: Int = 64, context: Int? = nil) {
+        (self.source, self.sequences, self.context) = (source, sequences, context)
+    }
+
+    /// A text file, of which 64 sequences are taken where nothing is said.
     public init(path: String, sequences: Int = 64, context: Int? = nil) {
-        (self.path, self.sequences, self.context) = (path, sequences, context)
+        self.init(.text(TextSource(path)), sequences: sequences, context: context)
+    }
+
+    var paths: [String] {
+        switch source {
+        case .text(let text): return text.paths.filter { $0 != "-" }
+        case .tokens(let path): return [path]
+        }
     }
 
     /// - Throws: `RequestError` for counts that no text has.
     func check() throws {
         try CountRange.check("the number of calibration sequences", sequences, from: 1)
         try CountRange.check("the context of calibration sequences", context, from: 2)
+        if case .tokens = source, context != nil { throw RequestError(.usage, "rows of token ids have their own length, and no context") }
     }
 }
 

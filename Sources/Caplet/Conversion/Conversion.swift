@@ -77,6 +77,7 @@ struct Conversion {
             throw RequestError(.usage, "the metadata of \(name) files is not edited")
         }
         target.options.byteOrder = request.byteOrder
+        target.options.forcesNames = request.forcesNames
         target.options.metadataEdits = request.metadataEdits
         target.options.modelName = ModelPath.folderName(request.model)
         return target

@@ -24,6 +24,8 @@ public struct ConversionRequest: Request {
     public var metadataEdits: [MetadataEdit] = []
     /// The order of the bytes of numbers, for formats that have a choice.
     public var byteOrder = ByteReader.Order.little
+    /// Whether a GGUF file is written of a model that llama.cpp would not load, with a warning.
+    public var forcesNames = false
     /// Whether what is at the output is replaced.
     public var replacesOutput = false
 

@@ -1,15 +1,17 @@
 import Calibration
 import Dispatch
 import Inference
+import ModelGraph
 import Models
+import TextInput
 
 /// Measures a model's loss on text or token ids, its answers to questions, or how far an encoder's embeddings are from another's.
 public struct EvaluationRequest: Request {
     /// What the model is measured on.
     public enum Source: Sendable, Equatable {
-        /// A UTF-8 file, in windows of so many tokens without overlap; nil for the model's context, at most 2048. Of an encoder each line is a
+        /// UTF-8 text, in windows of so many tokens without overlap; nil for the model's context, at most 2048. Of an encoder each line is a
         /// sentence.
-        case text(String, context: Int? = nil)
+        case text(TextSource, context: Int? = nil, specialTokens: SpecialTokens = .asTokens)
         /// A .npy file of token ids, [rows, length] or [length]; each row is scored by itself.
         case tokens(String)
         /// A .jsonl file of questions with choices.
@@ -36,7 +38,7 @@ public struct EvaluationRequest: Request {
     /// - Throws: `RequestError` for a model that cannot be measured so; what reading and running it throw.
     public func perform(in context: RequestContext) throws -> Evaluation {
         try check()
-        context.willRead([path, original])
+        context.willRead(paths + [original])
         let opened = try context.open(model, from: format).model
         let transformer = try context.naming(model) { try Transformer(opened, weights: .openBLAS) }
         if case .task(let path) = source {
@@ -54,6 +56,7 @@ public struct EvaluationRequest: Request {
                 ? try Perplexity(of: transformer, over: tokens, context.execution)
                 : try maskedTokenPerplexity(transformer, opened, tokens, context)
         }
+        guard perplexity.meanLoss.isFinite else { throw GraphError.notFinite("\(model): the loss") }
         return .loss(
             LossEvaluation(
                 perplexity: perplexity, sequences: tokens.sequences.count, isCausal: transformer.isCausal, size: size,
@@ -61,25 +64,31 @@ public struct EvaluationRequest: Request {
     }
 
     private func check() throws {
-        if case .text(_, let length) = source { try CountRange.check("the context", length, from: 2) }
+        if case .text(_, let length, _) = source { try CountRange.check("the context", length, from: 2) }
         try CountRange.check("the number of sequences", sequences, from: 1)
         if case .task = source, sequences != nil || original != nil {
             throw RequestError(.usage, "questions are all asked, and of one model: a number of sequences and an original go with text")
         }
     }
 
-    private var path: String {
+    private var paths: [String] {
         switch source {
-        case .text(let path, _), .tokens(let path), .task(let path): return path
+        case .text(let source, _, _): return source.paths.filter { $0 != "-" }
+        case .tokens(let path), .task(let path): return [path]
         }
     }
 
     private func sequences(
         _ model: Model, _ transformer: Transformer, _ context: RequestContext
     ) throws -> (sequences: TokenSequences, size: TextSize?) {
-        guard case .text(let path, let length) = source else { return (try TokenFile.read(path, context), nil) }
-        let text = try TokenisedText(
-            file: path, model, windowLength: TokenisedText.windowLength(length, transformer.configuration))
+        guard case .text(let source, let length, let special) = source else {
+            let tokens = try TokenFile.read(paths[0], context)
+            context.warnOfContext(tokens.sequences.map(\.count).max() ?? 0, transformer.configuration, paths[0])
+            return (tokens, nil)
+        }
+        let window = TokenisedText.windowLength(length, transformer.configuration)
+        context.warnOfContext(window, transformer.configuration, model.isEncoder ? "a sentence" : "a window")
+        let text = try TokenisedText(source, model, windowLength: window, specialTokens: special)
         return (text.sequences, text.size)
     }
 

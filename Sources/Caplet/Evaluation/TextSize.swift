@@ -8,6 +8,8 @@ public struct TextSize: Sendable {
     public let words: Int
     /// Bytes of UTF-8.
     public let bytes: Int
+    /// Control tokens that the text spells and that were taken as tokens.
+    public let specialTokens: Int
 
     /// e to the mean loss a word, of a mean loss a token.
     public func wordPerplexity(_ meanLoss: Double) -> Double { exp(meanLoss * Double(tokens) / Double(max(words, 1))) }

@@ -2,6 +2,7 @@ import Architectures
 import Calibration
 import ModelGraph
 import Models
+import TextInput
 
 /// A text as token sequences, by the tokenizer that travels with a model.
 struct TokenisedText {
@@ -10,47 +11,65 @@ struct TokenisedText {
     /// What word-level and byte-level perplexities need; nil for encoders.
     let size: TextSize?
 
-    /// Most bytes of text: more than any calibration or evaluation set, less than would take all memory.
-    static let maximumBytes = 1 << 30
+    /// Of the files that the text came from.
+    let digest: String
 
     /// Tokens in a window: what was asked for, otherwise the model's context, at most 2048.
     static func windowLength(_ asked: Int?, _ configuration: ModelConfiguration) -> Int { asked ?? min(configuration.contextLength, 2048) }
 
-    /// - Throws: `FileAccessError`; `CalibrationError.emptyText`; `RequestError` when the model has no tokenizer.
-    init(file path: String, _ model: Model, windowLength: Int) throws {
-        try self.init(TokenisedText.text(of: path), model, windowLength: windowLength)
+    /// - Parameter specialTokens: what the spelling of a control token in the text is.
+    /// - Throws: `FileAccessError`; `FormatError` for what is no text; `CalibrationError.emptyText`; `RequestError` when the model has no
+    ///   tokenizer.
+    init(_ source: TextSource, _ model: Model, windowLength: Int, specialTokens: SpecialTokens = .asTokens) throws {
+        let documents = try TextDocuments(source)
+        let text = try documents.documents.map { try TokenisedText.text(of: $0, source) }.joined(separator: "\n\n")
+        guard text.contains(where: { !$0.isWhitespace }) else {
+            throw RequestError(.malformedInput, "\(source.paths.joined(separator: ", ")): \(CalibrationError.emptyText)")
+        }
+        digest = documents.digest
+        (sequences, size) = try TokenisedText.tokens(text, model, windowLength, specialTokens)
     }
 
     /// The text of a file.
     ///
-    /// - Throws: `FileAccessError`; `RequestError` for text that is too long, not UTF-8 or blank.
+    /// - Throws: `FileAccessError`; `FormatError` for what is no text.
     static func text(of path: String) throws -> String {
-        let file = try MappedFile(path: path)
-        guard file.byteCount <= maximumBytes else {
-            throw RequestError(.malformedInput, "\(path): \(file.byteCount) bytes of text, at most \(maximumBytes) are taken")
-        }
-        guard let text = file.withBytes({ String(validating: $0, as: UTF8.self) }) else {
-            throw RequestError(.malformedInput, "\(path): is not UTF-8 text")
-        }
-        guard text.contains(where: { !$0.isWhitespace }) else {
-            throw RequestError(.malformedInput, "\(path): \(CalibrationError.emptyText)")
-        }
-        return text
+        try TextDocuments(TextSource(path)).documents.map { try text(of: $0, TextSource(path)) }.joined(separator: "\n\n")
     }
 
-    init(_ text: String, _ model: Model, windowLength: Int) throws {
+    private static func text(of document: TextDocument, _ source: TextSource) throws -> String {
+        switch document {
+        case .text(let text): return text
+        case .messages:
+            throw RequestError(
+                .unsupported, "\(source.paths.joined(separator: ", ")): has conversations, which need the model's chat template")
+        }
+    }
+
+    private static func tokens(
+        _ text: String, _ model: Model, _ windowLength: Int, _ specialTokens: SpecialTokens
+    ) throws -> (TokenSequences, TextSize?) {
         let needed = RequestError(
             .unsupported, "the model has no tokenizer.model, tokenizer.json, vocab.json or vocab.txt", remedy: .giveTokens)
         if model.isEncoder {
             guard let tokenizer = try model.sentenceTokenizer() else { throw needed }
-            (sequences, size) = (TokenSequences(sentences: text, tokenizer, longest: windowLength), nil)
-            return
+            return (TokenSequences(sentences: text, tokenizer, longest: windowLength), nil)
         }
         guard let tokenizer = try model.tokenizer() else { throw needed }
-        let tokens = tokenizer.encode(text)
-        let special = tokens.first == tokenizer.vocabulary.bosID && tokenizer.vocabulary.addsBOS ? 1 : 0
+        let tokens = tokenizer.encode(text, parseSpecial: specialTokens == .asTokens)
+        let vocabulary = tokenizer.vocabulary
+        let first = tokens.first == vocabulary.bosID && vocabulary.addsBOS ? 1 : 0
+        let special = tokens.dropFirst(first).count { vocabulary.pieces[Int($0)].role == .control }
         let words = text.split(whereSeparator: \.isWhitespace).count
-        size = TextSize(tokens: tokens.count - special, words: words, bytes: text.utf8.count)
-        sequences = try TokenSequences(stream: tokens, windowLength: windowLength)
+        let size = TextSize(tokens: tokens.count - first, words: words, bytes: text.utf8.count, specialTokens: special)
+        return (try TokenSequences(stream: tokens, windowLength: windowLength), size)
     }
+}
+
+/// What the spelling of a control token (`<|im_start|>`) in a text is.
+public enum SpecialTokens: String, Sendable, CaseIterable {
+    /// The token, as transformers and lm-eval take it.
+    case asTokens = "tokens"
+    /// Characters like all others, as llama-perplexity takes them.
+    case asText = "text"
 }

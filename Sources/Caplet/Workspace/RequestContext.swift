@@ -69,6 +69,12 @@ public final class RequestContext: Sendable {
         }
     }
 
+    /// Warns of sequences that are longer than a model was made for; what has no positions for them refuses them.
+    func warnOfContext(_ tokens: Int, _ configuration: ModelConfiguration, _ what: String) {
+        guard tokens > configuration.contextLength else { return }
+        warn("\(what) has \(tokens) tokens, and the model was made for at most \(configuration.contextLength)")
+    }
+
     /// Reads a model in whatever format it is.
     func open(_ path: String, from formatName: String? = nil) throws -> (model: Model, format: any FormatKit.Format) {
         let format = try formatName.map { try registry.format(named: $0) } ?? registry.format(at: path)

@@ -24,7 +24,7 @@ struct EvaluationReport {
                         perplexityStandardError: perplexity.valueStandardError, tokenPerplexity: perplexity.value,
                         wordPerplexity: size?.wordPerplexity(mean), bytePerplexity: size?.bytePerplexity(mean),
                         bitsPerByte: size?.bitsPerByte(mean), textTokens: size?.tokens, textWords: size?.words,
-                        textBytes: size?.bytes, tokens: perplexity.tokenCount, sequences: sequences, kind: kind,
+                        textBytes: size?.bytes, textSpecialTokens: size?.specialTokens, tokens: perplexity.tokenCount, sequences: sequences, kind: kind,
                         seconds: seconds, peakMemoryBytes: PeakMemory.bytes)))
             return
         }
@@ -35,6 +35,9 @@ struct EvaluationReport {
             let byte = NumberText.decimal(size.bytePerplexity(mean), places: 4)
             session.print(
                 "            \(word) word-level, \(byte) byte-level (\(NumberText.decimal(size.bitsPerByte(mean), places: 4)) bits a byte)")
+        }
+        if let special = size?.specialTokens, special > 0 {
+            session.print("            \(NumberText.grouped(special)) special tokens in the text are taken as tokens, not as text")
         }
         let nllError = perplexity.standardError.map { " ± \(NumberText.decimal($0, places: 4))" } ?? ""
         session.print("mean NLL    \(NumberText.decimal(mean, places: 6))\(nllError) nats a token")
@@ -58,6 +61,7 @@ private struct EvaluationResult: Encodable {
     let textTokens: Int?
     let textWords: Int?
     let textBytes: Int?
+    let textSpecialTokens: Int?
     let tokens: Int
     let sequences: Int
     let kind: String

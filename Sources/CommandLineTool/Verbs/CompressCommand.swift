@@ -44,8 +44,18 @@ struct CompressCommand: ParsableCommand {
     @Flag(help: "Change nothing and pack the model as it is, bit for bit, for storage and transfer.")
     var lossless = false
 
-    @Option(help: "UTF-8 text to calibrate on.")
-    var calibration: String?
+    @Option(
+        help: """
+            Text to calibrate on: a file, a folder, a pattern, or - for standard input; plain or JSON lines, as they are or in .gz or .zst. May be \
+            given more than once.
+            """)
+    var calibration: [String] = []
+
+    @Option(help: "A .npy file of token ids to calibrate on, [rows, length] or [length].")
+    var calibrationTokens: String?
+
+    @Option(help: "The member of JSON records that has the text; the default is text, content or messages.")
+    var textField: String?
 
     @Option(help: "Token sequences to take from the calibration text, at even distances.")
     var calibrationSequences = 64
@@ -98,6 +108,9 @@ struct CompressCommand: ParsableCommand {
         if let bitsPerWeight, !(bitsPerWeight > 0 && bitsPerWeight <= 64) {
             throw ValidationError("--bits-per-weight takes a number above 0, at most 64")
         }
+        if calibrationTokens != nil, !calibration.isEmpty || context != nil {
+            throw ValidationError("--calibration-tokens excludes --calibration, and --context: rows of token ids have their own length")
+        }
         try CountOption.check("--calibration-sequences", calibrationSequences, from: 1)
         try CountOption.check("--context", context, from: 2)
     }
@@ -118,7 +131,12 @@ struct CompressCommand: ParsableCommand {
     private func request() throws -> CompressionRequest {
         var request = CompressionRequest(model: model, output: output)
         request.aim = try aim()
-        request.calibration = calibration.map { CalibrationText(path: $0, sequences: calibrationSequences, context: context) }
+        if let calibrationTokens {
+            request.calibration = CalibrationText(.tokens(calibrationTokens), sequences: calibrationSequences)
+        } else if !calibration.isEmpty {
+            let source = TextSource(calibration, field: textField)
+            request.calibration = CalibrationText(.text(source), sequences: calibrationSequences, context: context)
+        }
         request.seed = seed
         request.original = original
         request.format = from

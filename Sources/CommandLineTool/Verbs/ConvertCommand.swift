@@ -63,6 +63,9 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: "Byte order of the output: little or big, for GGUF.")
     var endian: Endianness = .little
 
+    @Flag(help: "Write a GGUF file of a model that llama.cpp would not load: with tensors that it does not know, or without some that it wants.")
+    var forceNames = false
+
     @Flag(help: "List what would be written, and write nothing.")
     var dryRun = false
 
@@ -118,6 +121,7 @@ struct ConvertCommand: ParsableCommand {
         request.maximumShardBytes = maxShardSize?.bytes
         request.metadataEdits = try metadata.map(MetadataEdit.init(parsing:))
         request.byteOrder = endian.order
+        request.forcesNames = forceNames
         request.replacesOutput = force
         return request
     }

@@ -23,8 +23,18 @@ struct EvaluateCommand: ParsableCommand {
     @Argument(help: "The model: a file or a folder of any format.")
     var model: String
 
-    @Option(help: "UTF-8 text to score.")
-    var text: String?
+    @Option(
+        help: """
+            Text to score: a file, a folder, a pattern, or - for standard input; plain or JSON lines, as they are or in .gz or .zst. May be given \
+            more than once.
+            """)
+    var text: [String] = []
+
+    @Option(help: "The member of JSON records that has the text; the default is text, content or messages.")
+    var textField: String?
+
+    @Option(help: "What the spelling of a special token in --text is: its token, as transformers has it, or text, as llama-perplexity has it.")
+    var specialTokens: SpecialTokens = .asTokens
 
     @Option(help: "A .npy file of token ids, [rows, length] or [length].")
     var tokens: String?
@@ -47,7 +57,7 @@ struct EvaluateCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        guard [text, tokens, task].compactMap({ $0 }).count == 1 else {
+        guard [text.first, tokens, task].compactMap({ $0 }).count == 1 else {
             throw ValidationError("give one of --text FILE, --tokens IDS.npy and --task FILE.jsonl")
         }
         try CountOption.check("--context", context, from: 2)
@@ -74,7 +84,7 @@ struct EvaluateCommand: ParsableCommand {
         } else if let task {
             source = .task(task)
         } else {
-            source = .text(text ?? "", context: context)
+            source = .text(TextSource(text, field: textField), context: context, specialTokens: specialTokens)
         }
         var request = EvaluationRequest(model: model, source: source)
         request.sequences = windows
@@ -83,3 +93,5 @@ struct EvaluateCommand: ParsableCommand {
         return request
     }
 }
+
+extension SpecialTokens: ExpressibleByArgument {}
