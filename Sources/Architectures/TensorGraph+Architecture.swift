@@ -17,7 +17,9 @@ extension TensorGraph {
             }
         }
         for (tensor, rule) in zip(tensors, rules) {
-            if let rule { setRole(rule.role, of: tensor.name) }
+            // What lies in blocks beyond those of the configuration is carried, and is no part of the model.
+            guard let rule, family.rule(forName: tensor.name)?.block.map({ $0 < configuration.blockCount }) ?? true else { continue }
+            setRole(rule.role, of: tensor.name)
         }
         let prefix = family.prefix(contains)
         tieHead(family, prefix, configuration)

@@ -60,13 +60,14 @@ extension CurvatureCollector {
         var isDrawn = false
         for token in logits.indices {
             let p = Double(logits[token])
-            rows[token] += p * (1 - p)
+            rows[token] += max(p * (1 - p), 0)
             squares += p * p
             passed += p
             if !isDrawn, passed > Double(draw) { (drawn, isDrawn) = (token, true) }
         }
         logits[drawn] -= 1
-        return 1 - squares
+        // Of a prediction that is all but sure the squares may sum to more than 1, by rounding.
+        return max(1 - squares, 0)
     }
 
     /// The gradients of zᵀê for ê the mean of an encoder's final hidden states, scaled to length one, and z a standard normal draw: each

@@ -30,8 +30,10 @@ public struct ShardIndex: Sendable {
         guard let members = json["weight_map"]?.object else { throw FormatError.malformed(path, "weight_map", "is no object") }
         var weightMap: [String: String] = [:]
         for (name, value) in members {
-            guard let shard = value.string, FileName.isPlain(shard), shard.hasSuffix(ending) else {
-                throw FormatError.malformed(path, "weight_map", "tensor '\(name)' is in no plain \(ending) file of the folder")
+            guard let shard = value.string else { throw FormatError.malformed(path, "weight_map", "tensor '\(name)' has no file's name") }
+            guard FileName.isPlain(shard), shard.hasSuffix(ending) else {
+                throw FormatError.malformed(
+                    path, "weight_map", "tensor '\(name)' is in '\(shard.prefix(200))', which is no plain \(ending) file of the folder")
             }
             guard weightMap.updateValue(shard, forKey: name) == nil else {
                 throw FormatError.malformed(path, "weight_map", "tensor '\(name)' is there twice, in two spellings")

@@ -21,6 +21,9 @@ enum GGUFVocabulary {
     /// - Throws: `TokenizationError` for one that its tokenizers cannot do, and for pieces that the embedding has no rows for.
     static func metadata(_ vocabulary: Vocabulary, rows: Int) throws -> [(key: String, value: MetadataValue)] {
         let isByteLevel = vocabulary.kind == .byteLevelBPE
+        guard !isByteLevel || vocabulary.spacePrefix == .never else {
+            throw TokenizationError.notRepresentable(form: "GGUF", reason: "it is byte-level BPE with a space before the text (add_prefix_space)")
+        }
         var source = isByteLevel ? vocabulary : try vocabulary.scoredByMerges()
         let count = source.pieces.count
         guard count <= rows else {

@@ -42,6 +42,7 @@ struct Compression {
         original = try request.original.map { try context.open($0).model } ?? input
         if let path = request.original { try Compression.check(input.graph, request.model, against: original.graph, path) }
         try checkPlaces(context)
+        try target.checkShapes(of: input, at: request.model, context)
         for line in manager.warnings { context.warn(line) }
         try context.checkWarnings()
         try manager.checkCalibration(isGiven: request.calibration != nil)

@@ -21,6 +21,7 @@ struct Conversion {
         let model = try context.open(request.model, from: request.format).model
         original = model.graph
         try target.check(context)
+        try target.checkShapes(of: model, at: request.model, context)
         // That of a container alone: what other formats keep in their metadata travels with that.
         card = ModelCard(provenance: original.provenance, facts: Conversion.facts(original, request))
         if let options = request.adapter {
