@@ -56,7 +56,8 @@ let package = Package(
         target("Architectures", ["CLibrary", "FormatKit", "ModelGraph", "StrictJSON"]),
         target("PassKit", ["CLibrary", "CXXHash", "Execution", "LinearAlgebra", "ModelGraph"]),
         target("TextInput", ["CLibrary", "CZlib", "CZstd", "FormatKit", "ModelGraph", "StrictJSON"]),
-        target("Models", ["Architectures", "FormatKit", "ModelGraph", "StrictJSON", "Tokenization"]),
+        target("QuantizedCheckpoints", ["Architectures", "FormatKit", "ModelGraph", "StrictJSON"]),
+        target("Models", ["Architectures", "FormatKit", "ModelGraph", "QuantizedCheckpoints", "StrictJSON", "Tokenization"]),
         target("Inference", ["Architectures", "CKernels", "CLibrary", "Execution", "Matrices", "ModelGraph", "Models"]),
         target("Backpropagation", ["Architectures", "CKernels", "Execution", "Inference", "LinearAlgebra"]),
         target(
@@ -102,7 +103,10 @@ let package = Package(
             "NPYFormat", ["Execution", "FormatKit", "ModelGraph", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
         target(
             "GGUFFormat",
-            ["Architectures", "CKernels", "Execution", "FormatKit", "Matrices", "ModelGraph", "StrictJSON", "Tokenization"],
+            [
+                "Architectures", "CKernels", "Execution", "FormatKit", "Matrices", "ModelGraph", "QuantizedCheckpoints", "StrictJSON",
+                "Tokenization",
+            ],
             path: "formats/gguf",
             exclude: ["SPEC.md"]),
         target(
@@ -146,7 +150,7 @@ let package = Package(
             [
                 "Architectures", "Backpropagation", "BuiltIns", "Calibration", "CapletFormat", "CapletRuntime", "Execution", "FormatKit",
                 "GGUFFormat", "Inference", "LinearAlgebra", "LowRankAdapters", "ModelGraph", "Models", "PassKit", "PluginLoading",
-                "StrictJSON", "TextInput", "Tokenization",
+                "QuantizedCheckpoints", "StrictJSON", "TextInput", "Tokenization",
             ]),
         .executableTarget(
             name: "Generate", dependencies: ["CapletRuntime"], path: "Examples/Generate", swiftSettings: [.swiftLanguageMode(.v6)]),

@@ -22,7 +22,7 @@ public enum Remedy: Sendable, Equatable {
     case convert
     /// To pack the model without loss.
     case packLosslessly
-    /// To multiply 8-bit weights by their scales.
+    /// To make floats of weights that are quantised.
     case applyScales
     /// To write a model that the programs of its format would not load.
     case forceNames

@@ -6,6 +6,8 @@ public enum ModelError: Error, CustomStringConvertible {
     case wrongShape(String, expected: [Int], found: [Int])
     case unknownArchitecture(String)
     case unsupportedFeatures([String])
+    /// Weights that are codes of other tools, by the schemes.
+    case quantized([String])
     case badToken(Int32, vocabularySize: Int)
     /// Of an encoder, which predicts no next token.
     case notCausal
@@ -24,6 +26,8 @@ public enum ModelError: Error, CustomStringConvertible {
             let known = ArchitectureFamily.all.map(\.name).joined(separator: ", ")
             return "architecture \(name) cannot be run; known: \(known)"
         case .unsupportedFeatures(let features): return "the model uses \(features.joined(separator: ", ")), which is not supported"
+        case .quantized(let schemes):
+            return "weights are quantised (\(schemes.joined(separator: ", "))); `caplet convert --dequantize` makes floats of them"
         case .badToken(let token, let size): return "token \(token) is outside the vocabulary of \(size)"
         case .notCausal: return "the model is an encoder and does not predict the next token"
         case .noHead: return "the model has no output head"

@@ -30,6 +30,7 @@ public final class Transformer {
         guard let configuration = model.configuration else {
             throw ModelError.unknownArchitecture(graph.structure.architecture.map { "'\($0)'" } ?? "unknown")
         }
+        guard model.quantization.isEmpty else { throw ModelError.quantized(model.quantization) }
         guard configuration.unsupportedFeatures.isEmpty else {
             throw ModelError.unsupportedFeatures(configuration.unsupportedFeatures)
         }

@@ -1,6 +1,7 @@
 import Architectures
 import FormatKit
 import ModelGraph
+import QuantizedCheckpoints
 import Tokenization
 
 /// A checkpoint whose architecture is known as far as it can be: tensors with their roles, hyperparameters, tokenizer, what made it.
@@ -13,6 +14,8 @@ public struct Model: Sendable {
     public let configuration: ModelConfiguration?
     /// What made the model, in order: pipeline, seed, digests. Empty for a model that says nothing of it.
     public let provenance: [(key: String, value: String)]
+    /// The schemes that weights are quantised by as other tools do it, so that they are codes and not numbers; empty for all other models.
+    public let quantization: [String]
     private let tokenizers: ModelTokenizers
 
     /// Resolves what a reader made.
@@ -26,27 +29,28 @@ public struct Model: Sendable {
         if let configuration { try graph.apply(configuration) }
         self.provenance = provenance ?? graph.provenance
         tokenizers = ModelTokenizers(graph)
+        quantization = graph.quantizationSchemes
         self.graph = graph
         self.configuration = configuration
     }
 
     private init(
         _ graph: TensorGraph, _ configuration: ModelConfiguration?, _ provenance: [(key: String, value: String)],
-        _ tokenizers: ModelTokenizers
+        _ quantization: [String], _ tokenizers: ModelTokenizers
     ) {
         self.graph = graph
-        (self.configuration, self.provenance, self.tokenizers) = (configuration, provenance, tokenizers)
+        (self.configuration, self.provenance, self.quantization, self.tokenizers) = (configuration, provenance, quantization, tokenizers)
     }
 
     /// The same model with other tensors, such as passes make of them.
-    public func with(_ graph: TensorGraph) -> Model { Model(graph, configuration, provenance, tokenizers) }
+    public func with(_ graph: TensorGraph) -> Model { Model(graph, configuration, provenance, quantization, tokenizers) }
 
     /// The same model without the files that travel with it and what is made of them.
     package func withoutFiles() -> Model {
         var bare = graph
         bare.attachments = []
         bare.metadata = Metadata()
-        return Model(bare, configuration, provenance, ModelTokenizers(bare))
+        return Model(bare, configuration, provenance, quantization, ModelTokenizers(bare))
     }
 
     /// Whether the model is a known encoder: one that embeds sentences.

@@ -1,6 +1,7 @@
 import Architectures
 import FormatKit
 import ModelGraph
+import QuantizedCheckpoints
 
 /// What a file says about the model that a graph is: how its tensors are named and laid out, and all metadata.
 struct GGUFModel {
@@ -17,6 +18,11 @@ struct GGUFModel {
     init(_ graph: TensorGraph, _ options: WriteOptions, path: String) throws {
         self.graph = graph
         let isFromGGUF = graph.metadata[GGUFModel.architectureKey] != nil
+        let schemes = isFromGGUF ? [] : graph.quantizationSchemes
+        guard schemes.isEmpty else {
+            throw FormatError.unsupported(
+                path, "", "the weights are quantised (\(schemes.joined(separator: ", "))), which GGUF does not have", remedy: .applyScales)
+        }
         var configuration: ModelConfiguration?
         do {
             configuration = try GGUFModel.configuration(of: graph)

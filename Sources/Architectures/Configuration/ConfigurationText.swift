@@ -3,10 +3,10 @@ import ModelGraph
 import StrictJSON
 
 /// Changes to the text of config.json that leave every other byte as it was.
-enum ConfigurationText {
-    static func removing(_ key: String, from text: [UInt8]) throws -> [UInt8] { try checked { try JSONText.removing(key, from: text) } }
+package enum ConfigurationText {
+    package static func removing(_ key: String, from text: [UInt8]) throws -> [UInt8] { try checked { try JSONText.removing(key, from: text) } }
 
-    static func replacing(_ key: String, with value: String, in text: [UInt8]) throws -> [UInt8] {
+    package static func replacing(_ key: String, with value: String, in text: [UInt8]) throws -> [UInt8] {
         try checked { try JSONText.replacing(key, with: value, in: text) }
     }
 

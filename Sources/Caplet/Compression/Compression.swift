@@ -4,6 +4,7 @@ import CapletFormat
 import Dispatch
 import Execution
 import FormatKit
+import Inference
 import LinearAlgebra
 import ModelGraph
 import Models
@@ -41,6 +42,9 @@ struct Compression {
         manager = try PassManager(pipeline, catalog: passes)
         original = try request.original.map { try context.open($0).model } ?? input
         if let path = request.original { try Compression.check(input.graph, request.model, against: original.graph, path) }
+        guard input.quantization.isEmpty || request.aim == .lossless else {
+            throw RequestError(.unsupported, "\(request.model): \(ModelError.quantized(input.quantization))")
+        }
         try checkPlaces(context)
         try target.checkShapes(of: input, at: request.model, context)
         for line in manager.warnings { context.warn(line) }

@@ -4,6 +4,7 @@ import FormatKit
 import GGUFFormat
 import ModelGraph
 import Models
+import QuantizedCheckpoints
 
 /// A conversion that is known to be possible: the graph that is to be written, and where.
 struct Conversion {
@@ -21,7 +22,7 @@ struct Conversion {
         let model = try context.open(request.model, from: request.format).model
         original = model.graph
         try target.check(context)
-        try target.checkShapes(of: model, at: request.model, context)
+        if model.quantization.isEmpty { try target.checkShapes(of: model, at: request.model, context) }
         // That of a container alone: what other formats keep in their metadata travels with that.
         card = ModelCard(provenance: original.provenance, facts: Conversion.facts(original, request))
         if let options = request.adapter {
@@ -30,8 +31,8 @@ struct Conversion {
         } else {
             adapter = nil
         }
-        let scaled = try Conversion.scaled(adapter?.split.base ?? original, request, context)
-        var graph = try Conversion.cast(scaled, request, context)
+        let decoded = try Conversion.decoded(adapter?.split.base ?? original, request, context)
+        var graph = try Conversion.cast(decoded, request, context)
         if target.writesModelFolder, !original.provenance.isEmpty {
             let old = graph.attachment(ModelCard.fileName)?.bytes
             graph.attach(Attachment(name: ModelCard.fileName, bytes: card.appended(to: old)))
@@ -84,18 +85,20 @@ struct Conversion {
         return target
     }
 
-    /// The graph with the scales of 8-bit weights applied when that is asked for; a warning when it is not and values change.
-    private static func scaled(_ graph: TensorGraph, _ request: ConversionRequest, _ context: RequestContext) throws -> TensorGraph {
-        let weights = graph.scaledFP8Weights
-        if request.appliesScales {
-            if weights.isEmpty { context.warn("no 8-bit float weight has scales to apply") }
+    /// The graph with weights that other tools have quantised as floats, when that is asked for.
+    ///
+    /// - Throws: `RequestError` for another dtype without: codes would be taken for numbers.
+    private static func decoded(_ graph: TensorGraph, _ request: ConversionRequest, _ context: RequestContext) throws -> TensorGraph {
+        let schemes = graph.quantizationSchemes
+        if request.dequantizes {
+            if schemes.isEmpty { context.warn("no weight is quantised, and nothing is decoded") }
             // A dtype that is asked for is made from floats, in one rounding.
-            var scaled = try graph.applyingFP8Scales(as: request.storage == nil ? .bf16 : .f32, path: request.model)
-            if !weights.isEmpty, request.storage == nil { try scaled.setConfiguredDType(.bf16) }
-            return scaled
+            return try graph.decodingQuantization(as: request.storage == nil ? nil : .f32, path: request.model)
         }
-        if let first = weights.first, request.storage != nil {
-            context.warn("\(weights.count) 8-bit weights are converted without their scales, '\(first.weight)' the first", .applyScales)
+        if !schemes.isEmpty, request.storage != nil {
+            throw RequestError(
+                .unsupported, "\(request.model): the weights are quantised (\(schemes.joined(separator: ", "))), and codes are no numbers to store otherwise",
+                remedy: .applyScales)
         }
         return graph
     }

@@ -16,8 +16,8 @@ public struct ConversionRequest: Request {
     public var storage: FloatStorage?
     /// What low-rank terms become beside the model; nil where they stay part of it.
     public var adapter: AdapterOptions?
-    /// Whether 8-bit float weights are multiplied by their scales.
-    public var appliesScales = false
+    /// Whether weights that other tools have quantised (FP8, GPTQ, AWQ, compressed-tensors, bitsandbytes, MXFP4, NVFP4) become floats.
+    public var dequantizes = false
     /// The most bytes of a file of weights; nil for one file.
     public var maximumShardBytes: Int?
     /// Changes to the output's metadata, in order.

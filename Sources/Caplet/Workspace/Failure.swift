@@ -78,7 +78,7 @@ public enum FailureKind: Sendable {
     private init(_ error: ModelError) {
         switch error {
         case .missingTensor, .wrongShape, .badToken, .tooLong, .contextFull: self = .malformedInput
-        case .unknownArchitecture, .unsupportedFeatures, .notCausal, .noHead: self = .unsupported
+        case .unknownArchitecture, .unsupportedFeatures, .quantized, .notCausal, .noHead: self = .unsupported
         }
     }
 }

@@ -51,8 +51,13 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: "How the adapter is stored: f32, f16, bf16, or q8_0 for GGUF.")
     var adapterDtype = "f16"
 
-    @Flag(help: "Multiply 8-bit float weights by their scales (weight_scale_inv, weight_scale) and store them as BF16, or as --dtype says.")
-    var dequantizeFp8 = false
+    @Flag(
+        name: [.long, .customLong("dequantize-fp8")],
+        help: """
+            Make floats of weights that other tools have quantised: FP8, GPTQ, AWQ, compressed-tensors, bitsandbytes, MXFP4, NVFP4; in the dtype \
+            that their library decodes to, or as --dtype says.
+            """)
+    var dequantize = false
 
     @Option(help: "Split the weights into files of at most this size, such as 5GB.")
     var maxShardSize: ByteLimit?
@@ -117,7 +122,7 @@ struct ConvertCommand: ParsableCommand {
             options.storage = FloatStorage(name: adapterDtype) ?? options.storage
             request.adapter = options
         }
-        request.appliesScales = dequantizeFp8
+        request.dequantizes = dequantize
         request.maximumShardBytes = maxShardSize?.bytes
         request.metadataEdits = try metadata.map(MetadataEdit.init(parsing:))
         request.byteOrder = endian.order

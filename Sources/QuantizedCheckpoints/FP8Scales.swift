@@ -1,3 +1,4 @@
+import Architectures
 import FormatKit
 import ModelGraph
 import StrictJSON
@@ -8,14 +9,24 @@ extension TensorGraph {
     /// multiplied with the weight.
     private static let scaleEndings = ["_scale_inv", "_scale"]
     /// Scales of a layer's inputs, which mean nothing once its weight is no 8-bit float.
-    private static let inputScaleNames = ["input_scale", "input_scale_inv", "activation_scale"]
+    private static let inputScaleNames = ["input_scale", "input_scale_inv", "activation_scale", "scale_input"]
+    /// An empty tensor that says that others are scaled.
+    private static let markerName = "scaled_fp8"
 
     /// The names of 8-bit weights that have scales, with the names of these.
     public var scaledFP8Weights: [(weight: String, scale: String)] {
         tensors.compactMap { tensor in
-            guard tensor.dtype == .f8E4M3 || tensor.dtype == .f8E5M2 else { return nil }
-            return TensorGraph.scaleEndings.map { tensor.name + $0 }.first(where: contains).map { (tensor.name, $0) }
+            scaleName(ofFP8: tensor).map { (tensor.name, $0) }
         }
+    }
+
+    /// What the scales of an 8-bit float weight are called; nil for other tensors.
+    func scaleName(ofFP8 tensor: Tensor) -> String? {
+        guard tensor.dtype == .f8E4M3 || tensor.dtype == .f8E5M2 else { return nil }
+        let name = tensor.name
+        // ComfyUI's: "scale_weight" beside "weight".
+        let other = name.hasSuffix(".weight") ? name.dropLast("weight".utf8.count) + "scale_weight" : name
+        return (TensorGraph.scaleEndings.map { name + $0 } + [other]).first { $0 != name && contains($0) }
     }
 
     /// The graph with every scaled 8-bit weight multiplied by its scales and stored as `dtype`, when its bytes are asked for. The
@@ -28,6 +39,7 @@ extension TensorGraph {
         let block = try fp8BlockSize()
         let scales = Dictionary(scaledFP8Weights.map { ($0.weight, $0.scale) }) { first, _ in first }
         var dropped = Set(scales.values)
+        if !scales.isEmpty { dropped.insert(TensorGraph.markerName) }
         for weight in scales.keys {
             let layer = weight.lastIndex(of: ".").map { String(weight[...$0]) } ?? ""
             dropped.formUnion(TensorGraph.inputScaleNames.map { layer + $0 })
