@@ -23,7 +23,7 @@ enum Remedies {
         case .convert: return "; `caplet convert` writes the others"
         case .packLosslessly: return "; --lossless packs without loss"
         case .forceNames: return "; --force-names writes it all the same"
-        case .applyScales: return "; --dequantize (or --dequantize-fp8) makes floats of them"
+        case .applyScales: return "; convert --dequantize (--dequantize-fp8 for FP8 alone) makes floats of them"
         }
     }
 }

@@ -29,6 +29,11 @@ public struct TextDocuments: Sendable {
         digest = digests.count == 1 ? digests[0] : all.withUnsafeBytes { ContentDigest(of: $0).hexadecimal }
     }
 
+    /// The text of one file, whatever its name.
+    public static func plainText(of path: String) throws -> String {
+        try TextBytes.text(CompressedText.expanded(contents(path), limit: maximumBytes, path), path)
+    }
+
     /// The file's name without the ending of a compressed one.
     private static func name(_ path: String) -> String {
         for ending in [".gz", ".zst"] where path.lowercased().hasSuffix(ending) { return String(path.dropLast(ending.count)) }

@@ -75,7 +75,7 @@ final class RequestTests: XCTestCase {
         let folder = try TemporaryFolder()
         let caplet = try Workspace(threads: 1)
         var request = ConversionRequest(model: model, output: folder.path("m.gguf"))
-        request.dequantizes = true
+        request.dequantization = .fp8
         let warnings = Collected()
         _ = try caplet.perform(request) { if case .warning(let line, _) = $0 { warnings.add(line) } }
         XCTAssertEqual(warnings.lines, ["no 8-bit float weight has scales to apply"])

@@ -29,8 +29,8 @@ final class ScaledCheckpointTests: XCTestCase {
             """, [folder.path])
         _ = try run(["convert", "fp8", "-o", "bf16", "--to", "safetensors", "--dequantize-fp8"], folder)
         _ = try run(["convert", "fp8", "-o", "f32", "--to", "safetensors", "--dequantize-fp8", "--dtype", "f32"], folder)
-        let warned = try run(["convert", "fp8", "-o", "raw", "--to", "safetensors", "--dtype", "bf16"], folder)
-        XCTAssertTrue(warned.errors.contains("6 8-bit weights are converted without their scales"), warned.errors)
+        let refused = try run(["convert", "fp8", "-o", "raw", "--to", "safetensors", "--dtype", "bf16"], folder, status: 69)
+        XCTAssertTrue(refused.errors.contains("the weights are quantised (FP8), and codes are no numbers to store otherwise"), refused.errors)
         try PythonProcess.run(
             """
             import sys, torch

@@ -90,8 +90,11 @@ struct Conversion {
     /// - Throws: `RequestError` for another dtype without: codes would be taken for numbers.
     private static func decoded(_ graph: TensorGraph, _ request: ConversionRequest, _ context: RequestContext) throws -> TensorGraph {
         let schemes = graph.quantizationSchemes
-        if request.dequantizes {
+        if let wanted = request.dequantization {
             if schemes.isEmpty { context.warn("no weight is quantised, and nothing is decoded") }
+            if wanted == .fp8, let other = schemes.first(where: { $0 != "FP8" }) {
+                throw RequestError(.unsupported, "\(request.model): the weights are quantised by \(other), which is no FP8", remedy: .applyScales)
+            }
             // A dtype that is asked for is made from floats, in one rounding.
             return try graph.decodingQuantization(as: request.storage == nil ? nil : .f32, path: request.model)
         }

@@ -16,8 +16,8 @@ public struct ConversionRequest: Request {
     public var storage: FloatStorage?
     /// What low-rank terms become beside the model; nil where they stay part of it.
     public var adapter: AdapterOptions?
-    /// Whether weights that other tools have quantised (FP8, GPTQ, AWQ, compressed-tensors, bitsandbytes, MXFP4, NVFP4) become floats.
-    public var dequantizes = false
+    /// Which weights that other tools have quantised become floats; nil for none.
+    public var dequantization: Dequantization?
     /// The most bytes of a file of weights; nil for one file.
     public var maximumShardBytes: Int?
     /// Changes to the output's metadata, in order.
@@ -40,6 +40,14 @@ public struct ConversionRequest: Request {
         let conversion = try Conversion(self, context)
         return try conversion.write(context)
     }
+}
+
+/// Which quantised weights are decoded.
+public enum Dequantization: Sendable {
+    /// 8-bit floats with scales, and nothing else.
+    case fp8
+    /// Those of every scheme that is known: FP8, GPTQ, AWQ, compressed-tensors, bitsandbytes, MXFP4, NVFP4.
+    case every
 }
 
 /// A LoRA adapter with the low-rank terms of a model.

@@ -19,7 +19,7 @@ struct TaskEvaluation {
         let file: TaskFile
         let scores: TaskScores
         do {
-            file = try TaskFile(parsing: TokenisedText.text(of: path))
+            file = try TaskFile(parsing: TokenisedText.plainText(of: path))
             scores = try context.naming(modelPath) { try TaskScores(of: transformer, tokenizer, on: file.records, context.execution) }
         } catch let error as TaskError {
             throw RequestError(.malformedInput, "\(path): \(error)")

@@ -22,7 +22,7 @@ struct TokenisedText {
     ///   tokenizer.
     init(_ source: TextSource, _ model: Model, windowLength: Int, specialTokens: SpecialTokens = .asTokens) throws {
         let documents = try TextDocuments(source)
-        let text = try documents.documents.map { try TokenisedText.text(of: $0, source) }.joined(separator: "\n\n")
+        let text = try TokenisedText.text(of: documents, source, model)
         guard text.contains(where: { !$0.isWhitespace }) else {
             throw RequestError(.malformedInput, "\(source.paths.joined(separator: ", ")): \(CalibrationError.emptyText)")
         }
@@ -30,20 +30,25 @@ struct TokenisedText {
         (sequences, size) = try TokenisedText.tokens(text, model, windowLength, specialTokens)
     }
 
-    /// The text of a file.
+    /// The text of one file, whatever its name.
     ///
     /// - Throws: `FileAccessError`; `FormatError` for what is no text.
-    static func text(of path: String) throws -> String {
-        try TextDocuments(TextSource(path)).documents.map { try text(of: $0, TextSource(path)) }.joined(separator: "\n\n")
-    }
+    static func plainText(of path: String) throws -> String { try TextDocuments.plainText(of: path) }
 
-    private static func text(of document: TextDocument, _ source: TextSource) throws -> String {
-        switch document {
-        case .text(let text): return text
-        case .messages:
-            throw RequestError(
-                .unsupported, "\(source.paths.joined(separator: ", ")): has conversations, which need the model's chat template")
-        }
+    /// The text of some places, with a blank line between documents; conversations by the model's chat template.
+    ///
+    /// - Throws: `FileAccessError`; `FormatError` for what is no text; `RequestError` for conversations without a template.
+    static func text(of source: TextSource, _ model: Model) throws -> String { try text(of: TextDocuments(source), source, model) }
+
+    private static func text(of documents: TextDocuments, _ source: TextSource, _ model: Model) throws -> String {
+        try documents.documents.map { document in
+            switch document {
+            case .text(let text): return text
+            case .messages:
+                throw RequestError(
+                    .unsupported, "\(source.paths.joined(separator: ", ")): has conversations, which need the model's chat template")
+            }
+        }.joined(separator: "\n\n")
     }
 
     private static func tokens(

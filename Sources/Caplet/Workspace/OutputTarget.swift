@@ -14,7 +14,12 @@ struct OutputTarget {
     /// - Throws: `RegistryError.noOutputFormat` when neither says what to write, `.readOnly`; `RequestError` for a terminal.
     init(_ path: String, formatName: String?, replaces: Bool, maximumShardBytes: Int? = nil, _ context: RequestContext) throws {
         self.path = path
-        if let formatName {
+        if formatName?.lowercased() == "npz" {
+            guard path.lowercased().hasSuffix(".npz") else {
+                throw RequestError(.usage, "output \(path): an .npz archive has a name that ends so; npy writes a folder of arrays")
+            }
+            format = try context.registry.writableFormat(named: "npy")
+        } else if let formatName {
             format = try context.registry.writableFormat(named: formatName)
         } else if let format = try context.registry.writableFormat(forOutput: path) {
             self.format = format

@@ -52,12 +52,14 @@ struct ConvertCommand: ParsableCommand {
     var adapterDtype = "f16"
 
     @Flag(
-        name: [.long, .customLong("dequantize-fp8")],
         help: """
             Make floats of weights that other tools have quantised: FP8, GPTQ, AWQ, compressed-tensors, bitsandbytes, MXFP4, NVFP4; in the dtype \
             that their library decodes to, or as --dtype says.
             """)
     var dequantize = false
+
+    @Flag(help: "The same for 8-bit floats alone: multiply them by their scales and store them as BF16, or as --dtype says.")
+    var dequantizeFp8 = false
 
     @Option(help: "Split the weights into files of at most this size, such as 5GB.")
     var maxShardSize: ByteLimit?
@@ -122,7 +124,7 @@ struct ConvertCommand: ParsableCommand {
             options.storage = FloatStorage(name: adapterDtype) ?? options.storage
             request.adapter = options
         }
-        request.dequantizes = dequantize
+        request.dequantization = dequantize ? .every : dequantizeFp8 ? .fp8 : nil
         request.maximumShardBytes = maxShardSize?.bytes
         request.metadataEdits = try metadata.map(MetadataEdit.init(parsing:))
         request.byteOrder = endian.order

@@ -76,6 +76,8 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
 
     public var count: Int { pieces.count }
 
+    public func piece(_ id: Int32) -> String? { pieces.indices.contains(Int(id)) ? pieces[Int(id)].text : nil }
+
     public func encode(sentence: String) -> [Int32] {
         if isSentencePiece { return encodeWhole(Array(sentence.utf8)) }
         var ids: [Int32] = []

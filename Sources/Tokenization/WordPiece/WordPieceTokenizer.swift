@@ -47,6 +47,8 @@ public struct WordPieceTokenizer: SentenceTokenizer, Sendable {
 
     public var count: Int { pieces.count }
 
+    public func piece(_ id: Int32) -> String? { pieces.indices.contains(Int(id)) ? pieces[Int(id)] : nil }
+
     public func encode(sentence: String) -> [Int32] { encode(sentence, addSpecial: false) }
 
     /// - Parameter addSpecial: put [CLS] before and [SEP] after the text, as far as there are such.
