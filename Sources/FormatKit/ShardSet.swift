@@ -16,7 +16,8 @@ public struct ShardSet: Sendable {
         let parts = files.compactMap { ShardName($0, ending: ending) }
         guard let first = parts.first, parts.count == files.count else { return nil }
         guard parts.allSatisfy({ $0.stem == first.stem && $0.count == first.count }) else {
-            throw FormatError.malformed(folder, "", "has shards of several sets, such as \(files[0]), and no index that says which are the model")
+            throw FormatError.malformed(
+                folder, "", "has shards of several sets, such as \(files[0]), and no index that says which are the model")
         }
         let there = Dictionary(zip(parts.map(\.number), files)) { first, _ in first }
         guard there.count == first.count else {

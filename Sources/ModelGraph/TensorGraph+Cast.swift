@@ -86,7 +86,9 @@ extension Tensor {
     }
 
     /// Weights of linear layers, embeddings and heads, and matrices of which nothing is known; several matrices in one tensor are experts.
-    var isMatrixForBlocks: Bool { (shape.rank == 2 || shape.rank == 3) && [.linear, .embedding, .head, .unknown].contains(role) && shape.elementCount > 0 }
+    var isMatrixForBlocks: Bool {
+        (shape.rank == 2 || shape.rank == 3) && [.linear, .embedding, .head, .unknown].contains(role) && shape.elementCount > 0
+    }
 
     /// - Parameter candidates: the first is what is asked for; the first of all whose blocks the rows are multiples of is taken.
     fileprivate func cast(to candidates: [FloatStorage], noting cast: inout GraphCast) throws -> Tensor {

@@ -26,12 +26,14 @@ struct GPTQWeight: WeightCoding {
         }
         let (outputs, groupCount) = (codes.shape.columns, found.shape.rows)
         let groups = layer["g_idx"] == nil ? nil : try layer.codes("g_idx", .i32)
-        let bits = try groups.map { groups -> Int in
-            guard groups.shape.rank == 1, groups.shape.elementCount > 0 else { throw layer.malformed("g_idx", "is no vector") }
-            return 32 * codes.shape.rows / groups.shape.elementCount
-        } ?? settings.bits ?? 4
+        let bits =
+            try groups.map { groups -> Int in
+                guard groups.shape.rank == 1, groups.shape.elementCount > 0 else { throw layer.malformed("g_idx", "is no vector") }
+                return 32 * codes.shape.rows / groups.shape.elementCount
+            } ?? settings.bits ?? 4
         guard [2, 4, 8].contains(bits), !settings.isMarlin else {
-            throw FormatError.unsupported(layer.path, "tensor '\(layer.layer)qweight'", "has GPTQ codes of a kind that is not decoded (\(bits) bits)")
+            throw FormatError.unsupported(
+                layer.path, "tensor '\(layer.layer)qweight'", "has GPTQ codes of a kind that is not decoded (\(bits) bits)")
         }
         let pack = 32 / bits
         let inputs = codes.shape.rows * pack

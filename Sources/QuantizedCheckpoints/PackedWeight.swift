@@ -34,9 +34,12 @@ struct PackedWeight: WeightCoding {
         scales = try layer.scales("weight_scale", [[sides[0], max(groupCount, 1)], [sides[0]], [1]])
         groups = layer["weight_g_idx"] == nil ? nil : try layer.codes("weight_g_idx", .i32, [sides[1]])
         let pack = 32 / bits
-        zeros = layer["weight_zero_point"] == nil
+        zeros =
+            layer["weight_zero_point"] == nil
             ? nil : try layer.codes("weight_zero_point", .i32, [(sides[0] + pack - 1) / pack, max(groupCount, 1)])
-        guard sides[1] % max(groupCount, 1) == 0 else { throw layer.malformed("weight_scale", "has \(groupCount) groups for \(sides[1]) columns") }
+        guard sides[1] % max(groupCount, 1) == 0 else {
+            throw layer.malformed("weight_scale", "has \(groupCount) groups for \(sides[1]) columns")
+        }
         self.codes = codes
         (self.bits, self.shape, weight, dtype) = (bits, shape, layer.layer + "weight", scales.dtype)
         parts = layer.names(

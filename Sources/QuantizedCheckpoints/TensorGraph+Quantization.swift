@@ -88,6 +88,8 @@ extension TensorGraph {
         if let first = made.values.first, let config = graph.attachment("config.json") {
             graph.attach(Attachment(name: config.name, bytes: try ConfigurationText.removing("quantization_config", from: config.bytes)))
             try graph.setConfiguredDType(dtype ?? first.dtype)
+        } else if !scaledFP8Weights.isEmpty, dtype == nil {
+            try graph.setConfiguredDType(.bf16)
         }
         return try graph.applyingFP8Scales(as: dtype ?? .bf16, path: path)
     }

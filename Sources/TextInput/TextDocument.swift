@@ -42,7 +42,9 @@ public enum TextDocument: Sendable {
         for name in field.map({ [$0] }) ?? ["text", "content", "messages"] {
             guard let value = record[name] else { continue }
             if let text = value.string { return .text(text) }
-            if let messages = value.array, !messages.isEmpty, messages.allSatisfy({ $0["role"]?.string != nil }) { return .messages(messages) }
+            if let messages = value.array, !messages.isEmpty, messages.allSatisfy({ $0["role"]?.string != nil }) {
+                return .messages(messages)
+            }
             throw FormatError.malformed(path, place, "'\(name)' is neither text nor a list of messages")
         }
         let wanted = field.map { "'\($0)'" } ?? "'text', 'content' or 'messages'"

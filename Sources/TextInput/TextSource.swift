@@ -43,7 +43,8 @@ public struct TextSource: Sendable, Hashable, ExpressibleByStringLiteral {
             return !name.hasPrefix(".") && textEndings.contains(where: bare.hasSuffix)
         }
         guard !names.isEmpty else {
-            throw FormatError.malformed(path, "", "has no text: no file that ends in \(textEndings.joined(separator: ", ")), or so and .gz or .zst")
+            throw FormatError.malformed(
+                path, "", "has no text: no file that ends in \(textEndings.joined(separator: ", ")), or so and .gz or .zst")
         }
         return names.map { "\(path)/\($0)" }
     }

@@ -80,7 +80,8 @@ final class QuantizedCheckpointTests: XCTestCase {
             let plain = try CapletProcess.run(["convert", name, "-o", "plain.gguf"], in: folder.path)
             XCTAssertEqual(plain.status, 69, name)
             XCTAssertTrue(plain.errors.contains("the weights are quantised"), plain.errors)
-            let made = try CapletProcess.run(["convert", name, "-o", "\(name).made", "--to", "safetensors", "--dequantize"], in: folder.path)
+            let made = try CapletProcess.run(
+                ["convert", name, "-o", "\(name).made", "--to", "safetensors", "--dequantize"], in: folder.path)
             XCTAssertEqual(made.status, 0, "\(name): \(made.errors)")
         }
         try PythonProcess.run(

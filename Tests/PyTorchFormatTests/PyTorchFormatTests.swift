@@ -129,6 +129,12 @@ final class PyTorchFormatTests: XCTestCase {
                 os.makedirs(folder + 'single'); torch.save({'a': a}, folder + 'single/pytorch_model.bin'); torch.save([1], folder + 'single/training_args.bin')
                 save_file({'a': a}, folder + 'single.safetensors'); os.makedirs(folder + 'none')
                 """, [folder.path])
+        var warnings: [String] = []
+        // The index says which of two copies is the model's.
+        let twice = try format.read(folder.path("twice"), ReadContext { warnings.append($0) })
+        XCTAssertEqual(Set(twice.tensors.map(\.name)), ["a", "b", "c"])
+        XCTAssertEqual(warnings.count, 1)
+        XCTAssertTrue(warnings[0].hasSuffix("tensor 'a' is in 'pytorch_model-1.bin' by the index, and is left out here"), warnings[0])
         let graph = try expectEqual(folder, "good")
         XCTAssertEqual(graph.attachments.map(\.name), ["config.json"])
         // The folder, the index, two shards, config.json.
@@ -137,10 +143,10 @@ final class PyTorchFormatTests: XCTestCase {
         XCTAssertTrue(format.recognises(try FileProbe(path: folder.path("good"))))
         XCTAssertFalse(format.recognises(try FileProbe(path: folder.path("none"))))
         for (name, words) in [
-            ("twice", "is here, and in 'pytorch_model-1.bin' by the index"),
-            ("elsewhere", "is here, and in 'pytorch_model-0.bin' by the index"),
+            ("elsewhere", "tensor 'b': is not in the shard that the index gives"),
             ("missing", "is not in the shard that the index gives"), ("gone", "names the shard 'pytorch_model-9.bin', which is not there"),
-            ("outside", "is in no plain .bin file of the folder"), ("none", "has neither pytorch_model.bin nor"),
+            ("outside", "is in '../pytorch_model-0.bin', which is no plain .bin file of the folder"),
+            ("none", "has neither pytorch_model.bin nor"),
         ] {
             XCTAssertThrowsError(try format.read(folder.path(name), ReadContext()), name) {
                 XCTAssertTrue("\($0)".contains(words), "\(name): \($0)")

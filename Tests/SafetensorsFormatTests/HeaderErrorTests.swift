@@ -72,9 +72,11 @@ final class HeaderErrorTests: XCTestCase {
         }
         XCTAssertEqual(index("["), "i: index: is not valid JSON at byte 1: the document ends where a value is expected")
         XCTAssertEqual(index(#"{"weight_map":[]}"#), "i: weight_map: is no object")
-        for name in ["1", "\"../m.safetensors\"", "\"m.bin\"", "\"a/m.safetensors\""] {
+        XCTAssertEqual(index(#"{"weight_map":{"a":1}}"#), "i: weight_map: tensor 'a' has no file's name")
+        for name in ["../m.safetensors", "m.bin", "a/m.safetensors"] {
             XCTAssertEqual(
-                index("{\"weight_map\":{\"a\":\(name)}}"), "i: weight_map: tensor 'a' is in no plain .safetensors file of the folder")
+                index("{\"weight_map\":{\"a\":\"\(name)\"}}"),
+                "i: weight_map: tensor 'a' is in '\(name)', which is no plain .safetensors file of the folder")
         }
         let twice = #"{"weight_map":{"\u00e9":"m.safetensors","e\u0301":"m.safetensors"}}"#
         XCTAssertTrue(index(twice).hasSuffix("is there twice, in two spellings"), index(twice))
@@ -92,14 +94,16 @@ final class HeaderErrorTests: XCTestCase {
                 XCTAssertTrue("\($0)".hasSuffix(words), "\($0)", line: line)
             }
         }
-        expect("has neither model.safetensors nor model.safetensors.index.json")
+        expect(
+            "has 2 files of weights, x.safetensors, y.safetensors, and neither model.safetensors nor model.safetensors.index.json; name one of them"
+        )
         func index(_ text: String) throws { try folder.write(Array("{\"weight_map\":{\(text)}}".utf8), as: "model.safetensors.index.json") }
         try index(#""a":"z.safetensors""#)
         expect("weight_map: names the shard 'z.safetensors', which is not there")
         try index(#""b":"x.safetensors""#)
-        expect("x.safetensors: tensor 'a': is here, and nowhere by the index")
+        expect("x.safetensors: tensor 'b': is not in the shard that the index gives")
         try index(#""a":"x.safetensors","b":"y.safetensors""#)
-        expect("y.safetensors: tensor 'a': is in another shard too")
+        expect("y.safetensors: tensor 'b': is not in the shard that the index gives")
         try index(#""a":"x.safetensors","b":"x.safetensors""#)
         expect("x.safetensors: tensor 'b': is not in the shard that the index gives")
     }

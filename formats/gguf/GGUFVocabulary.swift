@@ -22,7 +22,8 @@ enum GGUFVocabulary {
     static func metadata(_ vocabulary: Vocabulary, rows: Int) throws -> [(key: String, value: MetadataValue)] {
         let isByteLevel = vocabulary.kind == .byteLevelBPE
         guard !isByteLevel || vocabulary.spacePrefix == .never else {
-            throw TokenizationError.notRepresentable(form: "GGUF", reason: "it is byte-level BPE with a space before the text (add_prefix_space)")
+            throw TokenizationError.notRepresentable(
+                form: "GGUF", reason: "it is byte-level BPE with a space before the text (add_prefix_space)")
         }
         var source = isByteLevel ? vocabulary : try vocabulary.scoredByMerges()
         let count = source.pieces.count

@@ -48,8 +48,7 @@ struct CheckpointContents {
         return String(fileName[..<dot])
     }
 
-    /// The one member of `modelKeys` that has tensors among its own values, where the root has no more than it: those are counters and
-    /// the best of a metric.
+    /// The one member of `modelKeys` that has tensors among its own values, where the root has fewer weights.
     ///
     /// - Throws: `FormatError.unsupported` where such a member is an object of another class, whose tensors would be lost.
     private func modelMember(of root: Int) throws -> Int? {
@@ -58,11 +57,20 @@ struct CheckpointContents {
         for index in named {
             guard case .foreign(let place) = members[index].value else { continue }
             throw FormatError.unsupported(
-                path, "'\(members[index].key.string ?? "")'", "is an object of '\(heap.classes[place])', which is not run; save its state_dict")
+                path, "'\(members[index].key.string ?? "")'",
+                "is an object of '\(heap.classes[place])', which is not run; save its state_dict")
         }
         let candidates = named.filter { tensorCount(members[$0].value) > 0 }
-        guard candidates.count == 1, tensorCount(.dictionary(root)) <= tensorCount(members[candidates[0]].value) else { return nil }
+        guard candidates.count == 1, weightCount(root) < tensorCount(members[candidates[0]].value) else { return nil }
         return candidates[0]
+    }
+
+    /// Tensors among a dictionary's own values that are weights, not counters, metrics or states of random generators.
+    private func weightCount(_ place: Int) -> Int {
+        heap.dictionaries[place].count { member in
+            guard case .tensor(let tensor) = member.value else { return false }
+            return heap.tensors[tensor].dtype.isFloat && heap.tensors[tensor].shape.elementCount > 1
+        }
     }
 
     /// Tensors among a dictionary's own values.

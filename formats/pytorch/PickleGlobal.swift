@@ -9,7 +9,8 @@ enum StorageType: Equatable {
 
 /// The globals that a checkpoint names, each standing for a fixed thing; nothing is ever imported or called.
 enum PickleGlobal: Equatable {
-    case orderedDictionary, defaultDictionary, rebuildFromType, rebuildTensor, rebuildTensorOfDType, rebuildParameter, rebuildParameterWithState, size, device
+    case orderedDictionary, defaultDictionary, rebuildFromType, rebuildTensor, rebuildTensorOfDType, rebuildParameter,
+        rebuildParameterWithState, size, device
     case storage(StorageType)
     case dtype(DType)
     /// A dtype that torch has and a graph does not, by its name.

@@ -15,7 +15,9 @@ public struct PyTorchFormat: Format {
     static let indexName = "pytorch_model.bin.index.json"
 
     public func recognises(_ probe: FileProbe) -> Bool {
-        if probe.isFolder { return probe.entries.contains { $0.hasPrefix("pytorch_model") && ($0.hasSuffix(".bin") || $0 == PyTorchFormat.indexName) } }
+        if probe.isFolder {
+            return probe.entries.contains { $0.hasPrefix("pytorch_model") && ($0.hasSuffix(".bin") || $0 == PyTorchFormat.indexName) }
+        }
         if LegacyCheckpoint.begins(probe.head) || ["pt", "pth"].contains(probe.fileExtension) { return true }
         // The ending alone says nothing: any file may be a .bin.
         guard probe.begins(with: ZipArchive.localSignature) else { return false }

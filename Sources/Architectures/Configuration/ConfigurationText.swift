@@ -4,7 +4,9 @@ import StrictJSON
 
 /// Changes to the text of config.json that leave every other byte as it was.
 package enum ConfigurationText {
-    package static func removing(_ key: String, from text: [UInt8]) throws -> [UInt8] { try checked { try JSONText.removing(key, from: text) } }
+    package static func removing(_ key: String, from text: [UInt8]) throws -> [UInt8] {
+        try checked { try JSONText.removing(key, from: text) }
+    }
 
     package static func replacing(_ key: String, with value: String, in text: [UInt8]) throws -> [UInt8] {
         try checked { try JSONText.replacing(key, with: value, in: text) }

@@ -75,7 +75,9 @@ struct Compression {
     func run(_ context: RequestContext) throws -> CompressionResult {
         // Opened before the work, so that a report that cannot be written is known before and not after it.
         let reportFile = try request.reportPath.map { try AtomicFileWriter(path: $0, force: request.replacesOutput) }
-        let sets = try context.naming(request.original ?? request.model) { try CalibrationSets(request.calibration, original, context, execution) }
+        let sets = try context.naming(request.original ?? request.model) {
+            try CalibrationSets(request.calibration, original, context, execution)
+        }
         if case .keep = request.aim, let reason = DefaultPipeline.reason(input.graph) { context.note(reason) }
         let provenance = try self.provenance(sets, context)
         let target = target

@@ -93,14 +93,16 @@ struct Conversion {
         if let wanted = request.dequantization {
             if schemes.isEmpty { context.warn("no weight is quantised, and nothing is decoded") }
             if wanted == .fp8, let other = schemes.first(where: { $0 != "FP8" }) {
-                throw RequestError(.unsupported, "\(request.model): the weights are quantised by \(other), which is no FP8", remedy: .applyScales)
+                throw RequestError(
+                    .unsupported, "\(request.model): the weights are quantised by \(other), which is no FP8", remedy: .applyScales)
             }
             // A dtype that is asked for is made from floats, in one rounding.
             return try graph.decodingQuantization(as: request.storage == nil ? nil : .f32, path: request.model)
         }
         if !schemes.isEmpty, request.storage != nil {
             throw RequestError(
-                .unsupported, "\(request.model): the weights are quantised (\(schemes.joined(separator: ", "))), and codes are no numbers to store otherwise",
+                .unsupported,
+                "\(request.model): the weights are quantised (\(schemes.joined(separator: ", "))), and codes are no numbers to store otherwise",
                 remedy: .applyScales)
         }
         return graph

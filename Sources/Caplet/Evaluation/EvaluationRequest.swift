@@ -16,6 +16,11 @@ public struct EvaluationRequest: Request {
         case tokens(String)
         /// A .jsonl file of questions with choices.
         case task(String)
+
+        /// A text file, in windows of so many tokens.
+        public static func text(_ path: String, context: Int? = nil) -> Source {
+            .text(TextSource(path), context: context, specialTokens: .asTokens)
+        }
     }
 
     /// A file or a folder.

@@ -44,7 +44,9 @@ public struct TokenizationRequest: Request {
             let ids = tokenizer.encode(sentence: text)
             let around = addsSpecialTokens
             let all = (around ? [tokenizer.firstID].compactMap { $0 } : []) + ids + (around ? [tokenizer.lastID].compactMap { $0 } : [])
-            return all.map { Token(id: $0, piece: tokenizer.piece($0) ?? "", isSpecial: [tokenizer.firstID, tokenizer.lastID].contains($0)) }
+            return all.map {
+                Token(id: $0, piece: tokenizer.piece($0) ?? "", isSpecial: [tokenizer.firstID, tokenizer.lastID].contains($0))
+            }
         }
         guard let tokenizer = try model.tokenizer() else {
             throw RequestError(.unsupported, "the model has no tokenizer.model, tokenizer.json, vocab.json or vocab.txt")

@@ -24,7 +24,8 @@ struct EvaluationReport {
                         perplexityStandardError: perplexity.valueStandardError, tokenPerplexity: perplexity.value,
                         wordPerplexity: size?.wordPerplexity(mean), bytePerplexity: size?.bytePerplexity(mean),
                         bitsPerByte: size?.bitsPerByte(mean), textTokens: size?.tokens, textWords: size?.words,
-                        textBytes: size?.bytes, textSpecialTokens: size?.specialTokens, tokens: perplexity.tokenCount, sequences: sequences, kind: kind,
+                        textBytes: size?.bytes, textSpecialTokens: size?.specialTokens, tokens: perplexity.tokenCount, sequences: sequences,
+                        kind: kind,
                         seconds: seconds, peakMemoryBytes: PeakMemory.bytes)))
             return
         }

@@ -70,7 +70,10 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: "Byte order of the output: little or big, for GGUF.")
     var endian: Endianness = .little
 
-    @Flag(help: "Write a GGUF file of a model that llama.cpp would not load: with tensors that it does not know, or without some that it wants.")
+    @Flag(
+        help:
+            "Write a GGUF file of a model that llama.cpp would not load: with tensors that it does not know, or without some that it wants."
+    )
     var forceNames = false
 
     @Flag(help: "List what would be written, and write nothing.")

@@ -33,7 +33,8 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "The member of JSON records that has the text; the default is text, content or messages.")
     var textField: String?
 
-    @Option(help: "What the spelling of a special token in --text is: its token, as transformers has it, or text, as llama-perplexity has it.")
+    @Option(
+        help: "What the spelling of a special token in --text is: its token, as transformers has it, or text, as llama-perplexity has it.")
     var specialTokens: SpecialTokens = .asTokens
 
     @Option(help: "A .npy file of token ids, [rows, length] or [length].")
