@@ -21,7 +21,9 @@ struct Arguments {
 
     /// So many integers, none with a name.
     func integers(_ callee: String, _ count: ClosedRange<Int>) throws -> [Int] {
-        guard keywords.isEmpty, count.contains(positional.count) else { throw Fault("'\(callee)' takes \(count.lowerBound) to \(count.upperBound) integers") }
+        guard keywords.isEmpty, count.contains(positional.count) else {
+            throw Fault("'\(callee)' takes \(count.lowerBound) to \(count.upperBound) integers")
+        }
         return try positional.map { value in
             guard case .integer(let number)? = Number(value) else { throw Fault("'\(callee)' takes integers, not \(value.typeWords)") }
             return number
@@ -34,7 +36,8 @@ extension Arguments {
     func unnamed(_ callee: String, _ count: ClosedRange<Int>) throws -> [Value] {
         guard keywords.isEmpty else { throw Fault("'\(callee)' takes no arguments with names") }
         guard count.contains(positional.count) else {
-            throw Fault("'\(callee)' takes \(count.lowerBound == count.upperBound ? "" : "\(count.lowerBound) to ")\(count.upperBound) arguments")
+            throw Fault(
+                "'\(callee)' takes \(count.lowerBound == count.upperBound ? "" : "\(count.lowerBound) to ")\(count.upperBound) arguments")
         }
         return positional
     }

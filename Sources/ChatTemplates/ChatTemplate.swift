@@ -2,7 +2,7 @@ import StrictJSON
 
 /// A chat template of Hugging Face: the part of Jinja2 that shipped templates use, rendered as transformers renders it.
 public struct ChatTemplate: Sendable {
-    private let statements: [Statement]
+    private let body: Statement.Body
     private let limits: ChatTemplateLimits
 
     /// Reads a template.
@@ -10,7 +10,7 @@ public struct ChatTemplate: Sendable {
     /// - Throws: `ChatTemplateError` for bad syntax, for what is not supported, and for what is too large.
     public init(_ source: String, limits: ChatTemplateLimits = ChatTemplateLimits()) throws(ChatTemplateError) {
         self.limits = limits
-        statements = try typed(line: 1) {
+        body = try typed(line: 1) {
             var lexer = try Lexer(source, limits: limits)
             var parser = Parser(try lexer.run(), limits: limits)
             return try parser.template()
@@ -40,7 +40,7 @@ public struct ChatTemplate: Sendable {
             globals["messages"] = try Value(.array(messages))
             globals["tools"] = try tools.map { try Value($0) } ?? Value.none
             globals["add_generation_prompt"] = .bool(addGenerationPrompt)
-            return try Interpreter(limits: limits, globals: globals, now: now).render(statements)
+            return try Interpreter(limits: limits, globals: globals, now: now).render(body)
         }
     }
 }

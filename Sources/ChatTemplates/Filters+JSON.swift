@@ -80,7 +80,7 @@ private struct JSONWriter {
             case "\u{8}": result += Text("\\b")
             case "\u{C}": result += Text("\\f")
             case _ where scalar.value < 0x20 || (isASCII && scalar.value > 0x7E):
-                for unit in UTF16.encode(scalar)! { result += Text("\\u" + Unicode.Scalar(UInt8(unit >> 8)).hex(2) + Unicode.Scalar(UInt8(unit & 0xFF)).hex(2)) }
+                for unit in String(scalar).utf16 { result += Text("\\u" + UInt32(unit).hex(4)) }
             default: result.append(scalar)
             }
         }

@@ -6,11 +6,15 @@ extension Interpreter {
         switch name {
         case "abs":
             _ = try arguments.bound([], to: name)
-            guard let number = Number(value) else { throw Fault("\(value.typeWords) has no absolute value") }
-            return try signed(number.value, isNegative: number < .integer(0))
+            switch Number(value) {
+            case .float(let number): return .float(number.magnitude)
+            case .integer(let number): return try signed(.integer(number), isNegative: number < 0)
+            case nil: throw Fault("\(value.typeWords) has no absolute value")
+            }
         case "int":
             let bound = try arguments.bound(["default", "base"], to: name)
-            return try integerFilter(value, initial: bound[0] ?? .integer(0), base: bound[1].map { try integer($0, "'base' of 'int'") } ?? 10)
+            let base = try bound[1].map { try integer($0, "'base' of 'int'") } ?? 10
+            return try integerFilter(value, initial: bound[0] ?? .integer(0), base: base)
         case "float":
             let bound = try arguments.bound(["default"], to: name)
             if let number = Number(value) { return .float(number.double) }

@@ -3,9 +3,10 @@ extension Interpreter {
     func path(_ attribute: Value) throws -> [Value]? {
         switch attribute {
         case .none: nil
-        case .text(let text): text.split(separator: ".", omittingEmptySubsequences: false).map { part in
-            part.allSatisfy(\.isASCIIDigit) ? Int(Text(part).string).map(Value.integer) ?? .text(Text(part)) : .text(Text(part))
-        }
+        case .text(let text):
+            text.split(separator: ".", omittingEmptySubsequences: false).map { part in
+                part.allSatisfy(\.isASCIIDigit) ? Int(Text(part).string).map(Value.integer) ?? .text(Text(part)) : .text(Text(part))
+            }
         default: [attribute]
         }
     }
@@ -37,16 +38,18 @@ extension Interpreter {
 
     /// `map`: an attribute of each element, or a filter's result.
     func mapped(_ value: Value, _ arguments: Arguments) throws -> LazySequence {
-        try LazySequence(from: value, onceStarted { [unowned self] in
-            guard isTrue(value) else { return { nil } }
-            let change = try change(arguments)
-            let next = try iterate(value)
-            return { [unowned self] in
-                guard let element = try next() else { return nil }
-                try budget.charge()
-                return try change(element)
-            }
-        })
+        try LazySequence(
+            from: value,
+            onceStarted { [unowned self] in
+                guard isTrue(value) else { return { nil } }
+                let change = try change(arguments)
+                let next = try iterate(value)
+                return { [unowned self] in
+                    guard let element = try next() else { return nil }
+                    try budget.charge()
+                    return try change(element)
+                }
+            })
     }
 
     private func change(_ arguments: Arguments) throws -> (Value) throws -> Value {
@@ -64,25 +67,27 @@ extension Interpreter {
 
     /// `select` and its kin: the elements that pass a test, or do not.
     func selected(_ value: Value, _ arguments: Arguments, byAttribute: Bool, keeps: Bool) throws -> LazySequence {
-        try LazySequence(from: value, onceStarted { [unowned self] in
-            guard isTrue(value) else { return { nil } }
-            var rest = arguments
-            var path: [Value] = []
-            if byAttribute {
-                guard let attribute = rest.positional.first else { throw Fault("the name of an attribute is needed") }
-                path = try self.path(attribute) ?? []
-                rest.positional.removeFirst()
-            }
-            let passes = try passes(rest)
-            let next = try iterate(value)
-            return { [unowned self] in
-                while let element = try next() {
-                    try budget.charge()
-                    if try passes(follow(path, from: element)) == keeps { return element }
+        try LazySequence(
+            from: value,
+            onceStarted { [unowned self] in
+                guard isTrue(value) else { return { nil } }
+                var rest = arguments
+                var path: [Value] = []
+                if byAttribute {
+                    guard let attribute = rest.positional.first else { throw Fault("the name of an attribute is needed") }
+                    path = try self.path(attribute) ?? []
+                    rest.positional.removeFirst()
                 }
-                return nil
-            }
-        })
+                let passes = try passes(rest)
+                let next = try iterate(value)
+                return { [unowned self] in
+                    while let element = try next() {
+                        try budget.charge()
+                        if try passes(follow(path, from: element)) == keeps { return element }
+                    }
+                    return nil
+                }
+            })
     }
 
     private func passes(_ arguments: Arguments) throws -> (Value) throws -> Bool {

@@ -45,27 +45,31 @@ extension Interpreter {
     }
 
     private func items(_ value: Value) throws -> LazySequence {
-        try LazySequence(from: value, onceStarted { [unowned self] in
-            switch value {
-            case .undefined: return { nil }
-            case .dictionary(let mapping): return try iterate(.view(MappingView(mapping: mapping, part: .items)))
-            default: throw Fault("\(value.typeWords) has no items")
-            }
-        })
+        try LazySequence(
+            from: value,
+            onceStarted { [unowned self] in
+                switch value {
+                case .undefined: return { nil }
+                case .dictionary(let mapping): return try iterate(.view(MappingView(mapping: mapping, part: .items)))
+                default: throw Fault("\(value.typeWords) has no items")
+                }
+            })
     }
 
     private func unique(_ value: Value, path: [Value], isCaseSensitive: Bool) throws -> LazySequence {
         var seen = Set<Key>()
-        return try LazySequence(from: value, onceStarted { [unowned self] in
-            let next = try iterate(value)
-            return { [unowned self] in
-                while let element = try next() {
-                    try budget.charge()
-                    if seen.insert(try Key(sortingKey(element, path, isCaseSensitive: isCaseSensitive))).inserted { return element }
+        return try LazySequence(
+            from: value,
+            onceStarted { [unowned self] in
+                let next = try iterate(value)
+                return { [unowned self] in
+                    while let element = try next() {
+                        try budget.charge()
+                        if seen.insert(try Key(sortingKey(element, path, isCaseSensitive: isCaseSensitive))).inserted { return element }
+                    }
+                    return nil
                 }
-                return nil
-            }
-        })
+            })
     }
 
     /// A sequence whose source is looked at when its first element is wanted, as Python's generators do.

@@ -1,8 +1,10 @@
 extension Interpreter {
     /// The filters of Jinja2 that are evaluated here.
     static let filterNames: Set<String> = [
-        "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "indent", "int", "items", "join", "last", "length", "list",
-        "lower", "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr", "sort", "string",
+        "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "indent", "int", "items", "join", "last", "length",
+        "list",
+        "lower", "map", "max", "min", "reject", "rejectattr", "replace", "reverse", "round", "safe", "select", "selectattr", "sort",
+        "string",
         "sum", "title", "tojson", "trim", "unique", "upper",
     ]
 

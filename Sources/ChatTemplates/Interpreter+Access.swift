@@ -77,7 +77,8 @@ extension Interpreter {
     ]
 
     private static let refusedTextMethods: Set<String> = [
-        "casefold", "center", "istitle", "encode", "expandtabs", "format", "format_map", "isidentifier", "isprintable", "ljust", "maketrans", "partition",
+        "casefold", "center", "istitle", "encode", "expandtabs", "format", "format_map", "isidentifier", "isprintable", "ljust",
+        "maketrans", "partition",
         "rjust", "rpartition", "swapcase", "translate", "zfill",
     ]
 }

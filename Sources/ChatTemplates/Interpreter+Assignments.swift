@@ -46,9 +46,10 @@ extension Interpreter {
         loop: while let element = try state.next() {
             try budget.charge()
             defer { inner.clear() }
+            inner.hide(loop.body.hidden)
             inner["loop"] = .loop(state)
             try assign(element, to: loop.target, in: inner)
-            switch try run(loop.body, in: inner) {
+            switch try run(loop.body.statements, in: inner) {
             case .goesOn: isFinished = true
             case .breaks: break loop
             case .continues: break

@@ -16,7 +16,7 @@ extension Interpreter {
             throw Fault("the macro '\(definition.name)' takes \(definition.parameters.count) arguments")
         }
         var keywords = arguments.keywords
-        let scope = Scope(in: macro.scope)
+        let scope = Scope(in: macro.scope, hiding: definition.body.hidden)
         defer { scope.clear() }
         var missing: [(name: String, initial: Expression?)] = []
         for (index, parameter) in definition.parameters.enumerated() {
@@ -32,7 +32,7 @@ extension Interpreter {
         for (name, initial) in missing {
             scope[name] = try initial.map { try value(of: $0, in: scope) } ?? .undefined("the parameter '\(name)' was not given")
         }
-        return try captured(definition.body, in: scope).0
+        return try captured(definition.body.statements, in: scope).0
     }
 
     private func call(_ function: BuiltInFunction, _ arguments: Arguments) throws -> Value {

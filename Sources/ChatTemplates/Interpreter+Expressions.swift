@@ -28,7 +28,7 @@ extension Interpreter {
 
     private func name(_ name: String, in scope: Scope) throws -> Value {
         if let value = scope[name] { return value }
-        guard !["cycler", "joiner", "lipsum"].contains(name) else { throw Fault.unsupported("'\(name)'") }
+        guard !["cycler", "joiner", "lipsum", "self"].contains(name) else { throw Fault.unsupported("'\(name)'") }
         return .undefined("'\(name)' is undefined")
     }
 

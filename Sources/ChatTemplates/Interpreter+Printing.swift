@@ -73,9 +73,9 @@ extension Text {
             case "\r": result += Text("\\r")
             case "\t": result += Text("\\t")
             case _ where scalar.isPrintable: result.append(scalar)
-            case _ where scalar.value < 0x100: result += Text("\\x" + scalar.hex(2))
-            case _ where scalar.value < 0x10000: result += Text("\\u" + scalar.hex(4))
-            default: result += Text("\\U" + scalar.hex(8))
+            case _ where scalar.value < 0x100: result += Text("\\x" + scalar.value.hex(2))
+            case _ where scalar.value < 0x10000: result += Text("\\u" + scalar.value.hex(4))
+            default: result += Text("\\U" + scalar.value.hex(8))
             }
         }
         result.append(quote)
@@ -83,13 +83,15 @@ extension Text {
     }
 }
 
-extension Unicode.Scalar {
-    /// Its number in hexadecimal digits.
+extension UInt32 {
+    /// The number in so many hexadecimal digits at least.
     func hex(_ width: Int) -> String {
-        let digits = String(value, radix: 16)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+        let digits = String(self, radix: 16)
+        return String(repeating: "0", count: Swift.max(0, width - digits.count)) + digits
     }
+}
 
+extension Unicode.Scalar {
     fileprivate var isPrintable: Bool {
         switch properties.generalCategory {
         case .control, .format, .surrogate, .privateUse, .unassigned, .lineSeparator, .paragraphSeparator: false

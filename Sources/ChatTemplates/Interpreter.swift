@@ -18,11 +18,11 @@ final class Interpreter {
         self.now = now
     }
 
-    /// The text that the statements write.
-    func render(_ statements: [Statement]) throws -> String {
-        let scope = Scope(in: globals)
+    /// The text that the statements of a template write.
+    func render(_ body: Statement.Body) throws -> String {
+        let scope = Scope(in: globals, hiding: body.hidden)
         defer { scope.clear() }
-        _ = try run(statements, in: scope)
+        _ = try run(body.statements, in: scope)
         let text = output.string
         guard text.utf8.count <= budget.limits.outputBytes else {
             throw Fault("an output of more than \(budget.limits.outputBytes) bytes", .limit)
@@ -58,7 +58,7 @@ final class Interpreter {
         case .loop(let loop): return try run(loop, in: scope)
         case .set(let target, let expression): try assignChecked(target, expression, in: scope)
         case .capture(let target, let body):
-            let (text, flow) = try captured(body, in: Scope(in: scope))
+            let (text, flow) = try captured(body.statements, in: Scope(in: scope, hiding: body.hidden))
             guard flow == .goesOn else { return flow }
             try assign(.text(text), to: target, in: scope)
         case .macro(let definition): scope[definition.name] = .macro(Macro(definition, in: scope))
@@ -69,10 +69,10 @@ final class Interpreter {
         return .goesOn
     }
 
-    func runScoped(_ body: [Statement], in scope: Scope) throws -> Flow {
-        let inner = Scope(in: scope)
+    func runScoped(_ body: Statement.Body, in scope: Scope) throws -> Flow {
+        let inner = Scope(in: scope, hiding: body.hidden)
         defer { inner.clear() }
-        return try run(body, in: inner)
+        return try run(body.statements, in: inner)
     }
 
     private func write(_ text: Text) throws {

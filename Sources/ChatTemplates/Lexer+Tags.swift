@@ -1,6 +1,7 @@
 extension Lexer {
     private static let symbols: [Text] = [
-        "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".", ":", "|", ",", ";",
+        "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<", "=", ".", ":", "|", ",",
+        ";",
     ].map { Text($0) }
 
     /// The tokens of a tag, up to and with its end.
@@ -111,7 +112,7 @@ extension Lexer {
             }
         }
         guard let value = Int(Text(source[start..<end].filter { $0 != "_" }).string, radix: radix) else {
-            throw failure("an integer that does not fit 64 bits")
+            throw Fault("an integer that does not fit 64 bits", .limit).at(line: line)
         }
         tokens.append(Token(kind: .integer(value), line: line))
         advance(to: end)

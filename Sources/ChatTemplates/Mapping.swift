@@ -44,6 +44,13 @@ enum Key: Hashable {
 
     /// - Throws: `Fault` for values that Python cannot hash, and those that have no use as keys.
     init(_ value: Value) throws {
+        var parts = 0
+        try self.init(value, parts: &parts)
+    }
+
+    private init(_ value: Value, parts: inout Int) throws {
+        parts += 1
+        guard parts <= 1000 else { throw Fault("a key of more than 1000 parts", .limit) }
         switch value {
         case .undefined: self = .undefined
         case .none: self = .none
@@ -53,7 +60,7 @@ enum Key: Hashable {
         case .text(let text): self = .text(text)
         case .tuple(let elements):
             var keys: [Key] = []
-            for element in elements.values { keys.append(try Key(element)) }
+            for element in elements.values { keys.append(try Key(element, parts: &parts)) }
             self = .tuple(keys)
         default: throw Fault("\(value.typeWords) cannot be a key")
         }

@@ -1,7 +1,7 @@
 extension Text {
     /// The number that Python's `float` reads.
     var float: Double? {
-        let text = stripped()
+        let text = withPlainDigits.stripped()
         guard let plain = text.withoutUnderscores?.string.lowercased() else { return nil }
         let unsigned = plain.hasPrefix("-") || plain.hasPrefix("+") ? String(plain.dropFirst()) : plain
         if ["inf", "infinity", "nan"].contains(unsigned) {
@@ -26,7 +26,7 @@ extension Text {
 
     /// The digits, with a sign, that Python's `int` reads in a base; nil where it reads no number.
     func integerDigits(_ base: Int) -> String? {
-        var digits = stripped()
+        var digits = withPlainDigits.stripped()
         var sign = ""
         if let first = digits.first, first == "-" || first == "+" {
             sign = first == "-" ? "-" : ""
@@ -41,6 +41,15 @@ extension Text {
             plain.allSatisfy({ $0.isASCII && (Character($0).hexDigitValue ?? 99) < base })
         else { return nil }
         return sign + plain.string
+    }
+
+    /// With the digits of all scripts as those of ASCII.
+    private var withPlainDigits: Text {
+        map { scalar in
+            let properties = scalar.properties
+            guard !scalar.isASCII, properties.numericType == .decimal, let value = properties.numericValue else { return scalar }
+            return Unicode.Scalar(UInt8(0x30 + Int(value)))
+        }
     }
 
     /// Without the underscores between digits; nil where there are others.

@@ -59,13 +59,13 @@ extension Parser {
     }
 
     /// Expressions between commas, or one alone.
-    mutating func tuple(allowsCondition: Bool = true, isInParentheses: Bool = false, endsAtRecursive: Bool = false) throws -> Expression {
+    mutating func tuple(allowsCondition: Bool = true, isInParentheses: Bool = false) throws -> Expression {
         let line = current.line
         var items: [Expression] = []
         var isTuple = false
         while true {
             if !items.isEmpty { try expect(.symbol(",")) }
-            if isTupleEnd || (endsAtRecursive && isName("recursive")) { break }
+            if isTupleEnd { break }
             items.append(try expression(allowsCondition: allowsCondition))
             guard isSymbol(",") else { break }
             isTuple = true

@@ -17,7 +17,8 @@ extension Parser {
                 statements.append(try nested { parser in try parser.statement() })
                 try expect(.blockEnd)
             case .end:
-                guard ends.isEmpty else { throw failure("the template ends where \(ends.map { "'\($0)'" }.joined(separator: " or ")) is expected") }
+                let names = ends.map { "'\($0)'" }.joined(separator: " or ")
+                guard ends.isEmpty else { throw failure("the template ends where \(names) is expected") }
                 return (statements, "")
             default: throw failure("unexpected \(token.words)", line: token.line)
             }
@@ -41,7 +42,7 @@ extension Parser {
         case "macro": return Statement(line: line, form: .macro(try macro()))
         case "generation":
             let body = try inFunction(parameters: nil) { parser in try parser.block(until: ["endgeneration"]).0 }
-            return Statement(line: line, form: .generation(body))
+            return Statement(line: line, form: .generation(Statement.Body(statements: body)))
         case "break", "continue":
             guard loopDepth > 0 else { throw failure("'\(tag)' outside a loop", line: line) }
             return Statement(line: line, form: tag == "break" ? .breakLoop : .continueLoop)
@@ -66,9 +67,9 @@ extension Parser {
     }
 
     private mutating func loop() throws -> Statement.Form {
-        let target = try self.target(endsAtIn: true)
+        let target = try self.target()
         try expect(.name("in"))
-        let source = try tuple(allowsCondition: false, endsAtRecursive: true)
+        let source = try tuple(allowsCondition: false)
         let names = unknownNames.count
         let filter = skipName("if") ? try expression() : nil
         guard !isName("recursive") else { throw unsupported("a recursive loop") }
@@ -77,14 +78,17 @@ extension Parser {
         loopDepth -= 1
         try checkNames(from: names)
         let otherwise = end == "else" ? try block(until: ["endfor"]).0 : []
-        return .loop(Statement.Loop(target: target, source: source, filter: filter, body: body, otherwise: otherwise))
+        return .loop(
+            Statement.Loop(
+                target: target, source: source, filter: filter, body: Statement.Body(statements: body),
+                otherwise: Statement.Body(statements: otherwise)))
     }
 
     private mutating func set() throws -> Statement.Form {
         let target = try self.target(allowsAttributes: true)
         if skipSymbol("=") { return .set(target, try tuple()) }
         guard !isSymbol("|") else { throw unsupported("a filter on a block that is set") }
-        return .capture(target, try block(until: ["endset"]).0)
+        return .capture(target, Statement.Body(statements: try block(until: ["endset"]).0))
     }
 
     private mutating func macro() throws -> Statement.MacroDefinition {
@@ -104,7 +108,7 @@ extension Parser {
         }
         try expect(.symbol(")"))
         let body = try inFunction(parameters: parameters.map(\.name)) { parser in try parser.block(until: ["endmacro"]).0 }
-        return Statement.MacroDefinition(name: name, parameters: parameters, body: body)
+        return Statement.MacroDefinition(name: name, parameters: parameters, body: Statement.Body(statements: body))
     }
 
     /// Runs a part of the parser where loops around are out of reach.

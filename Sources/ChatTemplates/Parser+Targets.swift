@@ -1,11 +1,11 @@
 extension Parser {
     /// What an assignment or a loop assigns to: names, attributes of namespaces where that is allowed, and tuples of them.
-    mutating func target(allowsAttributes: Bool = false, endsAtIn: Bool = false) throws -> Statement.Target {
+    mutating func target(allowsAttributes: Bool = false) throws -> Statement.Target {
         var items: [Statement.Target] = []
         var isTuple = false
         while true {
             if !items.isEmpty { try expect(.symbol(",")) }
-            if isTupleEnd || (endsAtIn && isName("in")) { break }
+            if isTupleEnd { break }
             items.append(try singleTarget(allowsAttributes: allowsAttributes))
             guard isSymbol(",") else { break }
             isTuple = true

@@ -17,10 +17,10 @@ struct Parser {
     }
 
     /// The statements of the whole template.
-    mutating func template() throws -> [Statement] {
+    mutating func template() throws -> Statement.Body {
         let (statements, _) = try body(until: [])
         try checkNames(from: 0)
-        return statements
+        return NameAnalysis.analyzed(Statement.Body(statements: statements))
     }
 
     var current: Token { tokens[index] }

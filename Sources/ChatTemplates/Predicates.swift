@@ -1,13 +1,15 @@
 extension Interpreter {
     /// The tests of Jinja2 that are evaluated here, and the comparisons among them.
     static let testNames: Set<String> = Set(comparisonTests.keys).union([
-        "boolean", "callable", "defined", "divisibleby", "even", "false", "float", "integer", "iterable", "lower", "mapping", "none", "number",
+        "boolean", "callable", "defined", "divisibleby", "even", "false", "float", "integer", "iterable", "lower", "mapping", "none",
+        "number",
         "odd", "sameas", "sequence", "string", "true", "undefined", "upper",
     ])
 
     private static let comparisonTests: [String: Expression.Comparison] = [
-        "==": .equal, "eq": .equal, "equalto": .equal, "!=": .notEqual, "ne": .notEqual, ">": .greater, "gt": .greater, "greaterthan": .greater,
-        ">=": .greaterOrEqual, "ge": .greaterOrEqual, "<": .less, "lt": .less, "lessthan": .less, "<=": .lessOrEqual, "le": .lessOrEqual,
+        "==": .equal, "eq": .equal, "equalto": .equal, "!=": .notEqual, "ne": .notEqual,
+        ">": .greater, "gt": .greater, "greaterthan": .greater, ">=": .greaterOrEqual, "ge": .greaterOrEqual, "<": .less, "lt": .less,
+        "lessthan": .less, "<=": .lessOrEqual, "le": .lessOrEqual,
         "in": .isIn,
     ]
 
@@ -29,7 +31,7 @@ extension Interpreter {
         case "lower", "upper":
             let text = try printed(value)
             try budget.charge(text: text.count)
-            return text.isCased(name == "lower" ? \.isLowercase : \.isUppercase, not: name == "lower" ? \.isUppercase : \.isLowercase)
+            return name == "lower" ? text.isCased(\.isLowercase, not: \.isUppercase) : text.isCased(\.isUppercase, not: \.isLowercase)
         default: return Self.isOfKind(name, value)
         }
     }

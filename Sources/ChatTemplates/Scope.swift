@@ -3,7 +3,15 @@ final class Scope {
     private var values: [String: Value] = [:]
     private let parent: Scope?
 
-    init(in parent: Scope?) { self.parent = parent }
+    /// - Parameter hidden: names that begin undefined, whatever they are around.
+    init(in parent: Scope?, hiding hidden: [String] = []) {
+        self.parent = parent
+        hide(hidden)
+    }
+
+    func hide(_ names: [String]) {
+        for name in names { values[name] = .undefined("'\(name)' is undefined") }
+    }
 
     subscript(name: String) -> Value? {
         get {

@@ -9,9 +9,9 @@ struct Statement: Sendable {
         case conditional([(test: Expression, body: [Statement])], otherwise: [Statement])
         case loop(Loop)
         case set(Target, Expression)
-        case capture(Target, [Statement])
+        case capture(Target, Body)
         case macro(MacroDefinition)
-        case generation([Statement])
+        case generation(Body)
         case breakLoop
         case continueLoop
     }
@@ -23,18 +23,25 @@ struct Statement: Sendable {
         case tuple([Target])
     }
 
+    /// Statements with a scope of their own.
+    struct Body: Sendable {
+        let statements: [Statement]
+        /// Names that are undefined there until they are assigned, whatever they are outside.
+        var hidden: [String] = []
+    }
+
     struct Loop: Sendable {
         let target: Target
         let source: Expression
         let filter: Expression?
-        let body: [Statement]
-        let otherwise: [Statement]
+        let body: Body
+        let otherwise: Body
     }
 
     /// A macro as it is written.
     struct MacroDefinition: Sendable {
         let name: String
         let parameters: [(name: String, initial: Expression?)]
-        let body: [Statement]
+        let body: Body
     }
 }

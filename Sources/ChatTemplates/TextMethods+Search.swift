@@ -22,7 +22,8 @@ extension Interpreter {
         let part = try string(values[0], name)
         try budget.charge(search: text.count, part.count)
         if name == "count" { return .integer(start <= end ? Self.count(of: part, in: text, start..<end) : 0) }
-        let place = start > end ? nil : name.hasPrefix("r") ? text.lastPlace(of: part, in: start..<end) : text.place(of: part, in: start..<end)
+        var place: Int?
+        if start <= end { place = name.hasPrefix("r") ? text.lastPlace(of: part, in: start..<end) : text.place(of: part, in: start..<end) }
         if name.hasSuffix("index"), place == nil { throw Fault("'\(name)' finds nothing") }
         return .integer(place ?? -1)
     }
