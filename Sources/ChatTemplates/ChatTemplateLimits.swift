@@ -9,7 +9,7 @@ public struct ChatTemplateLimits: Sendable {
     /// Most steps: expressions, statements, iterations and, a few at a time, code points and elements that are made.
     public var steps = 10_000_000
     /// Most levels of statements and expressions that are being evaluated at once, those of called macros included.
-    public var evaluationDepth = 400
+    public var evaluationDepth = 200
     /// Most numbers in a `range`, as in Jinja2's sandbox.
     public var rangeLength = 100_000
 
@@ -39,6 +39,9 @@ final class Budget {
         guard total <= limits.outputBytes else { throw Fault("a text of more than \(limits.outputBytes) code points", .limit) }
         try charge(1 + made / 16)
     }
+
+    /// Counts work on each code point of a text.
+    func charge(everyOf text: Text) throws { try charge(1 + text.count) }
 
     /// Counts a search for a part of a text.
     func charge(search count: Int, _ partCount: Int) throws {

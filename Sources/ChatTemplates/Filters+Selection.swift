@@ -30,7 +30,7 @@ extension Interpreter {
     func sortingKey(_ element: Value, _ path: [Value], isCaseSensitive: Bool) throws -> Value {
         let key = try follow(path, from: element)
         if case .text(let text) = key, !isCaseSensitive {
-            try budget.charge(text: text.count)
+            try budget.charge(everyOf: text)
             return .text(text.lowercased)
         }
         return key

@@ -50,7 +50,7 @@ extension Interpreter {
         guard Self.filterNames.contains(name) else { throw Fault.unsupported("the filter '\(name)'") }
         _ = try arguments.bound([], to: name)
         let text = try printed(value)
-        try budget.charge(text: text.count)
+        try budget.charge(everyOf: text)
         switch name {
         case "upper": return text.uppercased
         case "lower": return text.lowercased

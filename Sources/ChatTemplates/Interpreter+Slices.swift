@@ -4,7 +4,7 @@ extension Interpreter {
         if case .undefined(let reason) = base { throw Fault(reason) }
         if case .dictionary = base { throw Fault("a dictionary has no slices") }
         if case .view = base { throw Fault("a view of a dictionary has no slices") }
-        guard let length = base.length else { throw Fault("\(base.typeWords) has no slices") }
+        guard let length = base.length else { throw Fault.unsupported("a slice of \(base.typeWords)") }
         let (start, stop, step) = (try bound(start), try bound(stop), try bound(step) ?? 1)
         guard step != 0 else { throw Fault("a slice with a step of 0") }
         let places = Self.places(length: length, start: start, stop: stop, step: step)

@@ -35,7 +35,14 @@ enum NameAnalysis {
         for statement in statements {
             switch statement.form {
             case .output(let expression): frame.load(expression)
-            case .conditional(let branches, let otherwise): visit(branches[...], otherwise: otherwise, &frame)
+            case .conditional(let branches, let otherwise):
+                for (test, _) in branches { frame.load(test) }
+                frame.merge(
+                    (branches.map(\.body) + [otherwise]).map { body in
+                        var branch = frame
+                        visit(body, &branch)
+                        return branch
+                    })
             case .loop(let loop): frame.load(loop.source)
             case .set(let target, let expression):
                 frame.load(expression)
@@ -45,19 +52,6 @@ enum NameAnalysis {
             case .data, .generation, .breakLoop, .continueLoop: break
             }
         }
-    }
-
-    /// An `if` has three branches for Jinja2: its body, all that stand under `elif`, and the one under `else`.
-    private static func visit(
-        _ branches: ArraySlice<(test: Expression, body: [Statement])>, otherwise: [Statement], _ frame: inout NameFrame
-    ) {
-        guard let first = branches.first else { return }
-        frame.load(first.test)
-        var (body, others, last) = (frame, frame, frame)
-        visit(first.body, &body)
-        for branch in branches.dropFirst() { visit([branch], otherwise: [], &others) }
-        visit(otherwise, &last)
-        frame.merge([body, others, last])
     }
 
     private static func visit(_ target: Statement.Target, _ frame: inout NameFrame) {

@@ -34,13 +34,13 @@ struct NameFrame {
         if origins[name] == nil { origins[name] = outer.contains(name) ? .outside : .nowhere }
     }
 
-    /// Takes over what branches of an `if` do, one of which runs at most.
+    /// Takes over what branches of an `if` do: what is assigned in them alone may have its value from outside.
     mutating func merge(_ branches: [NameFrame]) {
         let before = stores
         for branch in branches {
             origins.merge(branch.origins) { $1 }
             stores.formUnion(branch.stores)
         }
-        for name in stores.subtracting(before) where !branches.allSatisfy({ $0.stores.contains(name) }) { origins[name] = .outside }
+        for name in stores.subtracting(before) { origins[name] = .outside }
     }
 }

@@ -30,7 +30,7 @@ extension Interpreter {
         case "even": return try isEqual(remainder(value, .integer(2)), .integer(0))
         case "lower", "upper":
             let text = try printed(value)
-            try budget.charge(text: text.count)
+            try budget.charge(everyOf: text)
             return name == "lower" ? text.isCased(\.isLowercase, not: \.isUppercase) : text.isCased(\.isUppercase, not: \.isLowercase)
         default: return Self.isOfKind(name, value)
         }

@@ -1,6 +1,6 @@
 extension Text {
     /// Python's `str.upper`.
-    var uppercased: Text { flatMap { Text($0.properties.uppercaseMapping) } }
+    var uppercased: Text { flatMap { $0.uppercase } }
 
     /// Python's `str.lower`.
     var lowercased: Text { indices.flatMap { lowercase(at: $0) } }
@@ -28,7 +28,7 @@ extension Text {
         var word = Text()
         func finish() {
             guard let first = word.first else { return }
-            result += Text(first.properties.uppercaseMapping) + Text(word.dropFirst()).lowercased
+            result += first.uppercase + Text(word.dropFirst()).lowercased
             word = []
         }
         for scalar in self {
@@ -55,12 +55,21 @@ extension Text {
     }
 
     private func lowercase(at index: Int) -> Text {
-        self[index] == "\u{3A3}" ? [isFinal(index) ? "\u{3C2}" : "\u{3C3}"] : Text(self[index].properties.lowercaseMapping)
+        let scalar = self[index]
+        if scalar.isASCII { return [scalar.value >= 0x41 && scalar.value <= 0x5A ? Unicode.Scalar(UInt8(scalar.value + 0x20)) : scalar] }
+        return scalar == "\u{3A3}" ? [isFinal(index) ? "\u{3C2}" : "\u{3C3}"] : Text(scalar.properties.lowercaseMapping)
     }
 
     /// Whether a sigma ends a word: Unicode's condition Final_Sigma.
     private func isFinal(_ index: Int) -> Bool {
         guard let before = self[..<index].last(where: { !$0.properties.isCaseIgnorable }), before.properties.isCased else { return false }
         return self[(index + 1)...].first { !$0.properties.isCaseIgnorable }?.properties.isCased != true
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var uppercase: Text {
+        guard isASCII else { return Text(properties.uppercaseMapping) }
+        return [value >= 0x61 && value <= 0x7A ? Unicode.Scalar(UInt8(value - 0x20)) : self]
     }
 }

@@ -14,6 +14,7 @@ extension Interpreter {
             if case .tuple(let elements) = values[0] { parts = elements.values }
             for part in parts {
                 let part = try string(part, name)
+                try budget.charge(1 + part.count / 16)
                 guard start <= end, part.count <= end - start else { continue }
                 if text.has(part, at: name == "startswith" ? start : end - part.count) { return .bool(true) }
             }

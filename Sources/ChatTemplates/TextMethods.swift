@@ -16,6 +16,7 @@ extension Interpreter {
             return .text(try stripped(text, values.first, start: name != "rstrip", end: name != "lstrip"))
         case "removeprefix", "removesuffix":
             let part = try string(arguments.unnamed(name, 1...1)[0], name)
+            try budget.charge(text: text.count)
             if name == "removeprefix" { return .text(text.has(part, at: 0) ? Text(text.dropFirst(part.count)) : text) }
             return .text(text.has(part, at: text.count - part.count) ? Text(text.dropLast(part.count)) : text)
         case "replace":
@@ -32,7 +33,7 @@ extension Interpreter {
         default: break
         }
         _ = try arguments.unnamed(name, 0...0)
-        try budget.charge(text: text.count)
+        try budget.charge(everyOf: text)
         switch name {
         case "upper": return .text(text.uppercased)
         case "lower": return .text(text.lowercased)

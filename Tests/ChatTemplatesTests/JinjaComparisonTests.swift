@@ -26,7 +26,10 @@ final class JinjaComparisonTests: XCTestCase {
     func testExpressionsAndStatements() throws {
         let document = try JSONValue(strict: Jinja.fixture("expressions.json"))
         let templates = try XCTUnwrap(document["templates"]?.array).compactMap(\.string)
-        let cases = templates.map { TemplateCase(name: $0, template: $0, document) }
+        let read: JSONValue = [
+            "variables": document["variables"] ?? [:], "messages": document["messages"] ?? [], "add_generation_prompt": true,
+        ]
+        let cases = templates.map { TemplateCase(name: $0, template: $0, read) }
         let refused = try Jinja.compare(cases)
         XCTAssertEqual(Set(refused), Set(try XCTUnwrap(document["refused"]?.array).compactMap(\.string)))
     }

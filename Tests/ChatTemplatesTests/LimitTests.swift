@@ -46,7 +46,8 @@ final class LimitTests: XCTestCase {
 
     func testStepsAndSizes() {
         let doubled =
-            "{% set ns = namespace(x=(1,), y=(1,)) %}{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% set ns.y = (ns.y, ns.y) %}{% endfor %}"
+            "{% set ns = namespace(x=(1,), y=(1,)) %}"
+            + "{% for i in range(60) %}{% set ns.x = (ns.x, ns.x) %}{% set ns.y = (ns.y, ns.y) %}{% endfor %}"
         var few = ChatTemplateLimits()
         few.steps = 100_000
         for source in [
