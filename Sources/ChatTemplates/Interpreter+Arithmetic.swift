@@ -21,7 +21,7 @@ extension Interpreter {
     func arithmetic(_ left: Value, _ operation: Expression.Arithmetic, _ right: Value) throws -> Value {
         if let left = Number(left), let right = Number(right) { return try arithmetic(left, operation, right).value }
         if case .undefined(let reason) = left { throw Fault(reason) }
-        if case .undefined(let reason) = right { throw Fault(reason) }
+        if case .undefined(let reason) = right, operation != .remainder { throw Fault(reason) }
         switch (left, operation, right) {
         case (.text, .remainder, _): throw Fault.unsupported("'%' of a string")
         case (.text(let a), .add, .text(let b)):

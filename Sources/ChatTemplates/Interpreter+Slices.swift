@@ -2,8 +2,8 @@ extension Interpreter {
     /// `base[start:stop:step]`, as Python has it.
     func slice(_ base: Value, start: Value?, stop: Value?, step: Value?) throws -> Value {
         if case .undefined(let reason) = base { throw Fault(reason) }
-        if case .dictionary = base { throw Fault("a dictionary has no slices") }
-        if case .view = base { throw Fault("a view of a dictionary has no slices") }
+        if case .dictionary = base { throw Fault.unsupported("a slice of a dictionary") }
+        if case .view = base { throw Fault.unsupported("a slice of a view of a dictionary") }
         guard let length = base.length else { throw Fault.unsupported("a slice of \(base.typeWords)") }
         let (start, stop, step) = (try bound(start), try bound(stop), try bound(step) ?? 1)
         guard step != 0 else { throw Fault("a slice with a step of 0") }

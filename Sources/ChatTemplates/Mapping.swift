@@ -62,7 +62,8 @@ enum Key: Hashable {
             var keys: [Key] = []
             for element in elements.values { keys.append(try Key(element, parts: &parts)) }
             self = .tuple(keys)
-        default: throw Fault("\(value.typeWords) cannot be a key")
+        case .list, .dictionary: throw Fault("\(value.typeWords) cannot be a key")
+        default: throw Fault.unsupported("\(value.typeWords) as a key")
         }
     }
 }

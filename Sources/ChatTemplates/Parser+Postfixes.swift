@@ -90,7 +90,7 @@ extension Parser {
 
     private mutating func filter(_ base: Expression) throws -> Expression {
         let line = current.line
-        let name = try expectName()
+        let name = try dottedName()
         if !Interpreter.filterNames.contains(name) { unknownNames.append(unsupported("the filter '\(name)'", line: line)) }
         let arguments = isSymbol("(") ? try self.arguments() : Expression.Arguments()
         return try expression(.filter(base, name, arguments), line: line, around: [base] + arguments.all)
@@ -99,7 +99,7 @@ extension Parser {
     private mutating func test(_ base: Expression) throws -> Expression {
         let line = current.line
         let isNegated = skipName("not")
-        let name = try expectName()
+        let name = try dottedName()
         if !Interpreter.testNames.contains(name) { unknownNames.append(unsupported("the test '\(name)'", line: line)) }
         var arguments = Expression.Arguments()
         if isSymbol("(") {
@@ -110,6 +110,13 @@ extension Parser {
         }
         let test = try expression(.test(base, name, arguments), line: line, around: [base] + arguments.all)
         return isNegated ? try expression(.not(test), line: line, around: [test]) : test
+    }
+
+    /// The name of a filter or a test; one with dots is none that is known here.
+    private mutating func dottedName() throws -> String {
+        var name = try expectName()
+        while skipSymbol(".") { name += "." + (try expectName()) }
+        return name
     }
 
     private var beginsTestArgument: Bool {
