@@ -50,7 +50,7 @@ final class Budget {
     }
 
     /// Counts a list of so many elements, before it is made.
-    func charge(elements count: Int) throws { try charge(1 + count / 4) }
+    func charge(elements count: Int) throws { try charge(1 + count) }
 
     /// Counts a step and goes a level deeper; `leave` must follow.
     ///

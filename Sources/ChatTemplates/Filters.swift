@@ -10,6 +10,7 @@ extension Interpreter {
 
     /// `value | name(…)`.
     func filter(_ name: String, _ value: Value, _ arguments: Arguments) throws -> Value {
+        try refuseMarkup(arguments)
         switch name {
         case "default", "d":
             let bound = try arguments.bound(["default_value", "boolean"], to: name)
@@ -20,6 +21,10 @@ extension Interpreter {
             if case .loop(let loop) = value { return .integer(try loop.length(budget)) }
             guard let length = value.length else { throw Fault("\(value.typeWords) has no length") }
             return .integer(length)
+        case _ where value.isMarkup: return try markupFilter(name, printed(value), arguments)
+        case "safe":
+            _ = try arguments.bound([], to: name)
+            return .markup(try printed(value))
         case "abs", "int", "float", "round", "sum", "min", "max": return try numberFilter(name, value, arguments)
         case "first", "last", "list", "reverse", "items", "sort", "unique", "dictsort": return try sequenceFilter(name, value, arguments)
         case "map": return .lazy(try mapped(value, arguments))

@@ -2,6 +2,7 @@ extension Interpreter {
     /// `base.name`: a method or an attribute, or else the item of that name.
     func attribute(_ name: Text, of base: Value) throws -> Value {
         if case .undefined(let reason) = base { throw Fault(reason) }
+        guard !base.isMarkup else { throw Fault.unsupported("'\(name.string)' of a string marked as safe") }
         if let found = try member(name, of: base) { return found }
         if case .dictionary(let mapping) = base, let value = mapping[name] { return value }
         return .undefined("\(base.typeWords) has no '\(name.string)'")
@@ -10,6 +11,7 @@ extension Interpreter {
     /// `base[index]`: an item, or else the attribute of that name.
     func item(_ index: Value, of base: Value) throws -> Value {
         if case .undefined(let reason) = base { throw Fault(reason) }
+        guard !base.isMarkup, !index.isMarkup else { throw Fault.unsupported("an item of, or by, a string marked as safe") }
         if let found = try element(index, of: base) { return found }
         guard case .text(let name) = index else { return .undefined("\(base.typeWords) has no such element") }
         return try member(name, of: base) ?? .undefined("\(base.typeWords) has no '\(name.string)'")
@@ -61,8 +63,9 @@ extension Interpreter {
         case .loop(let loop): return try loop.attribute(name, budget)
         case .bool, .integer, .float:
             guard !Self.refusedNumberMembers.contains(name) else { throw Fault.unsupported("'\(name)' of a number") }
-        case .macro, .method, .function, .lazy, .view: throw Fault.unsupported("'\(name)' of \(base.typeWords)")
-        case .undefined, .none: break
+        case .macro, .method, .function, .lazy, .view:
+            guard !Self.refusedMembers.contains(name) else { throw Fault.unsupported("'\(name)' of \(base.typeWords)") }
+        case .undefined, .none, .markup: break
         }
         return nil
     }
@@ -74,6 +77,12 @@ extension Interpreter {
     private static let refusedNumberMembers: Set<String> = [
         "real", "imag", "conjugate", "numerator", "denominator", "bit_length", "bit_count", "to_bytes", "from_bytes", "as_integer_ratio",
         "is_integer", "hex", "fromhex",
+    ]
+
+    /// What macros, iterators and views have in Python, and `dict` has in transformers.
+    private static let refusedMembers: Set<String> = [
+        "arguments", "caller", "catch_kwargs", "catch_varargs", "close", "explicit_caller", "fromkeys", "gi_code", "gi_frame", "gi_running",
+        "gi_suspended", "gi_yieldfrom", "isdisjoint", "mapping", "name", "send", "throw",
     ]
 
     private static let refusedTextMethods: Set<String> = [

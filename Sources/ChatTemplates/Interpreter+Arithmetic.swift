@@ -23,6 +23,8 @@ extension Interpreter {
         if case .undefined(let reason) = left { throw Fault(reason) }
         if case .undefined(let reason) = right, operation != .remainder { throw Fault(reason) }
         switch (left, operation, right) {
+        case (.markup, .add, _), (_, .add, .markup): return try addedMarkup(left, right)
+        case (.markup, _, _), (_, _, .markup): throw Fault.unsupported("'\(operation.rawValue)' of a string marked as safe")
         case (.text, .remainder, _): throw Fault.unsupported("'%' of a string")
         case (.text(let a), .add, .text(let b)):
             try budget.charge(text: a.count + b.count)

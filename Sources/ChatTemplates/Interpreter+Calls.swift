@@ -4,8 +4,12 @@ extension Interpreter {
         switch callee {
         case .undefined(let reason): throw Fault(reason)
         case .macro(let macro): return .text(try call(macro, arguments))
-        case .function(let function): return try call(function, arguments)
-        case .method(let method): return try call(method, arguments)
+        case .function(let function):
+            try refuseMarkup(arguments)
+            return try call(function, arguments)
+        case .method(let method):
+            try refuseMarkup(arguments)
+            return try call(method, arguments)
         default: throw Fault("\(callee.typeWords) cannot be called")
         }
     }

@@ -64,7 +64,7 @@ extension Interpreter {
             return try arithmetic(value(of: left, in: scope), operation, value(of: right, in: scope))
         case .concatenation(let parts):
             var builder = TextBuilder(budget)
-            for value in try values(of: parts, in: scope) { try append(value, to: &builder) }
+            for part in parts { try append(try value(of: part, in: scope), to: &builder) }
             return .text(builder.text)
         default: return try decision(form, in: scope)
         }

@@ -1,7 +1,10 @@
 extension Interpreter {
     /// A value as Python's `str` writes it.
     func printed(_ value: Value) throws -> Text {
-        if case .text(let text) = value { return text }
+        switch value {
+        case .text(let text), .markup(let text): return text
+        default: break
+        }
         var builder = TextBuilder(budget)
         try append(value, to: &builder)
         return builder.text
@@ -11,7 +14,7 @@ extension Interpreter {
     func append(_ value: Value, to builder: inout TextBuilder) throws {
         switch value {
         case .undefined: break
-        case .text(let text): try builder.append(text)
+        case .text(let text), .markup(let text): try builder.append(text)
         default: try appendLiteral(value, to: &builder)
         }
     }
@@ -36,7 +39,7 @@ extension Interpreter {
             try builder.append("<Namespace ")
             try append(namespace.attributes, to: &builder)
             try builder.append(">")
-        case .loop, .macro, .lazy, .method, .function: throw Fault.unsupported("printing \(value.typeWords)")
+        case .loop, .macro, .lazy, .method, .function, .markup: throw Fault.unsupported("printing \(value.typeWords)")
         }
     }
 

@@ -12,7 +12,7 @@ struct IntegerRange: Equatable {
         let (distance, overflow) = stop.subtractingReportingOverflow(start)
         guard isEmpty || !overflow else { throw Fault("a range of more than \(limit) numbers", .limit) }
         let count = isEmpty ? 0 : (distance.magnitude - 1) / step.magnitude + 1
-        guard count <= UInt(limit) else { throw Fault("a range of more than \(limit) numbers", .limit) }
+        guard count <= UInt(max(0, limit)) else { throw Fault("a range of more than \(limit) numbers", .limit) }
         (self.start, self.stop, self.step, self.count) = (start, stop, step, Int(count))
     }
 
@@ -44,7 +44,7 @@ extension Interpreter {
         case .range(let range): return counted(range.count) { .integer(range[$0]) }
         case .view(let view): return counted(view.mapping.count) { try view.element($0) }
         case .lazy(let sequence): return sequence.next
-        case .loop: throw Fault.unsupported("a loop over 'loop'")
+        case .loop, .markup: throw Fault.unsupported("the elements of \(value.typeWords)")
         default: throw Fault("\(value.typeWords) has no elements")
         }
     }
@@ -75,7 +75,7 @@ extension Value {
     var length: Int? {
         switch self {
         case .undefined: 0
-        case .text(let text): text.count
+        case .text(let text), .markup(let text): text.count
         case .list(let elements), .tuple(let elements): elements.values.count
         case .dictionary(let mapping): mapping.count
         case .range(let range): range.count

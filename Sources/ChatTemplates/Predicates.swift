@@ -48,11 +48,13 @@ extension Interpreter {
         switch (name, value) {
         case ("undefined", .undefined), ("none", .none), ("boolean", .bool), ("true", .bool(true)), ("false", .bool(false)): true
         case ("integer", .integer), ("float", .float), ("number", .integer), ("number", .float), ("number", .bool): true
-        case ("string", .text), ("mapping", .dictionary): true
+        case ("string", .text), ("string", .markup), ("mapping", .dictionary): true
         case ("defined", .undefined): false
         case ("defined", _): true
         case ("callable", .macro), ("callable", .method), ("callable", .function), ("callable", .undefined), ("callable", .loop): true
-        case ("sequence", .undefined), ("sequence", .text), ("sequence", .list), ("sequence", .tuple), ("sequence", .dictionary): true
+        case ("sequence", .undefined), ("sequence", .text), ("sequence", .markup), ("sequence", .list), ("sequence", .tuple),
+            ("sequence", .dictionary):
+            true
         case ("sequence", .range): true
         case ("iterable", .view), ("iterable", .lazy), ("iterable", .loop): true
         case ("iterable", _): isOfKind("sequence", value)

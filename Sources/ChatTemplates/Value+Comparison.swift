@@ -29,7 +29,7 @@ extension Interpreter {
         if let left = Number(left), let right = Number(right) { return left == right }
         switch (left, right) {
         case (.undefined, .undefined), (.none, .none): return true
-        case (.text(let a), .text(let b)):
+        case (.text(let a), .text(let b)), (.markup(let a), .text(let b)), (.text(let a), .markup(let b)), (.markup(let a), .markup(let b)):
             try budget.charge(a.count / 16)
             return a == b
         case (.list(let a), .list(let b)), (.tuple(let a), .tuple(let b)): return try isEqual(a.values, b.values)
@@ -67,6 +67,7 @@ extension Interpreter {
         case (.list(let a), .list(let b)), (.tuple(let a), .tuple(let b)):
             for (a, b) in zip(a.values, b.values) where try !isEqual(a, b) { return try isLess(a, b, orEqual: orEqual) }
             return orEqual ? a.values.count <= b.values.count : a.values.count < b.values.count
+        case (.markup, _), (_, .markup): throw Fault.unsupported("the order of a string marked as safe")
         case (.undefined(let reason), _), (_, .undefined(let reason)): throw Fault(reason)
         default: throw Fault("\(left.typeWords) and \(right.typeWords) have no order")
         }
@@ -74,6 +75,7 @@ extension Interpreter {
 
     /// Python's `in`.
     func contains(_ container: Value, _ value: Value) throws -> Bool {
+        guard !container.isMarkup, !value.isMarkup else { throw Fault.unsupported("'in' with a string marked as safe") }
         switch container {
         case .text(let text):
             guard case .text(let part) = value else { throw Fault("\(value.typeWords) cannot be in a string") }

@@ -7,6 +7,8 @@ enum Value {
     case integer(Int)
     case float(Double)
     case text(Text)
+    /// Text that the filter `safe` has marked; Jinja2 escapes what is added to it.
+    case markup(Text)
     case list(Elements)
     case tuple(Elements)
     case dictionary(Mapping)
@@ -40,12 +42,14 @@ enum Value {
     /// - Throws: `Fault` for too many levels, and for what may not be held: namespaces and what can be called.
     func depthOfHolder() throws -> Int {
         switch self {
-        case .namespace, .loop, .macro, .method, .function: throw Fault.unsupported("\(typeWords) inside another value")
+        case .namespace, .loop, .macro, .method, .function, .markup: throw Fault.unsupported("\(typeWords) inside another value")
         default: break
         }
         guard depth < Value.maximumDepth else { throw Fault("more than \(Value.maximumDepth) levels of values", .limit) }
         return depth + 1
     }
+
+    var isMarkup: Bool { if case .markup = self { true } else { false } }
 
     /// The type in words, for messages.
     var typeWords: String {
@@ -56,6 +60,7 @@ enum Value {
         case .integer: "an integer"
         case .float: "a float"
         case .text: "a string"
+        case .markup: "a string marked as safe"
         case .list: "a list"
         case .tuple: "a tuple"
         case .dictionary: "a dictionary"
