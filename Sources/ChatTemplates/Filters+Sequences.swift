@@ -18,7 +18,8 @@ extension Interpreter {
             let bound = try arguments.bound(["reverse", "case_sensitive", "attribute"], to: name)
             let paths = try bound[2].map(paths) ?? [[]]
             let isCaseSensitive = bound[1].map(isTrue) ?? false
-            let sorted = try sorted(elements(value), isReversed: bound[0].map(isTrue) ?? false) { element in
+            let sorted = try sorted(elements(value), isReversed: try bound[0].map { try integer($0, "'reverse'") != 0 } ?? false) {
+                element in
                 .list(try Elements(try paths.map { try sortingKey(element, $0, isCaseSensitive: isCaseSensitive) }))
             }
             return .list(try Elements(sorted))
@@ -89,7 +90,7 @@ extension Interpreter {
         guard case .dictionary(let mapping) = value else { throw Fault("'dictsort' takes a dictionary, not \(value.typeWords)") }
         let isCaseSensitive = bound[0].map(isTrue) ?? false
         let items = try elements(.view(MappingView(mapping: mapping, part: .items)))
-        let sorted = try sorted(items, isReversed: bound[2].map(isTrue) ?? false) { item in
+        let sorted = try sorted(items, isReversed: try bound[2].map { try integer($0, "'reverse'") != 0 } ?? false) { item in
             guard case .tuple(let pair) = item else { return item }
             return try sortingKey(pair.values[part == "key" ? 0 : 1], [], isCaseSensitive: isCaseSensitive)
         }

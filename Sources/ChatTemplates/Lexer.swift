@@ -90,6 +90,8 @@ struct Lexer {
     }
 
     private mutating func comment() throws {
+        // Jinja2 takes a comment that begins where the template ends for none.
+        if position == source.count { return }
         var end = position
         while end + 1 < source.count, source[end] != "#" || source[end + 1] != "}" { end += 1 }
         guard end + 1 < source.count else { throw failure("a comment without its end") }

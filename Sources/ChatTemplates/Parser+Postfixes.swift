@@ -50,6 +50,7 @@ extension Parser {
     }
 
     private mutating func subscripted(_ base: Expression, line: Int) throws -> Expression {
+        guard !isSymbol("]") else { throw unsupported("a subscript of nothing") }
         let start = isSymbol(":") ? nil : try expression()
         guard skipSymbol(":") else {
             guard !isSymbol(",") else { throw unsupported("a subscript with commas") }

@@ -5,7 +5,7 @@ extension Interpreter {
         if name == "splitlines" {
             let bound = try arguments.bound(["keepends"], to: name)
             try budget.charge(text.count)
-            parts = text.lines(keepsEnds: bound[0].map(isTrue) ?? false)
+            parts = text.lines(keepsEnds: try bound[0].map { try integer($0, "'keepends'") != 0 } ?? false)
         } else {
             let bound = try arguments.bound(["sep", "maxsplit"], to: name)
             let most = try bound[1].map { try integer($0, "'maxsplit'") } ?? -1
