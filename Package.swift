@@ -138,6 +138,7 @@ let package = Package(
         test("PyTorchFormatTests", ["FormatKit", "ModelGraph", "PyTorchFormat", "SafetensorsFormat", "TestSupport"]),
         test("SafetensorsFormatTests", ["Execution", "FormatKit", "ModelGraph", "SafetensorsFormat", "StrictJSON", "TestSupport"]),
         test("CapletFormatTests", ["CapletFormat", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "TestSupport"]),
+        target("ChatTemplates", ["CLibrary", "StrictJSON"]),
         target("Tokenization", ["StrictJSON"]),
         target(
             "BuiltIns",
@@ -216,6 +217,7 @@ let package = Package(
                 "PassKit", "SafetensorsFormat", "TestSupport",
             ]),
         test("StrictJSONTests", ["StrictJSON"]),
+        test("ChatTemplatesTests", ["ChatTemplates", "StrictJSON", "TestSupport"]),
         test("TokenizationTests", ["StrictJSON", "TestSupport", "Tokenization"]),
     ]
 )
