@@ -57,7 +57,7 @@ let package = Package(
         target("PassKit", ["CLibrary", "CXXHash", "Execution", "LinearAlgebra", "ModelGraph"]),
         target("TextInput", ["CLibrary", "CZlib", "CZstd", "FormatKit", "ModelGraph", "StrictJSON"]),
         target("QuantizedCheckpoints", ["Architectures", "FormatKit", "ModelGraph", "StrictJSON"]),
-        target("Models", ["Architectures", "FormatKit", "ModelGraph", "QuantizedCheckpoints", "StrictJSON", "Tokenization"]),
+        target("Models", ["Architectures", "ChatTemplates", "FormatKit", "ModelGraph", "QuantizedCheckpoints", "StrictJSON", "Tokenization"]),
         target("Inference", ["Architectures", "CKernels", "CLibrary", "Execution", "Matrices", "ModelGraph", "Models"]),
         target("Backpropagation", ["Architectures", "CKernels", "Execution", "Inference", "LinearAlgebra"]),
         target(
@@ -94,7 +94,8 @@ let package = Package(
         target(
             "CapletRuntime",
             [
-                "CapletFormat", "CLibrary", "Execution", "FormatKit", "Inference", "Matrices", "ModelGraph", "Models", "Tokenization",
+                "CapletFormat", "CLibrary", "Execution", "FormatKit", "Inference", "Matrices", "ModelGraph", "Models", "StrictJSON",
+                "Tokenization",
             ]),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"]),
         target(

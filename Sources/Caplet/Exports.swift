@@ -9,5 +9,6 @@
 @_exported import Models
 @_exported import PassKit
 @_exported import PluginLoading
+@_exported import StrictJSON
 @_exported import TextInput
 @_exported import Tokenization

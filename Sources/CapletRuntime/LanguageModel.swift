@@ -5,6 +5,7 @@ import FormatKit
 import Inference
 import ModelGraph
 import Models
+import StrictJSON
 import Tokenization
 
 /// A decoder that is ready to generate text. Its weights stay in memory as they are stored: codes, factors, sparse values.
@@ -19,6 +20,8 @@ public final class LanguageModel {
     public let tokenizer: Tokenizer
     /// Tokens that end an answer.
     public let endTokens: Set<Int32>
+    /// What makes text of conversations; nil for a model without a chat template.
+    public let chat: ModelChat?
     let transformer: Transformer
     let team: WorkerTeam
 
@@ -42,6 +45,7 @@ public final class LanguageModel {
         guard let tokenizer = try model.tokenizer() else { throw RuntimeError.noTokenizer }
         self.tokenizer = tokenizer
         endTokens = try model.endTokens()
+        chat = try? model.chat()
         team = WorkerTeam(threads: ExecutionContext(threads: threads).threads)
         // What the tokenizer was made of is not needed beside the weights.
         let weights = model.withoutFiles()
@@ -60,6 +64,19 @@ public final class LanguageModel {
     /// - Throws: `RuntimeError` for an empty prompt or one that leaves no room in the context, and for options out of their range.
     public func generate(_ prompt: String, _ options: GenerationOptions = GenerationOptions()) throws -> Generation {
         try Generation(self, tokenizer.encode(prompt, parseSpecial: true), options)
+    }
+
+    /// An answer to a conversation, by the model's chat template.
+    ///
+    /// - Parameter messages: objects with "role" and "content", the last one the user's.
+    /// - Throws: `RuntimeError.noChatTemplate`; `ChatTemplateError`; as the other.
+    public func generate(messages: [JSONValue], _ options: GenerationOptions = GenerationOptions()) throws -> Generation {
+        guard let chat else { throw RuntimeError.noChatTemplate }
+        let text = try chat.text(messages, addsGenerationPrompt: true)
+        // A template that writes the token that begins a text has put it there.
+        let ids = tokenizer.encode(text, addSpecial: false, parseSpecial: true)
+        let begins = ids.first == tokenizer.vocabulary.bosID || !tokenizer.vocabulary.addsBOS
+        return try Generation(self, begins ? ids : [tokenizer.vocabulary.bosID].compactMap { $0 } + ids, options)
     }
 
     /// The same for a prompt that is token ids.

@@ -70,6 +70,11 @@ public struct Model: Sendable {
     /// - Throws: `TokenizationError` when the file is malformed or of a kind that is not supported.
     public func sentenceTokenizer() throws -> (any SentenceTokenizer)? { try tokenizers.encoders.get() }
 
+    /// What makes text of conversations; nil for a model without a chat template. Made at the first call.
+    ///
+    /// - Throws: `ChatTemplateError` for a template that cannot be rendered; as `tokenizer`.
+    public func chat() throws -> ModelChat? { try tokenizers.chat.get() }
+
     /// The tokens that end an answer: `eos_token_id` of generation_config.json, otherwise of config.json, one or several; the tokenizer's own
     /// where neither says any.
     ///

@@ -9,6 +9,7 @@ final class ModelTokenizers: Sendable {
     let decoders: Once<Tokenizer?>
     let encoders: Once<(any SentenceTokenizer)?>
     let ends: Once<Set<Int32>>
+    let chat: Once<ModelChat?>
 
     init(_ graph: TensorGraph) {
         let files = graph.attachments
@@ -16,6 +17,7 @@ final class ModelTokenizers: Sendable {
         self.decoders = decoders
         encoders = Once { try ModelTokenizers.encoderTokenizer(files) }
         ends = Once { try ModelTokenizers.endTokens(files, decoders.get()) }
+        chat = Once { try ModelChat(files, decoders.get()) }
     }
 
     private static func bytes(_ name: String, _ files: [Attachment]) -> [UInt8]? { files.first { $0.name == name }?.bytes }

@@ -44,9 +44,12 @@ struct TokenisedText {
         try documents.documents.map { document in
             switch document {
             case .text(let text): return text
-            case .messages:
-                throw RequestError(
-                    .unsupported, "\(source.paths.joined(separator: ", ")): has conversations, which need the model's chat template")
+            case .messages(let messages):
+                guard let chat = try model.chat() else {
+                    throw RequestError(
+                        .unsupported, "\(source.paths.joined(separator: ", ")): has conversations, and the model no chat template")
+                }
+                return try chat.text(messages, addsGenerationPrompt: false)
             }
         }.joined(separator: "\n\n")
     }

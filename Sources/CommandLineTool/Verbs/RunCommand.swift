@@ -10,7 +10,7 @@ struct RunCommand: ParsableCommand {
         abstract: "Generate text with a model.",
         discussion: """
             Prints what the model writes after the prompt, token by token, until it ends the text itself, --max-tokens are written, or \
-            prompt and answer fill the context. Weights stay in memory as they are stored: a .caplet is run from its codes, factors and \
+            prompt and answer fill the context. --chat and --messages go through the model's chat template, as chat programs do. Weights stay in memory as they are stored: a .caplet is run from its codes, factors and \
             sparse values. The text depends on model, prompt, seed and the options, not on --threads.
             """)
 
@@ -18,7 +18,13 @@ struct RunCommand: ParsableCommand {
     var model: String
 
     @Option(help: "The text to continue; - reads it from standard input.")
-    var prompt: String
+    var prompt: String?
+
+    @Option(help: "What a user says, to be answered by the model's chat template; - reads it from standard input.")
+    var chat: String?
+
+    @Option(help: "A .json file with a conversation to answer: a list of objects with role and content, or an object with that as messages.")
+    var messages: String?
 
     @Option(help: "Most tokens to write.")
     var maxTokens = 256
@@ -45,6 +51,9 @@ struct RunCommand: ParsableCommand {
     }
 
     func validate() throws {
+        guard [prompt, chat, messages].compactMap({ $0 }).count == 1 else {
+            throw ValidationError("give one of --prompt TEXT, --chat TEXT and --messages FILE.json")
+        }
         do { try options.check() } catch { throw ValidationError("\(error)") }
         try CountOption.check("--max-tokens", maxTokens, from: 0)
         try CountOption.check("--context", context, from: 1)
@@ -53,13 +62,18 @@ struct RunCommand: ParsableCommand {
     func run() throws {
         try Session.run(common) { session in
             let clock = GenerationClock()
-            let prompt = try self.prompt == "-" ? StandardInput.text() : self.prompt
+            let input = try self.input()
             let opened = try session.perform(OpenRequest(model: self.model, format: from))
             let model = try naming { try LanguageModel(opened, threads: common.threads) }
             clock.opened()
             var options = options
             options.cancellation = session.cancellation
-            let answer = try naming { try model.generate(prompt, options) }
+            let answer = try naming {
+                switch input {
+                case .text(let text): return try model.generate(text, options)
+                case .messages(let messages): return try model.generate(messages: messages, options)
+                }
+            }
             var text = ""
             do {
                 while let piece = try naming({ try answer.next() }) {
@@ -76,6 +90,26 @@ struct RunCommand: ParsableCommand {
             try report(answer, text, model, clock, session, isInterrupted: false)
             return .done
         }
+    }
+
+    private enum Input {
+        case text(String)
+        case messages([JSONValue])
+    }
+
+    /// What is to be continued or answered.
+    private func input() throws -> Input {
+        if let prompt { return .text(try prompt == "-" ? StandardInput.text() : prompt) }
+        if let chat {
+            let text = try chat == "-" ? StandardInput.text() : chat
+            return .messages([["role": "user", "content": .string(text)]])
+        }
+        let path = messages ?? ""
+        let json = try JSONValue(parsing: Array(TextDocuments.plainText(of: path).utf8), path: path, object: "")
+        guard let list = json.array ?? json["messages"]?.array, !list.isEmpty, list.allSatisfy({ $0["role"]?.string != nil }) else {
+            throw UsageError("\(path): is no list of messages, objects with role and content", .malformedInput)
+        }
+        return .messages(list)
     }
 
     /// Puts the model's path before errors that do not know it.
