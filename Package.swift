@@ -57,7 +57,8 @@ let package = Package(
         target("PassKit", ["CLibrary", "CXXHash", "Execution", "LinearAlgebra", "ModelGraph"]),
         target("TextInput", ["CLibrary", "CZlib", "CZstd", "FormatKit", "ModelGraph", "StrictJSON"]),
         target("QuantizedCheckpoints", ["Architectures", "FormatKit", "ModelGraph", "StrictJSON"]),
-        target("Models", ["Architectures", "ChatTemplates", "FormatKit", "ModelGraph", "QuantizedCheckpoints", "StrictJSON", "Tokenization"]),
+        target(
+            "Models", ["Architectures", "ChatTemplates", "FormatKit", "ModelGraph", "QuantizedCheckpoints", "StrictJSON", "Tokenization"]),
         target("Inference", ["Architectures", "CKernels", "CLibrary", "Execution", "Matrices", "ModelGraph", "Models"]),
         target("Backpropagation", ["Architectures", "CKernels", "Execution", "Inference", "LinearAlgebra"]),
         target(
@@ -151,7 +152,8 @@ let package = Package(
         target(
             "Caplet",
             [
-                "Architectures", "Backpropagation", "BuiltIns", "Calibration", "CapletFormat", "CapletRuntime", "Execution", "FormatKit",
+                "Architectures", "Backpropagation", "BuiltIns", "Calibration", "CapletFormat", "CapletRuntime", "ChatTemplates",
+                "Execution", "FormatKit",
                 "GGUFFormat", "Inference", "LinearAlgebra", "LowRankAdapters", "ModelGraph", "Models", "PassKit", "PluginLoading",
                 "QuantizedCheckpoints", "StrictJSON", "TextInput", "Tokenization",
             ]),

@@ -2,6 +2,7 @@ import Architectures
 import BuiltIns
 import Calibration
 import CapletRuntime
+import ChatTemplates
 import Execution
 import FormatKit
 import Inference
@@ -47,8 +48,12 @@ public enum FailureKind: Sendable {
         case let error as PluginError: self = FailureKind(error)
         case let error as ModelError: self = FailureKind(error)
         case let error as RuntimeError:
-            if case .noTokenizer = error { self = .unsupported } else { self = .usage }
+            switch error {
+            case .noTokenizer, .noChatTemplate: self = .unsupported
+            default: self = .usage
+            }
         case is ConfigurationError, is CalibrationError: self = .malformedInput
+        case let error as ChatTemplateError: self = error.kind == .unsupported ? .unsupported : .malformedInput
         case let error as TokenizationError:
             if case .unsupported = error { self = .unsupported } else { self = .malformedInput }
         case is Cancelled: self = .cancelled
