@@ -49,7 +49,8 @@ struct WeightSource {
         case .relativeNorm, .embeddingNorm, .finalNorm, .headNorm, .attentionNorm, .attentionOutputNorm, .mlpNorm,
             .mlpOutputNorm:
             return [c.hiddenSize]
-        case .queryNorm, .keyNorm: return [c.headSize]
+        case .queryNorm: return [c.design.headNorm == .whole ? queries : c.headSize]
+        case .keyNorm: return [c.design.headNorm == .whole ? keys : c.headSize]
         case .query: return [queries, c.hiddenSize]
         case .key, .value: return [keys, c.hiddenSize]
         case .queryKeyValue: return [queries + 2 * keys, c.hiddenSize]
@@ -127,17 +128,37 @@ struct WeightSource {
         name(module, block: block) == nil ? nil : try norm(module, block: block)
     }
 
-    func norm(_ module: Module, block: Int? = nil) throws -> Norm {
-        let name = self.name(module, block: block) ?? module.rawValue
+    /// The norm of what attention or MLP reads, which has no tensors where there is nothing to learn.
+    func inputNorm(_ module: Module, block: Int) throws -> Norm? {
+        let c = configuration
+        if c.design.norm == .layerWithoutWeight { return try norm(module, block: block) }
+        // One that is there only in models whose MLP reads the sum after attention.
+        if c.design.isParallel, family.rule(of: module)?.isOptional == true { return nil }
+        return try optionalNorm(module, block: block)
+    }
+
+    /// - Parameter scale: what its outputs are multiplied by.
+    func norm(_ module: Module, block: Int? = nil, scale: Double = 1) throws -> Norm {
+        let (name, kind) = (self.name(module, block: block) ?? module.rawValue, configuration.design.norm)
         let width = shape(module)[0]
-        guard var weight = try vector(name, width) else { throw ModelError.missingTensor(name) }
-        let bias = try vector(WeightSource.bias(of: name), width)
-        if bias == nil, configuration.design.norm == .layer { throw ModelError.missingTensor(WeightSource.bias(of: name)) }
-        if configuration.design.norm == .rootMeanSquareOffset {
+        var weight = [Float](repeating: 1, count: width)
+        var bias: [Float]?
+        if kind != .layerWithoutWeight {
+            guard let found = try vector(name, width) else { throw ModelError.missingTensor(name) }
+            weight = found
+            bias = try vector(WeightSource.bias(of: name), width)
+        }
+        let hasBias = kind == .layer || kind == .layerOffset
+        if hasBias, bias == nil { throw ModelError.missingTensor(WeightSource.bias(of: name)) }
+        if kind == .rootMeanSquareOffset || kind == .layerOffset {
             for index in weight.indices { weight[index] += 1 }
         }
+        if scale != 1 {
+            weight = weight.map { Float(scale) * $0 }
+            bias = bias?.map { Float(scale) * $0 }
+        }
         return Norm(
-            kind: configuration.design.norm, weight: weight, bias: bias ?? [Float](repeating: 0, count: width),
+            kind: kind, weight: weight, bias: hasBias ? bias ?? [] : [Float](repeating: 0, count: width),
             epsilon: Float(configuration.normEpsilon))
     }
 
@@ -155,11 +176,12 @@ struct WeightSource {
         }
         return BlockWeights(
             design: configuration.design, window: configuration.window?.size(inBlock: index),
-            relative: try relativePositions(), attentionNorm: try norm(.attentionNorm, block: index),
+            relative: try relativePositions(), rotation: configuration.rotation(inBlock: index), slopes: configuration.distanceSlopes,
+            attentionNorm: try inputNorm(.attentionNorm, block: index),
             queryNorm: try optionalNorm(.queryNorm, block: index),
             keyNorm: try optionalNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
-            mlpNorm: try norm(.mlpNorm, block: index),
+            mlpNorm: try inputNorm(.mlpNorm, block: index),
             mlpOutputNorm: try optionalNorm(.mlpOutputNorm, block: index), layers: layers, biases: biases,
             products: products)
     }

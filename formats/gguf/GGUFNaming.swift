@@ -81,18 +81,22 @@ struct GGUFNaming {
 
     private func permutation(_ rule: TensorRule, _ tensor: GGUFTensor, path: String) throws -> RowPermutation? {
         let heads: Int
+        let c = configuration
         switch rule.layout {
         case .same, .transposed, .lessOne: return nil
-        case .interleavedQueryHeads: heads = configuration.headCount
-        case .interleavedKeyHeads: heads = configuration.keyValueHeadCount
+        case .interleavedQueryHeads: heads = c.headCount
+        case .interleavedKeyHeads: heads = c.keyValueHeadCount
+        case .grouped: heads = c.headCount + 2 * c.keyValueHeadCount
         }
         // A bias is permuted as the rows of its weight.
         let rows = tensor.shape.dimensions.first ?? 0
-        guard tensor.shape.rank == (rule.role == .bias ? 1 : 2), rows == heads * configuration.headSize,
-            let permutation = RowPermutation(interleavingHalvesOf: heads, rows: rows)
-        else {
+        let permutation =
+            rule.layout == .grouped
+            ? RowPermutation(ungroupingHeads: c.headCount, keyHeads: c.keyValueHeadCount, size: c.headSize)
+            : RowPermutation(interleavingHalvesOf: heads, rows: rows)
+        guard tensor.shape.rank == (rule.role == .bias ? 1 : 2), rows == heads * c.headSize, let permutation else {
             throw FormatError.malformed(
-                path, "tensor '\(tensor.name)'", "has shape \(tensor.shape); \(heads) heads of \(configuration.headSize) rows were expected"
+                path, "tensor '\(tensor.name)'", "has shape \(tensor.shape); \(heads) heads of \(c.headSize) rows were expected"
             )
         }
         return permutation

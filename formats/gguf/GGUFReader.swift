@@ -51,7 +51,7 @@ struct GGUFReader {
     /// What the file's keys say about the model; nil, and a warning, when that is not known.
     private func configuration(_ graph: TensorGraph, _ stored: [GGUFTensor]) throws -> ModelConfiguration? {
         guard let architecture = graph.metadata[GGUFModel.architectureKey]?.string else { return nil }
-        guard let family = ArchitectureFamily.ofGGUF(architecture) else {
+        guard let family = ArchitectureFamily.ofGGUF(architecture, tensors: stored.map(\.name)) else {
             context.warn("\(path): architecture '\(architecture)' is not known; tensors keep the names and layout of GGUF")
             return nil
         }
@@ -66,7 +66,7 @@ struct GGUFReader {
             let named = kept.flatMap { $0.family?.ggufName == architecture ? $0 : nil }
             return try named
                 ?? ModelConfiguration(
-                    metadata: graph.metadata, vocabularySize: find(.tokenEmbedding)?.shape.rows,
+                    metadata: graph.metadata, family: family, vocabularySize: find(.tokenEmbedding)?.shape.rows,
                     tiesEmbeddings: family.head != nil && find(.head) == nil, ropeDivisors: divisors)
         } catch {
             context.warn("\(path): \(error); tensors keep the names and layout of GGUF")

@@ -1,0 +1,28 @@
+import ModelGraph
+
+extension ArchitectureFamily {
+    /// Cohere's Command R: attention and MLP side by side after one layer norm without bias, neighbours turn, logits are scaled.
+    static let cohere = llama.variation("cohere", ggufName: "command-r", className: "CohereForCausalLM") {
+        $0.design.norm = .layerWithoutBias
+        $0.design.isParallel = true
+        $0.design.turnsNeighbours = true
+        $0.setLayout(.same, of: .query, .key)
+        $0.tensors.removeAll { $0.module == .mlpNorm }
+        $0.keys.normEpsilon = "layer_norm_eps"
+        $0.keys.defaultEpsilon = 1e-5
+        $0.keys.tiesEmbeddings = true
+        $0.keys.rotary.defaultTheta = 500_000
+        $0.keys.scales = ScaleKeys(logit: "logit_scale", defaultLogit: 0.0625)
+        $0.fixedSettings = ["use_qk_norm": false]
+    }
+
+    /// Command R7B: Cohere with a window in three of four blocks, of which the others have no positions.
+    static let cohere2 = cohere.variation("cohere2", className: "Cohere2ForCausalLM") {
+        $0.keys.rotary.defaultTheta = 10000
+        $0.keys.rotary.unturned = .withoutWindow
+        $0.keys.window = WindowKeys(size: 4096, blocks: .allButEvery(4))
+        $0.fixedSettings = ["use_qk_norm": false, "use_parallel_block": true, "use_gated_activation": true, "use_embedding_sharing": true]
+        $0.slidesInGGUF = true
+        $0.otherKeys = ["rotary_pct", "order_of_interleaved_layers", "position_embedding_type"]
+    }
+}
