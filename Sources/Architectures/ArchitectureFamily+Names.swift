@@ -40,6 +40,12 @@ extension ArchitectureFamily {
         ggufName == nil || name.isEmpty ? nil : match(name) { $0.gguf }
     }
 
+    /// The linear layers of which a checkpoint has the biases; nil for families that have them as their checkpoints do.
+    public func biasedModules(has: (TensorRule) -> Bool) -> Set<Module>? {
+        if biasSettings.isEmpty { return nil }
+        return Set(tensors.filter { $0.role == .linear && ($0.bias.map(has) ?? false) }.map(\.module))
+    }
+
     /// Whether a tensor of that name follows from the configuration.
     public func isDerived(_ name: String) -> Bool {
         prefixes.contains { prefix in

@@ -27,10 +27,16 @@ public struct ArchitectureFamily: Sendable {
     var absentSettings: [String] = []
     /// Keys of config.json of this family that are obeyed, or change nothing, beside those that are named elsewhere here.
     var otherKeys: [String] = []
+    /// Which layers have biases; empty for families where it is what the checkpoint has.
+    var biasSettings: [BiasSetting] = []
     /// Names without prefix of tensors that old checkpoints carry and that follow from the configuration, with `{}` for the block.
     var derivedTensors: [String] = []
     /// Whether llama.cpp keeps positions from looking back further than the sliding window.
     public var slidesInGGUF = false
+    /// Layers whose biases llama.cpp does not read, and will not load a file with.
+    public var unbiasedInGGUF: [Module] = []
+    /// Whether llama.cpp loads a file whose heads together are not as wide as the hidden state.
+    public var hasFreeHeadSizeInGGUF = false
     /// How many blocks the one model has whose scores llama.cpp divides by the root of hidden size over heads, not of the head size.
     public var squareRootDepth: Int?
     /// Tensors outside blocks, and inside them with `{}` for the block's number, without prefix.

@@ -1,4 +1,5 @@
 import Architectures
+import ModelGraph
 
 /// Why a graph cannot be run.
 public enum ModelError: Error, CustomStringConvertible {
@@ -22,7 +23,7 @@ public enum ModelError: Error, CustomStringConvertible {
             return "tensor '\(name)': the configuration needs shape \(expected), found \(found)"
         case .unknownArchitecture(let name):
             let known = ArchitectureFamily.all.map(\.name).joined(separator: ", ")
-            return "architecture \(name) cannot be run; known: \(known)"
+            return "architecture \(name) cannot be run; \(ModelError.withoutRunning) compresses its weights as they are; known: \(known)"
         case .unsupportedFeatures(let features): return "the model uses \(features.joined(separator: ", ")), which is not supported"
         case .badToken(let token, let size): return "token \(token) is outside the vocabulary of \(size)"
         case .notCausal: return "the model is an encoder and does not predict the next token"
@@ -30,5 +31,13 @@ public enum ModelError: Error, CustomStringConvertible {
         case .contextFull(let tokens, let context): return "\(tokens) tokens do not fit in a context of \(context)"
         case .tooLong(let tokens, let positions): return "a sequence has \(tokens) tokens, the model's table of positions \(positions)"
         }
+    }
+
+    /// A pipeline that needs no meaning of tensors.
+    private static let withoutRunning = "--pipeline 'prune-probabilistic{objective=weights layers=matrices}'"
+
+    /// Of a graph whose architecture is not known, by the name that its files have for it.
+    public static func unknownArchitecture(_ graph: TensorGraph) -> ModelError {
+        .unknownArchitecture(ModelConfiguration.architectureName(of: graph).map { "'\($0)'" } ?? "unknown")
     }
 }

@@ -28,7 +28,7 @@ public final class Transformer {
     public init(_ model: Model, weights: WeightForm) throws {
         let graph = model.graph
         guard let configuration = model.configuration else {
-            throw ModelError.unknownArchitecture(graph.structure.architecture.map { "'\($0)'" } ?? "unknown")
+            throw ModelError.unknownArchitecture(graph)
         }
         guard configuration.unsupportedFeatures.isEmpty else {
             throw ModelError.unsupportedFeatures(configuration.unsupportedFeatures)

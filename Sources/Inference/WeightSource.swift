@@ -120,6 +120,17 @@ struct WeightSource {
         return values
     }
 
+    /// The bias [out] of a linear layer; nil where it is absent.
+    ///
+    /// - Throws: `ModelError.unsupportedFeatures` for one that the configuration says the layer does not have.
+    private func bias(_ layer: BlockLayer, _ weight: String) throws -> [Float]? {
+        let name = WeightSource.bias(of: weight)
+        if let biased = configuration.biasedModules, !biased.contains(layer.module), graph.contains(name) {
+            throw ModelError.unsupportedFeatures(["the bias '\(name)', which config.json says it does not have"])
+        }
+        return try vector(name, shape(layer.module)[0])
+    }
+
     /// The bias beside a weight: ".bias" for ".weight".
     static func bias(of name: String) -> String { TensorRule.bias(of: name) ?? name + ".bias" }
 
@@ -172,7 +183,7 @@ struct WeightSource {
         }
         for (entry, map) in zip(named, maps) {
             layers[entry.layer] = map
-            biases[entry.layer] = try vector(WeightSource.bias(of: entry.name), shape(entry.layer.module)[0])
+            biases[entry.layer] = try bias(entry.layer, entry.name)
         }
         return BlockWeights(
             design: configuration.design, window: configuration.window?.size(inBlock: index),

@@ -38,7 +38,7 @@ struct GGUFModel {
                 "the model's architecture is not known, or not how llama.cpp names it: tensors keep their names, and llama.cpp will not load the file"
             )
         }
-        if !isFromGGUF { warnings += naming?.configuration.differencesInGGUF ?? [] }
+        if !isFromGGUF { warnings += (naming?.configuration.differencesInGGUF ?? []) + (naming?.unreadBiases(graph) ?? []) }
         let derived = graph.tensors.map(\.name).filter { naming?.family.isDerived($0) == true }
         if let first = derived.first {
             warnings.append("\(derived.count) tensors that follow from the configuration are left out, '\(first)' the first")

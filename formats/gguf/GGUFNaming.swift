@@ -29,6 +29,16 @@ struct GGUFNaming {
     /// Whether the tensor is one of the family's that llama.cpp has no place for.
     func keepsBeside(_ name: String) -> Bool { rule(forName: name)?.gguf.isEmpty ?? false }
 
+    /// A warning of biases that llama.cpp does not read.
+    func unreadBiases(_ graph: TensorGraph) -> [String] {
+        let unread = graph.tensors.filter { tensor in
+            guard let rule = rule(forName: tensor.name), rule.role == .bias else { return false }
+            return family.unbiasedInGGUF.contains(rule.module)
+        }
+        guard let first = unread.first else { return [] }
+        return ["llama.cpp will not load the file: it has no place for \(unread.count) biases, '\(first.name)' the first"]
+    }
+
     /// A tensor of the graph as the file has it: vectors of 16-bit floats become F32, which llama.cpp wants and which is exact.
     func stored(_ tensor: GGUFTensor, path: String) throws -> GGUFTensor {
         guard let (rule, block) = family.rule(forName: tensor.name) else { return tensor }

@@ -64,10 +64,13 @@ struct GGUFReader {
             // What the checkpoint's own file says comes first: families that llama.cpp does not tell apart differ in it.
             let kept = (try? ModelConfiguration(of: graph)) ?? nil
             let named = kept.flatMap { $0.family?.ggufName == architecture ? $0 : nil }
-            return try named
-                ?? ModelConfiguration(
-                    metadata: graph.metadata, family: family, vocabularySize: find(.tokenEmbedding)?.shape.rows,
-                    tiesEmbeddings: family.head != nil && find(.head) == nil, ropeDivisors: divisors)
+            if let named { return named }
+            var made = try ModelConfiguration(
+                metadata: graph.metadata, family: family, vocabularySize: find(.tokenEmbedding)?.shape.rows,
+                tiesEmbeddings: family.head != nil && find(.head) == nil, ropeDivisors: divisors)
+            let names = Set(stored.map(\.name))
+            made?.biasedModules = family.biasedModules { names.contains($0.gguf(block: 0)) }
+            return made
         } catch {
             context.warn("\(path): \(error); tensors keep the names and layout of GGUF")
             return nil

@@ -48,7 +48,7 @@ extension ModelConfiguration {
         vocabularySize = size
         self.tiesEmbeddings = tiesEmbeddings
         if family.keys.parallel != nil, let flag = value("use_parallel_residual")?.bool { design.isParallel = flag }
-        try readScores(value, family)
+        readScores(value, family)
         if family.name(of: .tokenTypeEmbedding) != nil { tokenTypeCount = metadata["tokenizer.ggml.token_type_count"]?.integer ?? 2 }
         if let theta = family.keys.rotary.localTheta { localRopeTheta = ModelConfiguration.shortest(value("rope.freq_base_swa")) ?? theta }
         unturned = family.keys.rotary.unturned
@@ -58,7 +58,7 @@ extension ModelConfiguration {
     }
 
     /// What scores, outputs and logits are multiplied by, caps, and the window.
-    private mutating func readScores(_ value: (String) -> MetadataValue?, _ family: ArchitectureFamily) throws {
+    private mutating func readScores(_ value: (String) -> MetadataValue?, _ family: ArchitectureFamily) {
         attentionScalar = Double(headSize)
         // llama.cpp knows by its depth the one Gemma whose scores are divided by something else.
         if blockCount == family.squareRootDepth, headCount > 0 { attentionScalar = Double(hiddenSize / headCount) }
@@ -68,18 +68,21 @@ extension ModelConfiguration {
             window = AttentionWindow(size: size, blocks: keys.blocks)
         }
         let scales = family.keys.scales
-        func scale(_ key: String?, _ name: String) throws -> Double {
+        func scale(_ key: String?, _ name: String) -> Double {
             let number = ModelConfiguration.shortest(value(name)) ?? 1
             // llama.cpp multiplies by none where it is 0.
             let isNone = number == 0 || number == 1
             if key == nil, !isNone { unsupportedFeatures.append("\(name) \(number)") }
             return key == nil || isNone ? 1 : number
         }
-        let attention = try scale(scales.attention, "attention.scale")
-        if attention != 1, attention > 0 { attentionScalar = 1 / (attention * attention) }
-        embeddingMultiplier = try scale(scales.embedding, "embedding_scale")
-        residualMultiplier = try scale(scales.residual, "residual_scale")
-        let logit = try scale(scales.logit ?? scales.logitDivisor, "logit_scale")
+        let attention = ModelConfiguration.shortest(value("attention.scale")) ?? 0
+        if attention != 0 {
+            if scales.attention == nil { unsupportedFeatures.append("attention.scale \(attention)") }
+            attentionScalar = 1 / (attention * attention)
+        }
+        embeddingMultiplier = scale(scales.embedding, "embedding_scale")
+        residualMultiplier = scale(scales.residual, "residual_scale")
+        let logit = scale(scales.logit ?? scales.logitDivisor, "logit_scale")
         logitMultiplier = scales.logitDivisor == nil ? logit : 1 / logit
     }
 
@@ -178,6 +181,9 @@ extension ModelConfiguration {
             blocks.contains(where: { (rotation(inBlock: $0) == .none) != ($0 % step == step - 1) })
         {
             reasons.append("llama.cpp turns queries and keys in other blocks than no_rope_layers says")
+        }
+        if headCount * headSize != hiddenSize, !family.hasFreeHeadSizeInGGUF {
+            reasons.append("llama.cpp will not load the file: heads of this family are together as wide as the hidden state")
         }
         let divisor = blockCount == family.squareRootDepth ? hiddenSize / headCount : headSize
         if family.keys.scales.attention == nil, attentionScalar != Double(divisor) {

@@ -5,7 +5,10 @@ package struct ConfigurationKeys: Sendable {
     package var intermediateSize: String? = "intermediate_size"
     package var blockCount = "num_hidden_layers"
     package var headCount = "num_attention_heads"
-    package var keyValueHeadCount = "num_key_value_heads"
+    /// Nil where every head has a key of its own.
+    package var keyValueHeadCount: String? = "num_key_value_heads"
+    /// Nil where it is always hidden size over heads.
+    package var headDimension: String? = "head_dim"
     package var contextLength = "max_position_embeddings"
     /// Nil where it is always the default.
     package var normEpsilon: String? = "rms_norm_eps"

@@ -2,6 +2,7 @@ extension ArchitectureFamily {
     /// Whether a key of config.json is obeyed, refused where it changes something that is not implemented, or known to change nothing.
     func knowsKey(_ key: String) -> Bool {
         if KnownKeys.common.contains(key) || fixedSettings[key] != nil || silentSettings[key] != nil { return true }
+        if biasSettings.contains(where: { $0.key == key }) { return true }
         if (absentSettings + otherKeys + keys.names(design)).contains(key) { return true }
         switch design.positions {
         case .rotary: return KnownKeys.rotary.contains(key) || (keys.window != nil && KnownKeys.window.contains(key))
@@ -14,8 +15,8 @@ extension ArchitectureFamily {
 extension ConfigurationKeys {
     /// The keys that are read.
     fileprivate func names(_ design: BlockDesign) -> [String] {
-        var names = [hiddenSize, blockCount, headCount, keyValueHeadCount, contextLength, rotary.theta] + activation
-        names += [intermediateSize, normEpsilon, parallel, oneKeyHead, rotary.share, rotary.size].compactMap { $0 }
+        var names = [hiddenSize, blockCount, headCount, contextLength, rotary.theta] + activation
+        names += [keyValueHeadCount, headDimension, intermediateSize, normEpsilon, parallel, oneKeyHead, rotary.share, rotary.size].compactMap { $0 }
         names += [scales.attention, scales.embedding, scales.residual, scales.logit, scales.logitDivisor].compactMap { $0 }
         if attentionScalar != nil { names.append("query_pre_attn_scalar") }
         if attentionSoftCap != nil { names.append("attn_logit_softcapping") }
@@ -28,7 +29,7 @@ extension ConfigurationKeys {
 
 /// Keys of config.json that several families have.
 enum KnownKeys {
-    static let rotary: Set = ["rope_scaling", "rope_parameters", "partial_rotary_factor", "head_dim"]
+    static let rotary: Set = ["rope_scaling", "rope_parameters", "partial_rotary_factor"]
     static let window: Set = ["sliding_window", "use_sliding_window", "max_window_layers", "layer_types", "sliding_window_pattern", "_sliding_window_pattern"]
     static let relative: Set = [
         "max_relative_positions", "position_buckets", "pos_att_type", "norm_rel_ebd", "conv_kernel_size", "embedding_size",
@@ -39,7 +40,7 @@ enum KnownKeys {
 
     private static let obeyed = [
         "model_type", "vocab_size", "tie_word_embeddings", "type_vocab_size", "quantization_config", "is_causal", "position_embedding_type",
-        "word_embed_proj_dim", "attention_bias", "mlp_bias", "enable_bias",
+        "word_embed_proj_dim", "enable_bias",
     ]
     private static let identity = [
         "architectures", "_name_or_path", "name_or_path", "transformers_version", "torch_dtype", "dtype", "auto_map", "tokenizer_class",

@@ -24,6 +24,9 @@ extension ModelConfiguration {
         unsupportedFeatures = ModelConfiguration.unsupportedFeatures(in: json, family)
         try readWindow(json, keys)
         try readRotary(json, keys)
+        if !family.biasSettings.isEmpty {
+            biasedModules = Set(family.biasSettings.filter { $0.key.flatMap { json[$0]?.bool } ?? $0.usual }.flatMap(\.modules))
+        }
         try readScales(json, keys.scales)
         unknownKeys = json.object?.members.map(\.key).filter { !family.knowsKey($0) } ?? []
         // The activation is what the configuration names, as far as it can be run.
@@ -49,11 +52,11 @@ extension ModelConfiguration {
         }
         blockCount = try ModelConfiguration.required(keys.blockCount, json)
         headCount = try ModelConfiguration.required(keys.headCount, json)
-        keyValueHeadCount = json[keys.keyValueHeadCount]?.integer ?? headCount
+        keyValueHeadCount = keys.keyValueHeadCount.flatMap { json[$0]?.integer } ?? headCount
         if let key = keys.oneKeyHead, json["new_decoder_architecture"]?.bool != true {
             keyValueHeadCount = json[key]?.bool == false ? headCount : 1
         }
-        headSize = json["head_dim"]?.integer ?? keys.headSize ?? (headCount > 0 ? hiddenSize / headCount : 0)
+        headSize = keys.headDimension.flatMap { json[$0]?.integer } ?? keys.headSize ?? (headCount > 0 ? hiddenSize / headCount : 0)
         contextLength = json[keys.contextLength]?.integer ?? 2048
     }
 

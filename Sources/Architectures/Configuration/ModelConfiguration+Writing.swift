@@ -35,14 +35,19 @@ extension ModelConfiguration {
         if let keys = keys.window {
             members.append(("sliding_window", id(window?.size)))
             if keys.isOptional { members.append(("use_sliding_window", .bool(window != nil))) }
-            if keys.hasTypes, let window { members.append(("layer_types", types(window))) }
+            if case .allButEvery = keys.blocks { members.append(("layer_types", types)) }
         }
         members += scaleMembers(keys.scales)
+        if let biasedModules {
+            for setting in family.biasSettings {
+                if let key = setting.key { members.append((key, .bool(setting.modules.contains(where: biasedModules.contains)))) }
+            }
+        }
         return JSONValue.object(JSONObject(members.sorted { $0.key < $1.key })).serialized()
     }
 
-    private func types(_ window: AttentionWindow) -> JSONValue {
-        .array((0..<blockCount).map { .string(window.size(inBlock: $0) == nil ? "full_attention" : "sliding_attention") })
+    private var types: JSONValue {
+        .array((0..<blockCount).map { .string(window?.size(inBlock: $0) == nil ? "full_attention" : "sliding_attention") })
     }
 
     private func scaleMembers(_ keys: ScaleKeys) -> [(key: String, value: JSONValue)] {
@@ -55,8 +60,10 @@ extension ModelConfiguration {
 
     private func rotaryMembers(_ keys: ConfigurationKeys) -> [(key: String, value: JSONValue)] {
         var members: [(key: String, value: JSONValue)] = [
-            (keys.keyValueHeadCount, .integer(keyValueHeadCount)), ("head_dim", .integer(headSize)), (keys.rotary.theta, .number(ropeTheta)),
+            (keys.rotary.theta, .number(ropeTheta))
         ]
+        if let key = keys.keyValueHeadCount { members.append((key, .integer(keyValueHeadCount))) }
+        if let key = keys.headDimension { members.append((key, .integer(headSize))) }
         if let key = keys.rotary.size {
             members.append((key, .integer(rotarySize)))
         } else if let key = keys.rotary.share {

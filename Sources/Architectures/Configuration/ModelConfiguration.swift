@@ -38,6 +38,8 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
     public var embeddingMultiplier = 1.0
     public var residualMultiplier = 1.0
     public var logitMultiplier = 1.0
+    /// The linear layers that have biases; nil where it is what the checkpoint has.
+    public var biasedModules: Set<Module>?
     /// Rows of the table of token types; 0 for families without.
     public var tokenTypeCount = 0
     /// Features that change what the model computes and that are not implemented; running such a model is refused.

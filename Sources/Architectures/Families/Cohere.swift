@@ -14,10 +14,14 @@ extension ArchitectureFamily {
         $0.keys.rotary.defaultTheta = 500_000
         $0.keys.scales = ScaleKeys(logit: "logit_scale", defaultLogit: 0.0625)
         $0.fixedSettings = ["use_qk_norm": false]
+        $0.biasSettings = [BiasSetting("attention_bias", .attention), BiasSetting(nil, .mlp)]
+        $0.unbiasedInGGUF = [.attentionOutput]
+        $0.hasFreeHeadSizeInGGUF = false
     }
 
     /// Command R7B: Cohere with a window in three of four blocks, of which the others have no positions.
     static let cohere2 = cohere.variation("cohere2", className: "Cohere2ForCausalLM") {
+        $0.keys.headDimension = nil
         $0.keys.rotary.defaultTheta = 10000
         $0.keys.rotary.unturned = .withoutWindow
         $0.keys.window = WindowKeys(size: 4096, blocks: .allButEvery(4))

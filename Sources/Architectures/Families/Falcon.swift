@@ -21,7 +21,10 @@ extension ArchitectureFamily {
             intermediateSize: "ffn_hidden_size", keyValueHeadCount: "num_kv_heads", normEpsilon: "layer_norm_epsilon",
             activation: ["activation"], intermediateFactor: 4, defaultEpsilon: 1e-5, tiesEmbeddings: true, oneKeyHead: "multi_query")
         family.fixedSettings = ["alibi": false]
-        family.otherKeys = ["bias", "new_decoder_architecture", "parallel_attn", "num_ln_in_parallel_attn", "rope_theta"]
+        family.keys.headDimension = nil
+        family.biasSettings = [BiasSetting("bias", .attention + .mlp)]
+        family.unbiasedInGGUF = .attention + .mlp
+        family.otherKeys = ["new_decoder_architecture", "parallel_attn", "num_ln_in_parallel_attn", "rope_theta"]
         family.isMeant = { falconNorms($0) == 1 && $0["parallel_attn"]?.bool != false }
         return family
     }()

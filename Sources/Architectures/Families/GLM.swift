@@ -10,6 +10,10 @@ extension ArchitectureFamily {
         $0.tensors.append(
             TensorRule("model.layers.{}.mlp.gate_up_proj.weight", "blk.{}.ffn_up.weight", .linear, .gateAndUp))
         $0.keys.defaultEpsilon = 1.5625e-7
+        $0.biasSettings = [
+            BiasSetting("attention_bias", .attentionInput, usual: true), BiasSetting(nil, [.attentionOutput] + .mlp),
+        ]
+        $0.hasFreeHeadSizeInGGUF = false
         $0.keys.headSize = 128
         $0.keys.rotary.share = "partial_rotary_factor"
     }
@@ -17,6 +21,7 @@ extension ArchitectureFamily {
     /// GLM-4 of 2025: GLM with norms of what attention and MLP put out too.
     static let glm4 = glm.variation("glm4", className: "Glm4ForCausalLM") {
         $0.design.placement = .around
+        $0.hasFreeHeadSizeInGGUF = true
         $0.tensors += [
             TensorRule(
                 "model.layers.{}.post_self_attn_layernorm.weight", "blk.{}.post_attention_norm.weight", .norm, .attentionOutputNorm),

@@ -22,6 +22,7 @@ extension ArchitectureFamily {
             hiddenSize: "n_embd", intermediateSize: "n_inner", blockCount: "n_layer", headCount: "n_head", contextLength: "n_positions",
             normEpsilon: "layer_norm_epsilon", activation: ["activation_function"], intermediateFactor: 4, defaultEpsilon: 1e-5,
             tiesEmbeddings: true)
+        (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
         family.fixedSettings = [
             "scale_attn_weights": true, "scale_attn_by_inverse_layer_idx": false, "add_cross_attention": false,
         ]

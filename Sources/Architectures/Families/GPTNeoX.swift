@@ -24,6 +24,8 @@ extension ArchitectureFamily {
             ])
         family.prefixes = ["gpt_neox.", ""]
         family.keys = ConfigurationKeys(normEpsilon: "layer_norm_eps", defaultEpsilon: 1e-5, parallel: "use_parallel_residual")
+        (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
+        family.biasSettings = [BiasSetting("attention_bias", .attention, usual: true), BiasSetting(nil, .mlp, usual: true)]
         family.keys.rotary = RotaryKeys(theta: "rotary_emb_base", share: "rotary_pct", defaultShare: 0.25)
         family.derivedTensors = [
             "layers.{}.attention.rotary_emb.inv_freq", "layers.{}.attention.bias", "layers.{}.attention.masked_bias",
@@ -57,6 +59,7 @@ extension ArchitectureFamily {
         family.keys = ConfigurationKeys(
             hiddenSize: "n_embd", intermediateSize: "n_inner", blockCount: "n_layer", headCount: "n_head", contextLength: "n_positions",
             normEpsilon: "layer_norm_epsilon", activation: ["activation_function"], intermediateFactor: 4, defaultEpsilon: 1e-5)
+        (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
         family.keys.rotary.size = "rotary_dim"
         family.derivedTensors = ["h.{}.attn.bias", "h.{}.attn.masked_bias"]
         family.otherKeys = ["n_ctx", "rotary", "scale_attn_weights"]

@@ -11,6 +11,8 @@ extension ArchitectureFamily {
         $0.keys.approximatesGELU = true
         $0.keys.tiesEmbeddings = true
         $0.keys.headSize = 256
+        $0.biasSettings = [BiasSetting("attention_bias", .attention), BiasSetting(nil, .mlp)]
+        $0.unbiasedInGGUF = [.attentionOutput]
         $0.fixedSettings = ["use_bidirectional_attention": false]
         // An older key, which changes nothing any more.
         $0.otherKeys = ["hidden_activation"]

@@ -19,6 +19,8 @@ extension ArchitectureFamily {
                 TensorRule("model.layers.{}.mlp.up_proj.weight", "blk.{}.ffn_up.weight", .linear, .up),
                 TensorRule("model.layers.{}.mlp.down_proj.weight", "blk.{}.ffn_down.weight", .linear, .down),
             ])
+        family.biasSettings = [BiasSetting("attention_bias", .attention), BiasSetting("mlp_bias", .mlp)]
+        family.hasFreeHeadSizeInGGUF = true
         family.derivedTensors = ["model.layers.{}.self_attn.rotary_emb.inv_freq"]
         return family
     }()
@@ -26,11 +28,13 @@ extension ArchitectureFamily {
     /// Mistral: LLaMA with a sliding window. llama.cpp takes it for LLaMA.
     static let mistral = llama.variation("mistral", ggufName: "llama", className: "MistralForCausalLM") {
         $0.keys.window = WindowKeys(size: 4096, hasTypes: false)
+        $0.biasSettings = [BiasSetting(nil, .attention + .mlp)]
     }
 
     /// Ministral: Mistral whose window only some blocks may have.
     static let ministral = llama.variation("ministral", ggufName: "llama", className: "MinistralForCausalLM") {
         $0.keys.window = WindowKeys(size: 4096)
+        $0.biasSettings = [BiasSetting(nil, .attention + .mlp)]
     }
 
     /// Granite: LLaMA with factors for embeddings, scores, what attention and MLP add, and logits.
@@ -46,6 +50,6 @@ extension ArchitectureFamily {
         $0.keys.rotary.defaultTheta = 2_000_000
         $0.keys.rotary.unturned = .every(4)
         $0.keys.window = WindowKeys(isOptional: true)
-        $0.otherKeys = ["max_window_layers"]
+        $0.unbiasedInGGUF = [.attentionOutput] + .mlp
     }
 }

@@ -6,6 +6,9 @@ extension ArchitectureFamily {
         $0.design.norm = .layerWithoutWeight
         $0.tensors.removeAll { $0.role == .norm }
         $0.keys.normEpsilon = nil
+        $0.biasSettings = [BiasSetting("attention_bias", .attention), BiasSetting(nil, .mlp)]
+        $0.unbiasedInGGUF = [.attentionOutput]
+        $0.hasFreeHeadSizeInGGUF = false
         $0.keys.defaultEpsilon = 1e-5
         $0.absentSettings = ["clip_qkv"]
     }
@@ -17,12 +20,16 @@ extension ArchitectureFamily {
         $0.setLayout(.same, of: .query, .key)
         $0.tensors.removeAll { [.attentionNorm, .mlpNorm].contains($0.module) }
         $0.tensors += outputNorms + headNorms()
+        $0.biasSettings = [BiasSetting("attention_bias", .attention), BiasSetting(nil, .mlp)]
+        $0.unbiasedInGGUF = [.attentionOutput]
+        $0.hasFreeHeadSizeInGGUF = false
         $0.keys.defaultEpsilon = 1e-5
     }
 
     /// EXAONE 4: OLMo 2 with norms of each head, and blocks with a window, of which the others have no positions.
     static let exaone4 = olmo2.variation("exaone4", className: "Exaone4ForCausalLM") {
         $0.design.headNorm = .each
+        $0.biasSettings = [BiasSetting(nil, .attention + .mlp)]
         $0.keys.rotary.unturned = .withoutWindow
         $0.keys.window = WindowKeys(size: 4096, blocks: .allButEvery(4))
     }

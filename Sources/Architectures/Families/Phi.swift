@@ -20,6 +20,8 @@ extension ArchitectureFamily {
         $0.keys.rotary.share = "partial_rotary_factor"
         $0.keys.rotary.defaultShare = 0.5
         $0.fixedSettings = ["qk_layernorm": false]
+        $0.biasSettings = []
+        $0.hasFreeHeadSizeInGGUF = false
     }
 
     /// Phi-3: LLaMA with one layer for queries, keys and values and one for gate and up.
@@ -34,6 +36,8 @@ extension ArchitectureFamily {
         $0.keys.defaultEpsilon = 1e-5
         $0.keys.rotary.share = "partial_rotary_factor"
         $0.keys.window = WindowKeys(hasTypes: false)
+        $0.biasSettings = [BiasSetting(nil, .attention + .mlp)]
+        $0.hasFreeHeadSizeInGGUF = false
         $0.otherKeys = ["original_max_position_embeddings"]
     }
 }

@@ -4,6 +4,8 @@ extension ArchitectureFamily {
     /// Qwen2: LLaMA with biases on queries, keys and values, and head rows in llama.cpp's other order.
     static let qwen2 = llama.variation("qwen2", className: "Qwen2ForCausalLM") {
         $0.setLayout(.same, of: .query, .key)
+        $0.biasSettings = [BiasSetting(nil, .attentionInput, usual: true), BiasSetting(nil, [.attentionOutput] + .mlp)]
+        $0.hasFreeHeadSizeInGGUF = false
         $0.keys.window = WindowKeys(size: 4096, blocks: .from(28), isOptional: true)
     }
 
@@ -12,6 +14,9 @@ extension ArchitectureFamily {
         $0.tensors += headNorms()
         $0.design.headNorm = .each
         $0.keys.headSize = 128
+        $0.biasSettings = [BiasSetting("attention_bias", .attention), BiasSetting(nil, .mlp)]
+        $0.unbiasedInGGUF = [.attentionOutput]
+        $0.hasFreeHeadSizeInGGUF = true
     }
 
     /// The norms of queries and keys.

@@ -12,7 +12,8 @@ extension ArchitectureFamily {
         $0.keys.rotary.share = "partial_rotary_factor"
         $0.keys.rotary.defaultShare = 0.25
         $0.fixedSettings = ["qk_layernorm": false]
-        $0.otherKeys = ["use_qkv_bias"]
+        $0.biasSettings = [BiasSetting("use_qkv_bias", .attentionInput), BiasSetting(nil, [.attentionOutput] + .mlp)]
+        $0.keys.headDimension = nil
     }
 
     /// StarCoder2: layer norms, biases everywhere, an MLP without gate, a sliding window.
@@ -30,7 +31,9 @@ extension ArchitectureFamily {
         $0.keys.defaultEpsilon = 1e-5
         $0.keys.tiesEmbeddings = true
         $0.keys.window = WindowKeys(hasTypes: false)
-        $0.otherKeys = ["use_bias", "norm_type", "mlp_type"]
+        $0.biasSettings = [BiasSetting("use_bias", .attention + .mlp, usual: true)]
+        $0.hasFreeHeadSizeInGGUF = false
+        $0.otherKeys = ["norm_type", "mlp_type"]
     }
 
     /// Nemotron: layer norms of 1 + w, an MLP without gate whose activation is max(x, 0)², a part of each head that turns.
@@ -41,6 +44,7 @@ extension ArchitectureFamily {
         $0.setLayout(.same, of: .query, .key)
         $0.setLayout(.lessOne, of: .finalNorm, .attentionNorm, .mlpNorm)
         $0.tensors.removeAll { $0.module == .gate }
+        $0.hasFreeHeadSizeInGGUF = false
         $0.keys.normEpsilon = "norm_eps"
         $0.keys.defaultEpsilon = 1e-5
         $0.keys.rotary.share = "partial_rotary_factor"

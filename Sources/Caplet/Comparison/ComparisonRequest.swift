@@ -98,7 +98,7 @@ public struct ComparisonRequest: Request {
     }
 
     private func run(_ model: Model, _ store: CellStore, _ context: RequestContext) throws -> ComparisonRun {
-        guard let configuration = model.configuration else { throw ModelError.unknownArchitecture("unknown") }
+        guard let configuration = model.configuration else { throw ModelError.unknownArchitecture(model.graph) }
         let length = TokenisedText.windowLength(self.context, configuration)
         let scored = try sources.map { source in
             guard case .text(let path) = source else { return try TokenFile.read(source.path, context) }

@@ -17,7 +17,7 @@ struct CalibrationSets {
     /// Nil without a text.
     init?(_ text: CalibrationText?, _ model: Model, _ execution: ExecutionContext) throws {
         guard let text else { return nil }
-        guard let configuration = model.configuration else { throw ModelError.unknownArchitecture("unknown") }
+        guard let configuration = model.configuration else { throw ModelError.unknownArchitecture(model.graph) }
         let windows = try TokenisedText(
             file: text.path, model, windowLength: TokenisedText.windowLength(text.context, configuration)
         ).sequences
