@@ -35,6 +35,8 @@ public struct ArchitectureFamily: Sendable {
     public var slidesInGGUF = false
     /// Layers whose biases llama.cpp does not read, and will not load a file with.
     public var unbiasedInGGUF: [Module] = []
+    /// Layers without whose biases llama.cpp will not load a file.
+    public var biasedInGGUF: [Module] = []
     /// Whether llama.cpp loads a file whose heads together are not as wide as the hidden state.
     public var hasFreeHeadSizeInGGUF = false
     /// How many blocks the one model has whose scores llama.cpp divides by the root of hidden size over heads, not of the head size.

@@ -22,6 +22,8 @@ enum Remedies {
         case .giveOriginal: return "; give the model to compare embeddings with as --original MODEL"
         case .convert: return "; `caplet convert` writes the others"
         case .packLosslessly: return "; --lossless packs without loss"
+        case .compressWeightsAlone:
+            return "; `caplet compress MODEL -o OUTPUT --pipeline 'prune-probabilistic{objective=weights layers=matrices}'` does not run it"
         case .applyScales: return "; --dequantize-fp8 applies them"
         }
     }

@@ -24,6 +24,8 @@ public enum Remedy: Sendable, Equatable {
     case packLosslessly
     /// To multiply 8-bit weights by their scales.
     case applyScales
+    /// To compress weights as they are, without running the model.
+    case compressWeightsAlone
 }
 
 /// An error that says what would let the request through.

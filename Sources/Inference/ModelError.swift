@@ -1,8 +1,9 @@
 import Architectures
+import Execution
 import ModelGraph
 
 /// Why a graph cannot be run.
-public enum ModelError: Error, CustomStringConvertible {
+public enum ModelError: RemediableError, CustomStringConvertible {
     case missingTensor(String)
     case wrongShape(String, expected: [Int], found: [Int])
     case unknownArchitecture(String)
@@ -23,7 +24,7 @@ public enum ModelError: Error, CustomStringConvertible {
             return "tensor '\(name)': the configuration needs shape \(expected), found \(found)"
         case .unknownArchitecture(let name):
             let known = ArchitectureFamily.all.map(\.name).joined(separator: ", ")
-            return "architecture \(name) cannot be run; \(ModelError.withoutRunning) compresses its weights as they are; known: \(known)"
+            return "architecture \(name) cannot be run; known: \(known)"
         case .unsupportedFeatures(let features): return "the model uses \(features.joined(separator: ", ")), which is not supported"
         case .badToken(let token, let size): return "token \(token) is outside the vocabulary of \(size)"
         case .notCausal: return "the model is an encoder and does not predict the next token"
@@ -33,8 +34,11 @@ public enum ModelError: Error, CustomStringConvertible {
         }
     }
 
-    /// A pipeline that needs no meaning of tensors.
-    private static let withoutRunning = "--pipeline 'prune-probabilistic{objective=weights layers=matrices}'"
+    /// What needs no meaning of tensors works without knowing the architecture.
+    public var remedy: Remedy? {
+        if case .unknownArchitecture = self { return .compressWeightsAlone }
+        return nil
+    }
 
     /// Of a graph whose architecture is not known, by the name that its files have for it.
     public static func unknownArchitecture(_ graph: TensorGraph) -> ModelError {

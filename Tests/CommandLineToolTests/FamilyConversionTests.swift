@@ -6,9 +6,15 @@ import XCTest
 final class FamilyConversionTests: XCTestCase {
     /// What llama.cpp computes as transformers does.
     private static let runsInLlamaCpp = [
-        "llama", "linear", "mistral-wide", "qwen2-full", "qwen3", "gemma2-usual", "phi3-usual", "phi3-part", "gpt2",
+        "llama", "linear", "mistral-wide", "qwen2-full", "qwen3", "gemma", "gemma2-usual", "gemma3-usual", "phi", "phi3-usual",
+        "phi3-part", "smollm3-usual", "granite", "olmo", "olmo2", "exaone4-full", "stablelm", "stablelm-parallel", "starcoder2-full",
+        "gptneox", "falcon-heads", "falcon-two-norms", "falcon-one-norm", "cohere", "cohere2-usual", "glm-usual", "glm4",
+        "nemotron-usual", "bloom", "gpt2",
     ]
-    private static let others = ["mistral", "qwen2", "gemma2", "phi3", "opt", "bert", "deberta"]
+    private static let others = [
+        "mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3", "exaone4", "starcoder2", "gptneox-sequence", "gptj",
+        "falcon", "falcon-sequence", "cohere2", "glm", "nemotron", "opt", "bert", "deberta",
+    ]
     private static var folder: TemporaryFolder?
 
     override class func setUp() { folder = try? FamilyCheckpoints.folder(runsInLlamaCpp + others) }

@@ -29,14 +29,21 @@ struct GGUFNaming {
     /// Whether the tensor is one of the family's that llama.cpp has no place for.
     func keepsBeside(_ name: String) -> Bool { rule(forName: name)?.gguf.isEmpty ?? false }
 
-    /// A warning of biases that llama.cpp does not read.
+    /// Warnings of biases that llama.cpp does not read, or wants and does not find.
     func unreadBiases(_ graph: TensorGraph) -> [String] {
+        var warnings: [String] = []
         let unread = graph.tensors.filter { tensor in
             guard let rule = rule(forName: tensor.name), rule.role == .bias else { return false }
             return family.unbiasedInGGUF.contains(rule.module)
         }
-        guard let first = unread.first else { return [] }
-        return ["llama.cpp will not load the file: it has no place for \(unread.count) biases, '\(first.name)' the first"]
+        if let first = unread.first {
+            warnings.append("llama.cpp will not load the file: it has no place for \(unread.count) biases, '\(first.name)' the first")
+        }
+        let wanted = family.biasedInGGUF.compactMap { family.name(of: $0, prefix: prefix, block: 0).flatMap(TensorRule.bias) }
+        if let missing = wanted.first(where: { !graph.contains($0) }) {
+            warnings.append("llama.cpp will not load the file: it wants the bias '\(missing)'")
+        }
+        return warnings
     }
 
     /// A tensor of the graph as the file has it: vectors of 16-bit floats become F32, which llama.cpp wants and which is exact.

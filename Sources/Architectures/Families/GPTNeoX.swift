@@ -26,6 +26,7 @@ extension ArchitectureFamily {
         family.keys = ConfigurationKeys(normEpsilon: "layer_norm_eps", defaultEpsilon: 1e-5, parallel: "use_parallel_residual")
         (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
         family.biasSettings = [BiasSetting("attention_bias", .attention, usual: true), BiasSetting(nil, .mlp, usual: true)]
+        family.biasedInGGUF = [.queryKeyValue, .attentionOutput]
         family.keys.rotary = RotaryKeys(theta: "rotary_emb_base", share: "rotary_pct", defaultShare: 0.25)
         family.derivedTensors = [
             "layers.{}.attention.rotary_emb.inv_freq", "layers.{}.attention.bias", "layers.{}.attention.masked_bias",
