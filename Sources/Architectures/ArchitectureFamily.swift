@@ -17,6 +17,8 @@ public struct ArchitectureFamily: Sendable {
     public var prefixes: [String] = [""]
     /// What config.json calls the hyperparameters, and what they are where it is silent.
     package internal(set) var keys = ConfigurationKeys()
+    /// Of encoders whose head has one whatever config.json says of the blocks'.
+    package internal(set) var headActivation: BlockDesign.Activation?
     /// Whether a config.json with one of its model types is of this family, for types that several families share.
     var isMeant: @Sendable (JSONValue) -> Bool = { _ in true }
     /// Settings of config.json that change what the model computes, each with the one value that is implemented.

@@ -91,7 +91,8 @@ extension WeightSource {
         guard let name = name(.headTransform) else { return nil }
         return OutputHead.Transform(
             weight: try linear(name, shape(.headTransform), [:], execution),
-            bias: try vector(WeightSource.bias(of: name), configuration.hiddenSize), activation: configuration.design.activation,
+            bias: try vector(WeightSource.bias(of: name), configuration.hiddenSize),
+            activation: family.headActivation ?? configuration.design.activation,
             norm: try norm(.headNorm))
     }
 }

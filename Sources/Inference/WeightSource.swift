@@ -126,7 +126,7 @@ struct WeightSource {
     private func bias(_ layer: BlockLayer, _ weight: String) throws -> [Float]? {
         let name = WeightSource.bias(of: weight)
         if let biased = configuration.biasedModules, !biased.contains(layer.module), graph.contains(name) {
-            throw ModelError.unsupportedFeatures(["the bias '\(name)', which config.json says it does not have"])
+            throw ModelError.unsupportedFeatures(["the bias '\(name)' that config.json denies"])
         }
         return try vector(name, shape(layer.module)[0])
     }

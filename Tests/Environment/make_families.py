@@ -29,6 +29,7 @@ LINEAR = {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}
 SHAPE = dict(vocab_size=251, hidden_size=64, intermediate_size=88, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
              max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=None)
 HEAD = dict(SHAPE, head_dim=24)
+NEOX = {key: value for key, value in SHAPE.items() if key != "num_key_value_heads"}
 
 HALF = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
 BY_TYPE = {"full_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta": 50000.0},
@@ -56,6 +57,15 @@ MODELS = {
                                                 num_attention_heads=3, max_position_embeddings=64, bos_token_id=2, pad_token_id=1)),
     "bert": (t.BertConfig, t.BertForMaskedLM, dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2,
                                                    num_attention_heads=3, max_position_embeddings=64)),
+    "roberta": (t.RobertaConfig, t.RobertaForMaskedLM, dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2,
+                                                            num_attention_heads=3, max_position_embeddings=64, pad_token_id=4)),
+    "xlm-roberta": (t.XLMRobertaConfig, t.XLMRobertaForMaskedLM, dict(vocab_size=97, hidden_size=48, intermediate_size=72,
+                                                                      num_hidden_layers=2, num_attention_heads=3, type_vocab_size=1,
+                                                                      max_position_embeddings=64, pad_token_id=4)),
+    "electra": (t.ElectraConfig, t.ElectraForMaskedLM, dict(vocab_size=97, hidden_size=48, embedding_size=48, intermediate_size=72,
+                                                            num_hidden_layers=2, num_attention_heads=3, max_position_embeddings=64)),
+    "distilbert": (t.DistilBertConfig, t.DistilBertForMaskedLM, dict(vocab_size=97, dim=48, hidden_dim=72, n_layers=2, n_heads=3,
+                                                                     max_position_embeddings=64)),
     "deberta": (t.DebertaV2Config, t.DebertaV2ForMaskedLM, dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2,
                                                                 num_attention_heads=3, max_position_embeddings=64, relative_attention=True,
                                                                 position_buckets=8, norm_rel_ebd="layer_norm", share_att_key=True,
@@ -78,8 +88,8 @@ MODELS = {
     "stablelm-parallel": (t.StableLmConfig, t.StableLmForCausalLM, dict(SHAPE, use_parallel_residual=True, num_key_value_heads=4)),
     "starcoder2": (t.Starcoder2Config, t.Starcoder2ForCausalLM, dict(SHAPE, sliding_window=9)),
     "phi": (t.PhiConfig, t.PhiForCausalLM, dict(SHAPE)),
-    "gptneox": (t.GPTNeoXConfig, t.GPTNeoXForCausalLM, dict(SHAPE)),
-    "gptneox-sequence": (t.GPTNeoXConfig, t.GPTNeoXForCausalLM, dict(SHAPE, use_parallel_residual=False, attention_bias=False,
+    "gptneox": (t.GPTNeoXConfig, t.GPTNeoXForCausalLM, dict(NEOX)),
+    "gptneox-sequence": (t.GPTNeoXConfig, t.GPTNeoXForCausalLM, dict(NEOX, use_parallel_residual=False, attention_bias=False,
                                                                      rope_parameters={"rope_type": "default", "rope_theta": 5000.0,
                                                                                       "partial_rotary_factor": 1.0})),
     "gptj": (t.GPTJConfig, t.GPTJForCausalLM, dict(vocab_size=251, n_embd=64, n_layer=3, n_head=4, n_positions=64, rotary_dim=12,
@@ -91,7 +101,7 @@ MODELS = {
                                                                   num_ln_in_parallel_attn=1)),
     "falcon-sequence": (t.FalconConfig, t.FalconForCausalLM, dict(FALCON, parallel_attn=False, multi_query=False, bias=True)),
     "cohere": (t.CohereConfig, t.CohereForCausalLM, dict(SHAPE, logit_scale=0.6)),
-    "cohere2": (t.Cohere2Config, t.Cohere2ForCausalLM, dict(SHAPE, num_hidden_layers=4, sliding_window=8, sliding_window_pattern=3,
+    "cohere2": (t.Cohere2Config, t.Cohere2ForCausalLM, dict(SHAPE, logit_scale=0.7, num_hidden_layers=4, sliding_window=8, sliding_window_pattern=3,
                                                             attention_bias=True)),
     "glm": (t.GlmConfig, t.GlmForCausalLM, dict(HEAD, rope_parameters=HALF)),
     "glm4": (t.Glm4Config, t.Glm4ForCausalLM, dict(HEAD, rope_parameters=HALF)),
@@ -110,12 +120,13 @@ MODELS = {
     "nemotron-usual": (t.NemotronConfig, t.NemotronForCausalLM, dict(SHAPE, attention_bias=True, mlp_bias=True)),
     "exaone4-full": (t.Exaone4Config, t.Exaone4ForCausalLM, dict(SHAPE, sliding_window=None, layer_types=["full_attention"] * 3)),
     "starcoder2-full": (t.Starcoder2Config, t.Starcoder2ForCausalLM, dict(SHAPE)),
-    "cohere2-usual": (t.Cohere2Config, t.Cohere2ForCausalLM, dict(SHAPE, num_hidden_layers=5, sliding_window=8)),
+    "cohere2-usual": (t.Cohere2Config, t.Cohere2ForCausalLM, dict(SHAPE, logit_scale=0.7, num_hidden_layers=5, sliding_window=8)),
     "phi3-usual": (t.Phi3Config, t.Phi3ForCausalLM, dict(SHAPE, num_key_value_heads=1)),
 }
 
 # Where the encoder is in a model with a head for masked tokens.
-ENCODERS = {"bert": "bert", "deberta": "deberta"}
+ENCODERS = {"bert": "bert", "roberta": "roberta", "xlm-roberta": "roberta", "electra": "electra", "distilbert": "distilbert",
+            "deberta": "deberta"}
 
 
 def made(config_class, model_class, settings, seed):

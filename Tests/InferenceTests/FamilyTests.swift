@@ -20,7 +20,7 @@ final class FamilyTests: XCTestCase {
     ]
     private static var folder: TemporaryFolder?
 
-    private static let encoders = ["bert", "deberta"]
+    private static let encoders = ["bert", "roberta", "xlm-roberta", "electra", "distilbert", "deberta"]
 
     override class func setUp() { folder = try? FamilyCheckpoints.folder(causal + encoders) }
     override class func tearDown() { folder = nil }

@@ -107,11 +107,14 @@ struct GGUFNaming {
         }
         // A bias is permuted as the rows of its weight.
         let rows = tensor.shape.dimensions.first ?? 0
+        let isExpected = tensor.shape.rank == (rule.role == .bias ? 1 : 2) && rows == heads * c.headSize
         let permutation =
-            rule.layout == .grouped
-            ? RowPermutation(ungroupingHeads: c.headCount, keyHeads: c.keyValueHeadCount, size: c.headSize)
-            : RowPermutation(interleavingHalvesOf: heads, rows: rows)
-        guard tensor.shape.rank == (rule.role == .bias ? 1 : 2), rows == heads * c.headSize, let permutation else {
+            !isExpected
+            ? nil
+            : rule.layout == .grouped
+                ? RowPermutation(ungroupingHeads: c.headCount, keyHeads: c.keyValueHeadCount, size: c.headSize)
+                : RowPermutation(interleavingHalvesOf: heads, rows: rows)
+        guard let permutation else {
             throw FormatError.malformed(
                 path, "tensor '\(tensor.name)'", "has shape \(tensor.shape); \(heads) heads of \(c.headSize) rows were expected"
             )

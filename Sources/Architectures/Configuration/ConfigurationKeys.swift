@@ -32,6 +32,10 @@ package struct ConfigurationKeys: Sendable {
     package var scales = ScaleKeys()
     /// Of families whose MLP may read what attention reads.
     package var parallel: String?
+    /// Of families whose embeddings may have another width, which is not implemented.
+    package var embeddingWidth: String?
+    /// Whether the first position is the one after "pad_token_id", and the table of positions has room for those before.
+    package var startsAfterPadding = false
     /// Of families that have one key head unless this says no or "new_decoder_architecture" yes.
     package var oneKeyHead: String?
 }

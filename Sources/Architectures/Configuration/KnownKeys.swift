@@ -16,21 +16,24 @@ extension ConfigurationKeys {
     /// The keys that are read.
     fileprivate func names(_ design: BlockDesign) -> [String] {
         var names = [hiddenSize, blockCount, headCount, contextLength, rotary.theta] + activation
-        names += [keyValueHeadCount, headDimension, intermediateSize, normEpsilon, parallel, oneKeyHead, rotary.share, rotary.size].compactMap { $0 }
+        names += [keyValueHeadCount, headDimension, intermediateSize, normEpsilon, parallel, oneKeyHead, rotary.share, rotary.size]
+            .compactMap { $0 }
         names += [scales.attention, scales.embedding, scales.residual, scales.logit, scales.logitDivisor].compactMap { $0 }
         if attentionScalar != nil { names.append("query_pre_attn_scalar") }
         if attentionSoftCap != nil { names.append("attn_logit_softcapping") }
         if logitSoftCap != nil { names.append("final_logit_softcapping") }
         if rotary.localTheta != nil { names.append("rope_local_base_freq") }
         if case .every = rotary.unturned { names += ["no_rope_layers", "no_rope_layer_interval"] }
-        return names
+        return names + [embeddingWidth].compactMap { $0 }
     }
 }
 
 /// Keys of config.json that several families have.
 enum KnownKeys {
     static let rotary: Set = ["rope_scaling", "rope_parameters", "partial_rotary_factor"]
-    static let window: Set = ["sliding_window", "use_sliding_window", "max_window_layers", "layer_types", "sliding_window_pattern", "_sliding_window_pattern"]
+    static let window: Set = [
+        "sliding_window", "use_sliding_window", "max_window_layers", "layer_types", "sliding_window_pattern", "_sliding_window_pattern",
+    ]
     static let relative: Set = [
         "max_relative_positions", "position_buckets", "pos_att_type", "norm_rel_ebd", "conv_kernel_size", "embedding_size",
         "attention_head_size",
@@ -51,7 +54,7 @@ enum KnownKeys {
         "initializer_range", "initializer_factor", "init_std", "attention_dropout", "hidden_dropout", "residual_dropout",
         "embedding_dropout", "dropout", "layerdrop", "attention_probs_dropout_prob", "hidden_dropout_prob", "attn_pdrop", "embd_pdrop",
         "resid_pdrop", "resid_dropout", "activation_dropout", "classifier_dropout", "classifier_dropout_prob", "summary_activation",
-        "summary_first_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj", "pooler_dropout", "pooler_hidden_act",
+        "summary_first_dropout", "summary_last_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj", "pooler_dropout", "pooler_hidden_act",
         "pooler_hidden_size", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head",
         "pooler_type", "gradient_checkpointing", "reorder_and_upcast_attn", "legacy", "mask_token_id",
     ]

@@ -56,8 +56,18 @@ extension ModelConfiguration {
         if let key = keys.oneKeyHead, json["new_decoder_architecture"]?.bool != true {
             keyValueHeadCount = json[key]?.bool == false ? headCount : 1
         }
+        // What no model has is refused below; until then products with it must fit.
+        defer { headSize = min(max(headSize, 0), ModelConfiguration.maximumDimension + 1) }
         headSize = keys.headDimension.flatMap { json[$0]?.integer } ?? keys.headSize ?? (headCount > 0 ? hiddenSize / headCount : 0)
         contextLength = json[keys.contextLength]?.integer ?? 2048
+        if keys.startsAfterPadding {
+            let padding = json["pad_token_id"]?.integer ?? 1
+            guard padding >= 0, padding < ModelConfiguration.maximumDimension else {
+                throw ConfigurationError("pad_token_id is \(padding)")
+            }
+            design.firstPosition = padding + 1
+            contextLength = min(contextLength, ModelConfiguration.maximumDimension) - design.firstPosition
+        }
     }
 
     private mutating func readAttention(_ json: JSONValue, _ keys: ConfigurationKeys) throws {

@@ -17,7 +17,9 @@ extension ModelConfiguration {
             if let kind = slides?["rope_type"]?.string ?? slides?["type"]?.string, kind != "default" {
                 unsupportedFeatures.append("rope_parameters '\(kind)' of sliding_attention")
             }
-            if let newer, !hasTypes, newer.object?.members.isEmpty == false { unsupportedFeatures.append("rope_parameters for all layer types") }
+            if let newer, !hasTypes, newer.object?.members.isEmpty == false {
+                unsupportedFeatures.append("rope_parameters for all layer types")
+            }
             let full = newer?["full_attention"]
             ropeTheta = older?["rope_theta"]?.number ?? full?["rope_theta"]?.number ?? json[keys.rotary.theta]?.number ?? ropeTheta
             try readScaling(older ?? full)
@@ -72,10 +74,13 @@ extension ModelConfiguration {
         unturned = keys.rotary.unturned
         guard case .every(let usual) = unturned else { return }
         if let list = json["no_rope_layers"]?.array {
-            unturned = .listed(try list.map { entry in
-                guard let turns = entry.integer, (0...1).contains(turns) else { throw ConfigurationError("no_rope_layers has other than 0 and 1") }
-                return turns == 0
-            })
+            unturned = .listed(
+                try list.map { entry in
+                    guard let turns = entry.integer, (0...1).contains(turns) else {
+                        throw ConfigurationError("no_rope_layers has other than 0 and 1")
+                    }
+                    return turns == 0
+                })
         } else {
             let step = json["no_rope_layer_interval"]?.integer ?? usual
             guard step > 0 else { throw ConfigurationError("no_rope_layer_interval is \(step)") }

@@ -10,7 +10,7 @@ extension ModelConfiguration {
             ("architectures", [.string(family.className)]), ("model_type", .string(family.modelTypes[0])),
             ("vocab_size", .integer(vocabularySize)), (keys.hiddenSize, .integer(hiddenSize)),
             (keys.blockCount, .integer(blockCount)), (keys.headCount, .integer(headCount)),
-            (keys.contextLength, .integer(contextLength)),
+            (keys.contextLength, .integer(contextLength + (keys.startsAfterPadding ? design.firstPosition : 0))),
             ("tie_word_embeddings", .bool(tiesEmbeddings)), ("bos_token_id", id(bosTokenID)), ("eos_token_id", id(eosTokenID)),
             ("pad_token_id", id(padTokenID)),
             ("torch_dtype", .string(dtype)),
@@ -47,7 +47,7 @@ extension ModelConfiguration {
     }
 
     private var types: JSONValue {
-        .array((0..<blockCount).map { .string(window?.size(inBlock: $0) == nil ? "full_attention" : "sliding_attention") })
+        .array((0..<min(blockCount, 1 << 16)).map { .string(window?.size(inBlock: $0) == nil ? "full_attention" : "sliding_attention") })
     }
 
     private func scaleMembers(_ keys: ScaleKeys) -> [(key: String, value: JSONValue)] {
@@ -71,7 +71,8 @@ extension ModelConfiguration {
         }
         if let localRopeTheta { members.append(("rope_local_base_freq", .number(localRopeTheta))) }
         if case .every = keys.rotary.unturned {
-            members.append(("no_rope_layers", .array((0..<blockCount).map { .integer(rotation(inBlock: $0) == .none ? 0 : 1) })))
+            members.append(
+                ("no_rope_layers", .array((0..<min(blockCount, 1 << 16)).map { .integer(rotation(inBlock: $0) == .none ? 0 : 1) })))
         }
         switch ropeScaling {
         case .none: break

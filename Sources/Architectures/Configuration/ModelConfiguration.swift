@@ -104,7 +104,9 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
         }
         for (name, value) in [("embedding", embeddingMultiplier), ("residual", residualMultiplier), ("logit", logitMultiplier)] {
             // As floats, which is how they are used.
-            guard value != 0, Float(value).isFinite, Float(value) != 0 else { throw ConfigurationError("the \(name) multiplier is \(value)") }
+            guard value != 0, Float(value).isFinite, Float(value) != 0 else {
+                throw ConfigurationError("the \(name) multiplier is \(value)")
+            }
         }
         if design.fusedOrder == .byGroup || design.positions == .linear, headCount > 1 << 16 {
             throw ConfigurationError("num_attention_heads is \(headCount)")

@@ -21,7 +21,10 @@ extension ArchitectureFamily {
             normEpsilon: "layer_norm_epsilon", activation: [], intermediateFactor: 4, defaultEpsilon: 1e-5, tiesEmbeddings: true)
         (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
         family.fixedSettings = ["apply_residual_connection_post_layernorm": false]
-        family.otherKeys = ["slow_but_exact", "skip_bias_add", "skip_bias_add_qkv", "offset_alibi", "attention_softmax_in_fp32", "masked_softmax_fusion", "bias_dropout_fusion"]
+        family.otherKeys = [
+            "slow_but_exact", "skip_bias_add", "skip_bias_add_qkv", "offset_alibi", "attention_softmax_in_fp32", "masked_softmax_fusion",
+            "bias_dropout_fusion",
+        ]
         return family
     }()
 

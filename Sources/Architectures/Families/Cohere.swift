@@ -27,6 +27,6 @@ extension ArchitectureFamily {
         $0.keys.window = WindowKeys(size: 4096, blocks: .allButEvery(4))
         $0.fixedSettings = ["use_qk_norm": false, "use_parallel_block": true, "use_gated_activation": true, "use_embedding_sharing": true]
         $0.slidesInGGUF = true
-        $0.otherKeys = ["rotary_pct", "order_of_interleaved_layers", "position_embedding_type"]
+        $0.otherKeys = ["head_dim", "rotary_pct", "order_of_interleaved_layers", "position_embedding_type"]
     }
 }
