@@ -1,6 +1,8 @@
 /// What config.json of a family calls the hyperparameters, and what they are where it does not say.
 package struct ConfigurationKeys: Sendable {
     package var hiddenSize = "hidden_size"
+    /// Other names that sizes may have where the usual ones are not there.
+    package var otherNames: [String: String] = [:]
     /// Nil where it is `intermediateFactor` times the hidden size.
     package var intermediateSize: String? = "intermediate_size"
     package var blockCount = "num_hidden_layers"
@@ -49,6 +51,7 @@ package struct RotaryKeys: Sendable {
     package var defaultShare = 1.0
     /// The number of components that turn, where that is said instead.
     package var size: String?
+    package var defaultSize = 64
     /// θ of blocks with a sliding window in families that have another one for these.
     package var localTheta: Double?
     /// Blocks that do not turn; `.every` is what "no_rope_layers" and "no_rope_layer_interval" may change.
@@ -64,6 +67,8 @@ package struct WindowKeys: Sendable {
     package var blocks = AttentionWindow.Blocks.all
     /// Whether there is none unless "use_sliding_window" says so.
     package var isOptional = false
+    /// Whether the model is none that is known without a window.
+    package var isRequired = false
     /// Whether "layer_types" is obeyed; where it is not it has to say the same as the window.
     package var hasTypes = true
 }

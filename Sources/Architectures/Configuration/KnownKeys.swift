@@ -1,20 +1,20 @@
 extension ArchitectureFamily {
-    /// Whether a key of config.json is obeyed, refused where it changes something that is not implemented, or known to change nothing.
-    func knowsKey(_ key: String) -> Bool {
-        if KnownKeys.common.contains(key) || fixedSettings[key] != nil || silentSettings[key] != nil { return true }
-        if biasSettings.contains(where: { $0.key == key }) { return true }
-        if (absentSettings + otherKeys + keys.names(design)).contains(key) { return true }
-        switch design.positions {
-        case .rotary: return KnownKeys.rotary.contains(key) || (keys.window != nil && KnownKeys.window.contains(key))
-        case .relative: return KnownKeys.relative.contains(key)
-        case .learned, .linear: return false
-        }
+    /// Those keys of config.json that are neither obeyed, nor refused where they change something that is not implemented, nor known to
+    /// change nothing.
+    func unknownKeys(among found: [String]) -> [String] {
+        var known = KnownKeys.common.union(fixedSettings.keys).union(silentSettings.keys).union(absentSettings).union(otherKeys)
+        known.formUnion(keys.names)
+        known.formUnion(biasSettings.compactMap(\.key))
+        if design.positions == .rotary { known.formUnion(KnownKeys.rotary) }
+        if design.positions == .relative { known.formUnion(KnownKeys.relative) }
+        if keys.window != nil { known.formUnion(KnownKeys.window) }
+        return found.filter { !known.contains($0) }
     }
 }
 
 extension ConfigurationKeys {
     /// The keys that are read.
-    fileprivate func names(_ design: BlockDesign) -> [String] {
+    fileprivate var names: [String] {
         var names = [hiddenSize, blockCount, headCount, contextLength, rotary.theta] + activation
         names += [keyValueHeadCount, headDimension, intermediateSize, normEpsilon, parallel, oneKeyHead, rotary.share, rotary.size]
             .compactMap { $0 }
@@ -24,7 +24,7 @@ extension ConfigurationKeys {
         if logitSoftCap != nil { names.append("final_logit_softcapping") }
         if rotary.localTheta != nil { names.append("rope_local_base_freq") }
         if case .every = rotary.unturned { names += ["no_rope_layers", "no_rope_layer_interval"] }
-        return names + [embeddingWidth].compactMap { $0 }
+        return names + otherNames.values + [embeddingWidth].compactMap { $0 }
     }
 }
 
@@ -54,7 +54,8 @@ enum KnownKeys {
         "initializer_range", "initializer_factor", "init_std", "attention_dropout", "hidden_dropout", "residual_dropout",
         "embedding_dropout", "dropout", "layerdrop", "attention_probs_dropout_prob", "hidden_dropout_prob", "attn_pdrop", "embd_pdrop",
         "resid_pdrop", "resid_dropout", "activation_dropout", "classifier_dropout", "classifier_dropout_prob", "summary_activation",
-        "summary_first_dropout", "summary_last_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj", "pooler_dropout", "pooler_hidden_act",
+        "summary_first_dropout", "summary_last_dropout", "summary_proj_to_labels", "summary_type", "summary_use_proj", "pooler_dropout",
+        "pooler_hidden_act",
         "pooler_hidden_size", "pooler_fc_size", "pooler_num_attention_heads", "pooler_num_fc_layers", "pooler_size_per_head",
         "pooler_type", "gradient_checkpointing", "reorder_and_upcast_attn", "legacy", "mask_token_id",
     ]

@@ -28,7 +28,7 @@ extension ModelConfiguration {
             biasedModules = Set(family.biasSettings.filter { $0.key.flatMap { json[$0]?.bool } ?? $0.usual }.flatMap(\.modules))
         }
         try readScales(json, keys.scales)
-        unknownKeys = json.object?.members.map(\.key).filter { !family.knowsKey($0) } ?? []
+        unknownKeys = family.unknownKeys(among: json.object?.keys ?? [])
         // The activation is what the configuration names, as far as it can be run.
         if let named = ModelConfiguration.activationName(json, keys).flatMap(BlockDesign.Activation.init(configName:)) {
             design.activation = keys.approximatesGELU && named == .gelu ? .geluTanh : named
@@ -42,16 +42,19 @@ extension ModelConfiguration {
     }
 
     private mutating func readSizes(_ json: JSONValue, _ keys: ConfigurationKeys) throws {
-        vocabularySize = try ModelConfiguration.required("vocab_size", json)
-        hiddenSize = try ModelConfiguration.required(keys.hiddenSize, json)
+        func required(_ key: String) throws -> Int {
+            try keys.otherNames[key].flatMap { json[key] == nil ? json[$0]?.integer : nil } ?? ModelConfiguration.required(key, json)
+        }
+        vocabularySize = try required("vocab_size")
+        hiddenSize = try required(keys.hiddenSize)
         let named = keys.intermediateSize.flatMap { json[$0] }
         if let factor = keys.intermediateFactor, named == nil {
             intermediateSize = min(max(hiddenSize, 0), ModelConfiguration.maximumDimension) * factor
         } else {
-            intermediateSize = try ModelConfiguration.required(keys.intermediateSize ?? "intermediate_size", json)
+            intermediateSize = try required(keys.intermediateSize ?? "intermediate_size")
         }
-        blockCount = try ModelConfiguration.required(keys.blockCount, json)
-        headCount = try ModelConfiguration.required(keys.headCount, json)
+        blockCount = try required(keys.blockCount)
+        headCount = try required(keys.headCount)
         keyValueHeadCount = keys.keyValueHeadCount.flatMap { json[$0]?.integer } ?? headCount
         if let key = keys.oneKeyHead, json["new_decoder_architecture"]?.bool != true {
             keyValueHeadCount = json[key]?.bool == false ? headCount : 1
@@ -59,7 +62,7 @@ extension ModelConfiguration {
         // What no model has is refused below; until then products with it must fit.
         defer { headSize = min(max(headSize, 0), ModelConfiguration.maximumDimension + 1) }
         headSize = keys.headDimension.flatMap { json[$0]?.integer } ?? keys.headSize ?? (headCount > 0 ? hiddenSize / headCount : 0)
-        contextLength = json[keys.contextLength]?.integer ?? 2048
+        contextLength = (try? required(keys.contextLength)) ?? 2048
         if keys.startsAfterPadding {
             let padding = json["pad_token_id"]?.integer ?? 1
             guard padding >= 0, padding < ModelConfiguration.maximumDimension else {

@@ -35,7 +35,9 @@ extension ModelConfiguration {
 
     private mutating func readTurnedPart(_ json: JSONValue, _ object: JSONValue?, _ keys: RotaryKeys) throws {
         if let key = keys.size {
-            guard let size = json[key]?.integer else { throw ConfigurationError("config.json has no integer '\(key)'") }
+            guard let size = json.object?[key] == nil ? keys.defaultSize : json[key]?.integer else {
+                throw ConfigurationError("config.json has no integer '\(key)'")
+            }
             rotarySize = size
             return
         }

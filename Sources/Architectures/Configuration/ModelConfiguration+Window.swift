@@ -6,6 +6,7 @@ extension ModelConfiguration {
         guard let keys = keys.window else { return }
         let size: Int?
         if let value = json.object?["sliding_window"] { size = value.integer } else { size = keys.size }
+        if size == nil, keys.isRequired { unsupportedFeatures.append("sliding_window null") }
         guard let size, !keys.isOptional || json["use_sliding_window"]?.bool == true else { return }
         if let types = json["layer_types"]?.array {
             let slides = try types.map(ModelConfiguration.slides)

@@ -20,6 +20,7 @@ extension ArchitectureFamily {
             intermediateSize: nil, blockCount: "n_layer", headCount: "n_head", contextLength: "seq_length",
             normEpsilon: "layer_norm_epsilon", activation: [], intermediateFactor: 4, defaultEpsilon: 1e-5, tiesEmbeddings: true)
         (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
+        family.keys.otherNames = ["hidden_size": "n_embed", "n_layer": "num_hidden_layers", "n_head": "num_attention_heads"]
         family.fixedSettings = ["apply_residual_connection_post_layernorm": false]
         family.otherKeys = [
             "slow_but_exact", "skip_bias_add", "skip_bias_add_qkv", "offset_alibi", "attention_softmax_in_fp32", "masked_softmax_fusion",

@@ -24,7 +24,7 @@ extension ArchitectureFamily {
         $0.keys.headDimension = nil
         $0.keys.rotary.defaultTheta = 10000
         $0.keys.rotary.unturned = .withoutWindow
-        $0.keys.window = WindowKeys(size: 4096, blocks: .allButEvery(4))
+        $0.keys.window = WindowKeys(size: 4096, blocks: .allButEvery(4), isRequired: true)
         $0.fixedSettings = ["use_qk_norm": false, "use_parallel_block": true, "use_gated_activation": true, "use_embedding_sharing": true]
         $0.slidesInGGUF = true
         $0.otherKeys = ["head_dim", "rotary_pct", "order_of_interleaved_layers", "position_embedding_type"]

@@ -22,6 +22,7 @@ extension ArchitectureFamily {
             activation: ["activation"], intermediateFactor: 4, defaultEpsilon: 1e-5, tiesEmbeddings: true, oneKeyHead: "multi_query")
         family.fixedSettings = ["alibi": false]
         family.keys.headDimension = nil
+        family.keys.otherNames = ["hidden_size": "n_embed"]
         family.biasSettings = [BiasSetting("bias", .attention + .mlp)]
         family.unbiasedInGGUF = .attention + .mlp
         family.otherKeys = ["new_decoder_architecture", "parallel_attn", "num_ln_in_parallel_attn", "rope_theta"]

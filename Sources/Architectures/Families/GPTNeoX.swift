@@ -60,6 +60,7 @@ extension ArchitectureFamily {
         family.keys = ConfigurationKeys(
             hiddenSize: "n_embd", intermediateSize: "n_inner", blockCount: "n_layer", headCount: "n_head", contextLength: "n_positions",
             normEpsilon: "layer_norm_epsilon", activation: ["activation_function"], intermediateFactor: 4, defaultEpsilon: 1e-5)
+        family.keys.otherNames = gptNames
         (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
         family.keys.rotary.size = "rotary_dim"
         family.derivedTensors = ["h.{}.attn.bias", "h.{}.attn.masked_bias"]

@@ -50,7 +50,7 @@ extension ArchitectureFamily {
         $0.design.headNorm = .each
         $0.keys.attentionSoftCap = nil
         $0.keys.logitSoftCap = 0
-        $0.keys.window = WindowKeys(size: 4096, blocks: .allButEvery(6))
+        $0.keys.window = WindowKeys(size: 4096, blocks: .allButEvery(6), isRequired: true)
         $0.keys.rotary.defaultTheta = 1_000_000
         $0.keys.rotary.localTheta = 10000
         $0.absentSettings = ["attn_logit_softcapping"]

@@ -53,6 +53,7 @@ extension ArchitectureFamily {
             hiddenSize: "dim", intermediateSize: "hidden_dim", blockCount: "n_layers", headCount: "n_heads", normEpsilon: nil,
             activation: ["activation"], defaultEpsilon: 1e-12, tiesEmbeddings: true)
         (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
+        family.keys.otherNames = ["dim": "hidden_size", "n_layers": "num_hidden_layers", "n_heads": "num_attention_heads"]
         family.derivedTensors = ["embeddings.position_ids"]
         family.otherKeys = ["sinusoidal_pos_embds", "qa_dropout", "seq_classif_dropout"]
         return family
