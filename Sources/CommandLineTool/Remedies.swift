@@ -23,7 +23,7 @@ enum Remedies {
         case .convert: return "; `caplet convert` writes the others"
         case .packLosslessly: return "; --lossless packs without loss"
         case .compressWeightsAlone:
-            return "; `caplet compress MODEL -o OUTPUT --pipeline 'prune-probabilistic{objective=weights layers=matrices}'` does not run it"
+            return "; `caplet compress MODEL -o OUTPUT --pipeline 'prune-probabilistic{objective=weights layers=matrices}'` compresses weights without running it"
         case .applyScales: return "; --dequantize-fp8 applies them"
         }
     }

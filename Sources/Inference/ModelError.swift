@@ -23,8 +23,9 @@ public enum ModelError: RemediableError, CustomStringConvertible {
         case .wrongShape(let name, let expected, let found):
             return "tensor '\(name)': the configuration needs shape \(expected), found \(found)"
         case .unknownArchitecture(let name):
-            let known = ArchitectureFamily.all.map(\.name).joined(separator: ", ")
-            return "architecture \(name) cannot be run; known: \(known)"
+            var known: [String] = []
+            for type in ArchitectureFamily.all.flatMap(\.modelTypes) where !known.contains(type) { known.append(type) }
+            return "architecture \(name) cannot be run; known: \(known.joined(separator: ", "))"
         case .unsupportedFeatures(let features): return "the model uses \(features.joined(separator: ", ")), which is not supported"
         case .badToken(let token, let size): return "token \(token) is outside the vocabulary of \(size)"
         case .notCausal: return "the model is an encoder and does not predict the next token"
