@@ -1,16 +1,32 @@
 import ModelGraph
+import StrictJSON
 
 extension ArchitectureFamily {
     /// Every family that is known. Of those that share a name in GGUF the first is what a file of that name is taken for.
-    public static let all: [ArchitectureFamily] = [.llama, .mistral, .qwen2, .qwen3, .gemma2, .phi3, .gpt2, .opt, .bert, .deberta]
+    public static let all: [ArchitectureFamily] = [
+        .llama, .mistral, .ministral, .qwen2, .qwen3, .gemma, .gemma2, .gemma3, .smolLM3, .granite, .olmo, .olmo2, .exaone4, .stableLM,
+        .starCoder2, .phi, .phi3, .gptNeoX, .gptJ, .falcon, .falconOfTwoNorms, .falconInSequence, .cohere, .cohere2, .glm, .glm4, .nemotron,
+        .bloom, .gpt2, .opt, .bert,
+        .roberta, .xlmRoberta, .electra, .distilBert, .deberta,
+    ]
 
     public static func named(_ name: String) -> ArchitectureFamily? { all.first { $0.name == name } }
 
-    public static func ofModelType(_ modelType: String) -> ArchitectureFamily? {
-        all.first { $0.modelTypes.contains(modelType) }
+    /// The family of a config.json.
+    static func of(_ json: JSONValue) -> ArchitectureFamily? {
+        guard let type = json["model_type"]?.string else { return nil }
+        return all.first { $0.modelTypes.contains(type) && $0.isMeant(json) }
     }
 
     public static func ofGGUF(_ name: String) -> ArchitectureFamily? { all.first { $0.ggufName == name } }
+
+    /// Of the families with a name in GGUF the one that knows most of a file's tensors.
+    public static func ofGGUF(_ name: String, tensors: [String]) -> ArchitectureFamily? {
+        let candidates = all.filter { $0.ggufName == name }
+        guard candidates.count > 1 else { return candidates.first }
+        func known(_ family: ArchitectureFamily) -> Int { tensors.count { family.rule(forGGUF: $0) != nil } }
+        return candidates.dropFirst().reduce(candidates[0]) { known($1) > known($0) ? $1 : $0 }
+    }
 
     /// The rule and block number for a Hugging Face name, with or without one of the prefixes.
     public func rule(forName name: String) -> (rule: TensorRule, block: Int?)? {
@@ -23,6 +39,12 @@ extension ArchitectureFamily {
     /// The rule and block number for a GGUF name.
     public func rule(forGGUF name: String) -> (rule: TensorRule, block: Int?)? {
         ggufName == nil || name.isEmpty ? nil : match(name) { $0.gguf }
+    }
+
+    /// The linear layers of which a checkpoint has the biases; nil for families that have them as their checkpoints do.
+    public func biasedModules(has: (TensorRule) -> Bool) -> Set<Module>? {
+        if biasSettings.isEmpty { return nil }
+        return Set(tensors.filter { $0.role == .linear && ($0.bias.map(has) ?? false) }.map(\.module))
     }
 
     /// Whether a tensor of that name follows from the configuration.

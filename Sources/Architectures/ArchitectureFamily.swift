@@ -1,4 +1,5 @@
 import ModelGraph
+import StrictJSON
 
 /// What sets one model family apart, as data: names, roles, layouts and groups of its tensors, and how its configuration is spelled.
 public struct ArchitectureFamily: Sendable {
@@ -16,14 +17,32 @@ public struct ArchitectureFamily: Sendable {
     public var prefixes: [String] = [""]
     /// What config.json calls the hyperparameters, and what they are where it is silent.
     package internal(set) var keys = ConfigurationKeys()
+    /// Of encoders whose head has one whatever config.json says of the blocks'.
+    package internal(set) var headActivation: BlockDesign.Activation?
+    /// Whether a config.json with one of its model types is of this family, for types that several families share.
+    var isMeant: @Sendable (JSONValue) -> Bool = { _ in true }
     /// Settings of config.json that change what the model computes, each with the one value that is implemented.
     var fixedSettings: [String: Bool] = [:]
     /// What some of these are where config.json does not say, if that is not what is implemented.
     var silentSettings: [String: Bool] = [:]
+    /// Settings that change what the model computes unless they are absent or null, which is what is implemented.
+    var absentSettings: [String] = []
+    /// Keys of config.json of this family that are obeyed, or change nothing, beside those that are named elsewhere here.
+    var otherKeys: [String] = []
+    /// Which layers have biases; empty for families where it is what the checkpoint has.
+    var biasSettings: [BiasSetting] = []
     /// Names without prefix of tensors that old checkpoints carry and that follow from the configuration, with `{}` for the block.
     var derivedTensors: [String] = []
     /// Whether llama.cpp keeps positions from looking back further than the sliding window.
     public var slidesInGGUF = false
+    /// Layers whose biases llama.cpp does not read, and will not load a file with.
+    public var unbiasedInGGUF: [Module] = []
+    /// Layers without whose biases llama.cpp will not load a file.
+    public var biasedInGGUF: [Module] = []
+    /// Whether llama.cpp loads a file whose heads together are not as wide as the hidden state.
+    public var hasFreeHeadSizeInGGUF = false
+    /// How many blocks the one model has whose scores llama.cpp divides by the root of hidden size over heads, not of the head size.
+    public var squareRootDepth: Int?
     /// Tensors outside blocks, and inside them with `{}` for the block's number, without prefix.
     public var tensors: [TensorRule]
 
@@ -54,6 +73,11 @@ public struct ArchitectureFamily: Sendable {
     /// Gives the tensors of some modules another layout.
     mutating func setLayout(_ layout: TensorLayout, of modules: Module...) {
         for index in tensors.indices where modules.contains(tensors[index].module) { tensors[index].layout = layout }
+    }
+
+    /// Lets checkpoints go without the tensors of a module.
+    mutating func setOptional(_ module: Module) {
+        for index in tensors.indices where tensors[index].module == module { tensors[index].isOptional = true }
     }
 
     /// The name that a checkpoint without prefix has for a module, with `{}` for the block; nil where the family has none.

@@ -7,6 +7,12 @@ public struct BlockDesign: Equatable, Sendable {
         case rootMeanSquareOffset
         /// (x − mean) / √(variance + ε) ⊙ w + b (Ba et al. 2016).
         case layer
+        /// The same without b.
+        case layerWithoutBias
+        /// With 1 + w for w.
+        case layerOffset
+        /// With 1 for w and without b: there is nothing to learn.
+        case layerWithoutWeight
     }
 
     public enum Placement: String, Sendable {
@@ -16,6 +22,8 @@ public struct BlockDesign: Equatable, Sendable {
         case after
         /// x + norm′(f(norm(x))).
         case around
+        /// x + norm(f(x)).
+        case output
     }
 
     /// Between the two products of the MLP.
@@ -23,6 +31,8 @@ public struct BlockDesign: Equatable, Sendable {
         case silu, gelu, relu
         /// gelu by its approximation with tanh.
         case geluTanh
+        /// max(x, 0)².
+        case reluSquared
 
         /// By the names that config.json has for it.
         init?(configName: String) {
@@ -31,12 +41,19 @@ public struct BlockDesign: Equatable, Sendable {
             case "gelu": self = .gelu
             case "gelu_new", "gelu_pytorch_tanh", "gelu_fast": self = .geluTanh
             case "relu": self = .relu
+            case "relu2": self = .reluSquared
             default: return nil
             }
         }
 
         /// A name that config.json has for it.
-        var configName: String { self == .geluTanh ? "gelu_pytorch_tanh" : rawValue }
+        var configName: String {
+            switch self {
+            case .geluTanh: return "gelu_pytorch_tanh"
+            case .reluSquared: return "relu2"
+            default: return rawValue
+            }
+        }
     }
 
     public enum Positions: String, Sendable {
@@ -46,6 +63,25 @@ public struct BlockDesign: Equatable, Sendable {
         case learned
         /// Products of queries and keys with embeddings of distances, added to the scores.
         case relative
+        /// A multiple of the distance, another for each head, taken from the scores (ALiBi, Press et al. 2022).
+        case linear
+    }
+
+    /// Norms of queries and keys before they turn.
+    public enum HeadNorm: String, Sendable {
+        case none
+        /// One weight for all heads, each of which is normalised by itself.
+        case each
+        /// All heads together.
+        case whole
+    }
+
+    /// How the outputs of a layer for queries, keys and values lie.
+    public enum FusedOrder: String, Sendable {
+        /// All queries, all keys, all values.
+        case byKind
+        /// With each key head its queries, the key, the value.
+        case byGroup
     }
 
     public var norm: Norm
@@ -60,10 +96,15 @@ public struct BlockDesign: Equatable, Sendable {
     public var isCausal: Bool
     /// Whether token embeddings are multiplied by √hidden.
     public var scalesEmbeddings = false
-    /// Whether there is a norm of every query head and every key head.
-    public var normsHeads = false
-    /// Whether one layer gives queries, keys and values, one after the other.
+    public var headNorm = HeadNorm.none
+    /// Whether the MLP reads what the block reads, not the sum after attention: x + f(norm(x)) + g(norm′(x)), with one norm where there
+    /// is no other.
+    public var isParallel = false
+    /// Whether the pairs that turn are neighbours, not a component of the first half with one of the second.
+    public var turnsNeighbours = false
+    /// Whether one layer gives queries, keys and values.
     public var fusesQueryKeyValue = false
+    public var fusedOrder = FusedOrder.byKind
     /// Whether one layer gives gate and up, one after the other.
     public var fusesGateAndUp = false
 
@@ -76,18 +117,4 @@ public struct BlockDesign: Equatable, Sendable {
         fusesQueryKeyValue: true)
     static let opt = BlockDesign(
         norm: .layer, placement: .before, activation: .relu, isGated: false, positions: .learned, firstPosition: 2, isCausal: true)
-}
-
-/// The part that a tensor plays when the model runs.
-public enum Module: String, CaseIterable, Sendable {
-    case tokenEmbedding, positionEmbedding, tokenTypeEmbedding, relativeEmbedding, relativeNorm, embeddingNorm, finalNorm, head
-    /// Between the last block and the head of an encoder that fills in tokens, and what is added to its logits.
-    case headTransform, headNorm, headBias
-    case attentionNorm, query, key, value, queryKeyValue, queryNorm, keyNorm, attentionOutput, attentionOutputNorm
-    case mlpNorm, gate, up, gateAndUp, down, mlpOutputNorm
-    /// Carried, and not run.
-    case other
-
-    /// Whether it is no part of the model itself but of its head for a task, whose names do not have the model's prefix.
-    var isOfHead: Bool { [.head, .headTransform, .headNorm, .headBias].contains(self) }
 }

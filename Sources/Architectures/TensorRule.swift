@@ -34,8 +34,8 @@ public struct TensorRule: Sendable {
         var rule = self
         rule.name = name
         rule.gguf = TensorRule.bias(of: gguf) ?? ""
-        if role == .linear { rule.role = .bias }
-        if layout == .transposed { rule.layout = .same }
+        if role == .linear || role == .head { rule.role = .bias }
+        if layout == .transposed || layout == .lessOne { rule.layout = .same }
         rule.isOptional = true
         return rule
     }
@@ -62,6 +62,8 @@ public enum TensorLayout: Sendable {
     case transposed
     /// The checkpoint has w, GGUF has 1 + w.
     case lessOne
+    /// The checkpoint has with each key head its queries, the key, the value; GGUF all queries, all keys, all values.
+    case grouped
 }
 
 extension String {

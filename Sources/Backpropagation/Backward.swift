@@ -10,36 +10,44 @@ extension BlockWeights {
     ///   - input: what entered the block, [T, hidden].
     ///   - gradient: with respect to the block's output on entry, with respect to its input on return, [T, hidden].
     func backward(
-        _ input: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, _ c: ModelConfiguration, _ rotary: RotaryEmbedding?,
+        _ input: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, _ c: ModelConfiguration, _ rotary: RotaryTables?,
         _ state: GradientState
     ) {
         let (tokens, run, isAfter) = (state.tokens, state.run, design.placement == .after)
         guard let middle = run.middle, let sum = run.sum else { preconditionFailure("the run did not keep what gradients need") }
         let count = tokens * c.hiddenSize
         /// Of a norm's output to that of its input, in place.
-        func through(_ norm: Norm, _ input: UnsafePointer<Float>) {
+        func through(_ norm: Norm?, _ input: UnsafePointer<Float>) {
+            guard let norm else { return }
             state.normalised.update(from: gradient, count: count)
             gradient.update(repeating: 0, count: count)
             norm.backward(input, outputGradient: state.normalised, addingTo: gradient, tokens: tokens)
         }
-        /// The gradient of what a part's last layer wrote: that of the sum, or what the norm between makes of it.
+        /// The gradient of what a part's last layer wrote: that of the sum, or what the norm or the factor between makes of it.
         func enter(_ output: UnsafeMutablePointer<Float>, _ norm: Norm?, _ written: UnsafePointer<Float>) {
-            guard let norm else { return output.update(from: gradient, count: count) }
-            output.update(repeating: 0, count: count)
-            norm.backward(written, outputGradient: gradient, addingTo: output, tokens: tokens)
+            if let norm {
+                output.update(repeating: 0, count: count)
+                norm.backward(written, outputGradient: gradient, addingTo: output, tokens: tokens)
+            } else {
+                output.update(from: gradient, count: count)
+            }
+            guard c.residualMultiplier != 1 else { return }
+            for i in 0..<count { output[i] *= Float(c.residualMultiplier) }
         }
         /// Adds what the inputs of a part say, through its norm where that comes before.
-        func leave(_ norm: Norm, _ input: UnsafePointer<Float>) {
-            if isAfter {
-                for i in 0..<count { gradient[i] += state.normalised[i] }
-            } else {
+        func leave(_ norm: Norm?, _ input: UnsafePointer<Float>) {
+            if let norm, !isAfter {
                 norm.backward(input, outputGradient: state.normalised, addingTo: gradient, tokens: tokens)
+            } else {
+                for i in 0..<count { gradient[i] += state.normalised[i] }
             }
         }
 
         // MLP.
         if isAfter { through(mlpNorm, sum) }
         enter(state.down, mlpOutputNorm, run.mlpOutput)
+        // In parallel the sum has the gradient of the block's output on both sides.
+        if design.isParallel { enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput) }
         let product = design.isGated ? state.gate : state.up
         self[.down].applyTransposed(to: state.down, tokens: tokens, into: product)  // of act(gate) ⊙ up, [T, intermediate]
         design.activateBackward(
@@ -51,14 +59,14 @@ extension BlockWeights {
             if design.isGated { self[.gate].applyTransposed(to: state.gate, tokens: tokens, into: state.normalised) }  // [T, hidden]
             self[.up].applyTransposed(to: state.up, tokens: tokens, into: state.normalised, accumulate: design.isGated)
         }
-        leave(mlpNorm, middle)
+        if design.isParallel { leave(mlpNorm ?? attentionNorm, input) } else { leave(mlpNorm, middle) }
 
         // Attention.
         if isAfter { through(attentionNorm, middle) }
-        enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput)
+        if !design.isParallel { enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput) }
         self[.attentionOutput].applyTransposed(to: state.attentionOutput, tokens: tokens, into: state.attended)  // [T, heads × headSize]
         attendBackward(c, state)
-        projectBackward(c, rotary, state)
+        projectBackward(c, rotary?[rotation], state)
         leave(attentionNorm, input)
     }
 
@@ -73,7 +81,8 @@ extension BlockWeights {
             let count = tokens * heads * c.headSize
             state.heads.update(from: gradient, count: count)
             gradient.update(repeating: 0, count: count)
-            norm.backward(raw, outputGradient: state.heads, addingTo: gradient, tokens: tokens * heads)
+            let rows = design.headNorm == .whole ? tokens : tokens * heads
+            norm.backward(raw, outputGradient: state.heads, addingTo: gradient, tokens: rows)
         }
         through(queryNorm, state.run.rawQueries, state.queries, heads: c.headCount)
         through(keyNorm, state.run.rawKeys, state.keys, heads: c.keyValueHeadCount)
@@ -81,7 +90,7 @@ extension BlockWeights {
             let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
             join(
                 [state.queries, state.keys, state.values], widths: [queryWidth, keyWidth, keyWidth], tokens: tokens,
-                into: state.queryKeyValue)
+                into: state.queryKeyValue, groups: c.fusedGroupCount)
             self[.queryKeyValue].applyTransposed(to: state.queryKeyValue, tokens: tokens, into: state.normalised)
         } else {
             self[.query].applyTransposed(to: state.queries, tokens: tokens, into: state.normalised)

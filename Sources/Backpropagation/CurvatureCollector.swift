@@ -127,7 +127,7 @@ public final class CurvatureCollector {
     private func addEmbedding(_ tokens: [[Int32]], _ gradients: [[Float]]) throws {
         // Where a norm comes first, gradients are those of what it puts out.
         guard try model.tensorName(.embeddingNorm) == nil, let name = try model.tensorName(.tokenEmbedding) else { return }
-        let scale = model.configuration.design.scalesEmbeddings ? Double(model.configuration.hiddenSize) : 1
+        let scale = model.configuration.embeddingScale * model.configuration.embeddingScale
         let (width, vocabulary) = (model.configuration.hiddenSize, model.configuration.vocabularySize)
         try add(
             name, vocabulary, width,

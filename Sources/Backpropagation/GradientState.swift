@@ -33,7 +33,7 @@ final class GradientState {
         let widths = [
             queryWidth, keyWidth, keyWidth, queryWidth, c.hiddenSize, c.hiddenSize, c.intermediateSize, c.intermediateSize,
             c.hiddenSize, tokens, c.design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0,
-            c.design.fusesGateAndUp ? 2 * c.intermediateSize : 0, c.design.normsHeads ? queryWidth : 0,
+            c.design.fusesGateAndUp ? 2 * c.intermediateSize : 0, c.design.headNorm == .none ? 0 : queryWidth,
         ]
         let rows = c.distances?.rowCount ?? 0
         memory = FloatArena(counts: widths.map { $0 * tokens } + [rows * queryWidth, rows * queryWidth])

@@ -10,7 +10,8 @@ extension Norm {
         switch kind {
         case .rootMeanSquare, .rootMeanSquareOffset:
             caplet_rms_norm_backward(input, weight, epsilon, outputGradient, inputGradient, tokens, weight.count)
-        case .layer: caplet_layer_norm_backward(input, weight, epsilon, outputGradient, inputGradient, tokens, weight.count)
+        case .layer, .layerWithoutBias, .layerOffset, .layerWithoutWeight:
+            caplet_layer_norm_backward(input, weight, epsilon, outputGradient, inputGradient, tokens, weight.count)
         }
     }
 }

@@ -37,6 +37,9 @@ CAPLET_KERNEL(void, caplet_activation, (caplet_activation_kind kind, const float
     case CAPLET_RELU:
         for (size_t i = 0; i < count; i++) out[i] = in[i] > 0 ? in[i] : 0;
         break;
+    case CAPLET_RELU_SQUARED:
+        for (size_t i = 0; i < count; i++) out[i] = in[i] > 0 ? in[i] * in[i] : 0;
+        break;
     }
 }
 
@@ -63,6 +66,9 @@ CAPLET_KERNEL(
         break;
     case CAPLET_RELU:
         for (size_t i = 0; i < count; i++) gradient[i] = in[i] > 0 ? gradient[i] : 0;
+        break;
+    case CAPLET_RELU_SQUARED:
+        for (size_t i = 0; i < count; i++) gradient[i] *= in[i] > 0 ? 2.0f * in[i] : 0;
         break;
     }
 }

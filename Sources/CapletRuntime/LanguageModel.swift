@@ -41,7 +41,7 @@ public final class LanguageModel {
     ///   be computed with; `TokenizationError`; `RuntimeError.noTokenizer`.
     public init(_ model: consuming Model, threads: Int = 0) throws {
         if model.isEncoder { throw ModelError.notCausal }
-        guard model.configuration != nil else { throw ModelError.unknownArchitecture("unknown") }
+        guard model.configuration != nil else { throw ModelError.unknownArchitecture(model.graph) }
         guard let tokenizer = try model.tokenizer() else { throw RuntimeError.noTokenizer }
         self.tokenizer = tokenizer
         endTokens = try model.endTokens()

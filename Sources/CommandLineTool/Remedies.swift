@@ -24,6 +24,8 @@ enum Remedies {
         case .packLosslessly: return "; --lossless packs without loss"
         case .forceNames: return "; --force-names writes it all the same"
         case .applyScales: return "; convert --dequantize (--dequantize-fp8 for FP8 alone) makes floats of them"
+        case .compressWeightsAlone:
+            return "; `caplet compress MODEL -o OUTPUT --pipeline 'prune-probabilistic{objective=weights layers=matrices}'` compresses weights without running it"
         }
     }
 }

@@ -26,6 +26,8 @@ public enum Remedy: Sendable, Equatable {
     case applyScales
     /// To write a model that the programs of its format would not load.
     case forceNames
+    /// To compress weights as they are, without running the model.
+    case compressWeightsAlone
 }
 
 /// An error that says what would let the request through.

@@ -9,6 +9,7 @@ extension BlockDesign.Activation {
         case .gelu: return CAPLET_GELU
         case .geluTanh: return CAPLET_GELU_TANH
         case .relu: return CAPLET_RELU
+        case .reluSquared: return CAPLET_RELU_SQUARED
         }
     }
 

@@ -28,8 +28,20 @@ extension BlockWeights {
                 caplet_soft_cap(first, scale, Float(cap), seen.count)
                 (state.cappedScores.map { $0 + position * tokens + seen.lowerBound })?.update(from: first, count: seen.count)
             }
-            caplet_softmax_row(first, c.attentionSoftCap == nil ? scale : 1, seen.count, tokens - seen.lowerBound)
+            let rest = takeDistances(head, from: position, seen, scale, of: first) ?? (c.attentionSoftCap == nil ? scale : 1)
+            caplet_softmax_row(first, rest, seen.count, tokens - seen.lowerBound)
         }
+    }
+
+    /// Scales the scores of one position and takes from them what the head has for distances.
+    ///
+    /// - Returns: what is left to scale by; nil, and scores as they were, in families without.
+    func takeDistances(
+        _ head: Int, from position: Int, _ seen: Range<Int>, _ scale: Float, of scores: UnsafeMutablePointer<Float>
+    ) -> Float? {
+        guard let slope = slopes?[head] else { return nil }
+        for (place, other) in seen.enumerated() { scores[place] = scale * scores[place] - slope * Float(position - other) }
+        return 1
     }
 
     /// Attention, softmax(Q Kᵀ / √d) V, with each key and value head shared by heads / kvHeads query heads.

@@ -9,13 +9,18 @@ public struct BlockWeights {
     package let window: Int?
     /// Nil in families whose scores do not know distances.
     package let relative: RelativePositions?
-    package let attentionNorm: Norm
-    /// Of every head of queries and keys.
+    package let rotation: BlockRotation
+    /// What each head takes from its scores for every position further back; nil in families that do not.
+    package let slopes: [Float]?
+    /// Of what attention reads, or of the sum after it in families with norms after; nil in families with norms of outputs alone.
+    package let attentionNorm: Norm?
+    /// Of every head of queries and keys, or of all of them together.
     package let queryNorm: Norm?
     package let keyNorm: Norm?
-    /// Of what attention and MLP put out, in families with norms around them.
+    /// Of what attention and MLP put out, in families with norms around or after them.
     package let attentionOutputNorm: Norm?
-    package let mlpNorm: Norm
+    /// Nil also where attention and MLP read the same.
+    package let mlpNorm: Norm?
     package let mlpOutputNorm: Norm?
     /// Those of the layers that the design has.
     package var layers: [BlockLayer: any LinearMap]

@@ -18,7 +18,8 @@ extension BlockWeights {
             let scores = cache.scores(ofWorker: worker)
             caplet_scores_row(state.queries + index * size, keys + place, stride, seen.count, size, scores)
             if let cap = c.attentionSoftCap { caplet_soft_cap(scores, scale, Float(cap), seen.count) }
-            caplet_softmax_row(scores, c.attentionSoftCap == nil ? scale : 1, seen.count, seen.count)
+            let rest = takeDistances(head, from: start + token, seen, scale, of: scores) ?? (c.attentionSoftCap == nil ? scale : 1)
+            caplet_softmax_row(scores, rest, seen.count, seen.count)
             caplet_weighted_rows(scores, values + place, stride, seen.count, size, state.attended + index * size)
         }
         let jobs = tokens * c.headCount

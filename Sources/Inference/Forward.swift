@@ -24,49 +24,52 @@ extension BlockWeights {
     /// One block on one sequence: hidden [T, hidden] is updated in place.
     ///
     /// With norms before: x += Wo · attention(norm(x)); x += Wdown · f(norm(x)); with norms around: x += norm(Wo · attention(norm(x))) and
-    /// so on; with norms after: x = norm(x + Wo · attention(x)); x = norm(x + Wdown · f(x)); where f(h) is act(Wgate · h) ⊙ Wup · h, or
-    /// act(Wup · h) where there is no gate. Biases where there are.
+    /// so on; with norms of outputs: x += norm(Wo · attention(x)); with norms after: x = norm(x + Wo · attention(x)); x = norm(x + Wdown ·
+    /// f(x)); in parallel: x += Wo · attention(norm(x)) + Wdown · f(norm′(x)); where f(h) is act(Wgate · h) ⊙ Wup · h, or act(Wup · h) where
+    /// there is no gate. Biases where there are; a factor of what is added where the configuration has one.
     ///
     /// - Parameter cached: of tokens before these, which then are part of the same sequence; `rotary` begins at the position of the first.
     package func forward(
-        _ hidden: UnsafeMutablePointer<Float>, tokens: Int, _ c: ModelConfiguration, _ rotary: RotaryEmbedding?,
+        _ hidden: UnsafeMutablePointer<Float>, tokens: Int, _ c: ModelConfiguration, _ rotary: RotaryTables?,
         _ state: RunState, after cached: CachedBlock? = nil, observer: InputObserver?
     ) {
         let isAfter = design.placement == .after
         func observe(_ input: BlockInput, _ activations: UnsafeMutablePointer<Float>, _ width: Int) {
             observer?(input, UnsafeBufferPointer(start: activations, count: tokens * width), width)
         }
-        func enter(_ norm: Norm, _ buffer: UnsafeMutablePointer<Float>) {
-            if isAfter {
-                buffer.update(from: hidden, count: tokens * c.hiddenSize)
-            } else {
+        func enter(_ norm: Norm?, _ buffer: UnsafeMutablePointer<Float>) {
+            if let norm, !isAfter {
                 norm.apply(hidden, into: buffer, tokens: tokens)
+            } else {
+                buffer.update(from: hidden, count: tokens * c.hiddenSize)
             }
         }
-        /// hidden += the layer's output, or the norm of that.
+        /// hidden += the layer's output, the norm of that, or a multiple.
         func leave(_ layer: BlockLayer, _ input: UnsafePointer<Float>, _ norm: Norm?, _ output: UnsafeMutablePointer<Float>) {
-            guard let norm else { return apply(layer, to: input, tokens: tokens, into: hidden, accumulate: true) }
+            guard c.adjustsOutputs else { return apply(layer, to: input, tokens: tokens, into: hidden, accumulate: true) }
             apply(layer, to: input, tokens: tokens, into: output)  // [T, hidden]
-            norm.apply(output, into: state.normalisedOutput, tokens: tokens)
-            for i in 0..<tokens * c.hiddenSize { hidden[i] += state.normalisedOutput[i] }
+            norm?.apply(output, into: state.normalisedOutput, tokens: tokens)
+            let (added, factor) = (norm == nil ? output : state.normalisedOutput, Float(c.residualMultiplier))
+            for i in 0..<tokens * c.hiddenSize { hidden[i] += factor * added[i] }
         }
 
         // Attention.
         enter(attentionNorm, state.normalised)  // [T, hidden]
         observe(.attentionInput, state.normalised, c.hiddenSize)
-        project(tokens: tokens, c, rotary, state)
+        project(tokens: tokens, c, rotary?[rotation], state)
         if let cached {
             attend(tokens: tokens, after: cached, c, state)  // [T, heads × headSize]
         } else {
             attend(tokens: tokens, c, state)  // [T, heads × headSize]
         }
         observe(.attentionOutput, state.attended, c.headCount * c.headSize)
+        if design.isParallel { enterParallel() }
         leave(.attentionOutput, state.attended, attentionOutputNorm, state.attentionOutput)
         state.middle?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
-        if isAfter { attentionNorm.apply(hidden, into: hidden, tokens: tokens) }
+        if isAfter { attentionNorm?.apply(hidden, into: hidden, tokens: tokens) }
 
         // MLP.
-        enter(mlpNorm, state.mlpInput)  // [T, hidden]
+        if !design.isParallel { enter(mlpNorm, state.mlpInput) }  // [T, hidden]
         observe(.mlpInput, state.mlpInput, c.hiddenSize)
         if design.fusesGateAndUp {
             apply(.gateAndUp, to: state.mlpInput, tokens: tokens, into: state.fused)  // [T, 2 × intermediate]
@@ -80,7 +83,16 @@ extension BlockWeights {
         leave(.down, state.activated, mlpOutputNorm, state.mlpOutput)
         if isAfter {
             state.sum?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
-            mlpNorm.apply(hidden, into: hidden, tokens: tokens)
+            mlpNorm?.apply(hidden, into: hidden, tokens: tokens)
+        }
+
+        /// What the MLP reads when it reads what the block does: a norm of its own, or what attention read.
+        func enterParallel() {
+            if let mlpNorm {
+                mlpNorm.apply(hidden, into: state.mlpInput, tokens: tokens)
+            } else if state.mlpInput != state.normalised {
+                state.mlpInput.update(from: state.normalised, count: tokens * c.hiddenSize)
+            }
         }
     }
 
@@ -90,38 +102,57 @@ extension BlockWeights {
         if design.fusesQueryKeyValue {
             let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
             apply(.queryKeyValue, to: state.normalised, tokens: tokens, into: state.fused)  // [T, (heads + 2 × kvHeads) × headSize]
-            split(state.fused, tokens: tokens, into: [queries, keys, state.values], widths: [queryWidth, keyWidth, keyWidth])
+            split(
+                state.fused, tokens: tokens, into: [queries, keys, state.values], widths: [queryWidth, keyWidth, keyWidth],
+                groups: c.fusedGroupCount)
         } else {
             apply(.query, to: state.normalised, tokens: tokens, into: queries)
             apply(.key, to: state.normalised, tokens: tokens, into: keys)
             apply(.value, to: state.normalised, tokens: tokens, into: state.values)
         }
-        queryNorm?.apply(queries, into: state.queries, tokens: tokens * c.headCount)
-        keyNorm?.apply(keys, into: state.keys, tokens: tokens * c.keyValueHeadCount)
+        // Heads one by one, or all of a position together.
+        let isWhole = design.headNorm == .whole
+        queryNorm?.apply(queries, into: state.queries, tokens: isWhole ? tokens : tokens * c.headCount)
+        keyNorm?.apply(keys, into: state.keys, tokens: isWhole ? tokens : tokens * c.keyValueHeadCount)
         projectDistances(state)
         rotary?.rotate(state.queries, tokens: tokens, heads: c.headCount)
         rotary?.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount)
     }
 }
 
-/// Takes rows [T, Σ widths] apart into one matrix [T, width] after the other.
-package func split(_ rows: UnsafePointer<Float>, tokens: Int, into parts: [UnsafeMutablePointer<Float>], widths: [Int]) {
+extension ModelConfiguration {
+    /// How many times queries, keys and values follow each other in the outputs of a layer for all of them.
+    package var fusedGroupCount: Int { design.fusedOrder == .byGroup ? keyValueHeadCount : 1 }
+}
+
+/// Takes rows [T, Σ widths] apart into one matrix [T, width] after the other; in rows of several groups each has its share of every matrix.
+package func split(
+    _ rows: UnsafePointer<Float>, tokens: Int, into parts: [UnsafeMutablePointer<Float>], widths: [Int], groups: Int = 1
+) {
     var next = rows
     for token in 0..<tokens {
-        for (part, width) in zip(parts, widths) {
-            (part + token * width).update(from: next, count: width)
-            next += width
+        for group in 0..<groups {
+            for (part, width) in zip(parts, widths) {
+                let share = width / groups
+                (part + token * width + group * share).update(from: next, count: share)
+                next += share
+            }
         }
     }
 }
 
-/// Puts matrices [T, width] side by side: rows [T, Σ widths].
-package func join(_ parts: [UnsafeMutablePointer<Float>], widths: [Int], tokens: Int, into rows: UnsafeMutablePointer<Float>) {
+/// Puts matrices [T, width] side by side: rows [T, Σ widths], as `split` takes them apart.
+package func join(
+    _ parts: [UnsafeMutablePointer<Float>], widths: [Int], tokens: Int, into rows: UnsafeMutablePointer<Float>, groups: Int = 1
+) {
     var next = rows
     for token in 0..<tokens {
-        for (part, width) in zip(parts, widths) {
-            next.update(from: part + token * width, count: width)
-            next += width
+        for group in 0..<groups {
+            for (part, width) in zip(parts, widths) {
+                let share = width / groups
+                next.update(from: part + token * width + group * share, count: share)
+                next += share
+            }
         }
     }
 }

@@ -1,7 +1,9 @@
 import Architectures
+import Execution
+import ModelGraph
 
 /// Why a graph cannot be run.
-public enum ModelError: Error, CustomStringConvertible {
+public enum ModelError: RemediableError, CustomStringConvertible {
     case missingTensor(String)
     case wrongShape(String, expected: [Int], found: [Int])
     case unknownArchitecture(String)
@@ -23,8 +25,9 @@ public enum ModelError: Error, CustomStringConvertible {
         case .wrongShape(let name, let expected, let found):
             return "tensor '\(name)': the configuration needs shape \(expected), found \(found)"
         case .unknownArchitecture(let name):
-            let known = ArchitectureFamily.all.map(\.name).joined(separator: ", ")
-            return "architecture \(name) cannot be run; known: \(known)"
+            var known: [String] = []
+            for type in ArchitectureFamily.all.flatMap(\.modelTypes) where !known.contains(type) { known.append(type) }
+            return "architecture \(name) cannot be run; known: \(known.joined(separator: ", "))"
         case .unsupportedFeatures(let features): return "the model uses \(features.joined(separator: ", ")), which is not supported"
         case .quantized(let schemes):
             return "weights are quantised (\(schemes.joined(separator: ", "))); `caplet convert --dequantize` makes floats of them"
@@ -34,5 +37,16 @@ public enum ModelError: Error, CustomStringConvertible {
         case .contextFull(let tokens, let context): return "\(tokens) tokens do not fit in a context of \(context)"
         case .tooLong(let tokens, let positions): return "a sequence has \(tokens) tokens, the model's table of positions \(positions)"
         }
+    }
+
+    /// What needs no meaning of tensors works without knowing the architecture.
+    public var remedy: Remedy? {
+        if case .unknownArchitecture = self { return .compressWeightsAlone }
+        return nil
+    }
+
+    /// Of a graph whose architecture is not known, by the name that its files have for it.
+    public static func unknownArchitecture(_ graph: TensorGraph) -> ModelError {
+        .unknownArchitecture(ModelConfiguration.architectureName(of: graph).map { "'\($0)'" } ?? "unknown")
     }
 }

@@ -14,7 +14,8 @@ public struct Norm {
     package func apply(_ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, tokens: Int) {
         switch kind {
         case .rootMeanSquare, .rootMeanSquareOffset: caplet_rms_norm(input, weight, epsilon, output, tokens, weight.count)
-        case .layer: caplet_layer_norm(input, weight, bias, epsilon, output, tokens, weight.count)
+        case .layer, .layerWithoutBias, .layerOffset, .layerWithoutWeight:
+            caplet_layer_norm(input, weight, bias, epsilon, output, tokens, weight.count)
         }
     }
 }

@@ -71,12 +71,19 @@ extension WeightSource {
         guard hasHead, let name = name(.head) else { return nil }
         let c = configuration
         return OutputHead(
-            norm: self.name(.finalNorm) == nil ? nil : try norm(.finalNorm), transform: try headTransform(execution),
+            norm: try finalNorm(), transform: try headTransform(execution),
             weight: try linear(name, shape(.head), [:], execution), bias: try headBias(), softCap: c.logitSoftCap.map(Float.init))
     }
 
+    /// With logits that are multiplied by a factor: the head reads that multiple.
+    private func finalNorm() throws -> Norm? {
+        guard self.name(.finalNorm) != nil || configuration.design.norm == .layerWithoutWeight else { return nil }
+        return try norm(.finalNorm, scale: configuration.logitMultiplier)
+    }
+
+    /// Under a name of its own, or beside the head's weight.
     private func headBias() throws -> [Float]? {
-        guard let name = name(.headBias) else { return nil }
+        guard let name = name(.headBias) ?? self.name(.head).map(WeightSource.bias) else { return nil }
         return try vector(name, shape(.headBias)[0])
     }
 
@@ -84,7 +91,8 @@ extension WeightSource {
         guard let name = name(.headTransform) else { return nil }
         return OutputHead.Transform(
             weight: try linear(name, shape(.headTransform), [:], execution),
-            bias: try vector(WeightSource.bias(of: name), configuration.hiddenSize), activation: configuration.design.activation,
+            bias: try vector(WeightSource.bias(of: name), configuration.hiddenSize),
+            activation: family.headActivation ?? configuration.design.activation,
             norm: try norm(.headNorm))
     }
 }

@@ -1,32 +1,25 @@
 import Architectures
 import CLibrary
 
-/// Rotary position embedding: of the first d components of a head the pairs (i, i + d/2) turn by position · θ^(−2i/d), or by what scaling
-/// makes of that (Su et al. 2021, in the half-split layout of Hugging Face checkpoints).
+/// Rotary position embedding: of the first d components of a head the pairs (i, i + d/2), or the neighbours (2i, 2i + 1), turn by
+/// position · θ^(−2i/d), or by what scaling makes of that (Su et al. 2021).
 public struct RotaryEmbedding {
     package let headSize: Int
     /// Components that turn.
     private let size: Int
+    /// From one component of a pair to the other, and from pair to pair.
+    private let partner: Int
+    private let step: Int
     /// [positions, size / 2] each.
     private let cosines: [Float]
     private let sines: [Float]
 
-    public init(_ c: ModelConfiguration, positions: Int) {
-        self.init(c, RotaryEmbedding.frequencies(c), positions: 0..<positions)
-    }
-
-    /// θ^(−2i/d), or what scaling makes of that: in float, as the reference implementations have them.
-    package static func frequencies(_ c: ModelConfiguration) -> [Float] {
-        let plain = c.rotaryFrequencies
-        guard let divisors = c.ropeScaling.divisors(plain) else { return plain }
-        return zip(plain, divisors).map { $0 / $1 }
-    }
-
-    /// - Parameter frequencies: those of the configuration.
+    /// - Parameter frequencies: of each pair, [size / 2].
     package init(_ c: ModelConfiguration, _ frequencies: [Float], positions: Range<Int>) {
         headSize = c.headSize
         size = c.rotarySize
         let half = size / 2
+        (partner, step) = c.design.turnsNeighbours ? (1, 2) : (half, 1)
         var cosines: [Float] = []
         var sines: [Float] = []
         cosines.reserveCapacity(positions.count * half)
@@ -55,9 +48,10 @@ public struct RotaryEmbedding {
                         let x = vectors + (token * heads + head) * headSize
                         for i in 0..<half {
                             let (c, s) = (cosines[token * half + i], sign * sines[token * half + i])
-                            let (a, b) = (x[i], x[i + half])
-                            x[i] = a * c - b * s
-                            x[i + half] = b * c + a * s
+                            let (first, second) = (i * step, i * step + partner)
+                            let (a, b) = (x[first], x[second])
+                            x[first] = a * c - b * s
+                            x[second] = b * c + a * s
                         }
                     }
                 }

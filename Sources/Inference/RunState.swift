@@ -13,7 +13,7 @@ package final class RunState {
     package let up: UnsafeMutablePointer<Float>  // [T, intermediate]
     /// What a layer puts out that stands for several; of families that have such.
     package let fused: UnsafeMutablePointer<Float>  // [T, (heads + 2 × kvHeads) × headSize] or [T, 2 × intermediate], the wider
-    /// Of families with norms around attention and MLP: what these put out, and the norm of it.
+    /// Of families with norms or factors after attention and MLP: what these put out, and the norm of it.
     package let attentionOutput: UnsafeMutablePointer<Float>  // [T, hidden]
     package let mlpOutput: UnsafeMutablePointer<Float>  // [T, hidden]
     package let normalisedOutput: UnsafeMutablePointer<Float>  // [T, hidden]
@@ -50,8 +50,8 @@ package final class RunState {
         let design = c.design
         let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
         let fusedWidth = max(design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0, design.fusesGateAndUp ? 2 * c.intermediateSize : 0)
-        let outputWidth = design.placement == .around ? c.hiddenSize : 0
-        let keepsHeads = forGradients && design.normsHeads
+        let outputWidth = c.adjustsOutputs ? c.hiddenSize : 0
+        let keepsHeads = forGradients && design.headNorm != .none
         let keepsCapped = forGradients && c.attentionSoftCap != nil
         let kept = forGradients ? 1 : 0
         let widths = [

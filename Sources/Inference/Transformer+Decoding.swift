@@ -42,8 +42,7 @@ extension Transformer {
         try cache.reserve(tokens.count)
         var rows = try embed([tokens], from: cache.count).hidden[0]
         let positions = cache.count..<cache.count + tokens.count
-        let rotary =
-            configuration.design.positions == .rotary ? RotaryEmbedding(configuration, rotaryFrequencies, positions: positions) : nil
+        let rotary = self.rotary(at: positions)
         try withState(tokens: tokens.count) { state in
             try rows.withUnsafeMutableBufferPointer { rows in
                 guard let base = rows.baseAddress else { return }

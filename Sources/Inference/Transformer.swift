@@ -13,7 +13,7 @@ public final class Transformer {
     public let configuration: ModelConfiguration
     private(set) var source: WeightSource
     private let pool: RunStatePool
-    package let rotaryFrequencies: [Float]
+    private let rotaryFrequencies: RotaryFrequencies?
     /// Weights kept between calls; nil when the model is too large for that.
     private var resident: [BlockWeights]?
     private var residentHead: OutputHead?
@@ -28,7 +28,7 @@ public final class Transformer {
     public init(_ model: Model, weights: WeightForm) throws {
         let graph = model.graph
         guard let configuration = model.configuration else {
-            throw ModelError.unknownArchitecture(graph.structure.architecture.map { "'\($0)'" } ?? "unknown")
+            throw ModelError.unknownArchitecture(graph)
         }
         guard model.quantization.isEmpty else { throw ModelError.quantized(model.quantization) }
         guard configuration.unsupportedFeatures.isEmpty else {
@@ -38,7 +38,7 @@ public final class Transformer {
         let parameters = graph.tensors.reduce(0) { $0 + $1.shape.elementCount }
         source = try WeightSource(graph: graph, configuration: configuration, weights: weights)
         pool = RunStatePool(configuration)
-        rotaryFrequencies = configuration.design.positions == .rotary ? RotaryEmbedding.frequencies(configuration) : []
+        rotaryFrequencies = RotaryFrequencies(configuration)
         if source.stored != nil || parameters <= Transformer.residentLimit / 4 {
             // The largest come first: what decoding them takes is free again before the last are held.
             try source.prepareStoredTables()
@@ -100,8 +100,8 @@ public final class Transformer {
                         Int(token), UnsafeMutableBufferPointer(rebasing: rows[position * c.hiddenSize..<(position + 1) * c.hiddenSize]))
                 }
             }
-            if c.design.scalesEmbeddings {
-                let scale = Float(c.hiddenSize).squareRoot()
+            if c.embeddingScale != 1 {
+                let scale = Float(c.embeddingScale)
                 for index in rows.indices { rows[index] *= scale }
             }
             return rows
@@ -165,9 +165,10 @@ public final class Transformer {
     }
 
     /// Nil for families that do not turn queries and keys.
-    package func rotary(positions: Int) -> RotaryEmbedding? {
-        guard configuration.design.positions == .rotary else { return nil }
-        return RotaryEmbedding(configuration, positions: positions)
+    package func rotary(positions: Int) -> RotaryTables? { rotary(at: 0..<positions) }
+
+    func rotary(at positions: Range<Int>) -> RotaryTables? {
+        rotaryFrequencies.map { RotaryTables(configuration, $0, positions: positions) }
     }
 
     /// The logits [tokens, vocabulary] of one sequence's final hidden states.

@@ -49,7 +49,8 @@ struct WeightSource {
         case .relativeNorm, .embeddingNorm, .finalNorm, .headNorm, .attentionNorm, .attentionOutputNorm, .mlpNorm,
             .mlpOutputNorm:
             return [c.hiddenSize]
-        case .queryNorm, .keyNorm: return [c.headSize]
+        case .queryNorm: return [c.design.headNorm == .whole ? queries : c.headSize]
+        case .keyNorm: return [c.design.headNorm == .whole ? keys : c.headSize]
         case .query: return [queries, c.hiddenSize]
         case .key, .value: return [keys, c.hiddenSize]
         case .queryKeyValue: return [queries + 2 * keys, c.hiddenSize]
@@ -119,6 +120,17 @@ struct WeightSource {
         return values
     }
 
+    /// The bias [out] of a linear layer; nil where it is absent.
+    ///
+    /// - Throws: `ModelError.unsupportedFeatures` for one that the configuration says the layer does not have.
+    private func bias(_ layer: BlockLayer, _ weight: String) throws -> [Float]? {
+        let name = WeightSource.bias(of: weight)
+        if let biased = configuration.biasedModules, !biased.contains(layer.module), graph.contains(name) {
+            throw ModelError.unsupportedFeatures(["the bias '\(name)' that config.json denies"])
+        }
+        return try vector(name, shape(layer.module)[0])
+    }
+
     /// The bias beside a weight: ".bias" for ".weight".
     static func bias(of name: String) -> String { TensorRule.bias(of: name) ?? name + ".bias" }
 
@@ -127,17 +139,37 @@ struct WeightSource {
         name(module, block: block) == nil ? nil : try norm(module, block: block)
     }
 
-    func norm(_ module: Module, block: Int? = nil) throws -> Norm {
-        let name = self.name(module, block: block) ?? module.rawValue
+    /// The norm of what attention or MLP reads, which has no tensors where there is nothing to learn.
+    func inputNorm(_ module: Module, block: Int) throws -> Norm? {
+        let c = configuration
+        if c.design.norm == .layerWithoutWeight { return try norm(module, block: block) }
+        // One that is there only in models whose MLP reads the sum after attention.
+        if c.design.isParallel, family.rule(of: module)?.isOptional == true { return nil }
+        return try optionalNorm(module, block: block)
+    }
+
+    /// - Parameter scale: what its outputs are multiplied by.
+    func norm(_ module: Module, block: Int? = nil, scale: Double = 1) throws -> Norm {
+        let (name, kind) = (self.name(module, block: block) ?? module.rawValue, configuration.design.norm)
         let width = shape(module)[0]
-        guard var weight = try vector(name, width) else { throw ModelError.missingTensor(name) }
-        let bias = try vector(WeightSource.bias(of: name), width)
-        if bias == nil, configuration.design.norm == .layer { throw ModelError.missingTensor(WeightSource.bias(of: name)) }
-        if configuration.design.norm == .rootMeanSquareOffset {
+        var weight = [Float](repeating: 1, count: width)
+        var bias: [Float]?
+        if kind != .layerWithoutWeight {
+            guard let found = try vector(name, width) else { throw ModelError.missingTensor(name) }
+            weight = found
+            bias = try vector(WeightSource.bias(of: name), width)
+        }
+        let hasBias = kind == .layer || kind == .layerOffset
+        if hasBias, bias == nil { throw ModelError.missingTensor(WeightSource.bias(of: name)) }
+        if kind == .rootMeanSquareOffset || kind == .layerOffset {
             for index in weight.indices { weight[index] += 1 }
         }
+        if scale != 1 {
+            weight = weight.map { Float(scale) * $0 }
+            bias = bias?.map { Float(scale) * $0 }
+        }
         return Norm(
-            kind: configuration.design.norm, weight: weight, bias: bias ?? [Float](repeating: 0, count: width),
+            kind: kind, weight: weight, bias: hasBias ? bias ?? [] : [Float](repeating: 0, count: width),
             epsilon: Float(configuration.normEpsilon))
     }
 
@@ -151,15 +183,16 @@ struct WeightSource {
         }
         for (entry, map) in zip(named, maps) {
             layers[entry.layer] = map
-            biases[entry.layer] = try vector(WeightSource.bias(of: entry.name), shape(entry.layer.module)[0])
+            biases[entry.layer] = try bias(entry.layer, entry.name)
         }
         return BlockWeights(
             design: configuration.design, window: configuration.window?.size(inBlock: index),
-            relative: try relativePositions(), attentionNorm: try norm(.attentionNorm, block: index),
+            relative: try relativePositions(), rotation: configuration.rotation(inBlock: index), slopes: configuration.distanceSlopes,
+            attentionNorm: try inputNorm(.attentionNorm, block: index),
             queryNorm: try optionalNorm(.queryNorm, block: index),
             keyNorm: try optionalNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
-            mlpNorm: try norm(.mlpNorm, block: index),
+            mlpNorm: try inputNorm(.mlpNorm, block: index),
             mlpOutputNorm: try optionalNorm(.mlpOutputNorm, block: index), layers: layers, biases: biases,
             products: products)
     }

@@ -6,9 +6,16 @@ import XCTest
 final class FamilyConversionTests: XCTestCase {
     /// What llama.cpp computes as transformers does.
     private static let runsInLlamaCpp = [
-        "llama", "linear", "mistral-wide", "qwen2-full", "qwen3", "gemma2-usual", "phi3-usual", "phi3-part", "gpt2",
+        "llama", "linear", "mistral-wide", "qwen2-full", "qwen3", "gemma", "gemma2-usual", "gemma3-usual", "phi", "phi3-usual",
+        "phi3-part", "smollm3-usual", "granite", "olmo", "olmo2", "exaone4-full", "stablelm", "stablelm-parallel", "starcoder2-full",
+        "gptneox", "falcon-heads", "falcon-two-norms", "falcon-one-norm", "cohere", "cohere2-usual", "glm-usual", "glm4",
+        "nemotron-usual", "bloom", "gpt2",
     ]
-    private static let others = ["mistral", "qwen2", "gemma2", "phi3", "opt", "bert", "deberta"]
+    private static let others = [
+        "mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3", "exaone4", "starcoder2", "gptneox-sequence", "gptj",
+        "falcon", "falcon-sequence", "cohere2", "glm", "nemotron", "opt", "bert", "roberta", "xlm-roberta", "electra",
+        "distilbert", "deberta",
+    ]
     private static var folder: TemporaryFolder?
 
     override class func setUp() { folder = try? FamilyCheckpoints.folder(runsInLlamaCpp + others) }
@@ -107,7 +114,7 @@ final class FamilyConversionTests: XCTestCase {
 
     /// Base and adapter of each family are the model that they came from, in PEFT and in llama.cpp; the base alone is another.
     func testAdaptersOfEveryFamily() throws {
-        let names = ["qwen3", "gemma2-usual", "phi3-usual", "gpt2"]
+        let names = ["qwen3", "gemma2-usual", "phi3-usual", "gptneox", "falcon-two-norms", "cohere", "gpt2"]
         for name in names {
             try caplet("compress \(name) -o \(name).split.caplet --pipeline 'rpca{iterations=5}'")
             try caplet("convert \(name).split.caplet -o \(name).split-dense --to safetensors --dtype f32")
@@ -267,6 +274,20 @@ final class FamilyConversionTests: XCTestCase {
                 "scale_attn_by_inverse_layer_idx"
             ),
             ("gemma2", "s/gelu_pytorch_tanh/mish/", "hidden_activation 'mish'"),
+            ("gemma3", "s/\"attn_logit_softcapping\": null/\"attn_logit_softcapping\": 50.0/", "attn_logit_softcapping 50"),
+            ("olmo", "s/\"clip_qkv\": null/\"clip_qkv\": 8.0/", "clip_qkv 8"),
+            ("phi", "s/\"qk_layernorm\": false/\"qk_layernorm\": true/", "qk_layernorm true"),
+            ("stablelm", "s/\"qk_layernorm\": false/\"qk_layernorm\": true/", "qk_layernorm true"),
+            ("cohere", "s/\"use_qk_norm\": false/\"use_qk_norm\": true/", "use_qk_norm true"),
+            ("falcon", "s/\"alibi\": false/\"alibi\": true/", "alibi true"),
+            (
+                "bloom", "s/\"apply_residual_connection_post_layernorm\": false/\"apply_residual_connection_post_layernorm\": true/",
+                "apply_residual_connection_post_layernorm true"
+            ),
+            ("electra", "s/\"embedding_size\": 48/\"embedding_size\": 24/", "embedding_size 24"),
+            ("qwen3", "s/\"vocab_size\"/\"is_causal\": false, \"vocab_size\"/", "is_causal false"),
+            ("olmo2", "s/\"vocab_size\"/\"partial_rotary_factor\": 0.5, \"vocab_size\"/", "partial_rotary_factor 0.5"),
+            ("granite", "s/\"attention_bias\": true/\"attention_bias\": false/", "proj.bias' that config.json denies"),
         ] {
             try CapletProcess.shell("rm -rf changed && cp -r \(name) changed && sed -i '\(change)' changed/config.json", in: path())
                 .expectSuccess()

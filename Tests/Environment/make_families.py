@@ -29,6 +29,13 @@ LINEAR = {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}
 SHAPE = dict(vocab_size=251, hidden_size=64, intermediate_size=88, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
              max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=None)
 HEAD = dict(SHAPE, head_dim=24)
+NEOX = {key: value for key, value in SHAPE.items() if key != "num_key_value_heads"}
+
+HALF = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
+BY_TYPE = {"full_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta": 50000.0},
+           "sliding_attention": {"rope_type": "default", "rope_theta": 300.0}}
+FALCON = dict(vocab_size=251, hidden_size=64, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=64, bos_token_id=1,
+              eos_token_id=2, pad_token_id=None)
 
 MODELS = {
     "llama": (t.LlamaConfig, t.LlamaForCausalLM, dict(SHAPE, num_key_value_heads=1, head_dim=20, rope_parameters=LLAMA3, attention_bias=True,
@@ -50,21 +57,76 @@ MODELS = {
                                                 num_attention_heads=3, max_position_embeddings=64, bos_token_id=2, pad_token_id=1)),
     "bert": (t.BertConfig, t.BertForMaskedLM, dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2,
                                                    num_attention_heads=3, max_position_embeddings=64)),
+    "roberta": (t.RobertaConfig, t.RobertaForMaskedLM, dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2,
+                                                            num_attention_heads=3, max_position_embeddings=64, pad_token_id=4)),
+    "xlm-roberta": (t.XLMRobertaConfig, t.XLMRobertaForMaskedLM, dict(vocab_size=97, hidden_size=48, intermediate_size=72,
+                                                                      num_hidden_layers=2, num_attention_heads=3, type_vocab_size=1,
+                                                                      max_position_embeddings=64, pad_token_id=4)),
+    "electra": (t.ElectraConfig, t.ElectraForMaskedLM, dict(vocab_size=97, hidden_size=48, embedding_size=48, intermediate_size=72,
+                                                            num_hidden_layers=2, num_attention_heads=3, max_position_embeddings=64)),
+    "distilbert": (t.DistilBertConfig, t.DistilBertForMaskedLM, dict(vocab_size=97, dim=48, hidden_dim=72, n_layers=2, n_heads=3,
+                                                                     max_position_embeddings=64)),
     "deberta": (t.DebertaV2Config, t.DebertaV2ForMaskedLM, dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2,
                                                                 num_attention_heads=3, max_position_embeddings=64, relative_attention=True,
                                                                 position_buckets=8, norm_rel_ebd="layer_norm", share_att_key=True,
                                                                 pos_att_type=["p2c", "c2p"], layer_norm_eps=1e-7, type_vocab_size=0,
                                                                 position_biased_input=False)),
+    "gemma": (t.GemmaConfig, t.GemmaForCausalLM, dict(HEAD, num_key_value_heads=1)),
+    "gemma3": (t.Gemma3TextConfig, t.Gemma3ForCausalLM, dict(HEAD, num_hidden_layers=4, query_pre_attn_scalar=20, sliding_window=8,
+                                                             sliding_window_pattern=3, rope_parameters=BY_TYPE)),
+    "smollm3": (t.SmolLM3Config, t.SmolLM3ForCausalLM, dict(SHAPE, num_hidden_layers=4, no_rope_layer_interval=2, use_sliding_window=True,
+                                                            sliding_window=9)),
+    "granite": (t.GraniteConfig, t.GraniteForCausalLM, dict(SHAPE, num_key_value_heads=1, attention_bias=True, mlp_bias=True,
+                                                            embedding_multiplier=3.0, attention_multiplier=0.3, residual_multiplier=0.4,
+                                                            logits_scaling=2.5)),
+    "ministral": (t.MinistralConfig, t.MinistralForCausalLM, dict(HEAD, sliding_window=7, layer_types=[
+        "sliding_attention", "full_attention", "sliding_attention"])),
+    "olmo": (t.OlmoConfig, t.OlmoForCausalLM, dict(SHAPE)),
+    "olmo2": (t.Olmo2Config, t.Olmo2ForCausalLM, dict(SHAPE)),
+    "exaone4": (t.Exaone4Config, t.Exaone4ForCausalLM, dict(HEAD, num_hidden_layers=4, sliding_window=8, sliding_window_pattern=3)),
+    "stablelm": (t.StableLmConfig, t.StableLmForCausalLM, dict(SHAPE, use_qkv_bias=True)),
+    "stablelm-parallel": (t.StableLmConfig, t.StableLmForCausalLM, dict(SHAPE, use_parallel_residual=True, num_key_value_heads=4)),
+    "starcoder2": (t.Starcoder2Config, t.Starcoder2ForCausalLM, dict(SHAPE, sliding_window=9)),
+    "phi": (t.PhiConfig, t.PhiForCausalLM, dict(SHAPE)),
+    "gptneox": (t.GPTNeoXConfig, t.GPTNeoXForCausalLM, dict(NEOX)),
+    "gptneox-sequence": (t.GPTNeoXConfig, t.GPTNeoXForCausalLM, dict(NEOX, use_parallel_residual=False, attention_bias=False,
+                                                                     rope_parameters={"rope_type": "default", "rope_theta": 5000.0,
+                                                                                      "partial_rotary_factor": 1.0})),
+    "gptj": (t.GPTJConfig, t.GPTJForCausalLM, dict(vocab_size=251, n_embd=64, n_layer=3, n_head=4, n_positions=64, rotary_dim=12,
+                                                   bos_token_id=1, eos_token_id=2)),
+    "falcon": (t.FalconConfig, t.FalconForCausalLM, dict(FALCON, bias=True)),
+    "falcon-heads": (t.FalconConfig, t.FalconForCausalLM, dict(FALCON, multi_query=False, ffn_hidden_size=88)),
+    "falcon-two-norms": (t.FalconConfig, t.FalconForCausalLM, dict(FALCON, new_decoder_architecture=True, num_kv_heads=2)),
+    "falcon-one-norm": (t.FalconConfig, t.FalconForCausalLM, dict(FALCON, new_decoder_architecture=True, num_kv_heads=2,
+                                                                  num_ln_in_parallel_attn=1)),
+    "falcon-sequence": (t.FalconConfig, t.FalconForCausalLM, dict(FALCON, parallel_attn=False, multi_query=False, bias=True)),
+    "cohere": (t.CohereConfig, t.CohereForCausalLM, dict(SHAPE, logit_scale=0.6)),
+    "cohere2": (t.Cohere2Config, t.Cohere2ForCausalLM, dict(SHAPE, logit_scale=0.7, num_hidden_layers=4, sliding_window=8, sliding_window_pattern=3,
+                                                            attention_bias=True)),
+    "glm": (t.GlmConfig, t.GlmForCausalLM, dict(HEAD, rope_parameters=HALF)),
+    "glm4": (t.Glm4Config, t.Glm4ForCausalLM, dict(HEAD, rope_parameters=HALF)),
+    "nemotron": (t.NemotronConfig, t.NemotronForCausalLM, dict(HEAD, attention_bias=True, mlp_bias=True)),
+    "bloom": (t.BloomConfig, t.BloomForCausalLM, dict(vocab_size=251, hidden_size=60, n_layer=3, n_head=5, bos_token_id=1, eos_token_id=2,
+                                                      pad_token_id=None)),
     # As llama.cpp can run them: no window that it would not have, heads of the usual size.
     "mistral-wide": (t.MistralConfig, t.MistralForCausalLM, dict(HEAD, sliding_window=64)),
     "qwen2-full": (t.Qwen2Config, t.Qwen2ForCausalLM, dict(SHAPE, vocab_size=487)),
     "gemma2-usual": (t.Gemma2Config, t.Gemma2ForCausalLM, dict(HEAD, query_pre_attn_scalar=24, sliding_window=8, attn_logit_softcapping=2.0,
                                                                final_logit_softcapping=3.0)),
+    "gemma3-usual": (t.Gemma3TextConfig, t.Gemma3ForCausalLM, dict(HEAD, num_hidden_layers=7, query_pre_attn_scalar=24, sliding_window=8,
+                                                                   rope_parameters=BY_TYPE)),
+    "smollm3-usual": (t.SmolLM3Config, t.SmolLM3ForCausalLM, dict(SHAPE, num_hidden_layers=5)),
+    "glm-usual": (t.GlmConfig, t.GlmForCausalLM, dict(SHAPE, head_dim=16, rope_parameters=HALF)),
+    "nemotron-usual": (t.NemotronConfig, t.NemotronForCausalLM, dict(SHAPE, attention_bias=True, mlp_bias=True)),
+    "exaone4-full": (t.Exaone4Config, t.Exaone4ForCausalLM, dict(SHAPE, sliding_window=None, layer_types=["full_attention"] * 3)),
+    "starcoder2-full": (t.Starcoder2Config, t.Starcoder2ForCausalLM, dict(SHAPE)),
+    "cohere2-usual": (t.Cohere2Config, t.Cohere2ForCausalLM, dict(SHAPE, logit_scale=0.7, num_hidden_layers=5, sliding_window=8)),
     "phi3-usual": (t.Phi3Config, t.Phi3ForCausalLM, dict(SHAPE, num_key_value_heads=1)),
 }
 
 # Where the encoder is in a model with a head for masked tokens.
-ENCODERS = {"bert": "bert", "deberta": "deberta"}
+ENCODERS = {"bert": "bert", "roberta": "roberta", "xlm-roberta": "roberta", "electra": "electra", "distilbert": "distilbert",
+            "deberta": "deberta"}
 
 
 def made(config_class, model_class, settings, seed):

@@ -13,11 +13,14 @@ import XCTest
 /// Every family against transformers: logits, and the gradients that refitting goes along.
 final class FamilyTests: XCTestCase {
     private static let causal = [
-        "llama", "linear", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "phi3-part", "gpt2", "gpt2-untied", "opt",
+        "llama", "linear", "mistral", "ministral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi", "phi3", "phi3-part", "smollm3",
+        "granite", "olmo", "olmo2", "exaone4", "stablelm", "stablelm-parallel", "starcoder2", "gptneox", "gptneox-sequence", "gptj",
+        "falcon", "falcon-heads", "falcon-two-norms", "falcon-one-norm", "falcon-sequence", "cohere", "cohere2", "glm", "glm4",
+        "nemotron", "bloom", "gpt2", "gpt2-untied", "opt",
     ]
     private static var folder: TemporaryFolder?
 
-    private static let encoders = ["bert", "deberta"]
+    private static let encoders = ["bert", "roberta", "xlm-roberta", "electra", "distilbert", "deberta"]
 
     override class func setUp() { folder = try? FamilyCheckpoints.folder(causal + encoders) }
     override class func tearDown() { folder = nil }
@@ -64,6 +67,30 @@ final class FamilyTests: XCTestCase {
                 let ours = try XCTUnwrap(found.weights[tensor.name])
                 XCTAssertLessThan(
                     ours.relativeFrobeniusError(to: try tensor.payload.densifiedMatrix()), 5e-4, "\(name) \(tensor.name)")
+            }
+        }
+    }
+
+    /// What transformers writes into config.json is obeyed, or known to change nothing.
+    func testNoKeyIsUnknown() throws {
+        for name in FamilyTests.causal + FamilyTests.encoders {
+            XCTAssertEqual(try XCTUnwrap(Model(graph(name)).configuration).unknownKeys, [], name)
+        }
+    }
+
+    /// One token after the other, from a cache, gives the logits of the whole sequence.
+    func testCachedDecodingGivesTheSameLogits() throws {
+        for name in FamilyTests.causal {
+            let model = try Transformer(Model(graph(name)), weights: .openBLAS)
+            let vocabulary = model.configuration.vocabularySize
+            let tokens = FamilyCheckpoints.tokens(vocabulary: vocabulary)
+            let whole = try model.logits(of: tokens)
+            let cache = try model.makeCache(context: tokens.count, team: WorkerTeam(threads: 1))
+            for (position, token) in tokens.enumerated() {
+                let found = try model.logits(after: [token], cache)
+                let expected = whole[position * vocabulary..<(position + 1) * vocabulary]
+                let scale = max((expected.map(abs).max() ?? 0) / 4, 1)
+                XCTAssertLessThan(zip(found, expected).map { abs($0 - $1) }.max() ?? .infinity, 1e-4 * scale, "\(name) \(position)")
             }
         }
     }

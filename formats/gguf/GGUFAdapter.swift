@@ -21,7 +21,7 @@ public enum GGUFAdapter {
     }
 
     /// Layouts that change the order of rows at most: of U·V, those of U.
-    private static let rowLayouts: [TensorLayout] = [.same, .interleavedQueryHeads, .interleavedKeyHeads, .transposed]
+    private static let rowLayouts: [TensorLayout] = [.same, .interleavedQueryHeads, .interleavedKeyHeads, .grouped, .transposed]
 
     /// The adapter's tensors and keys.
     ///
@@ -36,7 +36,7 @@ public enum GGUFAdapter {
         let alpha = factors.map(\.u.columns).max() ?? 0
         var adapter = TensorGraph()
         adapter.metadata["general.type"] = .string("adapter")
-        adapter.metadata["general.architecture"] = .string(naming.family.name)
+        adapter.metadata["general.architecture"] = .string(naming.ggufName)
         if let name { adapter.metadata["general.name"] = .string(name) }
         adapter.metadata["adapter.type"] = .string("lora")
         adapter.metadata["adapter.lora.alpha"] = .float32(Float(alpha))

@@ -44,7 +44,7 @@ struct GGUFModel {
                 "the model's architecture is not known, or not how llama.cpp names it: tensors keep their names, and llama.cpp will not load the file"
             )
         }
-        if !isFromGGUF { warnings += naming?.configuration.differencesInGGUF ?? [] }
+        if !isFromGGUF { warnings += (naming?.configuration.differencesInGGUF ?? []) + (naming?.unreadBiases(graph) ?? []) }
         if let naming {
             let reasons = GGUFCompleteness(naming, graph).reasons
             guard reasons.isEmpty || isFromGGUF || options.forcesNames else {

@@ -29,6 +29,23 @@ struct GGUFNaming {
     /// Whether the tensor is one of the family's that llama.cpp has no place for.
     func keepsBeside(_ name: String) -> Bool { rule(forName: name)?.gguf.isEmpty ?? false }
 
+    /// Warnings of biases that llama.cpp does not read, or wants and does not find.
+    func unreadBiases(_ graph: TensorGraph) -> [String] {
+        var warnings: [String] = []
+        let unread = graph.tensors.filter { tensor in
+            guard let rule = rule(forName: tensor.name), rule.role == .bias else { return false }
+            return family.unbiasedInGGUF.contains(rule.module)
+        }
+        if let first = unread.first {
+            warnings.append("llama.cpp will not load the file: it has no place for \(unread.count) biases, '\(first.name)' the first")
+        }
+        let wanted = family.biasedInGGUF.compactMap { family.name(of: $0, prefix: prefix, block: 0).flatMap(TensorRule.bias) }
+        if let missing = wanted.first(where: { !graph.contains($0) }) {
+            warnings.append("llama.cpp will not load the file: it wants the bias '\(missing)'")
+        }
+        return warnings
+    }
+
     /// A tensor of the graph as the file has it: vectors of 16-bit floats become F32, which llama.cpp wants and which is exact.
     func stored(_ tensor: GGUFTensor, path: String) throws -> GGUFTensor {
         guard let (rule, block) = family.rule(forName: tensor.name) else { return tensor }
@@ -81,18 +98,25 @@ struct GGUFNaming {
 
     private func permutation(_ rule: TensorRule, _ tensor: GGUFTensor, path: String) throws -> RowPermutation? {
         let heads: Int
+        let c = configuration
         switch rule.layout {
         case .same, .transposed, .lessOne: return nil
-        case .interleavedQueryHeads: heads = configuration.headCount
-        case .interleavedKeyHeads: heads = configuration.keyValueHeadCount
+        case .interleavedQueryHeads: heads = c.headCount
+        case .interleavedKeyHeads: heads = c.keyValueHeadCount
+        case .grouped: heads = c.headCount + 2 * c.keyValueHeadCount
         }
         // A bias is permuted as the rows of its weight.
         let rows = tensor.shape.dimensions.first ?? 0
-        guard tensor.shape.rank == (rule.role == .bias ? 1 : 2), rows == heads * configuration.headSize,
-            let permutation = RowPermutation(interleavingHalvesOf: heads, rows: rows)
-        else {
+        let isExpected = tensor.shape.rank == (rule.role == .bias ? 1 : 2) && rows == heads * c.headSize
+        let permutation =
+            !isExpected
+            ? nil
+            : rule.layout == .grouped
+                ? RowPermutation(ungroupingHeads: c.headCount, keyHeads: c.keyValueHeadCount, size: c.headSize)
+                : RowPermutation(interleavingHalvesOf: heads, rows: rows)
+        guard let permutation else {
             throw FormatError.malformed(
-                path, "tensor '\(tensor.name)'", "has shape \(tensor.shape); \(heads) heads of \(configuration.headSize) rows were expected"
+                path, "tensor '\(tensor.name)'", "has shape \(tensor.shape); \(heads) heads of \(c.headSize) rows were expected"
             )
         }
         return permutation

@@ -55,7 +55,7 @@ struct GGUFReader {
             context.warn("\(path): holds no model but a \(type); tensors keep the names of GGUF")
             return nil
         }
-        guard let family = ArchitectureFamily.ofGGUF(architecture) else {
+        guard let family = ArchitectureFamily.ofGGUF(architecture, tensors: stored.map(\.name)) else {
             context.warn("\(path): architecture '\(architecture)' is not known; tensors keep the names and layout of GGUF")
             return nil
         }
@@ -68,10 +68,13 @@ struct GGUFReader {
             // What the checkpoint's own file says comes first: families that llama.cpp does not tell apart differ in it.
             let kept = (try? ModelConfiguration(of: graph)) ?? nil
             let named = kept.flatMap { $0.family?.ggufName == architecture ? $0 : nil }
-            return try named
-                ?? ModelConfiguration(
-                    metadata: graph.metadata, vocabularySize: find(.tokenEmbedding)?.shape.rows,
-                    tiesEmbeddings: family.head != nil && find(.head) == nil, ropeDivisors: divisors)
+            if let named { return named }
+            var made = try ModelConfiguration(
+                metadata: graph.metadata, family: family, vocabularySize: find(.tokenEmbedding)?.shape.rows,
+                tiesEmbeddings: family.head != nil && find(.head) == nil, ropeDivisors: divisors)
+            let names = Set(stored.map(\.name))
+            made?.biasedModules = family.biasedModules { names.contains($0.gguf(block: 0)) }
+            return made
         } catch {
             context.warn("\(path): \(error); tensors keep the names and layout of GGUF")
             return nil

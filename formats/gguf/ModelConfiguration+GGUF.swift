@@ -10,11 +10,23 @@ extension ModelConfiguration {
     ///   - ropeDivisors: the values of `rope_freqs.weight`, where the file has it.
     /// - Returns: nil when the architecture is not a known family.
     /// - Throws: `ConfigurationError` naming a key that is missing or has an impossible value.
-    init?(metadata: Metadata, vocabularySize fallback: Int?, tiesEmbeddings: Bool, ropeDivisors: [Float]? = nil) throws {
-        guard let name = metadata["general.architecture"]?.string, let family = ArchitectureFamily.ofGGUF(name) else { return nil }
+    init?(
+        metadata: Metadata, family known: ArchitectureFamily? = nil, vocabularySize fallback: Int?, tiesEmbeddings: Bool,
+        ropeDivisors: [Float]? = nil
+    ) throws {
+        guard let name = metadata["general.architecture"]?.string, let family = known ?? ArchitectureFamily.ofGGUF(name) else { return nil }
         func value(_ key: String) -> MetadataValue? { metadata["\(name).\(key)"] }
+        /// A number, or one for each block, all the same.
+        func optional(_ key: String) throws -> Int? {
+            guard let list = value(key)?.array else { return value(key)?.integer }
+            let numbers = Set(list.map(\.integer))
+            guard numbers.count == 1, let number = numbers.first ?? nil else {
+                throw ConfigurationError("'\(name).\(key)' is not the same in every block")
+            }
+            return number
+        }
         func required(_ key: String) throws -> Int {
-            guard let value = value(key)?.integer else { throw ConfigurationError("metadata has no integer '\(name).\(key)'") }
+            guard let value = try optional(key) else { throw ConfigurationError("metadata has no integer '\(name).\(key)'") }
             return value
         }
         self.init(family: family)
@@ -22,7 +34,7 @@ extension ModelConfiguration {
         intermediateSize = try required("feed_forward_length")
         blockCount = try required("block_count")
         headCount = try required("attention.head_count")
-        keyValueHeadCount = value("attention.head_count_kv")?.integer ?? headCount
+        keyValueHeadCount = try optional("attention.head_count_kv") ?? headCount
         contextLength = try required("context_length")
         rotarySize = value("rope.dimension_count")?.integer ?? 0
         headSize =
@@ -35,25 +47,50 @@ extension ModelConfiguration {
         else { throw ConfigurationError("metadata has no '\(name).vocab_size'") }
         vocabularySize = size
         self.tiesEmbeddings = tiesEmbeddings
-        attentionScalar = Double(headSize)
-        // llama.cpp knows the one Gemma 2 whose scores are divided by something else by its depth.
-        if family.keys.attentionScalar != nil, blockCount == 46, headCount > 0 { attentionScalar = Double(hiddenSize / headCount) }
-        if family.keys.attentionSoftCap != nil {
-            attentionSoftCap = ModelConfiguration.shortest(value("attn_logit_softcapping"))
-            logitSoftCap = ModelConfiguration.shortest(value("final_logit_softcapping"))
-        }
-        if let size = value("attention.sliding_window")?.integer, size > 0 {
-            window = AttentionWindow(size: size, blocks: family.keys.windowBlocks)
-        }
+        if family.keys.parallel != nil, let flag = value("use_parallel_residual")?.bool { design.isParallel = flag }
+        readScores(value, family)
         if family.name(of: .tokenTypeEmbedding) != nil { tokenTypeCount = metadata["tokenizer.ggml.token_type_count"]?.integer ?? 2 }
+        if let theta = family.keys.rotary.localTheta { localRopeTheta = ModelConfiguration.shortest(value("rope.freq_base_swa")) ?? theta }
+        unturned = family.keys.rotary.unturned
         try readRopeScaling(metadata, name, ropeDivisors)
         if let experts = value("expert_count")?.integer, experts > 0 { unsupportedFeatures.append("experts") }
         try checkInvariants()
     }
 
+    /// What scores, outputs and logits are multiplied by, caps, and the window.
+    private mutating func readScores(_ value: (String) -> MetadataValue?, _ family: ArchitectureFamily) {
+        attentionScalar = Double(headSize)
+        // llama.cpp knows by its depth the one Gemma whose scores are divided by something else.
+        if blockCount == family.squareRootDepth, headCount > 0 { attentionScalar = Double(hiddenSize / headCount) }
+        if family.keys.attentionSoftCap != nil { attentionSoftCap = ModelConfiguration.shortest(value("attn_logit_softcapping")) }
+        if family.keys.logitSoftCap != nil { logitSoftCap = ModelConfiguration.shortest(value("final_logit_softcapping")) }
+        if let keys = family.keys.window, let size = value("attention.sliding_window")?.integer, size > 0 {
+            window = AttentionWindow(size: size, blocks: keys.blocks)
+        }
+        let scales = family.keys.scales
+        func scale(_ key: String?, _ name: String) -> Double {
+            let number = ModelConfiguration.shortest(value(name)) ?? 1
+            // llama.cpp multiplies by none where it is 0.
+            let isNone = number == 0 || number == 1
+            if key == nil, !isNone { unsupportedFeatures.append("\(name) \(number)") }
+            return key == nil || isNone ? 1 : number
+        }
+        let attention = ModelConfiguration.shortest(value("attention.scale")) ?? 0
+        if attention != 0 {
+            if scales.attention == nil { unsupportedFeatures.append("attention.scale \(attention)") }
+            attentionScalar = 1 / (attention * attention)
+        }
+        embeddingMultiplier = scale(scales.embedding, "embedding_scale")
+        residualMultiplier = scale(scales.residual, "residual_scale")
+        let logit = scale(scales.logit ?? scales.logitDivisor, "logit_scale")
+        logitMultiplier = scales.logitDivisor == nil ? logit : 1 / logit
+    }
+
     private mutating func readRopeScaling(_ metadata: Metadata, _ name: String, _ divisors: [Float]?) throws {
+        // What files had before there were types.
+        let older = ModelConfiguration.shortest(metadata["\(name).rope.scale_linear"])
         switch metadata["\(name).rope.scaling.type"]?.string ?? "none" {
-        case "none": break
+        case "none": if let older, older != 0, older != 1 { ropeScaling = .linear(older) }
         case "linear": ropeScaling = .linear(ModelConfiguration.shortest(metadata["\(name).rope.scaling.factor"]) ?? 1)
         case let type: unsupportedFeatures.append("rope.scaling.type '\(type)'")
         }
@@ -74,7 +111,8 @@ extension ModelConfiguration {
     }
 
     private static func epsilonKey(_ design: BlockDesign) -> String {
-        design.norm == .layer ? "attention.layer_norm_epsilon" : "attention.layer_norm_rms_epsilon"
+        [.rootMeanSquare, .rootMeanSquareOffset].contains(design.norm)
+            ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"
     }
 
     /// The hyperparameters as llama.cpp's converter writes them, without `general.architecture` and the tokenizer; empty for families
@@ -100,11 +138,24 @@ extension ModelConfiguration {
         if let attentionSoftCap { entries.append(("attn_logit_softcapping", float(attentionSoftCap))) }
         if let logitSoftCap { entries.append(("final_logit_softcapping", float(logitSoftCap))) }
         if let window { entries.append(("attention.sliding_window", count(window.size))) }
+        if let localRopeTheta { entries.append(("rope.freq_base_swa", float(localRopeTheta))) }
+        if family?.keys.parallel != nil { entries.append(("use_parallel_residual", .bool(design.isParallel))) }
+        entries += ggufScales.map { ($0.key, float($0.value)) }
         if !design.isCausal {
             // The mean over tokens, which is what embeddings are made of here.
             entries += [("attention.causal", .bool(false)), ("pooling_type", count(1))]
         }
         return entries.map { ("\(name).\($0.key)", $0.value) }
+    }
+
+    private var ggufScales: [(key: String, value: Double)] {
+        guard let keys = family?.keys.scales else { return [] }
+        let scales = [
+            (keys.attention, "attention.scale", 1 / attentionScalar.squareRoot()), (keys.embedding, "embedding_scale", embeddingMultiplier),
+            (keys.residual, "residual_scale", residualMultiplier), (keys.logit, "logit_scale", logitMultiplier),
+            (keys.logitDivisor, "logit_scale", 1 / logitMultiplier),
+        ]
+        return scales.compactMap { $0.0 == nil ? nil : ($0.1, $0.2) }
     }
 
     /// Whether llama.cpp has the activation: it knows one a family.
@@ -114,17 +165,28 @@ extension ModelConfiguration {
     var differencesInGGUF: [String] {
         var reasons: [String] = []
         guard let family, family.ggufName != nil else { return reasons }
+        let blocks = 0..<min(blockCount, 1024)
         if let window, window.size < contextLength {
             if !family.slidesInGGUF {
                 reasons.append("llama.cpp lets positions of this family see beyond the sliding window of \(window.size)")
-            } else if (0..<min(blockCount, 1024)).contains(where: {
-                window.size(inBlock: $0) != AttentionWindow(size: window.size, blocks: family.keys.windowBlocks).size(inBlock: $0)
-            }) {
+            } else if let usual = family.keys.window?.blocks,
+                blocks.contains(where: {
+                    window.size(inBlock: $0) != AttentionWindow(size: window.size, blocks: usual).size(inBlock: $0)
+                })
+            {
                 reasons.append("llama.cpp has the sliding window in other blocks than layer_types says")
             }
         }
-        let divisor = blockCount == 46 && family.keys.attentionScalar != nil ? hiddenSize / headCount : headSize
-        if attentionScalar != Double(divisor) {
+        if case .every(let step) = family.keys.rotary.unturned,
+            blocks.contains(where: { (rotation(inBlock: $0) == .none) != ($0 % step == step - 1) })
+        {
+            reasons.append("llama.cpp turns queries and keys in other blocks than no_rope_layers says")
+        }
+        if headCount * headSize != hiddenSize, !family.hasFreeHeadSizeInGGUF {
+            reasons.append("llama.cpp will not load the file: heads of this family are together as wide as the hidden state")
+        }
+        let divisor = blockCount == family.squareRootDepth ? hiddenSize / headCount : headSize
+        if family.keys.scales.attention == nil, attentionScalar != Double(divisor) {
             reasons.append("llama.cpp divides scores by the root of \(divisor), not of query_pre_attn_scalar \(attentionScalar)")
         }
         return reasons

@@ -16,6 +16,22 @@ struct RowPermutation: Equatable {
         }
     }
 
+    /// From rows with each key head's queries, key and value together to all queries, all keys, all values. Nil for sizes that no tensor
+    /// has.
+    init?(ungroupingHeads heads: Int, keyHeads: Int, size: Int) {
+        guard keyHeads > 0, size > 0, heads > 0, heads % keyHeads == 0, heads <= 1 << 16, size <= 1 << 16 else { return nil }
+        let share = heads / keyHeads
+        /// Rows of a head: in each group the queries come first, the key is `share`, the value `share` + 1.
+        func rows(group: Int, place: Int) -> Range<Int> {
+            let first = (group * (share + 2) + place) * size
+            return first..<first + size
+        }
+        let queries = (0..<heads).flatMap { rows(group: $0 / share, place: $0 % share) }
+        let keys = (0..<keyHeads).flatMap { rows(group: $0, place: share) }
+        let values = (0..<keyHeads).flatMap { rows(group: $0, place: share + 1) }
+        sources = queries + keys + values
+    }
+
     private init(sources: [Int]) { self.sources = sources }
 
     /// The permutation that undoes this one.

@@ -4,6 +4,8 @@ public struct AttentionWindow: Equatable, Sendable {
         case all
         /// The first, the third and so on.
         case even
+        /// All but every n-th: 5 of 6 for 6.
+        case allButEvery(Int)
         /// From this block on.
         case from(Int)
         /// One by one; blocks beyond the list look everywhere.
@@ -20,6 +22,7 @@ public struct AttentionWindow: Equatable, Sendable {
         switch blocks {
         case .all: return size
         case .even: return block % 2 == 0 ? size : nil
+        case .allButEvery(let step): return step > 0 && block % step != step - 1 ? size : nil
         case .from(let first): return block >= first ? size : nil
         case .listed(let list): return block < list.count && list[block] ? size : nil
         }

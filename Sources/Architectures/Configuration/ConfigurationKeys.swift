@@ -1,12 +1,23 @@
 /// What config.json of a family calls the hyperparameters, and what they are where it does not say.
 package struct ConfigurationKeys: Sendable {
     package var hiddenSize = "hidden_size"
-    package var intermediateSize = "intermediate_size"
+    /// Other names that sizes may have where the usual ones are not there.
+    package var otherNames: [String: String] = [:]
+    /// Nil where it is `intermediateFactor` times the hidden size.
+    package var intermediateSize: String? = "intermediate_size"
     package var blockCount = "num_hidden_layers"
     package var headCount = "num_attention_heads"
+    /// Nil where every head has a key of its own.
+    package var keyValueHeadCount: String? = "num_key_value_heads"
+    /// Nil where it is always hidden size over heads.
+    package var headDimension: String? = "head_dim"
     package var contextLength = "max_position_embeddings"
-    package var normEpsilon = "rms_norm_eps"
+    /// Nil where it is always the default.
+    package var normEpsilon: String? = "rms_norm_eps"
+    /// Empty where it is always that of the design.
     package var activation = ["hidden_act"]
+    /// Whether "gelu" stands for its approximation with tanh.
+    package var approximatesGELU = false
     /// How many times the hidden size the intermediate one is where it may be left out.
     package var intermediateFactor: Int?
     package var defaultEpsilon = 1e-6
@@ -15,11 +26,59 @@ package struct ConfigurationKeys: Sendable {
     package var headSize: Int?
     /// Of families that divide scores by the root of something that the configuration names, under "query_pre_attn_scalar".
     package var attentionScalar: Double?
-    /// Of families with caps, under "attn_logit_softcapping" and "final_logit_softcapping".
+    /// Of families with caps, under "attn_logit_softcapping" and "final_logit_softcapping"; 0 for none where they are silent.
     package var attentionSoftCap: Double?
     package var logitSoftCap: Double?
-    /// The sliding window of a configuration without "sliding_window".
-    package var window: Int?
-    /// The blocks that have it where "layer_types" does not say.
-    package var windowBlocks = AttentionWindow.Blocks.all
+    package var rotary = RotaryKeys()
+    package var window: WindowKeys?
+    package var scales = ScaleKeys()
+    /// Of families whose MLP may read what attention reads.
+    package var parallel: String?
+    /// Of families whose embeddings may have another width, which is not implemented.
+    package var embeddingWidth: String?
+    /// Whether the first position is the one after "pad_token_id", and the table of positions has room for those before.
+    package var startsAfterPadding = false
+    /// Of families that have one key head unless this says no or "new_decoder_architecture" yes.
+    package var oneKeyHead: String?
+}
+
+/// The same of rotary positions.
+package struct RotaryKeys: Sendable {
+    package var theta = "rope_theta"
+    package var defaultTheta = 10000.0
+    /// The share of a head that turns; nil for families that turn all of it.
+    package var share: String?
+    package var defaultShare = 1.0
+    /// The number of components that turn, where that is said instead.
+    package var size: String?
+    package var defaultSize = 64
+    /// θ of blocks with a sliding window in families that have another one for these.
+    package var localTheta: Double?
+    /// Blocks that do not turn; `.every` is what "no_rope_layers" and "no_rope_layer_interval" may change.
+    package var unturned = UnturnedBlocks.none
+}
+
+/// The same of families with a sliding window, under "sliding_window".
+package struct WindowKeys: Sendable {
+    /// The window of a configuration that is silent.
+    package var size: Int?
+    /// The blocks that have it where "layer_types" does not say; `.allButEvery` is what "sliding_window_pattern" may change, `.from` what
+    /// "max_window_layers" may.
+    package var blocks = AttentionWindow.Blocks.all
+    /// Whether there is none unless "use_sliding_window" says so.
+    package var isOptional = false
+    /// Whether the model is none that is known without a window.
+    package var isRequired = false
+    /// Whether "layer_types" is obeyed; where it is not it has to say the same as the window.
+    package var hasTypes = true
+}
+
+/// The same of numbers that embeddings, scores, outputs and logits are multiplied or divided by.
+package struct ScaleKeys: Sendable {
+    package var attention: String?
+    package var embedding: String?
+    package var residual: String?
+    package var logit: String?
+    package var logitDivisor: String?
+    package var defaultLogit = 1.0
 }

@@ -1,5 +1,6 @@
 import FormatKit
 import ModelGraph
+import StrictJSON
 
 extension ModelConfiguration {
     /// The hyperparameters of a graph: those of the config.json that travels with it, otherwise those that its format's reader found.
@@ -13,6 +14,14 @@ extension ModelConfiguration {
         }
         guard let known = graph.configuration as? ModelConfiguration else { return nil }
         self = known
+    }
+
+    /// What a graph's files call its architecture: `model_type` of config.json, or the first of `architectures`; nil where they do not say.
+    package static func architectureName(of graph: TensorGraph) -> String? {
+        if let config = graph.attachment(fileName), let json = try? JSONValue(parsing: config.bytes, path: fileName, object: "") {
+            if let name = json["model_type"]?.string ?? json["architectures"]?.array?.first?.string { return name }
+        }
+        return graph.structure.architecture ?? graph.metadata["general.architecture"]?.string
     }
 
     /// Where Hugging Face's checkpoints have their hyperparameters.

@@ -9,31 +9,71 @@ extension ModelConfiguration {
         var members: [(key: String, value: JSONValue)] = [
             ("architectures", [.string(family.className)]), ("model_type", .string(family.modelTypes[0])),
             ("vocab_size", .integer(vocabularySize)), (keys.hiddenSize, .integer(hiddenSize)),
-            (keys.intermediateSize, .integer(intermediateSize)), (keys.blockCount, .integer(blockCount)),
-            (keys.headCount, .integer(headCount)), (keys.contextLength, .integer(contextLength)),
-            (keys.normEpsilon, .number(normEpsilon)), (keys.activation[0], .string(design.activation.configName)),
+            (keys.blockCount, .integer(blockCount)), (keys.headCount, .integer(headCount)),
+            (keys.contextLength, .integer(contextLength + (keys.startsAfterPadding ? design.firstPosition : 0))),
             ("tie_word_embeddings", .bool(tiesEmbeddings)), ("bos_token_id", id(bosTokenID)), ("eos_token_id", id(eosTokenID)),
             ("pad_token_id", id(padTokenID)),
             ("torch_dtype", .string(dtype)),
         ]
-        if design.positions == .rotary { members += rotaryMembers }
+        if let key = keys.intermediateSize { members.append((key, .integer(intermediateSize))) }
+        if let key = keys.normEpsilon { members.append((key, .number(normEpsilon))) }
+        if let key = keys.activation.first { members.append((key, .string(design.activation.configName))) }
+        if let key = keys.parallel { members.append((key, .bool(design.isParallel))) }
+        if keys.oneKeyHead != nil {
+            members.append(("new_decoder_architecture", true))
+            members.append(("num_ln_in_parallel_attn", .integer(family.name(of: .mlpNorm) == nil ? 1 : 2)))
+        }
+        if design.positions == .rotary { members += rotaryMembers(keys) }
         if tokenTypeCount > 0 { members.append(("type_vocab_size", .integer(tokenTypeCount))) }
         if keys.attentionScalar != nil {
             members.append(("query_pre_attn_scalar", Int(exactly: attentionScalar).map(JSONValue.integer) ?? .number(attentionScalar)))
         }
         if keys.attentionSoftCap != nil {
             members.append(("attn_logit_softcapping", attentionSoftCap.map(JSONValue.number) ?? .null))
-            members.append(("final_logit_softcapping", logitSoftCap.map(JSONValue.number) ?? .null))
         }
-        if window != nil || keys.window != nil { members.append(("sliding_window", id(window?.size))) }
+        if keys.logitSoftCap != nil { members.append(("final_logit_softcapping", logitSoftCap.map(JSONValue.number) ?? .null)) }
+        if let keys = keys.window {
+            members.append(("sliding_window", id(window?.size)))
+            if keys.isOptional { members.append(("use_sliding_window", .bool(window != nil))) }
+            if case .allButEvery = keys.blocks { members.append(("layer_types", types)) }
+        }
+        members += scaleMembers(keys.scales)
+        if let biasedModules {
+            for setting in family.biasSettings {
+                if let key = setting.key { members.append((key, .bool(setting.modules.contains(where: biasedModules.contains)))) }
+            }
+        }
         return JSONValue.object(JSONObject(members.sorted { $0.key < $1.key })).serialized()
     }
 
-    private var rotaryMembers: [(key: String, value: JSONValue)] {
-        var members: [(key: String, value: JSONValue)] = [
-            ("num_key_value_heads", .integer(keyValueHeadCount)), ("head_dim", .integer(headSize)), ("rope_theta", .number(ropeTheta)),
+    private var types: JSONValue {
+        .array((0..<min(blockCount, 1 << 16)).map { .string(window?.size(inBlock: $0) == nil ? "full_attention" : "sliding_attention") })
+    }
+
+    private func scaleMembers(_ keys: ScaleKeys) -> [(key: String, value: JSONValue)] {
+        let numbers = [
+            (keys.attention, 1 / attentionScalar.squareRoot()), (keys.embedding, embeddingMultiplier), (keys.residual, residualMultiplier),
+            (keys.logit, logitMultiplier), (keys.logitDivisor, 1 / logitMultiplier),
         ]
-        if rotarySize != headSize { members.append(("partial_rotary_factor", .number(Double(rotarySize) / Double(headSize)))) }
+        return numbers.compactMap { key, value in key.map { ($0, .number(value)) } }
+    }
+
+    private func rotaryMembers(_ keys: ConfigurationKeys) -> [(key: String, value: JSONValue)] {
+        var members: [(key: String, value: JSONValue)] = [
+            (keys.rotary.theta, .number(ropeTheta))
+        ]
+        if let key = keys.keyValueHeadCount { members.append((key, .integer(keyValueHeadCount))) }
+        if let key = keys.headDimension { members.append((key, .integer(headSize))) }
+        if let key = keys.rotary.size {
+            members.append((key, .integer(rotarySize)))
+        } else if let key = keys.rotary.share {
+            members.append((key, .number(Double(rotarySize) / Double(headSize))))
+        }
+        if let localRopeTheta { members.append(("rope_local_base_freq", .number(localRopeTheta))) }
+        if case .every = keys.rotary.unturned {
+            members.append(
+                ("no_rope_layers", .array((0..<min(blockCount, 1 << 16)).map { .integer(rotation(inBlock: $0) == .none ? 0 : 1) })))
+        }
         switch ropeScaling {
         case .none: break
         case .linear(let factor):

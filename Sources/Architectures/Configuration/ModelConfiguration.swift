@@ -22,6 +22,9 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
     /// Components of a head that the rotary embedding turns, from the first on.
     public var rotarySize: Int
     public var ropeScaling = RopeScaling.none
+    /// θ in blocks with a sliding window, where it is another; these have no scaling.
+    public var localRopeTheta: Double?
+    public var unturned = UnturnedBlocks.none
     /// Nil where every position sees all before it.
     public var window: AttentionWindow?
     /// Scores are divided by the root of this: the head size but for families that say otherwise.
@@ -31,16 +34,30 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
     /// c · tanh(score / c) for scores, and the same for logits; nil without.
     public var attentionSoftCap: Double?
     public var logitSoftCap: Double?
+    /// What token embeddings, what attention and MLP put out, and logits are multiplied by.
+    public var embeddingMultiplier = 1.0
+    public var residualMultiplier = 1.0
+    public var logitMultiplier = 1.0
+    /// The linear layers that have biases; nil where it is what the checkpoint has.
+    public var biasedModules: Set<Module>?
     /// Rows of the table of token types; 0 for families without.
     public var tokenTypeCount = 0
     /// Features that change what the model computes and that are not implemented; running such a model is refused.
     public var unsupportedFeatures: [String] = []
+    /// Keys of config.json of which it is not known whether they change what the model computes, in order.
+    public var unknownKeys: [String] = []
 
     /// Most blocks, and most of any other dimension: far above any model, and small enough for products to fit.
     static let maximumDimension = 1 << 28
 
     /// The family's description.
     public var family: ArchitectureFamily? { ArchitectureFamily.named(architecture) }
+
+    /// What token embeddings are multiplied by.
+    public var embeddingScale: Double { design.scalesEmbeddings ? Double(hiddenSize).squareRoot() : embeddingMultiplier }
+
+    /// Whether what attention and MLP put out is not simply added.
+    public var adjustsOutputs: Bool { [.around, .output].contains(design.placement) || residualMultiplier != 1 }
 
     /// The family's design, with no sizes yet: for formats that say them in keys of their own.
     package init(family: ArchitectureFamily) {
@@ -77,7 +94,23 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
             throw ConfigurationError("type_vocab_size is \(tokenTypeCount)")
         }
         guard ropeTheta > 0, ropeTheta.isFinite else { throw ConfigurationError("rope_theta is \(ropeTheta)") }
+        try checkScales()
         try checkAttention()
+    }
+
+    private func checkScales() throws {
+        if let localRopeTheta, !(localRopeTheta > 0 && localRopeTheta.isFinite) {
+            throw ConfigurationError("rope_local_base_freq is \(localRopeTheta)")
+        }
+        for (name, value) in [("embedding", embeddingMultiplier), ("residual", residualMultiplier), ("logit", logitMultiplier)] {
+            // As floats, which is how they are used.
+            guard value != 0, Float(value).isFinite, Float(value) != 0 else {
+                throw ConfigurationError("the \(name) multiplier is \(value)")
+            }
+        }
+        if design.fusedOrder == .byGroup || design.positions == .linear, headCount > 1 << 16 {
+            throw ConfigurationError("num_attention_heads is \(headCount)")
+        }
     }
 
     private func checkAttention() throws {

@@ -44,8 +44,8 @@ public enum RopeScaling: Equatable, Sendable {
 }
 
 extension ModelConfiguration {
-    /// θ^(−2i/d) for the pairs of components that turn, in float as the reference implementations have them.
-    public var rotaryFrequencies: [Float] {
-        (0..<rotarySize / 2).map { Float(1) / Float(pow(ropeTheta, Double(2 * $0) / Double(rotarySize))) }
+    /// θ^(−2i/d) for i in 0 ..< d/2.
+    func frequencies(_ theta: Double) -> [Float] {
+        (0..<rotarySize / 2).map { Float(1) / Float(pow(theta, Double(2 * $0) / Double(rotarySize))) }
     }
 }

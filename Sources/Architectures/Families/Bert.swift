@@ -29,6 +29,7 @@ extension ArchitectureFamily {
             ])
         family.prefixes = ["", "bert."]
         family.keys = ConfigurationKeys(normEpsilon: "layer_norm_eps", defaultEpsilon: 1e-12, tiesEmbeddings: true)
+        (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
         family.fixedSettings = ["is_decoder": false]
         family.derivedTensors = ["embeddings.position_ids"]
         return family

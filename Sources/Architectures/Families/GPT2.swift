@@ -22,10 +22,17 @@ extension ArchitectureFamily {
             hiddenSize: "n_embd", intermediateSize: "n_inner", blockCount: "n_layer", headCount: "n_head", contextLength: "n_positions",
             normEpsilon: "layer_norm_epsilon", activation: ["activation_function"], intermediateFactor: 4, defaultEpsilon: 1e-5,
             tiesEmbeddings: true)
+        family.keys.otherNames = gptNames
+        (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
         family.fixedSettings = [
             "scale_attn_weights": true, "scale_attn_by_inverse_layer_idx": false, "add_cross_attention": false,
         ]
         family.derivedTensors = ["h.{}.attn.bias", "h.{}.attn.masked_bias"]
         return family
     }()
+
+    /// What sizes may be called as well.
+    static let gptNames = [
+        "n_embd": "hidden_size", "n_layer": "num_hidden_layers", "n_head": "num_attention_heads", "n_positions": "max_position_embeddings",
+    ]
 }

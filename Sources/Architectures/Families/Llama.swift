@@ -19,23 +19,37 @@ extension ArchitectureFamily {
                 TensorRule("model.layers.{}.mlp.up_proj.weight", "blk.{}.ffn_up.weight", .linear, .up),
                 TensorRule("model.layers.{}.mlp.down_proj.weight", "blk.{}.ffn_down.weight", .linear, .down),
             ])
+        family.biasSettings = [BiasSetting("attention_bias", .attention), BiasSetting("mlp_bias", .mlp)]
+        family.hasFreeHeadSizeInGGUF = true
         family.derivedTensors = ["model.layers.{}.self_attn.rotary_emb.inv_freq"]
         return family
     }()
 
     /// Mistral: LLaMA with a sliding window. llama.cpp takes it for LLaMA.
-    static let mistral = llama.variation("mistral", ggufName: "llama", className: "MistralForCausalLM") { $0.keys.window = 4096 }
+    static let mistral = llama.variation("mistral", ggufName: "llama", className: "MistralForCausalLM") {
+        $0.keys.window = WindowKeys(size: 4096, hasTypes: false)
+        $0.biasSettings = [BiasSetting(nil, .attention + .mlp)]
+    }
 
-    /// Qwen2: LLaMA with biases on queries, keys and values, and head rows in llama.cpp's other order.
-    static let qwen2 = llama.variation("qwen2", className: "Qwen2ForCausalLM") { $0.setLayout(.same, of: .query, .key) }
+    /// Ministral: Mistral whose window only some blocks may have.
+    static let ministral = llama.variation("ministral", ggufName: "llama", className: "MinistralForCausalLM") {
+        $0.keys.window = WindowKeys(size: 4096)
+        $0.biasSettings = [BiasSetting(nil, .attention + .mlp)]
+    }
 
-    /// Qwen3: Qwen2 without biases, and with norms of every query and key head.
-    static let qwen3 = qwen2.variation("qwen3", className: "Qwen3ForCausalLM") {
-        $0.tensors += [
-            TensorRule("model.layers.{}.self_attn.q_norm.weight", "blk.{}.attn_q_norm.weight", .norm, .queryNorm),
-            TensorRule("model.layers.{}.self_attn.k_norm.weight", "blk.{}.attn_k_norm.weight", .norm, .keyNorm),
-        ]
-        $0.design.normsHeads = true
-        $0.keys.headSize = 128
+    /// Granite: LLaMA with factors for embeddings, scores, what attention and MLP add, and logits.
+    static let granite = llama.variation("granite", className: "GraniteForCausalLM") {
+        $0.keys.scales = ScaleKeys(
+            attention: "attention_multiplier", embedding: "embedding_multiplier", residual: "residual_multiplier",
+            logitDivisor: "logits_scaling")
+    }
+
+    /// SmolLM3: LLaMA of which every fourth block has no positions.
+    static let smolLM3 = llama.variation("smollm3", className: "SmolLM3ForCausalLM") {
+        $0.keys.tiesEmbeddings = true
+        $0.keys.rotary.defaultTheta = 2_000_000
+        $0.keys.rotary.unturned = .every(4)
+        $0.keys.window = WindowKeys(isOptional: true)
+        $0.unbiasedInGGUF = [.attentionOutput] + .mlp
     }
 }

@@ -22,6 +22,7 @@ extension ArchitectureFamily {
         family.prefixes = ["model.", ""]
         family.keys = ConfigurationKeys(
             intermediateSize: "ffn_dim", activation: ["activation_function"], defaultEpsilon: 1e-5, tiesEmbeddings: true)
+        (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
         // A norm after each part is what the 350 M checkpoint has, together with projected embeddings.
         family.fixedSettings = [
             "do_layer_norm_before": true, "_remove_final_layer_norm": false, "layer_norm_elementwise_affine": true,

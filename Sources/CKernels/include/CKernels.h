@@ -138,7 +138,7 @@ void caplet_rms_norm(const float *in, const float *weight, float epsilon, float 
 // (in - mean) / sqrt(variance + epsilon), of each row, times weight, plus bias; out may be in.
 void caplet_layer_norm(const float *in, const float *weight, const float *bias, float epsilon, float *out, size_t rows, size_t n);
 // out[i] = f(in[i]): x * sigmoid(x); x * Phi(x); its approximation by tanh; max(x, 0).
-typedef enum { CAPLET_SILU, CAPLET_GELU, CAPLET_GELU_TANH, CAPLET_RELU } caplet_activation_kind;
+typedef enum { CAPLET_SILU, CAPLET_GELU, CAPLET_GELU_TANH, CAPLET_RELU, CAPLET_RELU_SQUARED } caplet_activation_kind;
 void caplet_activation(caplet_activation_kind kind, const float *in, float *out, size_t count);
 // out[i] = silu(gate[i]) * up[i].
 void caplet_swiglu(const float *gate, const float *up, float *out, size_t count);

@@ -99,7 +99,7 @@ public struct ComparisonRequest: Request {
     }
 
     private func run(_ model: Model, _ store: CellStore, _ context: RequestContext) throws -> ComparisonRun {
-        guard let configuration = model.configuration else { throw ModelError.unknownArchitecture("unknown") }
+        guard let configuration = model.configuration else { throw ModelError.unknownArchitecture(model.graph) }
         let length = TokenisedText.windowLength(self.context, configuration)
         let scored = try sources.map { source -> (sequences: TokenSequences, digest: String) in
             guard case .text(let path) = source else {

@@ -22,7 +22,7 @@ struct CalibrationSets {
     /// Nil without a text.
     init?(_ text: CalibrationText?, _ model: Model, _ context: RequestContext, _ execution: ExecutionContext) throws {
         guard let text else { return nil }
-        guard let configuration = model.configuration else { throw ModelError.unknownArchitecture("unknown") }
+        guard let configuration = model.configuration else { throw ModelError.unknownArchitecture(model.graph) }
         let length = TokenisedText.windowLength(text.context, configuration)
         let (windows, fileDigest) = try CalibrationSets.windows(text, model, length, context)
         let taken = windows.evenlySpaced(text.sequences)

@@ -1,0 +1,97 @@
+import StrictJSON
+
+extension ModelConfiguration {
+    /// The rotary settings of config.json: under keys of their own, or in the object that transformers 5 has for them; where both objects
+    /// are there the older one, as transformers has it.
+    mutating func readRotary(_ json: JSONValue, _ keys: ConfigurationKeys) throws {
+        ropeTheta = keys.rotary.defaultTheta
+        rotarySize = headSize
+        guard design.positions == .rotary else { return }
+        let older = json["rope_scaling"].flatMap { $0.object?.members.isEmpty == false ? $0 : nil }
+        let newer = json["rope_parameters"].flatMap { $0.object == nil ? nil : $0 }
+        let types = ["full_attention", "sliding_attention"]
+        let hasTypes = newer.map { newer in types.contains { newer[$0] != nil } } ?? false
+        if let usual = keys.rotary.localTheta {
+            let slides = newer?["sliding_attention"]
+            localRopeTheta = slides?["rope_theta"]?.number ?? json["rope_local_base_freq"]?.number ?? usual
+            if let kind = slides?["rope_type"]?.string ?? slides?["type"]?.string, kind != "default" {
+                unsupportedFeatures.append("rope_parameters '\(kind)' of sliding_attention")
+            }
+            if let newer, !hasTypes, newer.object?.members.isEmpty == false {
+                unsupportedFeatures.append("rope_parameters for all layer types")
+            }
+            let full = newer?["full_attention"]
+            ropeTheta = older?["rope_theta"]?.number ?? full?["rope_theta"]?.number ?? json[keys.rotary.theta]?.number ?? ropeTheta
+            try readScaling(older ?? full)
+        } else {
+            let object = older ?? newer
+            if older == nil, hasTypes { unsupportedFeatures.append("rope_parameters by layer type") }
+            ropeTheta = object?["rope_theta"]?.number ?? json[keys.rotary.theta]?.number ?? ropeTheta
+            try readScaling(object)
+            try readTurnedPart(json, object, keys.rotary)
+        }
+        try readUnturned(json, keys)
+    }
+
+    private mutating func readTurnedPart(_ json: JSONValue, _ object: JSONValue?, _ keys: RotaryKeys) throws {
+        if let key = keys.size {
+            guard let size = json.object?[key] == nil ? keys.defaultSize : json[key]?.integer else {
+                throw ConfigurationError("config.json has no integer '\(key)'")
+            }
+            rotarySize = size
+            return
+        }
+        guard let key = keys.share else {
+            let share = object?["partial_rotary_factor"]?.number ?? json["partial_rotary_factor"]?.number ?? 1
+            if share != 1 { unsupportedFeatures.append("partial_rotary_factor \(share)") }
+            return
+        }
+        let share = object?["partial_rotary_factor"]?.number ?? json[key]?.number ?? keys.defaultShare
+        guard share > 0, share <= 1 else { throw ConfigurationError("\(key) is \(share)") }
+        rotarySize = Int(share * Double(headSize))
+    }
+
+    private mutating func readScaling(_ object: JSONValue?) throws {
+        guard let object else { return }
+        func factor(_ key: String) throws -> Double {
+            guard let value = object[key]?.number else { throw ConfigurationError("the rotary settings have no number '\(key)'") }
+            return value
+        }
+        switch object["rope_type"]?.string ?? object["type"]?.string ?? "default" {
+        case "default": break
+        case "linear": ropeScaling = .linear(try factor("factor"))
+        case "llama3":
+            guard let original = object["original_max_position_embeddings"]?.integer else {
+                throw ConfigurationError("the rotary settings have no integer 'original_max_position_embeddings'")
+            }
+            ropeScaling = .llama3(
+                factor: try factor("factor"), lowFrequencyFactor: try factor("low_freq_factor"),
+                highFrequencyFactor: try factor("high_freq_factor"), originalContext: original)
+        case let type: unsupportedFeatures.append("rope_scaling '\(type)'")
+        }
+    }
+
+    /// SmolLM3's list has 1 for a block that turns, 0 for one that does not.
+    private mutating func readUnturned(_ json: JSONValue, _ keys: ConfigurationKeys) throws {
+        unturned = keys.rotary.unturned
+        guard case .every(let usual) = unturned else { return }
+        if let list = json["no_rope_layers"]?.array {
+            unturned = .listed(
+                try list.map { entry in
+                    guard let turns = entry.integer, (0...1).contains(turns) else {
+                        throw ConfigurationError("no_rope_layers has other than 0 and 1")
+                    }
+                    return turns == 0
+                })
+        } else {
+            let step = json["no_rope_layer_interval"]?.integer ?? usual
+            guard step > 0 else { throw ConfigurationError("no_rope_layer_interval is \(step)") }
+            unturned = .every(step)
+        }
+        // Without "layer_types" a window is that of the blocks that do not turn.
+        if window?.blocks == .all {
+            let slides = (0..<min(max(blockCount, 0), 1 << 16)).map { rotation(inBlock: $0) == .none }
+            window?.blocks = .listed(slides)
+        }
+    }
+}

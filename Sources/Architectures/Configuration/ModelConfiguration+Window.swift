@@ -1,0 +1,40 @@
+import StrictJSON
+
+extension ModelConfiguration {
+    /// The sliding window of config.json, and the blocks that have it by "layer_types", by Qwen's settings, or as the family has it.
+    mutating func readWindow(_ json: JSONValue, _ keys: ConfigurationKeys) throws {
+        guard let keys = keys.window else { return }
+        let size: Int?
+        if let value = json.object?["sliding_window"] { size = value.integer } else { size = keys.size }
+        if size == nil, keys.isRequired { unsupportedFeatures.append("sliding_window null") }
+        guard let size, !keys.isOptional || json["use_sliding_window"]?.bool == true else { return }
+        if let types = json["layer_types"]?.array {
+            let slides = try types.map(ModelConfiguration.slides)
+            if keys.hasTypes {
+                // Where blocks without a window do not turn, one that no block has is not the same as none.
+                if slides.contains(true) || unturnedWithoutWindow { window = AttentionWindow(size: size, blocks: .listed(slides)) }
+                return
+            }
+            if slides.contains(false) { unsupportedFeatures.append("layer_types beside a sliding_window for all blocks") }
+        }
+        switch keys.blocks {
+        case .all, .even, .listed: window = AttentionWindow(size: size, blocks: keys.blocks)
+        case .from(let first):
+            window = AttentionWindow(size: size, blocks: .from(max(json["max_window_layers"]?.integer ?? first, 0)))
+        case .allButEvery(let usual):
+            let step = json["sliding_window_pattern"]?.integer ?? usual
+            guard step > 0 else { throw ConfigurationError("sliding_window_pattern is \(step)") }
+            window = AttentionWindow(size: size, blocks: .allButEvery(step))
+        }
+    }
+
+    private var unturnedWithoutWindow: Bool { family?.keys.rotary.unturned == .withoutWindow }
+
+    private static func slides(_ type: JSONValue) throws -> Bool {
+        switch type.string {
+        case "sliding_attention": return true
+        case "full_attention": return false
+        default: throw ConfigurationError("layer_types has '\(type.string ?? "")'; sliding_attention and full_attention are known")
+        }
+    }
+}

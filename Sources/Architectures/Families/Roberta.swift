@@ -1,0 +1,70 @@
+import ModelGraph
+
+extension ArchitectureFamily {
+    /// RoBERTa: BERT whose positions begin after the padding token's, under other names of its head.
+    static let roberta = bert.variation("roberta", className: "RobertaModel") {
+        $0.ggufName = nil
+        $0.prefixes = ["", "roberta."]
+        $0.setHead(
+            "lm_head.decoder.weight", bias: "lm_head.bias", transform: "lm_head.dense.weight", norm: "lm_head.layer_norm.weight")
+        $0.keys.startsAfterPadding = true
+        $0.headActivation = .gelu
+    }
+
+    /// XLM-RoBERTa: RoBERTa of many languages.
+    static let xlmRoberta = roberta.variation("xlm-roberta", className: "XLMRobertaModel") { $0.ggufName = nil }
+
+    /// ELECTRA with embeddings as wide as its blocks: BERT, with a head of its own where it makes text.
+    static let electra = bert.variation("electra", className: "ElectraModel") {
+        $0.ggufName = nil
+        $0.prefixes = ["", "electra."]
+        $0.setHead(
+            "generator_lm_head.weight", bias: nil, transform: "generator_predictions.dense.weight",
+            norm: "generator_predictions.LayerNorm.weight")
+        $0.tensors += [
+            TensorRule("discriminator_predictions.dense.weight", "", .unknown, .other, isOptional: true),
+            TensorRule("discriminator_predictions.dense_prediction.weight", "", .unknown, .other, isOptional: true),
+        ]
+        $0.keys.embeddingWidth = "embedding_size"
+        $0.headActivation = .gelu
+    }
+
+    /// DistilBERT: BERT without token types, under names of its own.
+    static let distilBert: ArchitectureFamily = {
+        var family = ArchitectureFamily(
+            name: "distilbert", ggufName: nil, className: "DistilBertModel", design: .bert,
+            tensors: [
+                TensorRule("embeddings.word_embeddings.weight", "", .embedding, .tokenEmbedding),
+                TensorRule("embeddings.position_embeddings.weight", "", .embedding, .positionEmbedding),
+                TensorRule("embeddings.LayerNorm.weight", "", .norm, .embeddingNorm),
+                TensorRule("transformer.layer.{}.attention.q_lin.weight", "", .linear, .query),
+                TensorRule("transformer.layer.{}.attention.k_lin.weight", "", .linear, .key),
+                TensorRule("transformer.layer.{}.attention.v_lin.weight", "", .linear, .value),
+                TensorRule("transformer.layer.{}.attention.out_lin.weight", "", .linear, .attentionOutput),
+                TensorRule("transformer.layer.{}.sa_layer_norm.weight", "", .norm, .attentionNorm),
+                TensorRule("transformer.layer.{}.ffn.lin1.weight", "", .linear, .up),
+                TensorRule("transformer.layer.{}.ffn.lin2.weight", "", .linear, .down),
+                TensorRule("transformer.layer.{}.output_layer_norm.weight", "", .norm, .mlpNorm),
+            ])
+        family.setHead(
+            "vocab_projector.weight", bias: nil, transform: "vocab_transform.weight", norm: "vocab_layer_norm.weight")
+        family.prefixes = ["", "distilbert."]
+        family.keys = ConfigurationKeys(
+            hiddenSize: "dim", intermediateSize: "hidden_dim", blockCount: "n_layers", headCount: "n_heads", normEpsilon: nil,
+            activation: ["activation"], defaultEpsilon: 1e-12, tiesEmbeddings: true)
+        (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
+        family.keys.otherNames = ["dim": "hidden_size", "n_layers": "num_hidden_layers", "n_heads": "num_attention_heads"]
+        family.derivedTensors = ["embeddings.position_ids"]
+        family.otherKeys = ["sinusoidal_pos_embds", "qa_dropout", "seq_classif_dropout"]
+        return family
+    }()
+
+    /// Gives an encoder another head for masked tokens, or one; a bias without name of its own lies beside the head's weight.
+    private mutating func setHead(_ head: String, bias: String?, transform: String, norm: String) {
+        tensors.removeAll { $0.module.isOfHead }
+        tensors.append(TensorRule(head, "", .head, .head, isOptional: true))
+        if let bias { tensors.append(TensorRule(bias, "", .unknown, .headBias, isOptional: true)) }
+        tensors.append(TensorRule(transform, "", .head, .headTransform, isOptional: true))
+        tensors.append(TensorRule(norm, "", .norm, .headNorm, isOptional: true))
+    }
+}

@@ -1,0 +1,13 @@
+/// The part that a tensor plays when the model runs.
+public enum Module: String, CaseIterable, Sendable {
+    case tokenEmbedding, positionEmbedding, tokenTypeEmbedding, relativeEmbedding, relativeNorm, embeddingNorm, finalNorm, head
+    /// Between the last block and the head of an encoder that fills in tokens, and what is added to its logits.
+    case headTransform, headNorm, headBias
+    case attentionNorm, query, key, value, queryKeyValue, queryNorm, keyNorm, attentionOutput, attentionOutputNorm
+    case mlpNorm, gate, up, gateAndUp, down, mlpOutputNorm
+    /// Carried, and not run.
+    case other
+
+    /// Whether it is no part of the model itself but of its head for a task, whose names do not have the model's prefix.
+    var isOfHead: Bool { [.head, .headTransform, .headNorm, .headBias].contains(self) }
+}
