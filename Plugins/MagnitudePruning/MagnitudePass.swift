@@ -23,6 +23,7 @@ public struct MagnitudePass: Pass {
 
     public init(_ options: PassOptions) throws {
         budget = ParameterBudget(options)
+        guard budget.keep > 0 else { throw PassError(.usage, pass: Self.name, "keep=0 leaves nothing of the model") }
         scope = options[Self.scope]
         selection = TensorSelection(options)
     }

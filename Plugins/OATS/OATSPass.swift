@@ -29,6 +29,7 @@ public struct OATSPass: Pass {
 
     public init(_ options: PassOptions) throws {
         budget = ParameterBudget(options)
+        guard budget.keep > 0 else { throw PassError(.usage, pass: Self.name, "keep=0 leaves nothing of the model") }
         rankRatio = options[Self.rankRatio]
         iterations = options[Self.iterations]
         dtype = options[StoredDType.option]

@@ -42,6 +42,7 @@ public struct SparseGPTPass: Pass {
 
     public init(_ options: PassOptions) throws {
         keep = options[ParameterBudget.option]
+        guard keep > 0 else { throw PassError(.usage, pass: Self.name, "keep=0 leaves nothing of the model") }
         pattern = options[Self.pattern].target
         blockSize = options[Self.blockSize]
         dtype = options[StoredDType.option]

@@ -25,6 +25,7 @@ public struct WandaPass: Pass {
 
     public init(_ options: PassOptions) throws {
         keep = options[ParameterBudget.option]
+        guard keep > 0 else { throw PassError(.usage, pass: Self.name, "keep=0 leaves nothing of the model") }
         scope = options[Self.scope]
         ratios = LayerRatios(options)
         selection = TensorSelection(options)

@@ -28,10 +28,22 @@ extension ArchitectureFamily {
         return candidates.dropFirst().reduce(candidates[0]) { known($1) > known($0) ? $1 : $0 }
     }
 
-    /// The rule and block number for a Hugging Face name, with or without one of the prefixes.
+    /// The rule and block number for a Hugging Face name, with or without one of the prefixes, those of wrappers among them.
     public func rule(forName name: String) -> (rule: TensorRule, block: Int?)? {
         for prefix in prefixes where name.hasPrefix(prefix) {
             if let found = match(String(name.dropFirst(prefix.count)), { $0.name }) { return found }
+        }
+        for prefix in NamePrefix.candidates(of: self) {
+            if let bare = prefix.removed(from: name), let found = match(bare, { $0.name }),
+                !found.rule.module.isOfHead || prefix.own.isEmpty
+            {
+                return found
+            }
+            // The head stands outside the model, and inside its wrappers.
+            guard name.hasPrefix(prefix.wrapper), let found = match(String(name.dropFirst(prefix.wrapper.count)), { $0.name }) else {
+                continue
+            }
+            if found.rule.module.isOfHead { return found }
         }
         return nil
     }
@@ -49,10 +61,10 @@ extension ArchitectureFamily {
 
     /// Whether a tensor of that name follows from the configuration.
     public func isDerived(_ name: String) -> Bool {
-        prefixes.contains { prefix in
-            name.hasPrefix(prefix)
-                && derivedTensors.contains(ArchitectureFamily.generalised(String(name.dropFirst(prefix.count))).name)
-        }
+        !derivedTensors.isEmpty
+            && NamePrefix.candidates(of: self).contains { prefix in
+                prefix.removed(from: name).map { derivedTensors.contains(ArchitectureFamily.generalised($0).name) } ?? false
+            }
     }
 
     private func match(_ name: String, _ pattern: (TensorRule) -> String) -> (rule: TensorRule, block: Int?)? {

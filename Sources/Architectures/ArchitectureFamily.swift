@@ -86,13 +86,13 @@ public struct ArchitectureFamily: Sendable {
     public func rule(of module: Module) -> TensorRule? { tensors.first { $0.module == module } }
 
     /// The name of a module in a checkpoint with `prefix`; nil where the family has none.
-    public func name(of module: Module, prefix: String, block: Int? = nil) -> String? {
+    public func name(of module: Module, prefix: NamePrefix, block: Int? = nil) -> String? {
         rule(of: module).map { name(of: $0, prefix: prefix, block: block) }
     }
 
     /// The name of a rule's tensor in a checkpoint with `prefix`.
-    public func name(of rule: TensorRule, prefix: String, block: Int? = nil) -> String {
-        (rule.module.isOfHead ? "" : prefix) + rule.name(block: block)
+    public func name(of rule: TensorRule, prefix: NamePrefix, block: Int? = nil) -> String {
+        prefix.applied(to: rule.name(block: block), isOfHead: rule.module.isOfHead)
     }
 
     /// Token embedding and output head: the second is tied to the first when config.json says so and it is absent. Encoders may have none.
@@ -109,5 +109,10 @@ public struct ArchitectureFamily: Sendable {
     }
 
     /// The prefix that the names of a model have: that under which its embedding is found.
-    public func prefix(_ contains: (String) -> Bool) -> String { prefixes.first { contains($0 + embedding) } ?? "" }
+    public func prefix(_ contains: (String) -> Bool) -> NamePrefix {
+        NamePrefix.candidates(of: self).first { contains($0.applied(to: embedding, isOfHead: false)) } ?? usualPrefix
+    }
+
+    /// The prefix of a checkpoint as transformers writes it.
+    public var usualPrefix: NamePrefix { NamePrefix(own: prefixes.first ?? "") }
 }

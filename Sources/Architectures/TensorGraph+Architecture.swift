@@ -26,7 +26,7 @@ extension TensorGraph {
         var groups: [InputGroup] = []
         for block in 0..<min(configuration.blockCount, tensors.count) {
             for group in family.inputGroups {
-                let members = group.members.map { prefix + TensorRule.filled($0, block) }.filter(contains)
+                let members = group.members.map { prefix.applied(to: TensorRule.filled($0, block), isOfHead: false) }.filter(contains)
                 if !members.isEmpty { groups.append(InputGroup(name: group.name, block: block, members: members)) }
             }
         }
@@ -34,10 +34,12 @@ extension TensorGraph {
     }
 
     /// A head that is absent and tied is the token embedding; one that is optional is there when what comes before it is.
-    private mutating func tieHead(_ family: ArchitectureFamily, _ prefix: String, _ configuration: ModelConfiguration) {
-        guard let rule = family.rule(of: .head), configuration.tiesEmbeddings, !contains(rule.name) else { return }
+    private mutating func tieHead(_ family: ArchitectureFamily, _ prefix: NamePrefix, _ configuration: ModelConfiguration) {
+        guard let rule = family.rule(of: .head), configuration.tiesEmbeddings else { return }
+        let head = family.name(of: rule, prefix: prefix)
+        if contains(head) { return }
         if rule.isOptional, !(family.name(of: .headTransform).map(contains) ?? false) { return }
-        let embedding = prefix + family.embedding
-        if contains(embedding), !ties.contains(where: { $0.name == rule.name }) { ties.append(Tie(name: rule.name, target: embedding)) }
+        let embedding = prefix.applied(to: family.embedding, isOfHead: false)
+        if contains(embedding), !ties.contains(where: { $0.name == head }) { ties.append(Tie(name: head, target: embedding)) }
     }
 }

@@ -8,7 +8,7 @@ struct WeightSource {
     private(set) var graph: TensorGraph
     let configuration: ModelConfiguration
     let family: ArchitectureFamily
-    private let prefix: String
+    private let prefix: NamePrefix
     /// Nil where weights become floats.
     let stored: StoredWeights?
     private let products: any MatrixProduct

@@ -22,7 +22,8 @@ struct GGUFCompleteness {
         let blocks = min(naming.configuration.blockCount, graph.tensors.count + 1)
         for rule in family.tensors where !rule.isOptional && !rule.gguf.isEmpty {
             // llama.cpp takes the embedding for a head that is not there; that is right where they are tied.
-            if rule.module == .head, naming.configuration.tiesEmbeddings || graph.ties.contains(where: { $0.name == rule.name }) {
+            let head = family.name(of: rule, prefix: naming.prefix)
+            if rule.module == .head, naming.configuration.tiesEmbeddings || graph.ties.contains(where: { $0.name == head }) {
                 continue
             }
             for block in rule.name.contains("{}") ? (0..<blocks).map(Optional.some) : [nil] {

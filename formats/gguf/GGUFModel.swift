@@ -56,7 +56,9 @@ struct GGUFModel {
         if let first = derived.first {
             warnings.append("\(derived.count) tensors that follow from the configuration are left out, '\(first)' the first")
         }
-        let known = naming.flatMap { naming in naming.family.head.map { Tie(name: $0, target: naming.prefix + naming.family.embedding) } }
+        let known = naming.flatMap { naming in
+            naming.family.name(of: .head, prefix: naming.prefix).map { Tie(name: $0, target: naming.embedding) }
+        }
         for tie in graph.ties where tie != known { warnings.append("gguf cannot tie '\(tie.name)' to '\(tie.target)'; the tie is lost") }
         let made = madeFiles
         for attachment in graph.attachments where made[attachment.name] != attachment.bytes {
@@ -108,7 +110,7 @@ struct GGUFModel {
         for (key, value) in options.provenance { metadata[Provenance.keyPrefix + key] = .string(value) }
         metadata[GGUFOriginalDTypes.key] = dtypes.value
         for (key, value) in kept.entries { metadata[key] = value }
-        if let naming, naming.prefix != naming.family.prefixes.first { metadata[GGUFNaming.prefixKey] = .string(naming.prefix) }
+        if let naming, naming.prefix != naming.family.usualPrefix { metadata[GGUFNaming.prefixKey] = .string(naming.prefix.text) }
         for (key, value) in files { metadata[key] = value }
         return metadata
     }
@@ -116,7 +118,7 @@ struct GGUFModel {
     /// The files that a reader would make from the keys that came with the graph: they need no keys of their own.
     private var madeFiles: [String: [UInt8]] {
         guard let naming, graph.metadata[GGUFModel.architectureKey] != nil else { return [:] }
-        let dtype = graph[naming.prefix + naming.family.embedding]?.dtype ?? .f32
+        let dtype = graph[naming.embedding]?.dtype ?? .f32
         let made = GGUFAttachments.made(graph.metadata, naming.configuration, dtype: dtype) { _ in }
         return Dictionary(made.map { ($0.name, $0.bytes) }) { first, _ in first }
     }

@@ -8,7 +8,7 @@ struct GGUFNaming {
     let ggufName: String
     let configuration: ModelConfiguration
     /// What stands before the names of the checkpoint.
-    let prefix: String
+    let prefix: NamePrefix
 
     /// The key for a prefix that is not the family's usual one.
     static let prefixKey = "caplet.name_prefix"
@@ -16,13 +16,16 @@ struct GGUFNaming {
     static let ropeDivisorsName = "rope_freqs.weight"
 
     /// Nil for a configuration of no known family, or of one that llama.cpp does not know.
-    init?(_ configuration: ModelConfiguration, prefix: String?) {
+    init?(_ configuration: ModelConfiguration, prefix: NamePrefix?) {
         guard let family = configuration.family, let ggufName = family.ggufName else { return nil }
         self.family = family
         self.ggufName = ggufName
         self.configuration = configuration
-        self.prefix = prefix.flatMap { family.prefixes.contains($0) ? $0 : nil } ?? family.prefixes.first ?? ""
+        self.prefix = prefix ?? family.usualPrefix
     }
+
+    /// The embedding's name in the checkpoint.
+    var embedding: String { prefix.applied(to: family.embedding, isOfHead: false) }
 
     func rule(forName name: String) -> TensorRule? { family.rule(forName: name)?.rule }
 

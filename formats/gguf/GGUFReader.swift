@@ -24,7 +24,9 @@ struct GGUFReader {
         let prefix = graph.metadata[GGUFNaming.prefixKey]?.string
         graph.metadata.removeAll(where: GGUFReader.isOwn)
         let configuration = try configuration(graph, stored)
-        let naming = configuration.flatMap { GGUFNaming($0, prefix: prefix) }
+        let naming = configuration.flatMap { configuration in
+            GGUFNaming(configuration, prefix: prefix.flatMap { text in configuration.family.flatMap { NamePrefix(text, of: $0) } })
+        }
         var beside = Dictionary(kept.map { ($0.name, $0) }) { first, _ in first }
         for tensor in stored where naming?.isAdded(tensor) != true {
             let restored = try naming?.restored(tensor, path: path) ?? tensor
@@ -84,7 +86,7 @@ struct GGUFReader {
     private func attachMadeFiles(_ naming: GGUFNaming, to graph: inout TensorGraph) {
         let hasTokenizer = ["tokenizer.model", "tokenizer.json", "vocab.txt", "vocab.json"].contains { graph.attachment($0) != nil }
         if hasTokenizer && graph.attachment("config.json") != nil { return }
-        let dtype = graph[naming.prefix + naming.family.embedding]?.dtype ?? .f32
+        let dtype = graph[naming.embedding]?.dtype ?? .f32
         let made = GGUFAttachments.made(graph.metadata, naming.configuration, dtype: dtype) { context.warn("\(path): \($0)") }
         for attachment in made where graph.attachment(attachment.name) == nil {
             if !hasTokenizer || attachment.name == "config.json" { graph.attach(attachment) }

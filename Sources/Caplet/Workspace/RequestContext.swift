@@ -85,7 +85,12 @@ public final class RequestContext: Sendable {
             state.reads.add(graph)
         }
         let provenance = format.provenance(of: graph)
-        return (try naming(path) { try Model(graph, provenance: provenance) }, format)
+        let model = try naming(path) { try Model(graph, provenance: provenance) }
+        if let keys = model.configuration?.unknownKeys, !keys.isEmpty {
+            let names = keys.prefix(8).joined(separator: ", ") + (keys.count > 8 ? " and \(keys.count - 8) more" : "")
+            warn("\(path): config.json has keys that are not known, and may change what the model computes: \(names)")
+        }
+        return (model, format)
     }
 
     /// Gives outputs their names, all of them or none, if everything that was read is what it was.

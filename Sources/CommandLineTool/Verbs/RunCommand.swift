@@ -23,7 +23,8 @@ struct RunCommand: ParsableCommand {
     @Option(help: "What a user says, to be answered by the model's chat template; - reads it from standard input.")
     var chat: String?
 
-    @Option(help: "A .json file with a conversation to answer: a list of objects with role and content, or an object with that as messages.")
+    @Option(
+        help: "A .json file with a conversation to answer: a list of objects with role and content, or an object with that as messages.")
     var messages: String?
 
     @Option(help: "Most tokens to write.")
