@@ -67,7 +67,7 @@ struct TokenisedText {
         let tokens = tokenizer.encode(text, parseSpecial: specialTokens == .asTokens)
         let vocabulary = tokenizer.vocabulary
         let first = tokens.first == vocabulary.bosID && vocabulary.addsBOS ? 1 : 0
-        let special = tokens.dropFirst(first).count { vocabulary.pieces[Int($0)].role == .control }
+        let special = tokens.dropFirst(first).count { [.control, .unknown].contains(vocabulary.pieces[Int($0)].role) }
         let words = text.split(whereSeparator: \.isWhitespace).count
         let size = TextSize(tokens: tokens.count - first, words: words, bytes: text.utf8.count, specialTokens: special)
         return (try TokenSequences(stream: tokens, windowLength: windowLength), size)
