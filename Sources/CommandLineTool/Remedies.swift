@@ -23,7 +23,8 @@ enum Remedies {
         case .convert: return "; `caplet convert` writes the others"
         case .packLosslessly: return "; --lossless packs without loss"
         case .compressWeightsAlone:
-            return "; `caplet compress MODEL -o OUTPUT --pipeline 'prune-probabilistic{objective=weights layers=matrices}'` compresses weights without running it"
+            let pipeline = "prune-probabilistic{objective=weights layers=matrices}"
+            return "; `caplet compress MODEL -o OUTPUT --pipeline '\(pipeline)'` compresses weights without running it"
         case .applyScales: return "; --dequantize-fp8 applies them"
         }
     }
