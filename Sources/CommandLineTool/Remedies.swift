@@ -25,8 +25,8 @@ enum Remedies {
         case .forceNames: return "; --force-names writes it all the same"
         case .applyScales: return "; convert --dequantize (--dequantize-fp8 for FP8 alone) makes floats of them"
         case .compressWeightsAlone:
-            return
-                "; `caplet compress MODEL -o OUTPUT --pipeline 'prune-probabilistic{objective=weights layers=matrices}'` compresses weights without running it"
+            let pipeline = "prune-probabilistic{objective=weights layers=matrices}"
+            return "; `caplet compress MODEL -o OUTPUT --pipeline '\(pipeline)'` compresses weights without running it"
         }
     }
 }

@@ -76,6 +76,11 @@ struct GGUFReader {
                 tiesEmbeddings: family.head != nil && find(.head) == nil, ropeDivisors: divisors)
             let names = Set(stored.map(\.name))
             made?.biasedModules = family.biasedModules { names.contains($0.gguf(block: 0)) }
+            // A norm that the family does not have here would change what is computed.
+            let norm = stored.first {
+                $0.name.hasPrefix("blk.") && $0.name.hasSuffix("norm.weight") && family.rule(forGGUF: $0.name) == nil
+            }
+            if let norm { made?.unsupportedFeatures.append("tensor '\(norm.name)'") }
             return made
         } catch {
             context.warn("\(path): \(error); tensors keep the names and layout of GGUF")

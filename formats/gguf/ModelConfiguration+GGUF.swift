@@ -65,7 +65,13 @@ extension ModelConfiguration {
         if family.keys.attentionSoftCap != nil { attentionSoftCap = ModelConfiguration.shortest(value("attn_logit_softcapping")) }
         if family.keys.logitSoftCap != nil { logitSoftCap = ModelConfiguration.shortest(value("final_logit_softcapping")) }
         if let keys = family.keys.window, let size = value("attention.sliding_window")?.integer, size > 0 {
-            window = AttentionWindow(size: size, blocks: keys.blocks)
+            let pattern = value("attention.sliding_window_pattern")
+            if let list = pattern?.array {
+                window = AttentionWindow(size: size, blocks: .listed(list.map { $0.bool == true }))
+            } else {
+                let step = pattern?.integer ?? 0
+                window = AttentionWindow(size: size, blocks: step > 0 ? .allButEvery(step) : keys.blocks)
+            }
         }
         let scales = family.keys.scales
         func scale(_ key: String?, _ name: String) -> Double {

@@ -35,7 +35,7 @@ extension ModelConfiguration {
         if let keys = keys.window {
             members.append(("sliding_window", id(window?.size)))
             if keys.isOptional { members.append(("use_sliding_window", .bool(window != nil))) }
-            if case .allButEvery = keys.blocks { members.append(("layer_types", types)) }
+            if keys.hasTypes, namesTypes(keys) { members.append(("layer_types", types)) }
         }
         members += scaleMembers(keys.scales)
         if let biasedModules {
@@ -44,6 +44,13 @@ extension ModelConfiguration {
             }
         }
         return JSONValue.object(JSONObject(members.sorted { $0.key < $1.key })).serialized()
+    }
+
+    /// Whether the blocks with a window have to be listed.
+    private func namesTypes(_ keys: WindowKeys) -> Bool {
+        if case .allButEvery = keys.blocks { return true }
+        if case .listed = window?.blocks { return true }
+        return false
     }
 
     private var types: JSONValue {

@@ -27,7 +27,7 @@ static void elementwise(size_t n) {
     double sum = caplet_sparse_and_multiplier_step(a, b, 0.3f, 1.7f, out, c, n);
     report("rounded", "multiplier_step", n, "all", out, n * 4);
     report("rounded", "multiplier_step.sum", n, "all", &sum, sizeof sum);
-    for (int kind = CAPLET_SILU; kind <= CAPLET_RELU; kind++) {
+    for (int kind = CAPLET_SILU; kind <= CAPLET_RELU_SQUARED; kind++) {
         caplet_activation((caplet_activation_kind)kind, a, out, n);
         report("rounded", "activation", n * 10 + (size_t)kind, "all", out, n * 4);
         caplet_gated((caplet_activation_kind)kind, a, b, out, n);
