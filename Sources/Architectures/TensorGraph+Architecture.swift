@@ -7,6 +7,7 @@ extension TensorGraph {
     package mutating func apply(_ configuration: ModelConfiguration) throws {
         guard let family = configuration.family else { return }
         structure.architecture = family.name
+        try renameOldNorms(family)
         let rules = tensors.map { family.rule(forName: $0.name)?.rule }
         if zip(tensors, rules).contains(where: { $1?.layout == .transposed && !$0.isTransposedInCheckpoint }) {
             var index = 0
