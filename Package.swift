@@ -41,6 +41,7 @@ let package = Package(
         systemLibrary("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
         .target(name: "CFileSystem"),
         .target(name: "CMapping"),
+        .target(name: "CDefaultText"),
         .target(name: "CAllocation", dependencies: ["CProcess"]),
         .target(name: "CKernels"),
         .target(name: "COpenBLAS"),
@@ -55,7 +56,7 @@ let package = Package(
         target("FormatKit", ["CFileSystem", "CLibrary", "CNettle", "CXXHash", "Execution", "ModelGraph", "StrictJSON"]),
         target("Architectures", ["CLibrary", "FormatKit", "ModelGraph", "StrictJSON"]),
         target("PassKit", ["CLibrary", "CXXHash", "Execution", "LinearAlgebra", "ModelGraph"]),
-        target("TextInput", ["CLibrary", "CZlib", "CZstd", "FormatKit", "ModelGraph", "StrictJSON"]),
+        target("TextInput", ["CDefaultText", "CLibrary", "CZlib", "CZstd", "FormatKit", "ModelGraph", "StrictJSON"]),
         target("QuantizedCheckpoints", ["Architectures", "FormatKit", "ModelGraph", "StrictJSON"]),
         target(
             "Models", ["Architectures", "ChatTemplates", "FormatKit", "ModelGraph", "QuantizedCheckpoints", "StrictJSON", "Tokenization"]),

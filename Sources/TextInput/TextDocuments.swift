@@ -1,3 +1,4 @@
+import CDefaultText
 import CLibrary
 import FormatKit
 import ModelGraph
@@ -28,6 +29,12 @@ public struct TextDocuments: Sendable {
         let all = Array(digests.joined(separator: "\n").utf8)
         digest = digests.count == 1 ? digests[0] : all.withUnsafeBytes { ContentDigest(of: $0).hexadecimal }
     }
+
+    /// Speeches in the public domain, to calibrate on where no text is given.
+    public static let builtIn: String = {
+        let bytes = UnsafeRawBufferPointer(start: caplet_default_text_start(), count: caplet_default_text_size)
+        return String(decoding: bytes, as: UTF8.self)
+    }()
 
     /// The text of one file, whatever its name.
     public static func plainText(of path: String) throws -> String {

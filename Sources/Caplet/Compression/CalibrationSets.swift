@@ -3,6 +3,7 @@ import Execution
 import FormatKit
 import Inference
 import Models
+import TextInput
 
 /// The sequences that passes calibrate on, and those of the same text that they measure on.
 struct CalibrationSets {
@@ -43,6 +44,9 @@ struct CalibrationSets {
         switch text.source {
         case .text(let source):
             let tokenised = try TokenisedText(source, model, windowLength: length)
+            (sequences, digest) = (tokenised.sequences, tokenised.digest)
+        case .builtIn:
+            let tokenised = try TokenisedText(text: TextDocuments.builtIn, model, windowLength: length)
             (sequences, digest) = (tokenised.sequences, tokenised.digest)
         case .tokens(let path): (sequences, digest) = (try TokenFile.read(path, context), try ContentDigest.of(file: path))
         }

@@ -19,6 +19,11 @@ struct Compression {
     private let pipeline: Pipeline
     private let manager: PassManager
     private let execution: ExecutionContext
+    /// What passes calibrate on; nil where they do without.
+    private let calibration: CalibrationText?
+
+    /// Tokens in a sequence of the text that comes with the program: it is short.
+    private static let builtInContext = 512
 
     /// - Throws: before anything is read that grows with the model, for a request that cannot be met.
     init(_ request: CompressionRequest, _ context: RequestContext) throws {
@@ -41,6 +46,7 @@ struct Compression {
         pipeline = try given ?? DefaultPipeline.pipeline(for: request.aim, input.graph)
         manager = try PassManager(pipeline, catalog: passes)
         original = try request.original.map { try context.open($0).model } ?? input
+        calibration = try Compression.calibration(request, manager, original)
         if let path = request.original { try Compression.check(input.graph, request.model, against: original.graph, path) }
         guard input.quantization.isEmpty || request.aim == .lossless else {
             throw RequestError(.unsupported, "\(request.model): \(ModelError.quantized(input.quantization))")
@@ -49,8 +55,26 @@ struct Compression {
         try target.checkShapes(of: input, at: request.model, context)
         for line in manager.warnings { context.warn(line) }
         try context.checkWarnings()
-        try manager.checkCalibration(isGiven: request.calibration != nil)
+        if calibration?.source == .builtIn {
+            context.note("no calibration text is given: English speeches that come with the program are used")
+        }
         try manager.checkAim(on: input.graph, target.size(context.execution))
+    }
+
+    /// The text that was given, or the one that comes with the program where passes need any.
+    ///
+    /// - Throws: `PassError` where a pass needs text and the model has no tokenizer.
+    private static func calibration(_ request: CompressionRequest, _ manager: PassManager, _ model: Model) throws -> CalibrationText? {
+        if let given = request.calibration { return given }
+        do {
+            try manager.checkCalibration(isGiven: false)
+            return nil
+        } catch let error as PassError {
+            guard let configuration = model.configuration else { return CalibrationText(.builtIn) }
+            let hasTokenizer = try configuration.design.isCausal ? model.tokenizer() != nil : model.sentenceTokenizer() != nil
+            guard hasTokenizer else { throw error }
+            return CalibrationText(.builtIn, context: min(configuration.contextLength, builtInContext))
+        }
     }
 
     /// The pipeline that was written out; nil where it follows from another aim.
@@ -76,7 +100,7 @@ struct Compression {
         // Opened before the work, so that a report that cannot be written is known before and not after it.
         let reportFile = try request.reportPath.map { try AtomicFileWriter(path: $0, force: request.replacesOutput) }
         let sets = try context.naming(request.original ?? request.model) {
-            try CalibrationSets(request.calibration, original, context, execution)
+            try CalibrationSets(calibration, original, context, execution)
         }
         if case .keep = request.aim, let reason = DefaultPipeline.reason(input.graph) { context.note(reason) }
         let provenance = try self.provenance(sets, context)
@@ -128,7 +152,7 @@ struct Compression {
     }
 
     private var calibrationCost: CalibrationCost? {
-        guard let calibration = request.calibration, let configuration = input.configuration else { return nil }
+        guard let calibration, let configuration = input.configuration else { return nil }
         return CalibrationCost(
             input.graph, sequences: calibration.sequences, tokens: TokenisedText.windowLength(calibration.context, configuration))
     }
@@ -165,7 +189,7 @@ struct Compression {
         if let sets {
             entries.append((key: "calibration", value: sets.fileDigest))
             entries.append((key: "calibration-sequences", value: "\(sets.count)"))
-            if let length = request.calibration?.context { entries.append((key: "context", value: "\(length)")) }
+            if let length = calibration?.context { entries.append((key: "context", value: "\(length)")) }
         }
         return entries
     }

@@ -31,7 +31,7 @@ public struct CompressionRequest: Request {
     public var output: String
     /// What the compression is to reach.
     public var aim = Aim.keep(0.5)
-    /// What passes calibrate on; nil where they do without.
+    /// What passes calibrate on; nil for text that comes with the program, where they need any.
     public var calibration: CalibrationText?
     /// Seed of every random choice.
     public var seed: UInt64 = 0
@@ -64,6 +64,8 @@ public struct CalibrationText: Sendable, Equatable {
         case text(TextSource)
         /// A .npy file of token ids, [rows, length] or [length]; each row is a sequence.
         case tokens(String)
+        /// Speeches in the public domain that come with the program: English, and of one kind.
+        case builtIn
     }
 
     /// Where the sequences come from.
@@ -87,6 +89,7 @@ public struct CalibrationText: Sendable, Equatable {
         switch source {
         case .text(let text): return text.paths.filter { $0 != "-" }
         case .tokens(let path): return [path]
+        case .builtIn: return []
         }
     }
 

@@ -1,5 +1,6 @@
 import Architectures
 import Calibration
+import FormatKit
 import ModelGraph
 import Models
 import TextInput
@@ -28,6 +29,12 @@ struct TokenisedText {
         }
         digest = documents.digest
         (sequences, size) = try TokenisedText.tokens(text, model, windowLength, specialTokens)
+    }
+
+    /// A text that lies in no file.
+    init(text: String, _ model: Model, windowLength: Int) throws {
+        digest = Array(text.utf8).withUnsafeBytes { ContentDigest(of: $0).hexadecimal }
+        (sequences, size) = try TokenisedText.tokens(text, model, windowLength, .asText)
     }
 
     /// The text of one file, whatever its name.
