@@ -22,7 +22,7 @@ extension FormatConformance {
         func tensor(_ shape: [Int]) throws -> Tensor { try SampleGraph.tensor("a.weight", dtype, shape) }
         shapes = try shapes.filter { try writes([tensor($0)]) }
         carriesScalars = try writes([tensor([])])
-        carriesEmptyTensors = try [[0], [0, 4], [4, 0]].allSatisfy { try writes([tensor($0)]) }
+        emptyShapes = try emptyShapes.filter { try writes([tensor($0)]) }
         carriesSeveralTensors = try writes([tensor([2, 3]), SampleGraph.tensor("b.weight", dtype, [2, 3])]) && writes([])
         oddNames = try oddNames.filter { try writes([SampleGraph.tensor($0, dtype, [2, 3])]) }
         carriesNames = !oddNames.isEmpty

@@ -70,6 +70,12 @@ public struct Model: Sendable {
     /// - Throws: `TokenizationError` when the file is malformed or of a kind that is not supported.
     public func sentenceTokenizer() throws -> (any SentenceTokenizer)? { try tokenizers.encoders.get() }
 
+    /// Where tokenizer.json and tokenizer.model have different pieces; nil where they agree or one of them is not there.
+    public func tokenizerDisagreement() -> String? {
+        let files = graph.attachments
+        return Vocabulary.disagreement(Vocabulary.Files { name in files.first { $0.name == name }?.bytes })
+    }
+
     /// What makes text of conversations; nil for a model without a chat template. Made at the first call.
     ///
     /// - Throws: `ChatTemplateError` for a template that cannot be rendered; as `tokenizer`.
