@@ -89,20 +89,11 @@ extension Vocabulary {
                 }
             return ["type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": false]
         }
-        let hasPattern = preTokenizer?.splitPattern == nil
-        let byteLevel: JSONValue = [
-            "type": "ByteLevel", "add_prefix_space": .bool(spacePrefix != .never), "trim_offsets": true,
-            "use_regex": .bool(hasPattern),
-        ]
-        if preTokenizer == .smollm {
-            let digits: JSONValue = ["type": "Digits", "individual_digits": true]
-            return ["type": "Sequence", "pretokenizers": [digits, byteLevel]]
+        var steps = preTokenizer?.steps ?? []
+        if spacePrefix != .never, case .byteLevel(_, let usesPattern) = steps.first {
+            steps[0] = .byteLevel(addsPrefixSpace: true, usesPattern: usesPattern)
         }
-        guard let pattern = preTokenizer?.splitPattern else { return byteLevel }
-        let split: JSONValue = [
-            "type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Isolated", "invert": false,
-        ]
-        return ["type": "Sequence", "pretokenizers": [split, byteLevel]]
+        return steps.count == 1 ? steps[0].json : ["type": "Sequence", "pretokenizers": .array(steps.map(\.json))]
     }
 
     fileprivate func postProcessorJSON() -> JSONValue {

@@ -70,34 +70,23 @@ struct TextSplitting {
             throw Reader.unsupported("normalizer", "▁ for spaces before a ByteLevel pre-tokenizer")
         }
         prefixesSpace = false
-        for step in steps {
-            let type = step["type"]?.string ?? "a pre-tokenizer without type"
-            switch type {
-            case "Split" where preTokenizer == nil: preTokenizer = try pattern(of: step)
-            case "Digits" where preTokenizer == nil && step["individual_digits"]?.bool == true: preTokenizer = .smollm
-            case "ByteLevel":
-                if step["add_prefix_space"]?.bool ?? true { spacePrefix = .everySegment }
-                try finish(usesPattern: step["use_regex"]?.bool ?? true)
-            default: throw Reader.unsupported("pre_tokenizer", type)
-            }
+        var found: [SplitStep] = []
+        for step in steps { found.append(try SplitStep(step)) }
+        let places = found.indices.filter { if case .byteLevel = found[$0] { true } else { false } }
+        guard places.count == 1 else { throw Reader.unsupported("pre_tokenizer", "ByteLevel twice") }
+        if case .byteLevel(true, let usesPattern) = found[0] {
+            // A space before the first piece is one before the text.
+            spacePrefix = .everySegment
+            found[0] = .byteLevel(addsPrefixSpace: false, usesPattern: usesPattern)
         }
+        self.preTokenizer = PreTokenizer(steps: TextSplitting.simplified(found))
     }
 
-    /// Combines what came before `ByteLevel` with the pattern that it applies itself.
-    private mutating func finish(usesPattern: Bool) throws {
-        switch (preTokenizer, usesPattern) {
-        case (nil, true), (.gpt2, _): preTokenizer = .gpt2
-        case (.smollm, true), (.llama3, false), (.qwen2, false): break
-        case (nil, false): throw Reader.unsupported("pre_tokenizer", "ByteLevel without a pattern")
-        default: throw Reader.unsupported("pre_tokenizer", "this sequence of splits")
-        }
-    }
-
-    private func pattern(of step: JSONValue) throws -> PreTokenizer {
-        let pattern = step["pattern"]?["Regex"]?.string ?? step["pattern"]?["String"]?.string ?? ""
-        guard let known = PreTokenizer(splitPattern: pattern), step["invert"]?.bool != true,
-            step["behavior"]?.string == "Isolated"
-        else { throw Reader.unsupported("pre_tokenizer", "the split pattern \(pattern)") }
-        return known
+    /// GPT-2's pattern before `ByteLevel` is what `ByteLevel` does by itself.
+    private static func simplified(_ steps: [SplitStep]) -> [SplitStep] {
+        guard steps.count == 2, case .split(let pattern, .isolated, false) = steps[0], case .byteLevel(false, _) = steps[1],
+            !pattern.isLiteral, pattern.source == PreTokenizer.gpt2Pattern
+        else { return steps }
+        return PreTokenizer.gpt2.steps
     }
 }
