@@ -15,10 +15,13 @@ extension Vocabulary {
     /// The vocabulary as a Hugging Face fast tokenizer (`tokenizer.json`).
     ///
     /// A scored vocabulary gets the merges that its scores imply.
-    /// - Throws: `TokenizationError.notRepresentable` where extra spaces are dropped.
+    /// - Throws: `TokenizationError.notRepresentable` where extra spaces are dropped, or SentencePiece's map of characters is used.
     public func tokenizerJSON() throws -> [UInt8] {
         guard !removesExtraSpaces else {
             throw TokenizationError.notRepresentable(form: TokenizerJSONReader.location, reason: "it drops extra spaces")
+        }
+        guard normalization.steps.allSatisfy({ $0.json != nil }) else {
+            throw TokenizationError.notRepresentable(form: TokenizerJSONReader.location, reason: "it maps characters as SentencePiece does")
         }
         try checkInvariants()
         let source = withImpliedMerges()
@@ -41,9 +44,10 @@ extension Vocabulary {
         return .array(
             pieces.enumerated().filter { special.contains($0.element.role) || $0.element.role == .userDefined }.map { id, piece in
                 [
-                    "id": JSONValue(Int32(id)), "content": .string(piece.text), "single_word": false,
+                    "id": JSONValue(Int32(id)), "content": .string(piece.text),
+                    "single_word": .bool(piece.matching.contains(.wholeWord)),
                     "lstrip": .bool(piece.stripping.contains(.before)), "rstrip": .bool(piece.stripping.contains(.after)),
-                    "normalized": false, "special": .bool(special.contains(piece.role)),
+                    "normalized": .bool(piece.matching.contains(.normalized)), "special": .bool(special.contains(piece.role)),
                 ]
             })
     }
@@ -70,7 +74,7 @@ extension Vocabulary {
     private var usesMetaspace: Bool { kind != .byteLevelBPE && !(spacePrefix != .never && prefixesSpace) }
 
     fileprivate func normalizerJSON() -> JSONValue {
-        var steps: [JSONValue] = normalization == .nfc ? [["type": "NFC"]] : []
+        var steps = normalization.steps.compactMap(\.json)
         if kind != .byteLevelBPE, !usesMetaspace {
             steps.append(["type": "Prepend", "prepend": "▁"])
             steps.append(["type": "Replace", "pattern": ["String": " "], "content": "▁"])

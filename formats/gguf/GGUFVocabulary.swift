@@ -25,6 +25,12 @@ enum GGUFVocabulary {
             throw TokenizationError.notRepresentable(
                 form: "GGUF", reason: "it is byte-level BPE with a space before the text (add_prefix_space)")
         }
+        if case .steps = vocabulary.normalization {
+            throw TokenizationError.notRepresentable(form: "GGUF", reason: "its tokenizer changes text by normalizers other than NFC")
+        }
+        if let piece = vocabulary.pieces.first(where: { $0.matching.contains(.wholeWord) }) {
+            throw TokenizationError.notRepresentable(form: "GGUF", reason: "its token \"\(piece.text)\" is matched as a whole word alone")
+        }
         var source = isByteLevel ? vocabulary : try vocabulary.scoredByMerges()
         let count = source.pieces.count
         guard count <= rows else {
@@ -54,7 +60,7 @@ enum GGUFVocabulary {
 
     /// What llama.cpp calls the vocabulary's pre-tokenizer.
     private static func name(of vocabulary: Vocabulary) throws -> String {
-        guard let name = (vocabulary.preTokenizer ?? .gpt2).ggufName else {
+        guard let name = vocabulary.ggufPreTokenizerName else {
             throw TokenizationError.notRepresentable(form: "GGUF", reason: "llama.cpp has no name for how its tokenizer cuts text into words")
         }
         return name

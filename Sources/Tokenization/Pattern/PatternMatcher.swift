@@ -157,7 +157,10 @@ struct PatternMatcher {
 
     private func holds(_ anchor: PatternNode.Anchor, _ position: Int) -> Bool {
         func isLineEnd(_ i: Int) -> Bool { scalars[i] == "\n" }
-        func isWord(_ i: Int) -> Bool { bounds.contains(i) && traits[i].contains(.word) }
+        // Oniguruma takes Latin-1's raised digits and fractions for parts of words here, though not in \w.
+        func isWord(_ i: Int) -> Bool {
+            bounds.contains(i) && (traits[i].contains(.word) || "\u{B2}\u{B3}\u{B9}\u{BC}\u{BD}\u{BE}".unicodeScalars.contains(scalars[i]))
+        }
         switch anchor {
         case .textStart: return position == bounds.lowerBound
         case .textEnd: return position == bounds.upperBound

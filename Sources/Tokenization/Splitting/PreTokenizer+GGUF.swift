@@ -64,6 +64,8 @@ extension PreTokenizer {
         Named(["deepseek-coder"], digitsApart(SplitPatterns.deepSeekCoder)),
         Named(["deepseek-llm"], digitsApart(SplitPatterns.deepSeekLLM)),
         Named(["falcon"], falcon),
+        Named(["exaone-moe"], isolating(SplitPatterns.exaoneMixture)),
+        Named(["jais-2"], isolating(SplitPatterns.jais2)),
         Named(["bloom", "poro-chat", "gpt3-finnish"], isolating(SplitPatterns.bloom)),
         Named(["viking"], isolating(SplitPatterns.bloom, #"\p{N}"#), digitsApart([SplitPatterns.bloom])),
         Named(["superbpe"], isolating(#"\p{N}+"#, SplitPatterns.threes)),
@@ -81,5 +83,26 @@ extension PreTokenizer {
             .punctuation(.contiguous), .byteLevel(addsPrefixSpace: false, usesPattern: true), .digits(individually: false),
             .split($0, .isolated, inverts: false),
         ]
+    }
+
+    fileprivate static let punctuationThenDigits = PreTokenizer(
+        steps: [.punctuation(.contiguous), .byteLevel(addsPrefixSpace: false, usesPattern: true), .digits(individually: true)])
+}
+
+extension Vocabulary {
+    /// The value of `tokenizer.ggml.pre` under which llama.cpp gives this vocabulary's ids; nil where there is none.
+    public var ggufPreTokenizerName: String? {
+        guard let preTokenizer else { return nil }
+        if let name = preTokenizer.ggufName { return name }
+        // Digits that no piece joins need not be cut apart.
+        guard preTokenizer == .punctuationThenDigits, !hasPieceJoiningDigits else { return nil }
+        return "falcon"
+    }
+
+    private var hasPieceJoiningDigits: Bool {
+        pieces.contains { piece in
+            piece.role == .normal && piece.text.unicodeScalars.count > 1
+                && piece.text.unicodeScalars.contains { [.decimalNumber, .letterNumber, .otherNumber].contains($0.properties.generalCategory) }
+        }
     }
 }

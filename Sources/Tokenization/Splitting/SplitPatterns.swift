@@ -25,6 +25,14 @@ enum SplitPatterns {
     static let deepSeekCoder = [lineEnds, #"\s?\p{L}+"#, #"\s?\p{P}+"#, ideographsAndHangul]
     static let deepSeekLLM = [lineEnds, latinGreekCyrillic, signs, #"\s+$"#, ideographsAndHangul]
 
+    static let exaoneMixture =
+        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|"#
+        + #"\s*[\r\n]|\s+(?!\S)|\s+"#
+
+    static let jais2 =
+        #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s{512}(?!\S)|"#
+        + #"\s{256}(?!\S)|\s{128}(?!\S)|\s{64}(?!\S)|\s{32}(?!\S)|\s{16}(?!\S)|\s{8}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1}"#
+
     static let bloom = " ?[^(\\s|[.,!?…。，、।۔،])]+"
     static let threes = #"(?=(\d{3})+(?!\d))"#
     static let seedCoder =

@@ -3,7 +3,7 @@ import StrictJSON
 /// What `normalizer` and `pre_tokenizer` of a `tokenizer.json` do to text, as far as a vocabulary can say it.
 struct TextSplitting {
     var replacesSpaces = false
-    var composes = false
+    var normalization = Vocabulary.Normalization.none
     var spacePrefix = Vocabulary.SpacePrefix.never
     var prefixesSpace = true
     /// Whether `Metaspace` cuts text before each space.
@@ -14,11 +14,14 @@ struct TextSplitting {
     private typealias Reader = TokenizerJSONReader
 
     init(normalizer: JSONValue?, preTokenizer: JSONValue?) throws {
-        for step in TextSplitting.steps(normalizer, "normalizers") { try normalize(step) }
         let steps = TextSplitting.steps(preTokenizer, "pretokenizers")
         if steps.contains(where: { $0["type"]?.string == "ByteLevel" }) {
+            normalization = .init(try TextStep.steps(normalizer))
             try readByteLevel(steps)
         } else {
+            var others: [TextStep] = []
+            for step in TextSplitting.steps(normalizer, "normalizers") { try normalize(step, &others) }
+            normalization = .init(others)
             for step in steps { try split(step) }
         }
     }
@@ -29,14 +32,16 @@ struct TextSplitting {
         return value["type"]?.string == "Sequence" ? value[key]?.array ?? [] : [value]
     }
 
-    private mutating func normalize(_ step: JSONValue) throws {
-        let type = step["type"]?.string ?? "a normalizer without type"
-        switch type {
-        case "NFC": composes = true
-        case "Prepend" where step["prepend"]?.string == "▁": spacePrefix = .everySegment
-        case "Replace" where step["pattern"]?["String"]?.string == " " && step["content"]?.string == "▁":
+    /// Normalizers of BPE over characters: those that spell spaces, and before them others.
+    private mutating func normalize(_ step: JSONValue, _ others: inout [TextStep]) throws {
+        if step["type"]?.string == "Prepend", step["prepend"]?.string == "▁", !replacesSpaces {
+            spacePrefix = .everySegment
+        } else if step["pattern"]?["String"]?.string == " ", step["content"]?.string == "▁" {
             replacesSpaces = true
-        default: throw Reader.unsupported("normalizer", type)
+        } else if !replacesSpaces, spacePrefix == .never {
+            others.append(try TextStep(step))
+        } else {
+            throw Reader.unsupported("normalizer", "\(step["type"]?.string ?? "a normalizer without type") after ▁ for spaces")
         }
     }
 
@@ -66,9 +71,6 @@ struct TextSplitting {
     }
 
     private mutating func readByteLevel(_ steps: [JSONValue]) throws {
-        guard !replacesSpaces, spacePrefix == .never else {
-            throw Reader.unsupported("normalizer", "▁ for spaces before a ByteLevel pre-tokenizer")
-        }
         prefixesSpace = false
         var found: [SplitStep] = []
         for step in steps { found.append(try SplitStep(step)) }
