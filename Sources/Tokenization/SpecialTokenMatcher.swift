@@ -72,7 +72,13 @@ struct SpecialTokenMatcher: Sendable {
         guard let byte = atEnd ? text.last : text.first else { return nil }
         if (0x09...0x0D).contains(byte) { return 1 }
         let part = atEnd ? text.suffix(space.count) : text.prefix(space.count)
-        return part.elementsEqual(space) ? space.count : nil
+        if part.elementsEqual(space) { return space.count }
+        // Other white space is of two and three bytes.
+        for length in 2...3 where byte >= 0x80 && text.count >= length {
+            let scalars = String(decoding: atEnd ? text.suffix(length) : text.prefix(length), as: UTF8.self).unicodeScalars
+            if scalars.count == 1, scalars.first?.properties.isWhitespace == true { return length }
+        }
+        return nil
     }
 
     /// Whether a character of a word is right before or behind the range.

@@ -63,7 +63,7 @@ final class MalformedInputTests: XCTestCase {
             "tokenizer.model: trainer_spec.model_type: a unigram model is not supported")
         XCTAssertEqual(
             modelError([0x12, 0x02, 0x18, 0x02, 0x1A, 0x0A, 0x12, 0x08, 0x04, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00]),
-            "tokenizer.model: normalizer_spec: the character map of '' is not supported")
+            "tokenizer.model: no pieces")
         XCTAssertEqual(
             modelError([0x12, 0x02, 0x18, 0x02, 0x1A, 0x03, 0x12, 0x01, 0x00]),
             "tokenizer.model: normalizer_spec: a character map of 1 bytes")

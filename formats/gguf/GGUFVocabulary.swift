@@ -61,7 +61,8 @@ enum GGUFVocabulary {
     /// What llama.cpp calls the vocabulary's pre-tokenizer.
     private static func name(of vocabulary: Vocabulary) throws -> String {
         guard let name = vocabulary.ggufPreTokenizerName else {
-            throw TokenizationError.notRepresentable(form: "GGUF", reason: "llama.cpp has no name for how its tokenizer cuts text into words")
+            throw TokenizationError.notRepresentable(
+                form: "GGUF", reason: "llama.cpp has no name for how its tokenizer cuts text into words")
         }
         return name
     }

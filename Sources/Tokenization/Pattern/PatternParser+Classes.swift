@@ -52,8 +52,8 @@ extension PatternParser {
             position += 1
         }
         let isClosed = !braced || take("}")
-        guard isClosed, braced || digits.count == most || most == 2, let value = UInt32(digits, radix: 16), let scalar = Unicode.Scalar(value)
-        else {
+        let isWhole = isClosed && (braced || digits.count == most || most == 2)
+        guard isWhole, let scalar = UInt32(digits, radix: 16).flatMap(Unicode.Scalar.init) else {
             throw Refusal(reason: "a character's number that is none")
         }
         return scalar

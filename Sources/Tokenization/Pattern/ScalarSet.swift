@@ -81,15 +81,17 @@ struct ScalarSet: Sendable {
         return nested.contains { $0.contains(value, traits) }
     }
 
-    /// The characters that differ from this one by case alone: long s is one of s's, the Kelvin sign one of k's, dotless i is none of i's.
+    /// The characters that differ from this one by case alone: long s is one of s's, the Kelvin sign one of k's, dotless i none of i's.
     static func caseVariants(_ scalar: Unicode.Scalar) -> [Unicode.Scalar] {
         func one(_ text: String) -> Unicode.Scalar? {
             text.unicodeScalars.count == 1 ? text.unicodeScalars.first : nil
         }
         guard scalar != "\u{131}" else { return [] }
         let (lower, upper) = (one(scalar.properties.lowercaseMapping), one(scalar.properties.uppercaseMapping))
-        var found = [lower, upper, lower.flatMap { one($0.properties.uppercaseMapping) }, upper.flatMap { one($0.properties.lowercaseMapping) }]
-            .compactMap { $0 }
+        let (upperOfLower, lowerOfUpper) = (
+            lower.flatMap { one($0.properties.uppercaseMapping) }, upper.flatMap { one($0.properties.lowercaseMapping) }
+        )
+        var found = [lower, upper, upperOfLower, lowerOfUpper].compactMap { $0 }
         if found.contains("s") { found.append("\u{17F}") }
         if found.contains("k") { found.append("\u{212A}") }
         return found

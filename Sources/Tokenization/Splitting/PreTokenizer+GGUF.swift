@@ -50,8 +50,11 @@ extension PreTokenizer {
             ["gpt-2", "gpt2", "phi-2", "mpt", "olmo", "jais", "trillion", "granite-docling", "exaone4", "gigachat", "mellum", "a.x-4.0"],
             gpt2.steps),
         Named(
-            ["llama-bpe", "llama3", "llama-v3", "dbrx", "smaug-bpe", "chatglm-bpe", "glm4", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2"],
-            llama3.steps),
+            [
+                "llama-bpe", "llama3", "llama-v3", "dbrx", "smaug-bpe", "chatglm-bpe", "glm4", "falcon3", "falcon-h1", "pixtral",
+                "midm-2.0",
+                "lfm2",
+            ], llama3.steps),
         Named(
             ["qwen2", "deepseek-r1-qwen", "stablelm2", "megrez", "hunyuan", "solar-open", "grok-2", "kormo", "f2llmv2"], qwen2.steps),
         Named(
@@ -85,24 +88,7 @@ extension PreTokenizer {
         ]
     }
 
-    fileprivate static let punctuationThenDigits = PreTokenizer(
+    /// Falcon's without its groups of three digits.
+    static let punctuationThenDigits = PreTokenizer(
         steps: [.punctuation(.contiguous), .byteLevel(addsPrefixSpace: false, usesPattern: true), .digits(individually: true)])
-}
-
-extension Vocabulary {
-    /// The value of `tokenizer.ggml.pre` under which llama.cpp gives this vocabulary's ids; nil where there is none.
-    public var ggufPreTokenizerName: String? {
-        guard let preTokenizer else { return nil }
-        if let name = preTokenizer.ggufName { return name }
-        // Digits that no piece joins need not be cut apart.
-        guard preTokenizer == .punctuationThenDigits, !hasPieceJoiningDigits else { return nil }
-        return "falcon"
-    }
-
-    private var hasPieceJoiningDigits: Bool {
-        pieces.contains { piece in
-            piece.role == .normal && piece.text.unicodeScalars.count > 1
-                && piece.text.unicodeScalars.contains { [.decimalNumber, .letterNumber, .otherNumber].contains($0.properties.generalCategory) }
-        }
-    }
 }
