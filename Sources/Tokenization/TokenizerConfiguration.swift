@@ -31,7 +31,7 @@ struct TokenizerConfiguration {
             if token["rstrip"]?.bool == true { stripping.insert(.after) }
             let isSpecial = token["special"]?.bool == true
             var matching: Piece.Matching = token["single_word"]?.bool == true ? .wholeWord : []
-            if token["normalized"]?.bool ?? !isSpecial { matching.insert(.normalized) }
+            if token["normalized"]?.bool == true { matching.insert(.normalized) }
             let role: Piece.Role = isSpecial ? .control : .userDefined
             addedTokens.append((id, Piece(text, role: role, stripping: stripping, matching: matching)))
         }

@@ -50,7 +50,7 @@ extension TokenizerJSONReader {
             if item["rstrip"]?.bool == true { stripping.insert(.after) }
             let isSpecial = item["special"]?.bool == true
             var matching: Piece.Matching = item["single_word"]?.bool == true ? .wholeWord : []
-            if item["normalized"]?.bool ?? !isSpecial { matching.insert(.normalized) }
+            if item["normalized"]?.bool == true { matching.insert(.normalized) }
             let role: Piece.Role = isSpecial ? .control : .userDefined
             return AddedToken(id: id, piece: Piece(text, role: role, stripping: stripping, matching: matching))
         }

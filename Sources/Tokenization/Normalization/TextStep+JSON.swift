@@ -5,7 +5,22 @@ extension TextStep {
     private typealias Reader = TokenizerJSONReader
 
     static func steps(_ normalizer: JSONValue?) throws -> [TextStep] {
-        try TextSplitting.steps(normalizer, "normalizers").map(TextStep.init)
+        let steps = try TextSplitting.steps(normalizer, "normalizers").map(TextStep.init)
+        let growth = steps.reduce(1) { min($0 * $1.growth, mostGrowth + 1) }
+        guard growth <= mostGrowth else { throw Reader.unsupported("normalizer", "text that becomes over \(mostGrowth) times as long") }
+        return steps
+    }
+
+    private static let mostGrowth = 1 << 12
+
+    /// How many times as long a replacement can make a text, at most.
+    private var growth: Int {
+        switch self {
+        case .replace(let text, let content): min(1 + content.utf8.count / max(text.utf8.count, 1), TextStep.mostGrowth + 1)
+        case .replaceMatches(_, let content), .replaceSpaces(let content), .prepend(let content):
+            min(1 + content.utf8.count, TextStep.mostGrowth + 1)
+        default: 1
+        }
     }
 
     init(_ step: JSONValue) throws {

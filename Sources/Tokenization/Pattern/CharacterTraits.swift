@@ -23,6 +23,8 @@ struct CharacterTraits: OptionSet, Sendable {
     static let decimal = CharacterTraits(.decimalNumber)
     static let connector = CharacterTraits(.connectorPunctuation)
 
+    static let ascii: [CharacterTraits] = (0..<UInt8(128)).map { CharacterTraits(of: Unicode.Scalar($0)) }
+
     /// The traits of the characters up to U+FFFF, by their numbers; surrogates have none.
     static let table: [CharacterTraits] = (0...UInt32(0xFFFF)).map { value in
         Unicode.Scalar(value).map(CharacterTraits.init(of:)) ?? []

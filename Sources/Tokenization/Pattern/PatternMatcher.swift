@@ -32,6 +32,8 @@ struct PatternMatcher {
 
     /// Steps for each character; patterns of tokenizers take fewer than a third.
     private static let stepsPerCharacter = 200
+    /// A quarter of a GiB; only a group that is repeated many times leaves a frame each time.
+    private static let mostFrames = 1 << 22
 
     init(
         _ program: PatternProgram, _ scalars: UnsafeBufferPointer<Unicode.Scalar>, _ traits: UnsafeBufferPointer<CharacterTraits>,
@@ -64,6 +66,7 @@ struct PatternMatcher {
                 place += 1
             case .run(let set, let count, let kind): goesOn = run(set, count, kind, &place, &position)
             case .either(let first, let second):
+                if frames.count >= PatternMatcher.mostFrames { steps = 0 }
                 frames.append(Frame(kind: .resume, place: second, position: position))
                 place = first
             case .jump(let target): place = target

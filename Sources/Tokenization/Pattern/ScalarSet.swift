@@ -50,7 +50,7 @@ struct ScalarSet: Sendable {
             }
         }
         ranges = joined
-        for value in 0..<UInt32(128) where isMember(value, CharacterTraits.table[Int(value)]) {
+        for value in 0..<UInt32(128) where isMember(value, CharacterTraits.ascii[Int(value)]) {
             if value < 64 { ascii.0 |= 1 << UInt64(value) } else { ascii.1 |= 1 << UInt64(value - 64) }
         }
     }
