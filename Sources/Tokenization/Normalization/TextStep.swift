@@ -69,12 +69,12 @@ public enum TextStep: Sendable, Equatable {
 
     private static func replacing(_ pattern: Pattern, in text: [UInt8], with replacement: [UInt8]) -> [UInt8] {
         let scalars = scalars(text)
-        let traits = scalars.map(CharacterTraits.init(of:))
-        return scalars.withUnsafeBufferPointer { scalars in
-            traits.withUnsafeBufferPointer { traits in
-                pattern.cuts(scalars, traits, in: 0..<scalars.count).flatMap { $0.isMatch ? replacement : bytes(scalars[$0.range]) }
-            }
+        guard !scalars.isEmpty else { return text }
+        var result: [UInt8] = []
+        pattern.cut(scalars, [0..<scalars.count]) { cuts in
+            for cut in cuts { result += cut.isMatch ? replacement : bytes(scalars[cut.range]) }
         }
+        return result
     }
 
     private static func scalars(_ text: [UInt8]) -> [Unicode.Scalar] { Array(String(decoding: text, as: UTF8.self).unicodeScalars) }

@@ -32,16 +32,33 @@ public struct Pattern: Sendable, Equatable {
         left.isLiteral == right.isLiteral && left.source.unicodeScalars.elementsEqual(right.source.unicodeScalars)
     }
 
-    /// Cuts a part of a text at its matches: all of it in order, with what is a match marked.
-    func cuts(
-        _ scalars: UnsafeBufferPointer<Unicode.Scalar>, _ traits: UnsafeBufferPointer<CharacterTraits>, in bounds: Range<Int>
-    ) -> [(range: Range<Int>, isMatch: Bool)] {
-        var cuts: [(range: Range<Int>, isMatch: Bool)] = []
-        var matcher = PatternMatcher(program, scalars, traits, in: bounds)
-        var done = bounds.lowerBound
-        var position = bounds.lowerBound
+    typealias Cut = (range: Range<Int>, isMatch: Bool)
+
+    /// Cuts each part of a text at its matches: all of the part in order, with what is a match marked.
+    ///
+    /// - Parameter parts: in order, and apart from each other.
+    func cut(_ scalars: [Unicode.Scalar], _ parts: [Range<Int>], _ body: ([Cut]) -> Void) {
+        let table = CharacterTraits.table
+        let traits = scalars.map { $0.value < 0x10000 ? table[Int($0.value)] : CharacterTraits(of: $0) }
+        scalars.withUnsafeBufferPointer { scalars in
+            traits.withUnsafeBufferPointer { traits in
+                var matcher = PatternMatcher(program, scalars, traits)
+                var cuts: [Cut] = []
+                for part in parts {
+                    cuts.removeAll(keepingCapacity: true)
+                    matcher.begin(part)
+                    Pattern.append(&matcher, part, to: &cuts)
+                    body(cuts)
+                }
+            }
+        }
+    }
+
+    private static func append(_ matcher: inout PatternMatcher, _ part: Range<Int>, to cuts: inout [Cut]) {
+        var done = part.lowerBound
+        var position = part.lowerBound
         var lastEnd: Int?
-        while position <= bounds.upperBound, !matcher.isExhausted {
+        while position <= part.upperBound, !matcher.isExhausted {
             guard let end = matcher.end(ofMatchAt: position), end > position || lastEnd != position else {
                 position += 1
                 continue
@@ -50,7 +67,6 @@ public struct Pattern: Sendable, Equatable {
             cuts.append((position..<end, true))
             (done, position, lastEnd) = (end, end, end)
         }
-        if done < bounds.upperBound { cuts.append((done..<bounds.upperBound, false)) }
-        return cuts
+        if done < part.upperBound { cuts.append((done..<part.upperBound, false)) }
     }
 }

@@ -24,7 +24,7 @@ struct PatternMatcher {
     private let program: PatternProgram
     let scalars: UnsafeBufferPointer<Unicode.Scalar>
     let traits: UnsafeBufferPointer<CharacterTraits>
-    let bounds: Range<Int>
+    private(set) var bounds = 0..<0
     private var frames: [Frame] = []
     private var marks: [Int] = []
     private var dead: [DeadRun]
@@ -36,15 +36,19 @@ struct PatternMatcher {
     private static let mostFrames = 1 << 22
 
     init(
-        _ program: PatternProgram, _ scalars: UnsafeBufferPointer<Unicode.Scalar>, _ traits: UnsafeBufferPointer<CharacterTraits>,
-        in bounds: Range<Int>
+        _ program: PatternProgram, _ scalars: UnsafeBufferPointer<Unicode.Scalar>, _ traits: UnsafeBufferPointer<CharacterTraits>
     ) {
         self.program = program
         self.scalars = scalars
         self.traits = traits
-        self.bounds = bounds
         dead = Array(repeating: DeadRun(), count: program.instructions.count)
-        steps = PatternMatcher.stepsPerCharacter * (bounds.count + 64)
+        steps = 64 * PatternMatcher.stepsPerCharacter
+    }
+
+    /// Takes a part of the text for the whole, behind all parts before; its steps are added to those that are left.
+    mutating func begin(_ part: Range<Int>) {
+        bounds = part
+        steps = max(steps, 0) + PatternMatcher.stepsPerCharacter * part.count
     }
 
     /// Whether the steps are used up; what is left of the text then has no matches.
@@ -93,7 +97,7 @@ struct PatternMatcher {
         _ set: Int, _ count: ClosedRange<Int>, _ kind: PatternNode.Repetition, _ place: inout Int, _ position: inout Int
     ) -> Bool {
         let own = place
-        if dead[own].end >= position, dead[own].start <= position, marks.isEmpty, count.upperBound == .max, kind == .greedy,
+        if dead[own].end > position, dead[own].start <= position, marks.isEmpty, count.upperBound == .max, kind == .greedy,
             position + count.lowerBound >= dead[own].low
         {
             return false

@@ -5,7 +5,7 @@ struct SplitText {
     /// Whether each character spells a byte.
     private(set) var spellsBytes = false
 
-    typealias Cut = (range: Range<Int>, isMatch: Bool)
+    typealias Cut = Pattern.Cut
 
     init(_ scalars: [Unicode.Scalar]) {
         self.scalars = scalars
@@ -32,17 +32,10 @@ struct SplitText {
     private static func traits(_ scalar: Unicode.Scalar) -> CharacterTraits { CharacterTraits(scalar.properties.generalCategory) }
 
     private mutating func split(_ pattern: Pattern, _ behavior: SplitStep.Behavior, _ inverts: Bool) {
-        let table = CharacterTraits.table
-        let traits = scalars.map { $0.value < 0x10000 ? table[Int($0.value)] : CharacterTraits(of: $0) }
         var result: [Range<Int>] = []
         result.reserveCapacity(pieces.count)
-        scalars.withUnsafeBufferPointer { scalars in
-            traits.withUnsafeBufferPointer { traits in
-                for piece in pieces {
-                    let cuts = pattern.cuts(scalars, traits, in: piece).map { Cut($0.range, $0.isMatch != inverts) }
-                    SplitText.append(cuts, behavior, to: &result)
-                }
-            }
+        pattern.cut(scalars, pieces) { cuts in
+            SplitText.append(inverts ? cuts.map { ($0.range, !$0.isMatch) } : cuts, behavior, to: &result)
         }
         pieces = result
     }
