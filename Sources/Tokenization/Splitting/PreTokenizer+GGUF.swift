@@ -19,14 +19,14 @@ extension PreTokenizer {
             })
     }
 
-    /// Whether llama.cpp takes a word that is a piece without merging, and puts BOS before text, where this is a file's name.
-    public static func ignoresMerges(ggufName: String) -> Bool { mergeless.contains(ggufName) }
+    /// Whether llama.cpp, under this name, takes a word that is a piece without merging.
+    public static func ignoresMerges(ggufName: String) -> Bool { llama3Like.contains(ggufName) }
 
-    /// Whether llama.cpp puts BOS before text where a file of this name does not say so.
-    public static func addsBOS(ggufName: String) -> Bool { ggufName != "youtu" && mergeless.contains(ggufName) }
+    /// Whether llama.cpp, under this name, puts BOS before text where the file does not say.
+    public static func addsBOS(ggufName: String) -> Bool { llama3Like.contains(ggufName) }
 
-    private static let mergeless: Set<String> = [
-        "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "tekken", "youtu",
+    private static let llama3Like: Set<String> = [
+        "llama-bpe", "llama3", "llama-v3", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "tekken",
     ]
 
     private struct Named: Sendable {
@@ -52,8 +52,7 @@ extension PreTokenizer {
         Named(
             [
                 "llama-bpe", "llama3", "llama-v3", "dbrx", "smaug-bpe", "chatglm-bpe", "glm4", "falcon3", "falcon-h1", "pixtral",
-                "midm-2.0",
-                "lfm2",
+                "midm-2.0", "lfm2",
             ], llama3.steps),
         Named(
             ["qwen2", "deepseek-r1-qwen", "stablelm2", "megrez", "hunyuan", "solar-open", "grok-2", "kormo", "f2llmv2"], qwen2.steps),
