@@ -44,10 +44,12 @@ extension Vocabulary {
             while pieces.count <= Int(id) { pieces.append(Piece("[PAD\(pieces.count)]", role: .unused)) }
             let own = pieces[Int(id)]
             if !own.text.utf8.elementsEqual(piece.text.utf8) {
-                pieces[Int(id)] = Piece(piece.text, score: own.score, role: piece.role, stripping: piece.stripping)
+                pieces[Int(id)] = piece
+                pieces[Int(id)].score = own.score
             } else if [.normal, .unused, .userDefined].contains(own.role) {
                 pieces[Int(id)].role = piece.role
                 pieces[Int(id)].stripping = piece.stripping
+                pieces[Int(id)].matching = piece.matching
             }
         }
     }

@@ -18,6 +18,9 @@ enum ByteLevelAlphabet {
     private static let bytes: [UInt32: UInt8] = Dictionary(
         uniqueKeysWithValues: characters.enumerated().map { ($1.value, UInt8($0)) })
 
+    /// The byte that a character spells, or nil where it is not of the alphabet.
+    static func byte(of character: Unicode.Scalar) -> UInt8? { bytes[character.value] }
+
     /// The bytes that a piece spells, or nil where a character is not of the alphabet.
     static func bytes(of text: String) -> [UInt8]? {
         var result: [UInt8] = []

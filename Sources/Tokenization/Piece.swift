@@ -16,16 +16,28 @@ public struct Piece: Sendable, Equatable {
         public static let after = Stripping(rawValue: 2)
     }
 
+    /// How an added token is found in text (`single_word`, `normalized` in `tokenizer.json`).
+    public struct Matching: OptionSet, Sendable {
+        public let rawValue: UInt8
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+        /// Only where no character of a word is beside it.
+        public static let wholeWord = Matching(rawValue: 1)
+        /// In the text that normalizers have changed, after all other tokens.
+        public static let normalized = Matching(rawValue: 2)
+    }
+
     public var text: String
     public var score: Float
     public var role: Role
     public var stripping: Stripping
+    public var matching: Matching
 
-    public init(_ text: String, score: Float = 0, role: Role = .normal, stripping: Stripping = []) {
+    public init(_ text: String, score: Float = 0, role: Role = .normal, stripping: Stripping = [], matching: Matching = []) {
         self.text = text
         self.score = score
         self.role = role
         self.stripping = stripping
+        self.matching = matching
     }
 
     /// The byte that a piece spelled `<0xHH>` stands for.
@@ -46,6 +58,6 @@ public struct Piece: Sendable, Equatable {
     /// Equal by code units: Swift's `String` calls composed and decomposed spellings equal, a vocabulary does not.
     public static func == (left: Piece, right: Piece) -> Bool {
         left.text.utf8.elementsEqual(right.text.utf8) && left.score == right.score && left.role == right.role
-            && left.stripping == right.stripping
+            && left.stripping == right.stripping && left.matching == right.matching
     }
 }

@@ -10,6 +10,7 @@ struct SpecialTokenMatcher: Sendable {
         let bytes: [UInt8]
         let id: Int32
         let stripping: Piece.Stripping
+        let isWholeWord: Bool
     }
 
     /// By first byte, the longest token first.
@@ -23,7 +24,8 @@ struct SpecialTokenMatcher: Sendable {
         self.space = space
         for (id, piece) in pieces.enumerated() {
             guard let bytes = spelling(piece), let first = bytes.first else { continue }
-            tokens[Int(first)].append(Token(bytes: bytes, id: Int32(id), stripping: piece.stripping))
+            tokens[Int(first)].append(
+                Token(bytes: bytes, id: Int32(id), stripping: piece.stripping, isWholeWord: piece.matching.contains(.wholeWord)))
         }
         for i in tokens.indices { tokens[i].sort { ($1.bytes.count, $0.id) < ($0.bytes.count, $1.id) } }
     }
@@ -36,6 +38,10 @@ struct SpecialTokenMatcher: Sendable {
         while i < text.count {
             guard let token = token(at: i, in: text) else {
                 i += 1
+                continue
+            }
+            if token.isWholeWord, SpecialTokenMatcher.touchesWord(i..<(i + token.bytes.count), in: text) {
+                i += token.bytes.count
                 continue
             }
             var before = i
@@ -66,6 +72,29 @@ struct SpecialTokenMatcher: Sendable {
         guard let byte = atEnd ? text.last : text.first else { return nil }
         if (0x09...0x0D).contains(byte) { return 1 }
         let part = atEnd ? text.suffix(space.count) : text.prefix(space.count)
-        return part.elementsEqual(space) ? space.count : nil
+        if part.elementsEqual(space) { return space.count }
+        // Other white space is of two and three bytes.
+        for length in 2...3 where byte >= 0x80 && text.count >= length {
+            let scalars = String(decoding: atEnd ? text.suffix(length) : text.prefix(length), as: UTF8.self).unicodeScalars
+            if scalars.count == 1, scalars.first?.properties.isWhitespace == true { return length }
+        }
+        return nil
+    }
+
+    /// Whether a character of a word is right before or behind the range.
+    private static func touchesWord(_ range: Range<Int>, in text: UnsafeBufferPointer<UInt8>) -> Bool {
+        var start = range.lowerBound
+        while start > 0, range.lowerBound - start < 4 {
+            start -= 1
+            if text[start] & 0xC0 != 0x80 { break }
+        }
+        let before = String(decoding: text[start..<range.lowerBound], as: UTF8.self).unicodeScalars.last
+        let end = min(range.upperBound + 4, text.count)
+        let after = String(decoding: text[range.upperBound..<end], as: UTF8.self).unicodeScalars.first
+        func isWord(_ scalar: Unicode.Scalar?) -> Bool {
+            guard let scalar else { return false }
+            return scalar.properties.isJoinControl || CharacterTraits(of: scalar).contains(.word)
+        }
+        return isWord(before) || isWord(after)
     }
 }

@@ -16,34 +16,61 @@ extension Tokenizer {
     }
 
     private func encode(utf8: UnsafeBufferPointer<UInt8>, addSpecial: Bool, parseSpecial: Bool) -> [Int32] {
-        let matcher = parseSpecial ? special : userDefined
         var ids: [Int32] = []
         if addSpecial, vocabulary.addsBOS, let id = vocabulary.bosID { ids.append(id) }
-        let text = normalized(utf8)
+        var words = WordCache()
+        let before = beforeNormalization.map { parseSpecial ? $0.special : $0.userDefined }
+        if let before, vocabulary.kind == .byteLevelBPE {
+            for (i, segment) in before.segments(of: utf8).enumerated() {
+                switch segment.content {
+                case .token(let id): ids.append(id)
+                case .text:
+                    let text = vocabulary.normalization.steps.reduce(Array(utf8[segment.range])) { $1.apply(to: $0) }
+                    appendIDs(ofSegments: text, isFirst: i == 0, parseSpecial, &words, to: &ids)
+                }
+            }
+        } else {
+            appendIDs(ofSegments: normalized(utf8, before), isFirst: true, parseSpecial, &words, to: &ids)
+        }
+        if addSpecial, vocabulary.addsEOS, let id = vocabulary.eosID { ids.append(id) }
+        return ids
+    }
+
+    /// Appends the ids of a text with the special tokens that are found in it.
+    private func appendIDs(
+        ofSegments text: [UInt8], isFirst: Bool, _ parseSpecial: Bool, _ words: inout WordCache, to ids: inout [Int32]
+    ) {
         text.withUnsafeBufferPointer { text in
-            var words = WordCache()
-            for (i, segment) in matcher.segments(of: text).enumerated() {
+            for (i, segment) in (parseSpecial ? special : userDefined).segments(of: text).enumerated() {
                 switch segment.content {
                 case .token(let id): ids.append(id)
                 case .text:
                     let prefixed: Bool
                     switch vocabulary.spacePrefix {
                     case .never, .text: prefixed = false
-                    case .firstSegment: prefixed = i == 0
+                    case .firstSegment: prefixed = isFirst && i == 0
                     case .everySegment: prefixed = true
                     }
                     appendIDs(of: UnsafeBufferPointer(rebasing: text[segment.range]), prefixed: prefixed, &words, to: &ids)
                 }
             }
         }
-        if addSpecial, vocabulary.addsEOS, let id = vocabulary.eosID { ids.append(id) }
-        return ids
     }
 
     /// The text with composition, dropped spaces, `▁` for spaces and the prefix of the whole text applied.
-    private func normalized(_ utf8: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+    ///
+    /// - Parameter before: finds what is not normalized.
+    private func normalized(_ utf8: UnsafeBufferPointer<UInt8>, _ before: SpecialTokenMatcher?) -> [UInt8] {
         var text = Array(utf8)
-        if vocabulary.normalization == .nfc { text = composed(text) }
+        if let before {
+            text = before.segments(of: utf8).flatMap { segment -> [UInt8] in
+                let part = Array(utf8[segment.range])
+                guard case .text = segment.content else { return part }
+                return vocabulary.normalization.steps.reduce(part) { $1.apply(to: $0) }
+            }
+        } else if vocabulary.normalization == .nfc {
+            text = composed(text)
+        }
         if vocabulary.removesExtraSpaces { text = Tokenizer.withoutExtraSpaces(text) }
         let escapes = vocabulary.kind != .byteLevelBPE
         text = Tokenizer.escaped(text, spaces: escapes)

@@ -10,14 +10,10 @@ extension Tokenizer {
     func appendWordIDs(of text: UnsafeBufferPointer<UInt8>, _ words: inout WordCache, to ids: inout [Int32]) {
         guard let preTokenizer = vocabulary.preTokenizer else { return }
         let scalars = Array(String(decoding: text, as: UTF8.self).unicodeScalars)
-        var first = 0
-        for end in preTokenizer.wordEnds(scalars[...]) {
-            var word: [UInt8] = []
-            for scalar in scalars[first..<end] { word.append(contentsOf: UTF8.encode(scalar) ?? .init()) }
-            first = end
+        preTokenizer.forEachWord(of: scalars) { word in
             if let known = words.ids[word] {
                 ids.append(contentsOf: known)
-                continue
+                return
             }
             let wordIDs = self.ids(ofWord: word)
             if words.ids.count < WordCache.capacity { words.ids[word] = wordIDs }

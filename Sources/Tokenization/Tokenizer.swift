@@ -12,6 +12,8 @@ public struct Tokenizer: Sendable {
     let byteIDs: [Int32]
     let userDefined: SpecialTokenMatcher
     let special: SpecialTokenMatcher
+    /// The same among the text as it is given, where that is searched before it is normalized.
+    let beforeNormalization: (userDefined: SpecialTokenMatcher, special: SpecialTokenMatcher)?
 
     /// Checks the vocabulary and builds the tables to encode with.
     ///
@@ -33,13 +35,31 @@ public struct Tokenizer: Sendable {
         }
         self.table = table
         byteIDs = Tokenizer.byteIDs(vocabulary, table)
-        let escapes = vocabulary.kind != .byteLevelBPE
-        let spelling = { (piece: Piece) in Tokenizer.escaped(Array(piece.text.utf8), spaces: escapes) }
-        let space = Tokenizer.escaped([UInt8(ascii: " ")], spaces: escapes)
-        userDefined = SpecialTokenMatcher(pieces, space: space) { $0.role == .userDefined ? spelling($0) : nil }
-        special = SpecialTokenMatcher(pieces, space: space) {
-            [.userDefined, .control, .unknown].contains($0.role) ? spelling($0) : nil
+        (userDefined, special, beforeNormalization) = Tokenizer.matchers(vocabulary)
+    }
+
+    private typealias Matchers = (userDefined: SpecialTokenMatcher, special: SpecialTokenMatcher)
+
+    /// What finds special tokens in text as it will be searched, and in text as it is given where that is searched before.
+    private static func matchers(_ vocabulary: Vocabulary) -> (SpecialTokenMatcher, SpecialTokenMatcher, Matchers?) {
+        let steps = vocabulary.normalization.steps
+        let isByteLevel = vocabulary.kind == .byteLevelBPE
+        let space = escaped([UInt8(ascii: " ")], spaces: !isByteLevel)
+        func matchers(_ spelling: (Piece) -> [UInt8]?) -> Matchers {
+            func matcher(_ roles: [Piece.Role]) -> SpecialTokenMatcher {
+                SpecialTokenMatcher(vocabulary.pieces, space: space) { roles.contains($0.role) ? spelling($0) : nil }
+            }
+            return (matcher([.userDefined]), matcher([.userDefined, .control, .unknown]))
         }
+        if isByteLevel, !steps.isEmpty || vocabulary.pieces.contains(where: { $0.matching.contains(.normalized) }) {
+            let after = matchers { piece in
+                piece.matching.contains(.normalized) ? steps.reduce(Array(piece.text.utf8)) { $1.apply(to: $0) } : nil
+            }
+            let before = matchers { $0.matching.contains(.normalized) ? nil : Array($0.text.utf8) }
+            return (after.userDefined, after.special, before)
+        }
+        let found = matchers { escaped(Array($0.text.utf8), spaces: !isByteLevel) }
+        return (found.userDefined, found.special, vocabulary.normalization.isSteps ? matchers { Array($0.text.utf8) } : nil)
     }
 
     /// The place of each piece's score among all, best first; equal scores share a place.

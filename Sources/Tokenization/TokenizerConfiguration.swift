@@ -29,8 +29,11 @@ struct TokenizerConfiguration {
             var stripping: Piece.Stripping = []
             if token["lstrip"]?.bool == true { stripping.insert(.before) }
             if token["rstrip"]?.bool == true { stripping.insert(.after) }
-            let role: Piece.Role = token["special"]?.bool == true ? .control : .userDefined
-            addedTokens.append((id, Piece(text, role: role, stripping: stripping)))
+            let isSpecial = token["special"]?.bool == true
+            var matching: Piece.Matching = token["single_word"]?.bool == true ? .wholeWord : []
+            if token["normalized"]?.bool == true { matching.insert(.normalized) }
+            let role: Piece.Role = isSpecial ? .control : .userDefined
+            addedTokens.append((id, Piece(text, role: role, stripping: stripping, matching: matching)))
         }
         addedTokens.sort { $0.id < $1.id }
     }

@@ -45,14 +45,14 @@ extension TokenizerJSONReader {
             guard let id = item["id"]?.int32, let text = item["content"]?.string, !text.isEmpty else {
                 throw TokenizerJSONReader.malformed(place, "id or content is missing")
             }
-            if item["single_word"]?.bool == true {
-                throw TokenizerJSONReader.unsupported(place, "single_word")
-            }
             var stripping: Piece.Stripping = []
             if item["lstrip"]?.bool == true { stripping.insert(.before) }
             if item["rstrip"]?.bool == true { stripping.insert(.after) }
-            let role: Piece.Role = item["special"]?.bool == true ? .control : .userDefined
-            return AddedToken(id: id, piece: Piece(text, role: role, stripping: stripping))
+            let isSpecial = item["special"]?.bool == true
+            var matching: Piece.Matching = item["single_word"]?.bool == true ? .wholeWord : []
+            if item["normalized"]?.bool == true { matching.insert(.normalized) }
+            let role: Piece.Role = isSpecial ? .control : .userDefined
+            return AddedToken(id: id, piece: Piece(text, role: role, stripping: stripping, matching: matching))
         }
     }
 

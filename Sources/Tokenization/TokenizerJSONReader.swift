@@ -50,7 +50,7 @@ struct TokenizerJSONReader {
         result.preTokenizer = splitting.preTokenizer
         result.spacePrefix = splitting.spacePrefix
         result.prefixesSpace = splitting.prefixesSpace
-        result.normalization = splitting.composes ? .nfc : .none
+        result.normalization = splitting.normalization
         if splitting.splitsAtSpaces, result.pieces.contains(where: { $0.role == .normal && $0.text.dropFirst().contains("▁") }) {
             throw TokenizerJSONReader.unsupported("pre_tokenizer.split", "Metaspace that cuts words, with pieces that join them,")
         }

@@ -4,7 +4,7 @@ extension Vocabulary {
     /// The file does not say whether BOS and EOS are added: BOS is, as llama.cpp and transformers hold it, unless
     /// `tokenizer_config.json`, given as `configuration`, says otherwise.
     /// - Parameter added: tokens of other files.
-    /// - Throws: `TokenizationError`; `.unsupported` for unigram, word and char models and for character maps (NFKC).
+    /// - Throws: `TokenizationError`; `.unsupported` for unigram, word and char models.
     public init(sentencePieceModel bytes: [UInt8], configuration: [UInt8]? = nil, added: AddedTokens? = nil) throws {
         let model = try SentencePieceModel(bytes)
         let location = SentencePieceModel.location
@@ -12,10 +12,6 @@ extension Vocabulary {
             let names: [UInt64: String] = [1: "a unigram model", 3: "a word model", 4: "a char model"]
             let feature = names[model.modelType] ?? "model type \(model.modelType)"
             throw TokenizationError.unsupported(location: "\(location): trainer_spec.model_type", feature: feature)
-        }
-        if model.characterMap != nil {
-            throw TokenizationError.unsupported(
-                location: "\(location): normalizer_spec", feature: "the character map of '\(model.normalizerName)'")
         }
         if model.treatsSpaceAsSuffix || !model.escapesSpaces {
             throw TokenizationError.unsupported(location: location, feature: "a space that is no ▁ before its word")
@@ -32,6 +28,7 @@ extension Vocabulary {
         byteFallback = model.byteFallback
         spacePrefix = model.addsDummyPrefix ? .text : .never
         removesExtraSpaces = model.removesExtraSpaces
+        if let map = model.characterMap { normalization = .steps([.map(map)]) }
         if let added { add(added) }
         if let configuration { try apply(TokenizerConfiguration(configuration)) }
         try checkInvariants()
@@ -50,8 +47,13 @@ extension Vocabulary {
         guard kind != .byteLevelBPE else {
             throw TokenizationError.notRepresentable(form: form, reason: "it is byte-level BPE")
         }
-        guard normalization == .none else {
-            throw TokenizationError.notRepresentable(form: form, reason: "it composes text (NFC)")
+        var map: CharacterMap?
+        switch normalization {
+        case .none: break
+        case .steps(let steps) where steps.count == 1 && steps[0].sentencePieceMap != nil: map = steps[0].sentencePieceMap
+        default:
+            throw TokenizationError.notRepresentable(
+                form: form, reason: "it normalizes text in a way that is no map of characters")
         }
         guard pieces.filter({ $0.role == .unknown }).count == 1 else {
             throw TokenizationError.notRepresentable(form: form, reason: "SentencePiece wants one unknown piece")
@@ -67,8 +69,8 @@ extension Vocabulary {
         }
         model.write(2, bytes: trainerSpecification())
         var normalizer = ProtobufWriter()
-        normalizer.write(1, string: "identity")
-        normalizer.write(2, bytes: [])
+        normalizer.write(1, string: map == nil ? "identity" : "user_defined")
+        normalizer.write(2, bytes: map?.bytes ?? [])
         normalizer.write(3, bool: spacePrefix != .never)
         normalizer.write(4, bool: removesExtraSpaces)
         model.write(3, bytes: normalizer.bytes)

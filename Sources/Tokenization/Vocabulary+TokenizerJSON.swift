@@ -15,10 +15,13 @@ extension Vocabulary {
     /// The vocabulary as a Hugging Face fast tokenizer (`tokenizer.json`).
     ///
     /// A scored vocabulary gets the merges that its scores imply.
-    /// - Throws: `TokenizationError.notRepresentable` where extra spaces are dropped.
+    /// - Throws: `TokenizationError.notRepresentable` where extra spaces are dropped, or SentencePiece's map of characters is used.
     public func tokenizerJSON() throws -> [UInt8] {
         guard !removesExtraSpaces else {
             throw TokenizationError.notRepresentable(form: TokenizerJSONReader.location, reason: "it drops extra spaces")
+        }
+        guard normalization.steps.allSatisfy({ $0.json != nil }) else {
+            throw TokenizationError.notRepresentable(form: TokenizerJSONReader.location, reason: "it maps characters as SentencePiece does")
         }
         try checkInvariants()
         let source = withImpliedMerges()
@@ -41,9 +44,10 @@ extension Vocabulary {
         return .array(
             pieces.enumerated().filter { special.contains($0.element.role) || $0.element.role == .userDefined }.map { id, piece in
                 [
-                    "id": JSONValue(Int32(id)), "content": .string(piece.text), "single_word": false,
+                    "id": JSONValue(Int32(id)), "content": .string(piece.text),
+                    "single_word": .bool(piece.matching.contains(.wholeWord)),
                     "lstrip": .bool(piece.stripping.contains(.before)), "rstrip": .bool(piece.stripping.contains(.after)),
-                    "normalized": false, "special": .bool(special.contains(piece.role)),
+                    "normalized": .bool(piece.matching.contains(.normalized)), "special": .bool(special.contains(piece.role)),
                 ]
             })
     }
@@ -70,7 +74,7 @@ extension Vocabulary {
     private var usesMetaspace: Bool { kind != .byteLevelBPE && !(spacePrefix != .never && prefixesSpace) }
 
     fileprivate func normalizerJSON() -> JSONValue {
-        var steps: [JSONValue] = normalization == .nfc ? [["type": "NFC"]] : []
+        var steps = normalization.steps.compactMap(\.json)
         if kind != .byteLevelBPE, !usesMetaspace {
             steps.append(["type": "Prepend", "prepend": "▁"])
             steps.append(["type": "Replace", "pattern": ["String": " "], "content": "▁"])
@@ -89,20 +93,11 @@ extension Vocabulary {
                 }
             return ["type": "Metaspace", "replacement": "▁", "prepend_scheme": scheme, "split": false]
         }
-        let hasPattern = preTokenizer?.splitPattern == nil
-        let byteLevel: JSONValue = [
-            "type": "ByteLevel", "add_prefix_space": .bool(spacePrefix != .never), "trim_offsets": true,
-            "use_regex": .bool(hasPattern),
-        ]
-        if preTokenizer == .smollm {
-            let digits: JSONValue = ["type": "Digits", "individual_digits": true]
-            return ["type": "Sequence", "pretokenizers": [digits, byteLevel]]
+        var steps = preTokenizer?.steps ?? []
+        if spacePrefix != .never, case .byteLevel(_, let usesPattern) = steps.first {
+            steps[0] = .byteLevel(addsPrefixSpace: true, usesPattern: usesPattern)
         }
-        guard let pattern = preTokenizer?.splitPattern else { return byteLevel }
-        let split: JSONValue = [
-            "type": "Split", "pattern": ["Regex": .string(pattern)], "behavior": "Isolated", "invert": false,
-        ]
-        return ["type": "Sequence", "pretokenizers": [split, byteLevel]]
+        return steps.count == 1 ? steps[0].json : ["type": "Sequence", "pretokenizers": .array(steps.map(\.json))]
     }
 
     fileprivate func postProcessorJSON() -> JSONValue {

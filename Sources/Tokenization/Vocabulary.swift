@@ -36,10 +36,27 @@ public struct Vocabulary: Sendable, Equatable {
     }
 
     /// What is done to text before all else.
-    public enum Normalization: String, Sendable {
+    public enum Normalization: Sendable, Equatable {
         case none
         /// Unicode canonical composition.
         case nfc
+        /// Several things, or others, in this order.
+        case steps([TextStep])
+
+        init(_ steps: [TextStep]) {
+            self = steps.isEmpty ? .none : steps == [.compose] ? .nfc : .steps(steps)
+        }
+
+        /// What is more than NFC.
+        var isSteps: Bool { if case .steps = self { true } else { false } }
+
+        var steps: [TextStep] {
+            switch self {
+            case .none: []
+            case .nfc: [.compose]
+            case .steps(let steps): steps
+            }
+        }
     }
 
     public var kind: Kind

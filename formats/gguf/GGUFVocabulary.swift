@@ -25,6 +25,12 @@ enum GGUFVocabulary {
             throw TokenizationError.notRepresentable(
                 form: "GGUF", reason: "it is byte-level BPE with a space before the text (add_prefix_space)")
         }
+        if case .steps = vocabulary.normalization {
+            throw TokenizationError.notRepresentable(form: "GGUF", reason: "its tokenizer changes text by normalizers other than NFC")
+        }
+        if let piece = vocabulary.pieces.first(where: { $0.matching.contains(.wholeWord) }) {
+            throw TokenizationError.notRepresentable(form: "GGUF", reason: "its token \"\(piece.text)\" is matched as a whole word alone")
+        }
         var source = isByteLevel ? vocabulary : try vocabulary.scoredByMerges()
         let count = source.pieces.count
         guard count <= rows else {
@@ -36,7 +42,7 @@ enum GGUFVocabulary {
         }
         var entries: [(key: String, value: MetadataValue)] = [
             ("model", .string(isByteLevel ? "gpt2" : "llama")),
-            ("pre", .string(isByteLevel ? (source.preTokenizer ?? .gpt2).ggufName : "default")),
+            ("pre", .string(isByteLevel ? try name(of: source) : "default")),
             ("tokens", .array(.string, source.pieces.map { .string($0.text) })),
         ]
         if !isByteLevel { entries.append(("scores", .array(.float32, source.pieces.map { .float32($0.score) }))) }
@@ -50,6 +56,15 @@ enum GGUFVocabulary {
         entries.append(("add_eos_token", .bool(source.addsEOS)))
         if !isByteLevel { entries.append(("add_space_prefix", .bool(source.spacePrefix != .never))) }
         return entries.map { (prefix + $0.key, $0.value) }
+    }
+
+    /// What llama.cpp calls the vocabulary's pre-tokenizer.
+    private static func name(of vocabulary: Vocabulary) throws -> String {
+        guard let name = vocabulary.ggufPreTokenizerName else {
+            throw TokenizationError.notRepresentable(
+                form: "GGUF", reason: "llama.cpp has no name for how its tokenizer cuts text into words")
+        }
+        return name
     }
 
     /// The vocabulary that a file's keys describe.
@@ -76,7 +91,8 @@ enum GGUFVocabulary {
             vocabulary = Vocabulary(
                 kind: .byteLevelBPE, pieces: pieces, merges: try Vocabulary.merges(parsing: strings("merges"), pieces: pieces),
                 bosID: id("bos"), eosID: id("eos"), unknownID: id("unknown"), padID: id("padding"),
-                addsBOS: pre == .llama3 && id("bos") != nil, preTokenizer: pre)
+                addsBOS: PreTokenizer.addsBOS(ggufName: name) && id("bos") != nil, preTokenizer: pre)
+            vocabulary.ignoresMerges = PreTokenizer.ignoresMerges(ggufName: name)
         default: throw TokenizationError.unsupported(location: "\(prefix)model", feature: "the tokenizer '\(model)'")
         }
         if let adds = metadata["\(prefix)add_bos_token"]?.bool { vocabulary.addsBOS = adds && vocabulary.bosID != nil }

@@ -30,7 +30,7 @@ extension UnigramTokenizer {
         }
         try self.init(
             pieces: pieces, unknownID: unknown, around: (try id(around.first), try id(around.last)),
-            steps: try UnigramTokenizer.steps(reader.root["normalizer"]), spaces: try UnigramTokenizer.spaces(reader.root["pre_tokenizer"]),
+            steps: try TextStep.steps(reader.root["normalizer"]), spaces: try UnigramTokenizer.spaces(reader.root["pre_tokenizer"]),
             byteFallback: reader.model["byte_fallback"]?.bool ?? false, isSentencePiece: false)
     }
 
@@ -54,35 +54,10 @@ extension UnigramTokenizer {
             } else {
                 pieces[Int(token.id)].role = token.piece.role
                 pieces[Int(token.id)].stripping = token.piece.stripping
+                pieces[Int(token.id)].matching = token.piece.matching
             }
         }
         return pieces
-    }
-
-    private static func steps(_ normalizer: JSONValue?) throws -> [TextStep] {
-        try TextSplitting.steps(normalizer, "normalizers").map { step in
-            let type = step["type"]?.string ?? "a normalizer without type"
-            switch type {
-            case "NFC": return .compose
-            case "NFD": return .decompose
-            case "Lowercase": return .lowercase
-            case "Strip": return .strip(left: step["strip_left"]?.bool ?? true, right: step["strip_right"]?.bool ?? true)
-            case "Precompiled":
-                guard let map = step["precompiled_charsmap"]?.string.flatMap(Base64.decoded) else {
-                    throw TokenizerJSONReader.malformed("normalizer", "the precompiled map is no base64")
-                }
-                return .mapGraphemes(try CharacterMap(map, location: "tokenizer.json: normalizer"))
-            case "Replace":
-                let content = step["content"]?.string ?? ""
-                if let text = step["pattern"]?["String"]?.string, !text.isEmpty { return .replace(text, with: content) }
-                switch step["pattern"]?["Regex"]?.string {
-                case " {2,}": return .replaceSpaces(with: content)
-                case #"\s{2,}|[\n\r\t]"# where content == " ": return .joinWhiteSpace
-                case let pattern: throw TokenizerJSONReader.unsupported("normalizer", "the pattern \(pattern ?? "that is none")")
-                }
-            default: throw TokenizerJSONReader.unsupported("normalizer", type)
-            }
-        }
     }
 
     private static func spaces(_ preTokenizer: JSONValue?) throws -> Spaces {
@@ -135,33 +110,5 @@ extension UnigramTokenizer {
             pieces: pieces, unknownID: Int32(unknown), around: (id(around.first), id(around.last)), steps: steps,
             spaces: Spaces(prefix: model.addsDummyPrefix ? .text : .never, prefixesSpace: true, cutsWords: false),
             byteFallback: model.byteFallback, isSentencePiece: true)
-    }
-}
-
-/// Base 64 as RFC 4648 has it.
-enum Base64 {
-    /// The bytes; nil for characters outside the alphabet.
-    static func decoded(_ text: String) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        var (bits, count) = (UInt32(0), 0)
-        let digits = text.utf8.prefix { $0 != UInt8(ascii: "=") }
-        for digit in digits {
-            let value: UInt8
-            switch digit {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"): value = digit - UInt8(ascii: "A")
-            case UInt8(ascii: "a")...UInt8(ascii: "z"): value = digit - UInt8(ascii: "a") + 26
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): value = digit - UInt8(ascii: "0") + 52
-            case UInt8(ascii: "+"): value = 62
-            case UInt8(ascii: "/"): value = 63
-            default: return nil
-            }
-            bits = bits << 6 | UInt32(value)
-            count += 6
-            if count >= 8 {
-                count -= 8
-                bytes.append(UInt8(truncatingIfNeeded: bits >> UInt32(count)))
-            }
-        }
-        return bytes
     }
 }

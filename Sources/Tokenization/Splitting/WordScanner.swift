@@ -22,30 +22,30 @@ enum CharacterClass: UInt8 {
 }
 
 extension PreTokenizer {
-    /// Cuts text into words: the ends of all words in order, as positions in `scalars`.
-    func wordEnds(_ scalars: ArraySlice<Unicode.Scalar>) -> [Int] {
+    /// Cuts text into words with a scanner: the ends of all words in order, as positions in `scalars`.
+    static func wordEnds(_ scalars: ArraySlice<Unicode.Scalar>, _ scanner: Scanner) -> [Int] {
         var ends: [Int] = []
-        guard self == .smollm else {
-            appendWordEnds(WordScanner(scalars), to: &ends)
+        guard scanner == .smollm else {
+            appendWordEnds(WordScanner(scalars), scanner, to: &ends)
             return ends
         }
         var start = scalars.startIndex
         for i in scalars.indices where CharacterClass(scalars[i]) == .number {
-            appendWordEnds(WordScanner(scalars[start..<i]), to: &ends)
+            appendWordEnds(WordScanner(scalars[start..<i]), scanner, to: &ends)
             ends.append(i + 1)
             start = i + 1
         }
-        appendWordEnds(WordScanner(scalars[start...]), to: &ends)
+        appendWordEnds(WordScanner(scalars[start...]), scanner, to: &ends)
         return ends
     }
 
-    private func appendWordEnds(_ scanner: WordScanner, to ends: inout [Int]) {
-        var position = scanner.start
-        while position < scanner.end {
-            switch self {
-            case .gpt2, .smollm: position = scanner.gpt2WordEnd(at: position)
-            case .llama3: position = scanner.modernWordEnd(at: position, digits: 3)
-            case .qwen2: position = scanner.modernWordEnd(at: position, digits: 1)
+    private static func appendWordEnds(_ words: WordScanner, _ scanner: Scanner, to ends: inout [Int]) {
+        var position = words.start
+        while position < words.end {
+            switch scanner {
+            case .gpt2, .smollm: position = words.gpt2WordEnd(at: position)
+            case .llama3: position = words.modernWordEnd(at: position, digits: 3)
+            case .qwen2: position = words.modernWordEnd(at: position, digits: 1)
             }
             ends.append(position)
         }

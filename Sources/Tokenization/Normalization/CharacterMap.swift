@@ -24,6 +24,12 @@ public struct CharacterMap: Sendable, Equatable {
         guard longest <= CharacterMap.longestReplacement else { throw malformed("a character that becomes \(longest) bytes") }
     }
 
+    /// The map as it was read.
+    var bytes: [UInt8] {
+        let size = UInt32(4 * units.count)
+        return ([size] + units).flatMap { unit in (0..<4).map { UInt8(truncatingIfNeeded: unit >> UInt32(8 * $0)) } } + replacements
+    }
+
     /// Far above what any character becomes, and small enough for any text of them.
     private static let longestReplacement = 1024
 

@@ -3,7 +3,7 @@ import StrictJSON
 /// What `normalizer` and `pre_tokenizer` of a `tokenizer.json` do to text, as far as a vocabulary can say it.
 struct TextSplitting {
     var replacesSpaces = false
-    var composes = false
+    var normalization = Vocabulary.Normalization.none
     var spacePrefix = Vocabulary.SpacePrefix.never
     var prefixesSpace = true
     /// Whether `Metaspace` cuts text before each space.
@@ -14,11 +14,14 @@ struct TextSplitting {
     private typealias Reader = TokenizerJSONReader
 
     init(normalizer: JSONValue?, preTokenizer: JSONValue?) throws {
-        for step in TextSplitting.steps(normalizer, "normalizers") { try normalize(step) }
         let steps = TextSplitting.steps(preTokenizer, "pretokenizers")
         if steps.contains(where: { $0["type"]?.string == "ByteLevel" }) {
+            normalization = .init(try TextStep.steps(normalizer))
             try readByteLevel(steps)
         } else {
+            var others: [TextStep] = []
+            for step in TextSplitting.steps(normalizer, "normalizers") { try normalize(step, &others) }
+            normalization = .init(others)
             for step in steps { try split(step) }
         }
     }
@@ -29,14 +32,16 @@ struct TextSplitting {
         return value["type"]?.string == "Sequence" ? value[key]?.array ?? [] : [value]
     }
 
-    private mutating func normalize(_ step: JSONValue) throws {
-        let type = step["type"]?.string ?? "a normalizer without type"
-        switch type {
-        case "NFC": composes = true
-        case "Prepend" where step["prepend"]?.string == "▁": spacePrefix = .everySegment
-        case "Replace" where step["pattern"]?["String"]?.string == " " && step["content"]?.string == "▁":
+    /// Normalizers of BPE over characters: those that spell spaces, and before them others.
+    private mutating func normalize(_ step: JSONValue, _ others: inout [TextStep]) throws {
+        if step["type"]?.string == "Prepend", step["prepend"]?.string == "▁", !replacesSpaces {
+            spacePrefix = .everySegment
+        } else if step["pattern"]?["String"]?.string == " ", step["content"]?.string == "▁" {
             replacesSpaces = true
-        default: throw Reader.unsupported("normalizer", type)
+        } else if !replacesSpaces, spacePrefix == .never {
+            others.append(try TextStep(step))
+        } else {
+            throw Reader.unsupported("normalizer", "\(step["type"]?.string ?? "a normalizer without type") after ▁ for spaces")
         }
     }
 
@@ -66,38 +71,24 @@ struct TextSplitting {
     }
 
     private mutating func readByteLevel(_ steps: [JSONValue]) throws {
-        guard !replacesSpaces, spacePrefix == .never else {
-            throw Reader.unsupported("normalizer", "▁ for spaces before a ByteLevel pre-tokenizer")
-        }
         prefixesSpace = false
-        for step in steps {
-            let type = step["type"]?.string ?? "a pre-tokenizer without type"
-            switch type {
-            case "Split" where preTokenizer == nil: preTokenizer = try pattern(of: step)
-            case "Digits" where preTokenizer == nil && step["individual_digits"]?.bool == true: preTokenizer = .smollm
-            case "ByteLevel":
-                if step["add_prefix_space"]?.bool ?? true { spacePrefix = .everySegment }
-                try finish(usesPattern: step["use_regex"]?.bool ?? true)
-            default: throw Reader.unsupported("pre_tokenizer", type)
-            }
+        var found: [SplitStep] = []
+        for step in steps { found.append(try SplitStep(step)) }
+        let places = found.indices.filter { if case .byteLevel = found[$0] { true } else { false } }
+        guard places.count == 1 else { throw Reader.unsupported("pre_tokenizer", "ByteLevel twice") }
+        if case .byteLevel(true, let usesPattern) = found[0] {
+            // A space before the first piece is one before the text.
+            spacePrefix = .everySegment
+            found[0] = .byteLevel(addsPrefixSpace: false, usesPattern: usesPattern)
         }
+        self.preTokenizer = PreTokenizer(steps: TextSplitting.simplified(found))
     }
 
-    /// Combines what came before `ByteLevel` with the pattern that it applies itself.
-    private mutating func finish(usesPattern: Bool) throws {
-        switch (preTokenizer, usesPattern) {
-        case (nil, true), (.gpt2, _): preTokenizer = .gpt2
-        case (.smollm, true), (.llama3, false), (.qwen2, false): break
-        case (nil, false): throw Reader.unsupported("pre_tokenizer", "ByteLevel without a pattern")
-        default: throw Reader.unsupported("pre_tokenizer", "this sequence of splits")
-        }
-    }
-
-    private func pattern(of step: JSONValue) throws -> PreTokenizer {
-        let pattern = step["pattern"]?["Regex"]?.string ?? step["pattern"]?["String"]?.string ?? ""
-        guard let known = PreTokenizer(splitPattern: pattern), step["invert"]?.bool != true,
-            step["behavior"]?.string == "Isolated"
-        else { throw Reader.unsupported("pre_tokenizer", "the split pattern \(pattern)") }
-        return known
+    /// GPT-2's pattern before `ByteLevel` is what `ByteLevel` does by itself.
+    private static func simplified(_ steps: [SplitStep]) -> [SplitStep] {
+        guard steps.count == 2, case .split(let pattern, .isolated, false) = steps[0], case .byteLevel(false, _) = steps[1],
+            !pattern.isLiteral, pattern.source == PreTokenizer.gpt2Pattern
+        else { return steps }
+        return PreTokenizer.gpt2.steps
     }
 }
