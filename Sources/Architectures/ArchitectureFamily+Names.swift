@@ -5,7 +5,7 @@ extension ArchitectureFamily {
     /// Every family that is known. Of those that share a name in GGUF the first is what a file of that name is taken for.
     public static let all: [ArchitectureFamily] = [
         .llama, .mistral, .ministral, .qwen2, .qwen3, .gemma, .gemma2, .gemma3, .smolLM3, .granite, .olmo, .olmo2, .exaone4, .stableLM,
-        .starCoder2, .phi, .phi3, .gptNeoX, .gptJ, .falcon, .falconOfTwoNorms, .falconInSequence, .cohere, .cohere2, .glm, .glm4, .nemotron,
+        .mixtral, .qwen2MoE, .qwen3MoE, .starCoder2, .phi, .phi3, .gptNeoX, .gptJ, .falcon, .falconOfTwoNorms, .falconInSequence, .cohere, .cohere2, .glm, .glm4, .nemotron,
         .bloom, .gpt2, .opt, .bert,
         .roberta, .xlmRoberta, .electra, .distilBert, .deberta,
     ]
@@ -28,8 +28,11 @@ extension ArchitectureFamily {
         return candidates.dropFirst().reduce(candidates[0]) { known($1) > known($0) ? $1 : $0 }
     }
 
-    /// The rule and block number for a Hugging Face name, with or without one of the prefixes, those of wrappers among them.
-    public func rule(forName name: String) -> (rule: TensorRule, block: Int?)? {
+    /// A rule, and the numbers of block and expert that stand in a name.
+    public typealias NumberedRule = (rule: TensorRule, block: Int?, expert: Int?)
+
+    /// The rule for a Hugging Face name, with or without one of the prefixes, those of wrappers among them.
+    public func rule(forName name: String) -> NumberedRule? {
         for prefix in prefixes where name.hasPrefix(prefix) {
             if let found = match(String(name.dropFirst(prefix.count)), { $0.name }) { return found }
         }
@@ -48,8 +51,8 @@ extension ArchitectureFamily {
         return nil
     }
 
-    /// The rule and block number for a GGUF name.
-    public func rule(forGGUF name: String) -> (rule: TensorRule, block: Int?)? {
+    /// The rule for a GGUF name, which has all experts in one tensor.
+    public func rule(forGGUF name: String) -> NumberedRule? {
         ggufName == nil || name.isEmpty ? nil : match(name) { $0.gguf }
     }
 
@@ -67,11 +70,16 @@ extension ArchitectureFamily {
             }
     }
 
-    private func match(_ name: String, _ pattern: (TensorRule) -> String) -> (rule: TensorRule, block: Int?)? {
+    private func match(_ name: String, _ pattern: (TensorRule) -> String) -> NumberedRule? {
+        func rule(_ general: String) -> TensorRule? {
+            if let rule = tensors.first(where: { pattern($0) == general }) { return rule }
+            return general.hasSuffix(".bias") ? tensors.lazy.compactMap(\.bias).first { pattern($0) == general } : nil
+        }
         let (general, block) = ArchitectureFamily.generalised(name)
-        if let rule = tensors.first(where: { pattern($0) == general }) { return (rule, block) }
-        guard general.hasSuffix(".bias") else { return nil }
-        return tensors.lazy.compactMap(\.bias).first { pattern($0) == general }.map { ($0, block) }
+        if let rule = rule(general) { return (rule, block, nil) }
+        guard keys.experts != nil, block != nil else { return nil }
+        let (second, expert) = ArchitectureFamily.generalised(general)
+        return expert == nil ? nil : rule(second).map { ($0, block, expert) }
     }
 
     /// The name with its first all-digit component as `{}`, and that number.

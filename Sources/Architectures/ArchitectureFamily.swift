@@ -86,27 +86,18 @@ public struct ArchitectureFamily: Sendable {
     public func rule(of module: Module) -> TensorRule? { tensors.first { $0.module == module } }
 
     /// The name of a module in a checkpoint with `prefix`; nil where the family has none.
-    public func name(of module: Module, prefix: NamePrefix, block: Int? = nil) -> String? {
-        rule(of: module).map { name(of: $0, prefix: prefix, block: block) }
+    public func name(of module: Module, prefix: NamePrefix, block: Int? = nil, expert: Int? = nil) -> String? {
+        rule(of: module).map { name(of: $0, prefix: prefix, block: block, expert: expert) }
     }
 
     /// The name of a rule's tensor in a checkpoint with `prefix`.
-    public func name(of rule: TensorRule, prefix: NamePrefix, block: Int? = nil) -> String {
-        prefix.applied(to: rule.name(block: block), isOfHead: rule.module.isOfHead)
+    public func name(of rule: TensorRule, prefix: NamePrefix, block: Int? = nil, expert: Int? = nil) -> String {
+        prefix.applied(to: rule.name(block: block, expert: expert), isOfHead: rule.module.isOfHead)
     }
 
     /// Token embedding and output head: the second is tied to the first when config.json says so and it is absent. Encoders may have none.
     public var embedding: String { name(of: .tokenEmbedding) ?? "" }
     public var head: String? { name(of: .head) }
-
-    /// Linear layers of a block that read one input, in the order in which they run.
-    public var inputGroups: [(name: String, members: [String])] {
-        let groups: [(String, [Module])] = [
-            ("attention-input", [.query, .key, .value, .queryKeyValue]), ("attention-output", [.attentionOutput]),
-            ("mlp-input", [.gate, .up, .gateAndUp]), ("mlp-output", [.down]),
-        ]
-        return groups.map { ($0.0, $0.1.compactMap(name)) }
-    }
 
     /// The prefix that the names of a model have: that under which its embedding is found.
     public func prefix(_ contains: (String) -> Bool) -> NamePrefix {

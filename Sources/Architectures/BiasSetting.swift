@@ -12,4 +12,6 @@ extension [Module] {
     static let attention: [Module] = [.query, .key, .value, .queryKeyValue, .attentionOutput]
     static let attentionInput: [Module] = [.query, .key, .value, .queryKeyValue]
     static let mlp: [Module] = [.gate, .up, .gateAndUp, .down]
+    static let experts: [Module] = [.expertGate, .expertUp, .expertDown]
+    static let sharedExpert: [Module] = [.sharedRouter, .sharedGate, .sharedUp, .sharedDown]
 }

@@ -5,6 +5,8 @@ public enum Module: String, CaseIterable, Sendable {
     case headTransform, headNorm, headBias
     case attentionNorm, query, key, value, queryKeyValue, queryNorm, keyNorm, attentionOutput, attentionOutputNorm
     case mlpNorm, gate, up, gateAndUp, down, mlpOutputNorm
+    /// Of blocks with experts: what scores them, the layers of each, and those of the one that all tokens go through.
+    case router, expertGate, expertUp, expertDown, sharedRouter, sharedGate, sharedUp, sharedDown
     /// Carried, and not run.
     case other
 

@@ -19,19 +19,31 @@ extension TensorGraph {
         }
         for (tensor, rule) in zip(tensors, rules) {
             // What lies in blocks beyond those of the configuration is carried, and is no part of the model.
-            guard let rule, family.rule(forName: tensor.name)?.block.map({ $0 < configuration.blockCount }) ?? true else { continue }
+            guard let rule, configuration.hasPlace(for: tensor.name, family) else { continue }
             setRole(rule.role, of: tensor.name)
         }
         let prefix = family.prefix(contains)
         tieHead(family, prefix, configuration)
         var groups: [InputGroup] = []
         for block in 0..<min(configuration.blockCount, tensors.count) {
-            for group in family.inputGroups {
-                let members = group.members.map { prefix.applied(to: TensorRule.filled($0, block), isOfHead: false) }.filter(contains)
-                if !members.isEmpty { groups.append(InputGroup(name: group.name, block: block, members: members)) }
+            for group in ModuleGroup.all { if let group = inputGroup(group, block, family, prefix, configuration) { groups.append(group) } }
+            for expert in 0..<(configuration.experts(inBlock: block)?.count ?? 0) {
+                let own = ModuleGroup.all(ofExpert: expert).compactMap { inputGroup($0, block, family, prefix, configuration) }
+                // There are no more than tensors, whatever the configuration says.
+                if own.isEmpty { break }
+                groups += own
             }
         }
         structure.inputGroups = groups
+    }
+
+    /// Those of a group's layers that are there; nil for none.
+    private func inputGroup(
+        _ group: ModuleGroup, _ block: Int, _ family: ArchitectureFamily, _ prefix: NamePrefix, _ configuration: ModelConfiguration
+    ) -> InputGroup? {
+        let members = group.modules.filter { configuration.has($0, inBlock: block) }
+            .compactMap { family.name(of: $0, prefix: prefix, block: block, expert: group.expert) }.filter(contains)
+        return members.isEmpty ? nil : InputGroup(name: group.name, block: block, members: members)
     }
 
     /// A head that is absent and tied is the token embedding; one that is optional is there when what comes before it is.
@@ -42,5 +54,14 @@ extension TensorGraph {
         if rule.isOptional, !(family.name(of: .headTransform).map(contains) ?? false) { return }
         let embedding = prefix.applied(to: family.embedding, isOfHead: false)
         if contains(embedding), !ties.contains(where: { $0.name == head }) { ties.append(Tie(name: head, target: embedding)) }
+    }
+}
+
+extension ModelConfiguration {
+    /// Whether the model has a block, and an expert in it, for a tensor of that name.
+    fileprivate func hasPlace(for name: String, _ family: ArchitectureFamily) -> Bool {
+        guard let (rule, block, expert) = family.rule(forName: name) else { return false }
+        guard let block else { return true }
+        return block < blockCount && has(rule.module, inBlock: block) && expert.map { $0 < experts?.count ?? 0 } ?? true
     }
 }

@@ -23,8 +23,10 @@ public struct TensorRule: Sendable {
         self.isOptional = isOptional
     }
 
-    /// The Hugging Face name in `block`.
-    public func name(block: Int?) -> String { TensorRule.filled(name, block) }
+    /// The Hugging Face name in `block`, of a layer of `expert`.
+    public func name(block: Int?, expert: Int? = nil) -> String { TensorRule.filled(TensorRule.filled(name, block), expert) }
+    /// Whether each expert has a tensor of its own.
+    public var isOfExpert: Bool { [Module].experts.contains(module) }
     /// The GGUF name in `block`.
     public func gguf(block: Int?) -> String { TensorRule.filled(gguf, block) }
 
@@ -64,6 +66,8 @@ public enum TensorLayout: Sendable {
     case lessOne
     /// The checkpoint has with each key head its queries, the key, the value; GGUF all queries, all keys, all values.
     case grouped
+    /// The checkpoint has a matrix of one row, GGUF a vector.
+    case oneRow
 }
 
 extension String {

@@ -48,6 +48,21 @@ extension BlockWeights {
         enter(state.down, mlpOutputNorm, run.mlpOutput)
         // In parallel the sum has the gradient of the block's output on both sides.
         if design.isParallel { enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput) }
+        if let router { runExpertsBackward(router, c, state) } else { runMLPBackward(c, state) }  // [T, hidden]
+        if design.isParallel { leave(mlpNorm ?? attentionNorm, input) } else { leave(mlpNorm, middle) }
+
+        // Attention.
+        if isAfter { through(attentionNorm, middle) }
+        if !design.isParallel { enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput) }
+        self[.attentionOutput].applyTransposed(to: state.attentionOutput, tokens: tokens, into: state.attended)  // [T, heads × headSize]
+        attendBackward(c, state)
+        projectBackward(c, rotary?[rotation], state)
+        leave(attentionNorm, input)
+    }
+
+    /// From the gradient of what the MLP wrote, in `state.down`, to that of what it read, in `state.normalised` [T, hidden].
+    private func runMLPBackward(_ c: ModelConfiguration, _ state: GradientState) {
+        let (tokens, run) = (state.tokens, state.run)
         let product = design.isGated ? state.gate : state.up
         self[.down].applyTransposed(to: state.down, tokens: tokens, into: product)  // of act(gate) ⊙ up, [T, intermediate]
         design.activateBackward(
@@ -59,15 +74,6 @@ extension BlockWeights {
             if design.isGated { self[.gate].applyTransposed(to: state.gate, tokens: tokens, into: state.normalised) }  // [T, hidden]
             self[.up].applyTransposed(to: state.up, tokens: tokens, into: state.normalised, accumulate: design.isGated)
         }
-        if design.isParallel { leave(mlpNorm ?? attentionNorm, input) } else { leave(mlpNorm, middle) }
-
-        // Attention.
-        if isAfter { through(attentionNorm, middle) }
-        if !design.isParallel { enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput) }
-        self[.attentionOutput].applyTransposed(to: state.attentionOutput, tokens: tokens, into: state.attended)  // [T, heads × headSize]
-        attendBackward(c, state)
-        projectBackward(c, rotary?[rotation], state)
-        leave(attentionNorm, input)
     }
 
     /// From the gradients of queries, keys and values to that of the attention's input, in `state.normalised` [T, hidden].

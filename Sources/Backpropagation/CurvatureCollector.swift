@@ -48,7 +48,7 @@ public final class CurvatureCollector {
         for index in (0..<model.configuration.blockCount).reversed() {
             try execution.cancellation.check()
             try addBlock(index, gradients: states, inputs, waves)
-            try give(BlockLayer.allCases.compactMap { model.name(of: $0, block: index) })
+            try give(model.configuration.layers(inBlock: index).compactMap { model.name(of: $0, block: index) })
         }
         for range in waves { try addEmbedding(Array(tokens[range]), states[range].hidden) }
         try give(sums.keys.sorted())
@@ -62,11 +62,11 @@ public final class CurvatureCollector {
             var part = gradients[range]
             let states = try model.backwardStates(&part.hidden, through: weights, entered[range], execution)
             gradients[range] = part
-            for layer in BlockLayer.allCases {
+            for layer in model.configuration.layers(inBlock: index) {
                 guard let name = model.name(of: layer, block: index) else { continue }
                 try add(
                     name, weights[layer].outputSize, weights[layer].inputSize,
-                    states.map { (inputs: $0.input(of: layer), gradients: $0.outputGradient(of: layer), tokens: $0.tokens) })
+                    states.map { (inputs: $0.input(of: layer), gradients: $0.outputGradient(of: layer), tokens: $0.rowCount(of: layer)) })
             }
         }
     }

@@ -23,17 +23,24 @@ final class GradientState {
     /// Of the queries and keys of distances; of no rows in families without.
     let distanceQueries: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
     let distanceKeys: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
+    /// Nil for families without.
+    let experts: ExpertGradients?
     private let memory: FloatArena
     let tokens: Int
+    /// Of a token's hidden state, and between the layers of an expert.
+    private let (width, size): (Int, Int)
 
     init(_ c: ModelConfiguration, tokens: Int) {
         self.tokens = tokens
+        (width, size) = (c.hiddenSize, c.experts?.size ?? 0)
         run = RunState(c, tokens: tokens, forGradients: true)
         let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
+        let intermediate = c.denseIntermediateSize
+        experts = c.experts.map { ExpertGradients(c, $0, tokens: tokens) }
         let widths = [
-            queryWidth, keyWidth, keyWidth, queryWidth, c.hiddenSize, c.hiddenSize, c.intermediateSize, c.intermediateSize,
+            queryWidth, keyWidth, keyWidth, queryWidth, c.hiddenSize, c.hiddenSize, intermediate, intermediate,
             c.hiddenSize, tokens, c.design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0,
-            c.design.fusesGateAndUp ? 2 * c.intermediateSize : 0, c.design.headNorm == .none ? 0 : queryWidth,
+            c.design.fusesGateAndUp ? 2 * intermediate : 0, c.design.headNorm == .none ? 0 : queryWidth,
         ]
         let rows = c.distances?.rowCount ?? 0
         memory = FloatArena(counts: widths.map { $0 * tokens } + [rows * queryWidth, rows * queryWidth])
@@ -44,17 +51,32 @@ final class GradientState {
         (distanceQueries, distanceKeys) = (parts[13], parts[14])
     }
 
-    /// The activations [T, in] that a layer read.
+    /// The activations [rows, in] that a layer read.
     func input(of layer: BlockLayer) -> UnsafePointer<Float> {
         switch layer {
         case .query, .key, .value, .queryKeyValue: return UnsafePointer(run.normalised)
         case .attentionOutput: return UnsafePointer(run.attended)
         case .gate, .up, .gateAndUp: return UnsafePointer(run.mlpInput)
         case .down: return UnsafePointer(run.activated)
+        case .sharedGate, .sharedUp: return UnsafePointer(run.mlpInput)
+        case .sharedDown: return UnsafePointer(kept.sharedActivated)
+        case .expertGate(let expert), .expertUp(let expert): return rows(kept.input, width, of: expert)
+        case .expertDown(let expert): return rows(kept.activated, size, of: expert)
         }
     }
 
-    /// The gradient [T, out] with respect to what a layer wrote.
+    /// What the run kept of experts.
+    private var kept: ExpertState {
+        guard let kept = run.experts else { preconditionFailure("the model has no experts") }
+        return kept
+    }
+
+    private var own: ExpertGradients {
+        guard let experts else { preconditionFailure("the model has no experts") }
+        return experts
+    }
+
+    /// The gradient [rows, out] with respect to what a layer wrote.
     func outputGradient(of layer: BlockLayer) -> UnsafePointer<Float> {
         switch layer {
         case .query: return UnsafePointer(queries)
@@ -66,6 +88,12 @@ final class GradientState {
         case .up: return UnsafePointer(up)
         case .gateAndUp: return UnsafePointer(gateAndUp)
         case .down: return UnsafePointer(down)
+        case .sharedGate: return UnsafePointer(own.sharedGate)
+        case .sharedUp: return UnsafePointer(own.sharedUp)
+        case .sharedDown: return UnsafePointer(own.sharedDown)
+        case .expertGate(let expert): return rows(own.gate, size, of: expert)
+        case .expertUp(let expert): return rows(own.up, size, of: expert)
+        case .expertDown(let expert): return rows(own.down, width, of: expert)
         }
     }
 }

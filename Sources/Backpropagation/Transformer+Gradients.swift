@@ -20,7 +20,7 @@ extension Transformer {
         let states = try HiddenStates(sequences, of: self, execution)
         let blocks = 0..<configuration.blockCount
         let first = blocks.first { block in
-            BlockLayer.allCases.contains { name(of: $0, block: block).map(replacements.contains) ?? false }
+            configuration.layers(inBlock: block).contains { name(of: $0, block: block).map(replacements.contains) ?? false }
         }
         var inputs: BlockInputs?
         if gradient == nil || first == nil {
@@ -103,7 +103,7 @@ extension Transformer {
         _ gradients: inout [[Float]], through weights: BlockWeights, _ index: Int, _ inputs: Activations,
         _ replacements: ReplacedWeights, _ execution: ExecutionContext
     ) throws -> WeightGradientSums {
-        let layers = BlockLayer.allCases.compactMap { layer in name(of: layer, block: index).map { (layer: layer, name: $0) } }
+        let layers = configuration.layers(inBlock: index).compactMap { layer in name(of: layer, block: index).map { (layer: layer, name: $0) } }
             .filter { replacements.contains($0.name) }
         let sums = WeightGradientSums(layers, weights)
         let wave = sideBySide(tokens: inputs.tokenCounts.max() ?? 0, execution, forGradients: true).threads

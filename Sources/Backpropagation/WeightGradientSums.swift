@@ -45,8 +45,8 @@ final class WeightGradientSums {
                     m: rows.count, n: columns.count, k: count, gradient + rows.lowerBound, .transposed, lda: out,
                     rowsRead + columns.lowerBound, .plain, ldb: input, beta: 1, into: sum, ldc: input)
             }
-            for state in states where state.tokens > 0 {
-                add(state.outputGradient(of: layer), state.input(of: layer), count: state.tokens)
+            for state in states where state.rowCount(of: layer) > 0 {
+                add(state.outputGradient(of: layer), state.input(of: layer), count: state.rowCount(of: layer))
                 // The layer made queries or keys of distances too.
                 guard let relative = weights.relative, layer == .query || layer == .key else { continue }
                 add(layer == .query ? state.distanceQueries : state.distanceKeys, relative.rows, count: relative.distances.rowCount)

@@ -11,7 +11,7 @@ extension CalibrationModel {
             try execution.cancellation.check()
             let next = try states.copy(execution)
             let groups = groups(block) { _ in true }
-            let moments = try secondMoments(next, through: try model.block(block, execution), of: groups.map(\.input))
+            let moments = try secondMoments(next, through: try model.block(block, execution), block, of: groups.map(\.input))
             let weights = try replace(groups.compactMap { input, group in moments[input].map { (group, $0) } })
             if weights.isEmpty {
                 states = next

@@ -15,6 +15,7 @@ public final class CalibrationModel: CalibrationProvider {
     let tokens: TokenSequences
     let execution: ExecutionContext
     private var knownEmbeddings: [[Float]]?
+    var scarceExperts = ScarceExperts()
 
     /// - Parameter source: the original model.
     /// - Throws: what `Transformer.init` throws; `CalibrationError` when there is nothing to calibrate on.
@@ -78,6 +79,7 @@ public final class CalibrationModel: CalibrationProvider {
         return made
     }
 
+    public var warnings: [String] { [scarceExperts.note(of: model.configuration.experts)].compactMap { $0 } }
     public var gradients: (any GradientProvider)? { CalibrationGradients(self) }
 
     /// What comes before the replaced layer's block is the original model's and computed once: half the work of doing without.
@@ -100,9 +102,9 @@ public final class CalibrationModel: CalibrationProvider {
 
     /// The groups of a block whose inputs are asked for.
     func groups(_ block: Int, _ isWanted: (InputGroup) -> Bool) -> [(input: BlockInput, group: InputGroup)] {
-        BlockInput.allCases.compactMap { input in
-            structure.inputGroups.first { $0.block == block && $0.name == input.groupName && isWanted($0) }.map { (input, $0) }
-        }
+        let own = structure.inputGroups.filter { $0.block == block && isWanted($0) }
+        let named = Dictionary(own.map { ($0.name, $0) }) { first, _ in first }
+        return model.configuration.inputs(ofBlock: block).compactMap { input in named[input.groupName].map { (input, $0) } }
     }
 
     public func forEachSecondMoment(
@@ -119,51 +121,50 @@ public final class CalibrationModel: CalibrationProvider {
                 continue
             }
             // Let go of before the moments are worked on.
-            let moments = try secondMoments(states, through: try model.block(block, execution), of: groups.map(\.input))
+            let moments = try secondMoments(states, through: try model.block(block, execution), block, of: groups.map(\.input))
             for (input, group) in groups { if let moment = moments[input] { try body(group, moment) } }
         }
     }
 
     public func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws {
         let states = try HiddenStates(tokens.sequences, of: model, execution)
-        let total = Double(states.tokenCounts.reduce(0, +))
         for block in 0..<model.configuration.blockCount {
             try execution.cancellation.check()
-            let squares = InputSquares(sequences: states.count)
+            let squares = InputSquares(model.configuration.inputs(ofBlock: block), sequences: states.count)
             let weights = try model.block(block, execution)
             for range in states.waves(model.wave(execution)) {
                 var part = states[range]
                 try model.forward(&part, through: weights, execution) { squares.add(range.lowerBound + $0, $1, $2, $3) }
                 states[range] = part
             }
-            for (input, group) in groups(block, { _ in true }) {
-                let sums = squares.sums(input)
-                if !sums.isEmpty { try body(group, sums.map { Float(($0 / total).squareRoot()) }) }
-            }
+            let norms = inputNorms(squares, block)
+            for (input, group) in groups(block, { _ in true }) { if let norms = norms[input] { try body(group, norms) } }
         }
     }
 
     /// Moves the states through a block, some sequences at a time, and sums XᵀX over some of its inputs. Waves and
     /// tiles are of fixed size and added in order, so that sums do not depend on the number of threads.
     func secondMoments(
-        _ states: HiddenStates, through weights: BlockWeights, of wanted: [BlockInput]
+        _ states: HiddenStates, through weights: BlockWeights, _ block: Int, of groups: [BlockInput]
     ) throws -> [BlockInput: Matrix] {
+        let wanted = inputsToSee(for: groups, block)
         var sums: [BlockInput: Matrix] = [:]
+        var rows: [BlockInput: Int] = [:]
         let total = states.tokenCounts.reduce(0, +)
         for range in states.waves(momentWave) {
             var part = states[range]
-            let inputs = InputCollector(tokenCounts: part.tokenCounts)
-            try model.forward(&part, through: weights, execution) { sequence, input, values, width in
-                if wanted.contains(input) { inputs.collect(sequence, input, values, width) }
-            }
+            let inputs = InputCollector(wanted, sequences: part.tokenCounts.count)
+            try model.forward(&part, through: weights, execution) { inputs.collect($0, $1, $2, $3) }
             states[range] = part
             for input in wanted {
-                let x = inputs.matrix(input)
+                guard let x = inputs.matrix(input) else { continue }
+                rows[input, default: 0] += x.rows
                 var sum = sums.removeValue(forKey: input) ?? Matrix(zeros: x.columns, x.columns)
                 try SecondMoment.add(x, scale: 1 / Float(total), to: &sum, execution)
                 sums[input] = sum
             }
         }
+        standInForScarce(&sums, rows, total: total, block, wanted: groups)
         return sums
     }
 }

@@ -1,42 +1,36 @@
 import Inference
 
 /// Sums of squares of each input over all tokens: those of each sequence apart, on its own thread, then added in order.
-///
-/// Safe to share: each sequence writes to places of its own, and sums are read when all are done.
-final class InputSquares: @unchecked Sendable {
-    private let sequenceCount: Int
-    /// [inputs, sequences], made before the threads start; each fills those of its own sequence.
-    private let slots: UnsafeMutablePointer<[Double]>
-
-    init(sequences: Int) {
-        sequenceCount = sequences
-        slots = UnsafeMutablePointer<[Double]>.allocate(capacity: sequences * BlockInput.allCases.count)
-        slots.initialize(repeating: [], count: sequences * BlockInput.allCases.count)
+final class InputSquares: Sendable {
+    private struct Sums {
+        var squares: [Double] = []
+        var rows = 0
     }
 
-    deinit {
-        slots.deinitialize(count: sequenceCount * BlockInput.allCases.count)
-        slots.deallocate()
-    }
+    private let slots: InputSlots<Sums>
+
+    init(_ inputs: [BlockInput], sequences: Int) { slots = InputSlots(inputs, sequences: sequences, Sums()) }
 
     /// - Parameter values: [tokens, width]
     func add(_ sequence: Int, _ input: BlockInput, _ values: UnsafeBufferPointer<Float>, _ width: Int) {
-        let slot = slots + input.rawValue * sequenceCount + sequence
-        if slot.pointee.isEmpty { slot.pointee = [Double](repeating: 0, count: width) }
-        slot.pointee.withUnsafeMutableBufferPointer { sums in
+        guard let slot = slots.place(input, sequence) else { return }
+        if slot.pointee.squares.isEmpty { slot.pointee.squares = [Double](repeating: 0, count: width) }
+        slot.pointee.rows += values.count / max(width, 1)
+        slot.pointee.squares.withUnsafeMutableBufferPointer { sums in
             for row in stride(from: 0, to: values.count, by: max(width, 1)) {
                 for column in 0..<width { sums[column] += Double(values[row + column]) * Double(values[row + column]) }
             }
         }
     }
 
-    /// [width]; empty where the block has no such input.
-    func sums(_ input: BlockInput) -> [Double] {
+    /// [width], and the rows that they are sums over; empty where nothing was read.
+    func sums(_ input: BlockInput) -> (squares: [Double], rows: Int) {
         var total: [Double] = []
-        for sequence in 0..<sequenceCount {
-            let part = slots[input.rawValue * sequenceCount + sequence]
-            if total.isEmpty { total = part } else { for column in part.indices { total[column] += part[column] } }
+        var rows = 0
+        for part in slots.values(input) {
+            rows += part.rows
+            if total.isEmpty { total = part.squares } else { for column in part.squares.indices { total[column] += part.squares[column] } }
         }
-        return total
+        return (total, rows)
     }
 }

@@ -33,28 +33,23 @@ public enum SecondMoment {
 
 /// Gathers the inputs of each group from all sequences of a wave into one matrix [tokens, width] each.
 final class InputCollector {
-    private let tokenCounts: [Int]
-    private let slots: UnsafeMutablePointer<[Float]>
+    private let slots: InputSlots<[Float]>
+    private let widths: InputSlots<Int>
 
-    init(tokenCounts: [Int]) {
-        self.tokenCounts = tokenCounts
-        // Slots are made before the threads start; each thread fills those of its own sequence.
-        slots = UnsafeMutablePointer<[Float]>.allocate(capacity: tokenCounts.count * BlockInput.allCases.count)
-        slots.initialize(repeating: [], count: tokenCounts.count * BlockInput.allCases.count)
-    }
-
-    deinit {
-        slots.deinitialize(count: tokenCounts.count * BlockInput.allCases.count)
-        slots.deallocate()
+    init(_ inputs: [BlockInput], sequences: Int) {
+        slots = InputSlots(inputs, sequences: sequences, [])
+        widths = InputSlots(inputs, sequences: sequences, 0)
     }
 
     func collect(_ sequence: Int, _ input: BlockInput, _ values: UnsafeBufferPointer<Float>, _ width: Int) {
-        slots[input.rawValue * tokenCounts.count + sequence] = Array(values)
+        slots.place(input, sequence)?.pointee = Array(values)
+        widths.place(input, sequence)?.pointee = width
     }
 
-    func matrix(_ input: BlockInput) -> Matrix {
-        let rows = tokenCounts.reduce(0, +)
-        let elements = (0..<tokenCounts.count).flatMap { slots[input.rawValue * tokenCounts.count + $0] }
-        return Matrix(rows: rows, columns: rows == 0 ? 0 : elements.count / rows, elements: elements)
+    /// Nil where nothing was read.
+    func matrix(_ input: BlockInput) -> Matrix? {
+        guard let width = widths.values(input).max(), width > 0 else { return nil }
+        let elements = slots.values(input).flatMap { $0 }
+        return Matrix(rows: elements.count / width, columns: width, elements: elements)
     }
 }

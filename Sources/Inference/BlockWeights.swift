@@ -22,7 +22,9 @@ public struct BlockWeights {
     /// Nil also where attention and MLP read the same.
     package let mlpNorm: Norm?
     package let mlpOutputNorm: Norm?
-    /// Those of the layers that the design has.
+    /// Nil in blocks with one MLP.
+    package let router: RouterWeights?
+    /// Those of the layers that the block has.
     package var layers: [BlockLayer: any LinearMap]
     /// [out] each, of the layers that have one.
     package let biases: [BlockLayer: [Float]]
@@ -42,24 +44,5 @@ public struct BlockWeights {
         let weight = self[layer]
         weight.apply(to: input, tokens: tokens, into: output, accumulate: accumulate)
         if let bias = biases[layer] { add(bias, to: output, rows: tokens) }
-    }
-}
-
-/// The linear layers of a block.
-public enum BlockLayer: CaseIterable, Sendable {
-    case query, key, value, queryKeyValue, attentionOutput, gate, up, gateAndUp, down
-
-    package var module: Module {
-        switch self {
-        case .query: return .query
-        case .key: return .key
-        case .value: return .value
-        case .queryKeyValue: return .queryKeyValue
-        case .attentionOutput: return .attentionOutput
-        case .gate: return .gate
-        case .up: return .up
-        case .gateAndUp: return .gateAndUp
-        case .down: return .down
-        }
     }
 }

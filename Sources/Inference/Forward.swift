@@ -2,31 +2,13 @@ import Architectures
 import CKernels
 import Matrices
 
-/// Where a block's linear layers take their inputs; an observer is called with each of them.
-public enum BlockInput: Int, CaseIterable, Sendable {
-    case attentionInput, attentionOutput, mlpInput, mlpOutput
-
-    /// The name of the input group in `GraphStructure`.
-    public var groupName: String {
-        switch self {
-        case .attentionInput: return "attention-input"
-        case .attentionOutput: return "attention-output"
-        case .mlpInput: return "mlp-input"
-        case .mlpOutput: return "mlp-output"
-        }
-    }
-}
-
-/// Called with the activations [tokens, width] that a group of linear layers is about to read.
-public typealias InputObserver = (BlockInput, UnsafeBufferPointer<Float>, _ width: Int) -> Void
-
 extension BlockWeights {
     /// One block on one sequence: hidden [T, hidden] is updated in place.
     ///
     /// With norms before: x += Wo · attention(norm(x)); x += Wdown · f(norm(x)); with norms around: x += norm(Wo · attention(norm(x))) and
     /// so on; with norms of outputs: x += norm(Wo · attention(x)); with norms after: x = norm(x + Wo · attention(x)); x = norm(x + Wdown ·
     /// f(x)); in parallel: x += Wo · attention(norm(x)) + Wdown · f(norm′(x)); where f(h) is act(Wgate · h) ⊙ Wup · h, or act(Wup · h) where
-    /// there is no gate. Biases where there are; a factor of what is added where the configuration has one.
+    /// there is no gate, or what experts make of it. Biases where there are; a factor of what is added where the configuration has one.
     ///
     /// - Parameter cached: of tokens before these, which then are part of the same sequence; `rotary` begins at the position of the first.
     package func forward(
@@ -34,8 +16,8 @@ extension BlockWeights {
         _ state: RunState, after cached: CachedBlock? = nil, observer: InputObserver?
     ) {
         let isAfter = design.placement == .after
-        func observe(_ input: BlockInput, _ activations: UnsafeMutablePointer<Float>, _ width: Int) {
-            observer?(input, UnsafeBufferPointer(start: activations, count: tokens * width), width)
+        func observe(_ input: BlockInput, _ activations: UnsafeMutablePointer<Float>, _ rows: Int, _ width: Int) {
+            observer?(input, UnsafeBufferPointer(start: activations, count: rows * width), width)
         }
         func enter(_ norm: Norm?, _ buffer: UnsafeMutablePointer<Float>) {
             if let norm, !isAfter {
@@ -48,6 +30,9 @@ extension BlockWeights {
         func leave(_ layer: BlockLayer, _ input: UnsafePointer<Float>, _ norm: Norm?, _ output: UnsafeMutablePointer<Float>) {
             guard c.adjustsOutputs else { return apply(layer, to: input, tokens: tokens, into: hidden, accumulate: true) }
             apply(layer, to: input, tokens: tokens, into: output)  // [T, hidden]
+            add(output, norm)
+        }
+        func add(_ output: UnsafeMutablePointer<Float>, _ norm: Norm?) {
             norm?.apply(output, into: state.normalisedOutput, tokens: tokens)
             let (added, factor) = (norm == nil ? output : state.normalisedOutput, Float(c.residualMultiplier))
             for i in 0..<tokens * c.hiddenSize { hidden[i] += factor * added[i] }
@@ -55,14 +40,14 @@ extension BlockWeights {
 
         // Attention.
         enter(attentionNorm, state.normalised)  // [T, hidden]
-        observe(.attentionInput, state.normalised, c.hiddenSize)
+        observe(.attentionInput, state.normalised, tokens, c.hiddenSize)
         project(tokens: tokens, c, rotary?[rotation], state)
         if let cached {
             attend(tokens: tokens, after: cached, c, state)  // [T, heads × headSize]
         } else {
             attend(tokens: tokens, c, state)  // [T, heads × headSize]
         }
-        observe(.attentionOutput, state.attended, c.headCount * c.headSize)
+        observe(.attentionOutput, state.attended, tokens, c.headCount * c.headSize)
         if design.isParallel { enterParallel() }
         leave(.attentionOutput, state.attended, attentionOutputNorm, state.attentionOutput)
         state.middle?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
@@ -70,17 +55,15 @@ extension BlockWeights {
 
         // MLP.
         if !design.isParallel { enter(mlpNorm, state.mlpInput) }  // [T, hidden]
-        observe(.mlpInput, state.mlpInput, c.hiddenSize)
-        if design.fusesGateAndUp {
-            apply(.gateAndUp, to: state.mlpInput, tokens: tokens, into: state.fused)  // [T, 2 × intermediate]
-            split(state.fused, tokens: tokens, into: [state.gate, state.up], widths: [c.intermediateSize, c.intermediateSize])
+        observe(.mlpInput, state.mlpInput, tokens, c.hiddenSize)
+        if let router {
+            runExperts(router, tokens: tokens, c, state, observe: observe)
+            add(state.mlpOutput, mlpOutputNorm)
         } else {
-            apply(.up, to: state.mlpInput, tokens: tokens, into: state.up)  // [T, intermediate]
-            if design.isGated { apply(.gate, to: state.mlpInput, tokens: tokens, into: state.gate) }  // [T, intermediate]
+            runMLP(tokens: tokens, c, state)  // [T, intermediate]
+            observe(.mlpOutput, state.activated, tokens, c.intermediateSize)
+            leave(.down, state.activated, mlpOutputNorm, state.mlpOutput)
         }
-        design.activate(gate: state.gate, up: state.up, into: state.activated, count: tokens * c.intermediateSize)
-        observe(.mlpOutput, state.activated, c.intermediateSize)
-        leave(.down, state.activated, mlpOutputNorm, state.mlpOutput)
         if isAfter {
             state.sum?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
             mlpNorm?.apply(hidden, into: hidden, tokens: tokens)
@@ -94,6 +77,18 @@ extension BlockWeights {
                 state.mlpInput.update(from: state.normalised, count: tokens * c.hiddenSize)
             }
         }
+    }
+
+    /// What the second layer of the MLP reads, in `state.activated` [T, intermediate].
+    private func runMLP(tokens: Int, _ c: ModelConfiguration, _ state: RunState) {
+        if design.fusesGateAndUp {
+            apply(.gateAndUp, to: state.mlpInput, tokens: tokens, into: state.fused)  // [T, 2 × intermediate]
+            split(state.fused, tokens: tokens, into: [state.gate, state.up], widths: [c.intermediateSize, c.intermediateSize])
+        } else {
+            apply(.up, to: state.mlpInput, tokens: tokens, into: state.up)  // [T, intermediate]
+            if design.isGated { apply(.gate, to: state.mlpInput, tokens: tokens, into: state.gate) }  // [T, intermediate]
+        }
+        design.activate(gate: state.gate, up: state.up, into: state.activated, count: tokens * c.intermediateSize)
     }
 
     /// Queries [T, heads × headSize], keys and values [T, kvHeads × headSize] of the attention's input, normalised and turned.

@@ -14,10 +14,14 @@ extension Model {
         var checked = 0
         for rule in source.family.tensors where rule.module != .other {
             let blocks: [Int?] = rule.name.contains("{}") ? Array(0..<configuration.blockCount) : [nil]
-            for block in blocks {
-                if rule.isOptional, graph[source.name(of: rule, block: block)] == nil { continue }
-                _ = try source.tensor(rule.module, block: block)
-                checked += 1
+            let experts: [Int?] = rule.isOfExpert ? Array(0..<(configuration.experts?.count ?? 0)) : [nil]
+            for block in blocks where block.map({ configuration.has(rule.module, inBlock: $0) }) ?? true {
+                for expert in experts {
+                    let name = source.name(of: rule, block: block, expert: expert)
+                    if rule.isOptional, graph[name] == nil { continue }
+                    _ = try source.tensor(name, source.shape(rule.module))
+                    checked += 1
+                }
             }
         }
         return checked

@@ -35,13 +35,15 @@ package final class RunState {
     package let distanceKeys: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
     package let queryDistances: UnsafeMutablePointer<Float>  // [T, rowCount]
     package let keyDistances: UnsafeMutablePointer<Float>  // [T, rowCount]
+    /// Nil for families without.
+    package let experts: ExpertState?
     private let memory: FloatArena
     package let capacity: Int
 
     /// About what one takes for so many tokens.
     package static func byteCount(_ c: ModelConfiguration, tokens: Int) -> Int {
         let heads = (2 * c.headCount + 2 * c.keyValueHeadCount) * c.headSize
-        return 4 * tokens * (2 * c.hiddenSize + heads + 2 * c.intermediateSize + 2 * tokens)
+        return 4 * tokens * (2 * c.hiddenSize + heads + 2 * c.denseIntermediateSize + 2 * tokens) + ExpertState.byteCount(c, tokens: tokens)
     }
 
     /// - Parameter forGradients: keep what the backward pass through the block needs.
@@ -49,15 +51,17 @@ package final class RunState {
         capacity = tokens
         let design = c.design
         let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
-        let fusedWidth = max(design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0, design.fusesGateAndUp ? 2 * c.intermediateSize : 0)
-        let outputWidth = c.adjustsOutputs ? c.hiddenSize : 0
+        let fusedWidth = max(design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0, design.fusesGateAndUp ? 2 * c.denseIntermediateSize : 0)
+        let outputWidth = c.adjustsOutputs || c.experts != nil ? c.hiddenSize : 0
+        let intermediate = c.denseIntermediateSize
+        experts = c.experts.map { ExpertState(c, $0, tokens: tokens, forGradients: forGradients) }
         let keepsHeads = forGradients && design.headNorm != .none
         let keepsCapped = forGradients && c.attentionSoftCap != nil
         let kept = forGradients ? 1 : 0
         let widths = [
-            c.hiddenSize, queryWidth, keyWidth, keyWidth, tokens, queryWidth, c.intermediateSize, c.intermediateSize, fusedWidth,
+            c.hiddenSize, queryWidth, keyWidth, keyWidth, tokens, queryWidth, intermediate, intermediate, fusedWidth,
             outputWidth, kept * outputWidth, outputWidth, kept * c.hiddenSize, kept * c.hiddenSize, keepsHeads ? queryWidth : 0,
-            keepsHeads ? keyWidth : 0, keepsCapped ? tokens : 0, kept * c.hiddenSize, kept * c.intermediateSize,
+            keepsHeads ? keyWidth : 0, keepsCapped ? tokens : 0, kept * c.hiddenSize, kept * intermediate,
         ]
         let rows = c.distances?.rowCount ?? 0
         memory = FloatArena(counts: widths.map { $0 * tokens } + [rows * queryWidth, rows * queryWidth, rows * tokens, rows * tokens])

@@ -31,9 +31,13 @@ struct WeightSource {
     /// The tensor's name; nil where the family has no such module.
     func name(_ module: Module, block: Int? = nil) -> String? { family.name(of: module, prefix: prefix, block: block) }
 
-    func name(of rule: TensorRule, block: Int?) -> String { family.name(of: rule, prefix: prefix, block: block) }
+    func name(of rule: TensorRule, block: Int?, expert: Int? = nil) -> String {
+        family.name(of: rule, prefix: prefix, block: block, expert: expert)
+    }
 
-    func name(_ layer: BlockLayer, block: Int) -> String? { name(layer.module, block: block) }
+    func name(_ layer: BlockLayer, block: Int) -> String? {
+        family.name(of: layer.module, prefix: prefix, block: block, expert: layer.expert)
+    }
 
     /// The shape that the configuration gives a module's weight: [out, in], or [width] of a norm.
     func shape(_ module: Module) -> [Int] {
@@ -58,6 +62,12 @@ struct WeightSource {
         case .gate, .up: return [c.intermediateSize, c.hiddenSize]
         case .gateAndUp: return [2 * c.intermediateSize, c.hiddenSize]
         case .down: return [c.hiddenSize, c.intermediateSize]
+        case .router: return [c.experts?.count ?? 0, c.hiddenSize]
+        case .expertGate, .expertUp: return [c.experts?.size ?? 0, c.hiddenSize]
+        case .expertDown: return [c.hiddenSize, c.experts?.size ?? 0]
+        case .sharedRouter: return [1, c.hiddenSize]
+        case .sharedGate, .sharedUp: return [c.experts?.sharedSize ?? 0, c.hiddenSize]
+        case .sharedDown: return [c.hiddenSize, c.experts?.sharedSize ?? 0]
         case .other: return []
         }
     }
@@ -177,7 +187,7 @@ struct WeightSource {
     func block(_ index: Int, _ replacements: ReplacedWeights, _ execution: ExecutionContext) throws -> BlockWeights {
         var layers: [BlockLayer: any LinearMap] = [:]
         var biases: [BlockLayer: [Float]] = [:]
-        let named = BlockLayer.allCases.compactMap { layer in name(layer, block: index).map { (layer: layer, name: $0) } }
+        let named = configuration.layers(inBlock: index).compactMap { layer in name(layer, block: index).map { (layer: layer, name: $0) } }
         let maps = try execution.uncheckedParallelMap(named.count) { slot in
             try linear(named[slot].name, shape(named[slot].layer.module), replacements, execution)
         }
@@ -193,7 +203,7 @@ struct WeightSource {
             keyNorm: try optionalNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
             mlpNorm: try inputNorm(.mlpNorm, block: index),
-            mlpOutputNorm: try optionalNorm(.mlpOutputNorm, block: index), layers: layers, biases: biases,
-            products: products)
+            mlpOutputNorm: try optionalNorm(.mlpOutputNorm, block: index), router: try router(index, execution), layers: layers,
+            biases: biases, products: products)
     }
 }

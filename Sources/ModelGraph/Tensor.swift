@@ -60,6 +60,8 @@ public enum TensorRole: String, Sendable {
     case bias
     /// Gain or shift of a normalisation.
     case norm
+    /// Weight that scores experts: small, and what changes it sends tokens elsewhere.
+    case router
     /// Nothing is known about it.
     case unknown
 }

@@ -14,6 +14,7 @@ public final class CountedCalibration: CalibrationProvider {
 
     public var sequenceCount: Int { base.sequenceCount }
     public var scoredTokensPerSequence: Int { base.scoredTokensPerSequence }
+    public var warnings: [String] { base.warnings }
     public var gradients: (any GradientProvider)? { base.gradients }
 
     public func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] {

@@ -128,6 +128,9 @@ public protocol CalibrationProvider: AnyObject {
     /// The same with √Hⱼⱼ alone, the root mean square of each input, [in]: a forward pass and next to nothing more.
     func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws
 
+    /// What was found of the set so far that makes it a poor one for the model, a line each.
+    var warnings: [String] { get }
+
     /// Gradients of the model, where its backward pass is known.
     var gradients: (any GradientProvider)? { get }
 
@@ -138,6 +141,7 @@ public protocol CalibrationProvider: AnyObject {
 
 extension CalibrationProvider {
     public var gradients: (any GradientProvider)? { nil }
+    public var warnings: [String] { [] }
 
     public func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws {
         try forEachSecondMoment { group, h in try body(group, h.diagonalRoots) }

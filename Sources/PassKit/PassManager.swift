@@ -57,6 +57,9 @@ public struct PassManager {
             let (start, work) = (DispatchTime.now(), WorkSoFar())
             if index > 0 { try pass.checkAim(on: graph, context.outputSize) }
             var report = try pass.run(&graph, context.with(finished))
+            for warning in context.calibration?.warnings ?? [] where !reports.contains(where: { $0.warnings?.contains(warning) == true }) {
+                report.warn(warning)
+            }
             for tensor in graph.tensors { try tensor.checkInvariants() }
             report.pass = invocation.description
             report.seconds = Double(DispatchTime.now().uptimeNanoseconds - start.uptimeNanoseconds) / 1e9

@@ -108,6 +108,17 @@ MODELS = {
     "nemotron": (t.NemotronConfig, t.NemotronForCausalLM, dict(HEAD, attention_bias=True, mlp_bias=True)),
     "bloom": (t.BloomConfig, t.BloomForCausalLM, dict(vocab_size=251, hidden_size=60, n_layer=3, n_head=5, bos_token_id=1, eos_token_id=2,
                                                       pad_token_id=None)),
+    "mixtral": (t.MixtralConfig, t.MixtralForCausalLM, dict(HEAD, num_local_experts=3, num_experts_per_tok=2, sliding_window=9)),
+    "mixtral-one": (t.MixtralConfig, t.MixtralForCausalLM, dict(SHAPE, num_local_experts=5, num_experts_per_tok=1)),
+    "qwen2moe": (t.Qwen2MoeConfig, t.Qwen2MoeForCausalLM, dict(SHAPE, num_experts=7, num_experts_per_tok=3, moe_intermediate_size=36,
+                                                               shared_expert_intermediate_size=52)),
+    "qwen2moe-dense": (t.Qwen2MoeConfig, t.Qwen2MoeForCausalLM, dict(SHAPE, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=36,
+                                                                     shared_expert_intermediate_size=40, decoder_sparse_step=2,
+                                                                     norm_topk_prob=True)),
+    "qwen3moe": (t.Qwen3MoeConfig, t.Qwen3MoeForCausalLM, dict(HEAD, num_experts=5, num_experts_per_tok=2, moe_intermediate_size=36,
+                                                               norm_topk_prob=True)),
+    "qwen3moe-dense": (t.Qwen3MoeConfig, t.Qwen3MoeForCausalLM, dict(HEAD, num_experts=5, num_experts_per_tok=3, moe_intermediate_size=36,
+                                                                     mlp_only_layers=[1], attention_bias=True)),
     # As llama.cpp can run them: no window that it would not have, heads of the usual size.
     "mistral-wide": (t.MistralConfig, t.MistralForCausalLM, dict(HEAD, sliding_window=64)),
     "qwen2-full": (t.Qwen2Config, t.Qwen2ForCausalLM, dict(SHAPE, vocab_size=487)),
@@ -135,6 +146,7 @@ def made(config_class, model_class, settings, seed):
     config.initializer_range = 0.2
     config.init_std = 0.2
     config._attn_implementation = "eager"
+    config._experts_implementation = "eager"
     model = model_class(config).float().eval()
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -144,12 +156,30 @@ def made(config_class, model_class, settings, seed):
 
 
 def is_linear(name, p):
-    return p.ndim == 2 and any(f".{part}." in f".{name}" for part in ("layers", "h", "layer"))
+    # Experts are together in one tensor; what scores them is no linear layer that is compressed.
+    if "gate.weight" in name and not name.endswith("gate_proj.weight"):
+        return False
+    return p.ndim in (2, 3) and any(f".{part}." in f".{name}" for part in ("layers", "h", "layer"))
 
 
 def is_transposed(model, name):
     module = model.get_submodule(name.rsplit(".", 1)[0])
     return type(module).__name__ == "Conv1D"
+
+
+def of_experts(name, gradient):
+    """Gradients by the names that checkpoints have, where each expert has tensors of its own."""
+    if ".experts." not in name:
+        return {name: gradient}
+    mlp, part = name.split(".experts.")
+    for_mixtral = {"gate_proj": "w1", "up_proj": "w3", "down_proj": "w2"}
+    parts = dict(zip(("gate_proj", "up_proj"), gradient.chunk(2, 1))) if part == "gate_up_proj" else {part: gradient}
+    found = {}
+    for part, experts in parts.items():
+        for index, expert in enumerate(experts):
+            found[f"{mlp}.experts.{index}.{part}.weight"] = expert.contiguous()
+            found[f"{mlp[:-4]}.block_sparse_moe.experts.{index}.{for_mixtral[part]}.weight"] = expert.clone()
+    return found
 
 
 def main():
@@ -190,6 +220,9 @@ def main():
         np.array([(total / count).item()]).tofile(f"{out}/{name}.divergence")
         gradients = {k: p.grad.float() for k, p in changed.named_parameters() if k in linear}
         gradients = {k: g.T.contiguous() if is_transposed(changed, k) else g for k, g in gradients.items()}
+        gradients = {n: g for k, grad in gradients.items() for n, g in of_experts(k, grad).items()}
+        if "experts" in str(gradients.keys()):
+            gradients = {k: g for k, g in gradients.items() if ".experts." not in k or ("block_sparse_moe" in k) == name.startswith("mixtral")}
         save_file(gradients, f"{out}/{name}.gradients.safetensors")
 
 

@@ -39,7 +39,7 @@ struct GGUFCompleteness {
     /// Tensors that the architecture does not have, or not in so many blocks.
     private var foreign: String? {
         let names = graph.tensors.map(\.name).filter { name in
-            guard let (_, block) = naming.family.rule(forName: name) else { return !naming.family.isDerived(name) }
+            guard let (_, block, _) = naming.family.rule(forName: name) else { return !naming.family.isDerived(name) }
             return block.map { $0 >= naming.configuration.blockCount } ?? false
         }
         guard let first = names.first else { return nil }

@@ -51,7 +51,7 @@ struct GGUFNaming {
 
     /// A tensor of the graph as the file has it: vectors of 16-bit floats become F32, which llama.cpp wants and which is exact.
     func stored(_ tensor: GGUFTensor, path: String) throws -> GGUFTensor {
-        guard let (rule, block) = family.rule(forName: tensor.name) else { return tensor }
+        guard let (rule, block, _) = family.rule(forName: tensor.name) else { return tensor }
         var result = tensor
         result.name = rule.gguf(block: block)
         if tensor.shape.rank == 1, tensor.type == .plain(.bf16) || tensor.type == .plain(.f16) {
@@ -65,7 +65,7 @@ struct GGUFNaming {
 
     /// A tensor of the file as the graph has it, but for its dtype.
     func restored(_ tensor: GGUFTensor, path: String) throws -> GGUFTensor {
-        guard let (rule, block) = family.rule(forGGUF: tensor.name) else { return tensor }
+        guard let (rule, block, _) = family.rule(forGGUF: tensor.name), !rule.isOfExpert else { return tensor }
         var result = tensor
         result.name = family.name(of: rule, prefix: prefix, block: block)
         if rule.layout == .lessOne { return try result.adding(-1) }
@@ -103,7 +103,7 @@ struct GGUFNaming {
         let heads: Int
         let c = configuration
         switch rule.layout {
-        case .same, .transposed, .lessOne: return nil
+        case .same, .transposed, .lessOne, .oneRow: return nil
         case .interleavedQueryHeads: heads = c.headCount
         case .interleavedKeyHeads: heads = c.keyValueHeadCount
         case .grouped: heads = c.headCount + 2 * c.keyValueHeadCount

@@ -32,6 +32,8 @@ package struct ConfigurationKeys: Sendable {
     package var rotary = RotaryKeys()
     package var window: WindowKeys?
     package var scales = ScaleKeys()
+    /// Of families with experts.
+    package var experts: ExpertKeys?
     /// Of families whose MLP may read what attention reads.
     package var parallel: String?
     /// Of families whose embeddings may have another width, which is not implemented.

@@ -24,7 +24,7 @@ extension ConfigurationKeys {
         if logitSoftCap != nil { names.append("final_logit_softcapping") }
         if rotary.localTheta != nil { names.append("rope_local_base_freq") }
         if case .every = rotary.unturned { names += ["no_rope_layers", "no_rope_layer_interval"] }
-        return names + otherNames.values + [embeddingWidth].compactMap { $0 }
+        return names + otherNames.values + [embeddingWidth].compactMap { $0 } + (experts?.names ?? [])
     }
 }
 

@@ -16,6 +16,7 @@ extension ModelConfiguration {
         let keys = family.keys
         self.init(family: family)
         try readSizes(json, keys)
+        try readExperts(json, keys.experts)
         if keys.parallel != nil { design.isParallel = keys.parallel.flatMap { json[$0]?.bool } ?? design.isParallel }
         normEpsilon = keys.normEpsilon.flatMap { json[$0]?.number } ?? keys.defaultEpsilon
         tiesEmbeddings = json["tie_word_embeddings"]?.bool ?? keys.tiesEmbeddings

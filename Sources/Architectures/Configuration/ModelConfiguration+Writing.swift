@@ -38,6 +38,7 @@ extension ModelConfiguration {
             if keys.hasTypes, namesTypes(keys) { members.append(("layer_types", types)) }
         }
         members += scaleMembers(keys.scales)
+        members += expertMembers(keys.experts)
         if let biasedModules {
             for setting in family.biasSettings {
                 if let key = setting.key { members.append((key, .bool(setting.modules.contains(where: biasedModules.contains)))) }

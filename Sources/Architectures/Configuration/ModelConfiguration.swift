@@ -34,6 +34,8 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
     /// c · tanh(score / c) for scores, and the same for logits; nil without.
     public var attentionSoftCap: Double?
     public var logitSoftCap: Double?
+    /// Nil where every block has one MLP.
+    public var experts: RoutedExperts?
     /// What token embeddings, what attention and MLP put out, and logits are multiplied by.
     public var embeddingMultiplier = 1.0
     public var residualMultiplier = 1.0
@@ -96,6 +98,7 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
         guard ropeTheta > 0, ropeTheta.isFinite else { throw ConfigurationError("rope_theta is \(ropeTheta)") }
         try checkScales()
         try checkAttention()
+        try experts?.checkInvariants()
     }
 
     private func checkScales() throws {

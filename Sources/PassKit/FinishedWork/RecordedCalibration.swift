@@ -19,6 +19,7 @@ final class RecordedCalibration: CalibrationProvider {
 
     var sequenceCount: Int { base.sequenceCount }
     var scoredTokensPerSequence: Int { base.scoredTokensPerSequence }
+    var warnings: [String] { base.warnings }
     var gradients: (any GradientProvider)? { base.gradients }
 
     /// Weights without an identity of their own are made once more, to tell what is asked.

@@ -1,0 +1,53 @@
+/// The MLP of mixture-of-experts models (Shazeer et al. 2017, arXiv 1701.06538): a router picks for every token some of the experts, each an
+/// MLP of its own, and adds what these put out, by weights that are the softmax of its scores.
+public struct RoutedExperts: Equatable, Sendable {
+    public var count: Int
+    /// Experts that a token goes through.
+    public var chosen: Int
+    /// The intermediate size of each expert.
+    public var size: Int
+    /// Whether the weights of the chosen experts are divided by their sum, which makes them the softmax of their scores alone.
+    public var renormalises: Bool
+    /// The intermediate size of the expert that all tokens go through beside these, by a weight of its own; 0 where there is none.
+    public var sharedSize = 0
+    /// Blocks have experts where their number, counted from 1, is a multiple of this, and they are not among `denseBlocks`.
+    public var step = 1
+    public var denseBlocks: Set<Int> = []
+
+    static let maximumCount = 4096
+
+    package init(count: Int, chosen: Int, size: Int, renormalises: Bool) {
+        (self.count, self.chosen, self.size, self.renormalises) = (count, chosen, size, renormalises)
+    }
+
+    public func isIn(block: Int) -> Bool { step > 0 && (block + 1) % step == 0 && !denseBlocks.contains(block) }
+
+    /// Whether every block has them.
+    public var isInAllBlocks: Bool { step == 1 && denseBlocks.isEmpty }
+
+    /// - Throws: `ConfigurationError` for a value that no model can have.
+    func checkInvariants() throws {
+        guard (1...RoutedExperts.maximumCount).contains(count) else { throw ConfigurationError("the number of experts is \(count)") }
+        guard (1...count).contains(chosen) else { throw ConfigurationError("\(chosen) of \(count) experts cannot be chosen") }
+        let sizes = 0...ModelConfiguration.maximumDimension
+        guard size > 0, sizes.contains(size) else { throw ConfigurationError("the intermediate size of experts is \(size)") }
+        guard sizes.contains(sharedSize) else { throw ConfigurationError("the intermediate size of the shared expert is \(sharedSize)") }
+        guard step > 0 else { throw ConfigurationError("the step of blocks with experts is \(step)") }
+    }
+}
+
+extension ModelConfiguration {
+    /// The experts of a block; nil where it has one MLP.
+    public func experts(inBlock block: Int) -> RoutedExperts? { experts.flatMap { $0.isIn(block: block) ? $0 : nil } }
+
+    /// The intermediate size of blocks with one MLP; 0 where there are none.
+    public var denseIntermediateSize: Int { experts?.isInAllBlocks == true ? 0 : intermediateSize }
+
+    /// Whether a block has a part that some blocks of a family with experts lack.
+    public func has(_ module: Module, inBlock block: Int) -> Bool {
+        if [Module].mlp.contains(module) { return experts(inBlock: block) == nil }
+        if [Module].sharedExpert.contains(module) { return (experts(inBlock: block)?.sharedSize ?? 0) > 0 }
+        if module == .router || [Module].experts.contains(module) { return experts(inBlock: block) != nil }
+        return true
+    }
+}

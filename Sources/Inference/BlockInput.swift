@@ -1,0 +1,35 @@
+import Architectures
+
+/// Where a block's linear layers take their inputs; an observer is called with each of them.
+public enum BlockInput: Hashable, Sendable {
+    case attentionInput, attentionOutput, mlpInput, mlpOutput
+    /// What the second layer reads of the expert that all tokens go through.
+    case sharedOutput
+    /// What the layers of one of the other experts read: those of the tokens that were sent to it.
+    case expertInput(Int), expertOutput(Int)
+
+    /// The name of the input group in `GraphStructure`.
+    public var groupName: String {
+        switch self {
+        case .attentionInput: return "attention-input"
+        case .attentionOutput: return "attention-output"
+        case .mlpInput: return "mlp-input"
+        case .mlpOutput: return "mlp-output"
+        case .sharedOutput: return "shared-output"
+        case .expertInput(let expert): return "expert-input-\(expert)"
+        case .expertOutput(let expert): return "expert-output-\(expert)"
+        }
+    }
+}
+
+/// Called with the activations [tokens, width] that a group of linear layers is about to read.
+public typealias InputObserver = (BlockInput, UnsafeBufferPointer<Float>, _ width: Int) -> Void
+
+extension ModelConfiguration {
+    /// The inputs of a block, in the order in which they are read.
+    package func inputs(ofBlock block: Int) -> [BlockInput] {
+        guard let experts = experts(inBlock: block) else { return [.attentionInput, .attentionOutput, .mlpInput, .mlpOutput] }
+        let own = (0..<experts.count).flatMap { [BlockInput.expertInput($0), .expertOutput($0)] }
+        return [.attentionInput, .attentionOutput, .mlpInput] + own + (experts.sharedSize > 0 ? [.sharedOutput] : [])
+    }
+}

@@ -1,0 +1,48 @@
+import Architectures
+
+/// The linear layers of a block.
+public enum BlockLayer: Hashable, Sendable {
+    case query, key, value, queryKeyValue, attentionOutput, gate, up, gateAndUp, down
+    /// Of the expert that all tokens go through.
+    case sharedGate, sharedUp, sharedDown
+    /// Of one of the experts that tokens are sent to.
+    case expertGate(Int), expertUp(Int), expertDown(Int)
+
+    package var module: Module {
+        switch self {
+        case .query: return .query
+        case .key: return .key
+        case .value: return .value
+        case .queryKeyValue: return .queryKeyValue
+        case .attentionOutput: return .attentionOutput
+        case .gate: return .gate
+        case .up: return .up
+        case .gateAndUp: return .gateAndUp
+        case .down: return .down
+        case .sharedGate: return .sharedGate
+        case .sharedUp: return .sharedUp
+        case .sharedDown: return .sharedDown
+        case .expertGate: return .expertGate
+        case .expertUp: return .expertUp
+        case .expertDown: return .expertDown
+        }
+    }
+
+    /// The number of its expert.
+    package var expert: Int? {
+        switch self {
+        case .expertGate(let expert), .expertUp(let expert), .expertDown(let expert): return expert
+        default: return nil
+        }
+    }
+}
+
+extension ModelConfiguration {
+    /// The layers that a block may have: those of the family are among them.
+    package func layers(inBlock block: Int) -> [BlockLayer] {
+        let attention: [BlockLayer] = [.query, .key, .value, .queryKeyValue, .attentionOutput]
+        guard let experts = experts(inBlock: block) else { return attention + [.gate, .up, .gateAndUp, .down] }
+        let shared: [BlockLayer] = experts.sharedSize > 0 ? [.sharedGate, .sharedUp, .sharedDown] : []
+        return attention + shared + (0..<experts.count).flatMap { [.expertGate($0), .expertUp($0), .expertDown($0)] }
+    }
+}
