@@ -59,7 +59,7 @@ extension TensorGraph {
 
 extension ModelConfiguration {
     /// Whether the model has a block, and an expert in it, for a tensor of that name.
-    fileprivate func hasPlace(for name: String, _ family: ArchitectureFamily) -> Bool {
+    package func hasPlace(for name: String, _ family: ArchitectureFamily) -> Bool {
         guard let (rule, block, expert) = family.rule(forName: name) else { return false }
         guard let block else { return true }
         return block < blockCount && has(rule.module, inBlock: block) && expert.map { $0 < experts?.count ?? 0 } ?? true

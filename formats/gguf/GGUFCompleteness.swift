@@ -26,9 +26,13 @@ struct GGUFCompleteness {
             if rule.module == .head, naming.configuration.tiesEmbeddings || graph.ties.contains(where: { $0.name == head }) {
                 continue
             }
+            let experts = rule.isOfExpert ? min(naming.configuration.experts?.count ?? 0, graph.tensors.count + 1) : 0
             for block in rule.name.contains("{}") ? (0..<blocks).map(Optional.some) : [nil] {
-                let name = family.name(of: rule, prefix: naming.prefix, block: block)
-                if !graph.contains(name) { names.append(name) }
+                if let block, !naming.configuration.has(rule.module, inBlock: block) { continue }
+                for expert in rule.isOfExpert ? (0..<experts).map(Optional.some) : [nil] {
+                    let name = family.name(of: rule, prefix: naming.prefix, block: block, expert: expert)
+                    if !graph.contains(name) { names.append(name) }
+                }
             }
         }
         guard let first = names.first else { return nil }
@@ -39,8 +43,7 @@ struct GGUFCompleteness {
     /// Tensors that the architecture does not have, or not in so many blocks.
     private var foreign: String? {
         let names = graph.tensors.map(\.name).filter { name in
-            guard let (_, block, _) = naming.family.rule(forName: name) else { return !naming.family.isDerived(name) }
-            return block.map { $0 >= naming.configuration.blockCount } ?? false
+            naming.family.rule(forName: name) == nil ? !naming.family.isDerived(name) : !naming.configuration.hasPlace(for: name, naming.family)
         }
         guard let first = names.first else { return nil }
         let others = names.count > 1 ? " and \(names.count - 1) more" : ""

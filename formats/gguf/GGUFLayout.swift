@@ -27,6 +27,7 @@ struct GGUFLayout {
         var tensors: [GGUFTensor] = []
         var names: [String] = []
         var kept = GGUFKeptTensors()
+        var experts = GGUFExperts(model.naming, path: path)
         for tensor in graph.tensors {
             if model.naming?.family.isDerived(tensor.name) == true { continue }
             if model.naming?.keepsBeside(tensor.name) == true {
@@ -38,9 +39,16 @@ struct GGUFLayout {
             try GGUFLayout.check(stored, path)
             if try model.naming?.comesBack(tensor, as: stored) == false { try kept.add(tensor, path: path) }
             if stored.type.dtype != tensor.dtype, tensor.dtype.isComputable { dtypes.add(tensor.name, tensor.dtype) }
+            if let expert = model.naming?.expert(of: tensor.name) {
+                guard let all = try experts.add(stored, expert: expert) else { continue }
+                tensors.append(all)
+                names.append(all.name)
+                continue
+            }
             tensors.append(stored)
             names.append(tensor.name)
         }
+        try experts.checkAllAreWhole()
         for tensor in try model.naming?.addedTensors(graph) ?? [] {
             tensors.append(tensor)
             names.append(tensor.name)

@@ -38,9 +38,6 @@ struct GGUFModel {
             throw FormatError.unsupported(
                 path, "config.json", "has the activation \(configuration.design.activation.rawValue), which llama.cpp does not have there")
         }
-        if configuration?.experts != nil, !isFromGGUF {
-            throw FormatError.unsupported(path, "config.json", "has experts, which are not written to GGUF")
-        }
         naming = configuration.flatMap { GGUFNaming($0, prefix: $0.family?.prefix(graph.contains)) }
         if naming == nil, !isFromGGUF {
             warnings.append(

@@ -29,6 +29,9 @@ struct GGUFNaming {
 
     func rule(forName name: String) -> TensorRule? { family.rule(forName: name)?.rule }
 
+    /// The number of the expert that a tensor is of.
+    func expert(of name: String) -> Int? { family.rule(forName: name)?.expert }
+
     /// Whether the tensor is one of the family's that llama.cpp has no place for.
     func keepsBeside(_ name: String) -> Bool { rule(forName: name)?.gguf.isEmpty ?? false }
 
@@ -49,25 +52,34 @@ struct GGUFNaming {
         return warnings
     }
 
-    /// A tensor of the graph as the file has it: vectors of 16-bit floats become F32, which llama.cpp wants and which is exact.
+    /// A tensor of the graph as the file has it: vectors and routers of 16-bit floats become F32, which llama.cpp wants and which is exact.
     func stored(_ tensor: GGUFTensor, path: String) throws -> GGUFTensor {
         guard let (rule, block, _) = family.rule(forName: tensor.name) else { return tensor }
         var result = tensor
         result.name = rule.gguf(block: block)
-        if tensor.shape.rank == 1, tensor.type == .plain(.bf16) || tensor.type == .plain(.f16) {
+        if tensor.shape.rank == 1 || rule.role == .router, tensor.type == .plain(.bf16) || tensor.type == .plain(.f16) {
             result.bytes = try DenseTensor(dtype: tensor.type.dtype, shape: tensor.shape, bytes: tensor.bytes).cast(to: .f32).bytes
             result.type = .plain(.f32)
         }
         if rule.layout == .lessOne { return try result.adding(1) }
+        if rule.layout == .oneRow, tensor.shape.rank == 2, tensor.shape.rows == 1 { return result.reshaped([tensor.shape.columns]) }
         guard let permutation = try permutation(rule, tensor, path: path) else { return result }
         return try result.permuted(permutation)
     }
 
-    /// A tensor of the file as the graph has it, but for its dtype.
-    func restored(_ tensor: GGUFTensor, path: String) throws -> GGUFTensor {
-        guard let (rule, block, _) = family.rule(forGGUF: tensor.name), !rule.isOfExpert else { return tensor }
+    /// A tensor of the file as the graph has it, but for its dtype: several where it is of all experts.
+    func restored(_ tensor: GGUFTensor, path: String) throws -> [GGUFTensor] {
+        guard let (rule, block, _) = family.rule(forGGUF: tensor.name) else { return [tensor] }
+        guard rule.isOfExpert else { return [try restored(tensor, rule, block, path: path)] }
+        return try tensor.experts(configuration.experts?.count ?? 0, path: path) {
+            family.name(of: rule, prefix: prefix, block: block, expert: $0)
+        }
+    }
+
+    private func restored(_ tensor: GGUFTensor, _ rule: TensorRule, _ block: Int?, path: String) throws -> GGUFTensor {
         var result = tensor
         result.name = family.name(of: rule, prefix: prefix, block: block)
+        if rule.layout == .oneRow, tensor.shape.rank == 1 { return result.reshaped([1] + tensor.shape.dimensions) }
         if rule.layout == .lessOne { return try result.adding(-1) }
         guard let permutation = try permutation(rule, tensor, path: path) else { return result }
         return try result.permuted(permutation.inverse)
@@ -127,6 +139,11 @@ struct GGUFNaming {
 }
 
 extension GGUFTensor {
+    /// The same elements in another shape.
+    fileprivate func reshaped(_ dimensions: [Int]) -> GGUFTensor {
+        Shape(dimensions).map { GGUFTensor(name: name, type: type, shape: $0, bytes: bytes) } ?? self
+    }
+
     /// A plain float tensor plus a number, in F32.
     fileprivate func adding(_ number: Float) throws -> GGUFTensor {
         var floats = try payload().densifiedFloats()

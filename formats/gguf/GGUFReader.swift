@@ -29,13 +29,14 @@ struct GGUFReader {
         }
         var beside = Dictionary(kept.map { ($0.name, $0) }) { first, _ in first }
         for tensor in stored where naming?.isAdded(tensor) != true {
-            let restored = try naming?.restored(tensor, path: path) ?? tensor
-            guard !graph.contains(restored.name) else {
-                throw FormatError.malformed(path, "tensor '\(tensor.name)'", "is '\(restored.name)', which is there already")
+            for restored in try naming?.restored(tensor, path: path) ?? [tensor] {
+                guard !graph.contains(restored.name) else {
+                    throw FormatError.malformed(path, "tensor '\(tensor.name)'", "is '\(restored.name)', which is there already")
+                }
+                var result = try beside.removeValue(forKey: restored.name) ?? dtypes.tensor(restored, path: path)
+                result.isTransposedInCheckpoint = naming?.rule(forName: restored.name)?.layout == .transposed
+                try graph.append(result)
             }
-            var result = try beside.removeValue(forKey: restored.name) ?? dtypes.tensor(restored, path: path)
-            result.isTransposedInCheckpoint = naming?.rule(forName: restored.name)?.layout == .transposed
-            try graph.append(result)
         }
         for tensor in kept where beside[tensor.name] != nil { try graph.append(tensor) }
         if let naming { attachMadeFiles(naming, to: &graph) }

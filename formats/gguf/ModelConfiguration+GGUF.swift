@@ -53,7 +53,7 @@ extension ModelConfiguration {
         if let theta = family.keys.rotary.localTheta { localRopeTheta = ModelConfiguration.shortest(value("rope.freq_base_swa")) ?? theta }
         unturned = family.keys.rotary.unturned
         try readRopeScaling(metadata, name, ropeDivisors)
-        if let experts = value("expert_count")?.integer, experts > 0 { unsupportedFeatures.append("experts") }
+        try readExperts(value, family)
         try checkInvariants()
     }
 
@@ -144,6 +144,7 @@ extension ModelConfiguration {
         if let attentionSoftCap { entries.append(("attn_logit_softcapping", float(attentionSoftCap))) }
         if let logitSoftCap { entries.append(("final_logit_softcapping", float(logitSoftCap))) }
         if let window { entries.append(("attention.sliding_window", count(window.size))) }
+        entries += ggufExperts
         if let localRopeTheta { entries.append(("rope.freq_base_swa", float(localRopeTheta))) }
         if family?.keys.parallel != nil { entries.append(("use_parallel_residual", .bool(design.isParallel))) }
         entries += ggufScales.map { ($0.key, float($0.value)) }
@@ -172,6 +173,7 @@ extension ModelConfiguration {
         var reasons: [String] = []
         guard let family, family.ggufName != nil else { return reasons }
         let blocks = 0..<min(blockCount, 1024)
+        reasons += differencesOfExpertsInGGUF
         if let window, window.size < contextLength {
             if !family.slidesInGGUF {
                 reasons.append("llama.cpp lets positions of this family see beyond the sliding window of \(window.size)")

@@ -12,6 +12,8 @@ package struct ExpertKeys: Sendable {
     package var sharedSize: String?
     /// Whether the weights of the chosen experts are divided by their sum; nil where they always are.
     package var renormalises: String?
+    /// What llama.cpp has instead for this, which its files do not say.
+    package var renormalisesInGGUF = true
     /// Whether "decoder_sparse_step" and "mlp_only_layers" say which blocks have experts.
     package var hasDenseBlocks = false
 

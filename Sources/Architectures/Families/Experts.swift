@@ -17,7 +17,7 @@ extension ArchitectureFamily {
         $0.tensors += expertRules("model.layers.{}.mlp") + sharedExpertRules("model.layers.{}.mlp")
         $0.keys.experts = ExpertKeys(
             count: ["num_experts", "num_local_experts"], size: "moe_intermediate_size", sharedSize: "shared_expert_intermediate_size",
-            renormalises: "norm_topk_prob", hasDenseBlocks: true)
+            renormalises: "norm_topk_prob", renormalisesInGGUF: false, hasDenseBlocks: true)
         $0.biasSettings = [
             BiasSetting("qkv_bias", .attentionInput, usual: true),
             BiasSetting(nil, [.attentionOutput] + .mlp + .experts + .sharedExpert),
