@@ -26,7 +26,8 @@ struct ScarceExperts {
     /// Nil where all saw enough.
     func note(of experts: RoutedExperts?) -> String? {
         guard experts != nil, let first = places.min(by: { ($0.block, $0.expert) < ($1.block, $1.expert) }) else { return nil }
-        return "\(places.count) experts saw fewer than \(fewest) tokens of the calibration text, expert \(first.expert) of block \(first.block) the "
+        return
+            "\(places.count) experts saw fewer than \(fewest) tokens of the calibration text, expert \(first.expert) of block \(first.block) the "
             + "first; they are compressed by what all tokens bring to their block: a longer text would tell"
     }
 }

@@ -55,7 +55,9 @@ extension BlockWeights {
                 (input + slot * width).update(from: state.mlpInput + routing.tokens[row] * width, count: width)
             }
             observe(.expertInput(expert), input, rows.count, width)
-            let (gate, up, activated) = (own.gate + place * experts.size, own.up + place * experts.size, own.activated + place * experts.size)
+            let (gate, up, activated) = (
+                own.gate + place * experts.size, own.up + place * experts.size, own.activated + place * experts.size
+            )
             apply(.expertUp(expert), to: input, tokens: rows.count, into: up)
             apply(.expertGate(expert), to: input, tokens: rows.count, into: gate)
             design.activate(gate: gate, up: up, into: activated, count: rows.count * experts.size)

@@ -41,7 +41,10 @@ final class ChatTests: XCTestCase {
             """, [folder.path])
         XCTAssertEqual(answer.output, expected)
         let calibrated = try CapletProcess.run(
-            ["compress", "m", "-o", "m.caplet", "--pipeline", "wanda", "--calibration", "log.jsonl", "--context", "32", "--calibration-sequences", "8"],
+            [
+                "compress", "m", "-o", "m.caplet", "--pipeline", "wanda", "--calibration", "log.jsonl", "--context", "32",
+                "--calibration-sequences", "8",
+            ],
             in: folder.path)
         XCTAssertEqual(calibrated.status, 0, calibrated.errors)
         XCTAssertFalse(calibrated.errors.contains("warning"), calibrated.errors)
