@@ -19,7 +19,9 @@ extension BlockWeights {
             if rows.isEmpty { continue }
             let first = rows.lowerBound
             for row in rows {
-                let (above, output, down) = (state.down + routing.tokens[row] * width, own.output + row * width, gradients.down + row * width)
+                let (above, output, down) = (
+                    state.down + routing.tokens[row] * width, own.output + row * width, gradients.down + row * width
+                )
                 var sum: Float = 0
                 for i in 0..<width {
                     sum += above[i] * output[i]
@@ -43,8 +45,8 @@ extension BlockWeights {
         runSharedExpertBackward(router, c, own, gradients, state)
     }
 
-    /// From the gradients of the weights of rows to those of the router's scores s, and of what it read. With p = softmax(s) over all experts
-    /// ∂/∂sⱼ = pⱼ (gⱼ − Σ gᵢ pᵢ), where g is 0 for those that were not chosen; with weights that sum to 1 the same over the chosen alone.
+    /// From the gradients of the weights of rows to those of the router's scores s, and of what it read. With p = softmax(s) over all
+    /// experts ∂/∂sⱼ = pⱼ (gⱼ − Σ gᵢ pᵢ), where g is 0 for those that were not chosen; with weights that sum to 1 the same over the chosen alone.
     private func routeBackward(
         _ router: RouterWeights, _ weights: [Float], _ own: ExpertState, _ routing: Routing, _ gradients: ExpertGradients,
         _ state: GradientState
@@ -61,7 +63,9 @@ extension BlockWeights {
             }
         }
         if !experts.renormalises {
-            for index in 0..<state.tokens * experts.count { gradients.scores[index] -= own.probabilities[index] * means[index / experts.count] }
+            for index in 0..<state.tokens * experts.count {
+                gradients.scores[index] -= own.probabilities[index] * means[index / experts.count]
+            }
         }
         router.weight.applyTransposed(to: gradients.scores, tokens: state.tokens, into: state.normalised, accumulate: true)
     }
@@ -83,7 +87,8 @@ extension BlockWeights {
         let product = design.isGated ? gradients.sharedGate : gradients.sharedUp
         self[.sharedDown].applyTransposed(to: gradients.sharedDown, tokens: tokens, into: product)
         design.activateBackward(
-            gate: own.sharedGate, up: own.sharedUp, gateGradient: gradients.sharedGate, upGradient: gradients.sharedUp, count: tokens * size)
+            gate: own.sharedGate, up: own.sharedUp, gateGradient: gradients.sharedGate, upGradient: gradients.sharedUp, count: tokens * size
+        )
         self[.sharedGate].applyTransposed(to: gradients.sharedGate, tokens: tokens, into: state.normalised, accumulate: true)
         self[.sharedUp].applyTransposed(to: gradients.sharedUp, tokens: tokens, into: state.normalised, accumulate: true)
         shared.applyTransposed(to: gradients.sharedScores, tokens: tokens, into: state.normalised, accumulate: true)

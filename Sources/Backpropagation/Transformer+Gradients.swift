@@ -103,8 +103,10 @@ extension Transformer {
         _ gradients: inout [[Float]], through weights: BlockWeights, _ index: Int, _ inputs: Activations,
         _ replacements: ReplacedWeights, _ execution: ExecutionContext
     ) throws -> WeightGradientSums {
-        let layers = configuration.layers(inBlock: index).compactMap { layer in name(of: layer, block: index).map { (layer: layer, name: $0) } }
-            .filter { replacements.contains($0.name) }
+        let layers = configuration.layers(inBlock: index).compactMap { layer in
+            name(of: layer, block: index).map { (layer: layer, name: $0) }
+        }
+        .filter { replacements.contains($0.name) }
         let sums = WeightGradientSums(layers, weights)
         let wave = sideBySide(tokens: inputs.tokenCounts.max() ?? 0, execution, forGradients: true).threads
         for start in stride(from: 0, to: gradients.count, by: wave) {

@@ -29,8 +29,8 @@ extension WeightSource {
 }
 
 extension BlockWeights {
-    /// The MLP of a block with experts, Σ wₑ · MLPₑ(h) over the experts that a token is sent to, and beside them σ(v · h) · MLP(h) of a shared one,
-    /// of `state.mlpInput` into `state.mlpOutput` [T, hidden]. Experts are run one after the other, each on its tokens in their order.
+    /// The MLP of a block with experts, Σ wₑ · MLPₑ(h) over the experts that a token is sent to, and beside them σ(v · h) · MLP(h) of a
+    /// shared one, of `state.mlpInput` into `state.mlpOutput` [T, hidden]. Experts are run one after the other, each on its tokens in their order.
     ///
     /// - Parameter observe: called with what the layers read, and how many rows of how many floats that are.
     func runExperts(
@@ -55,7 +55,9 @@ extension BlockWeights {
                 (input + slot * width).update(from: state.mlpInput + routing.tokens[row] * width, count: width)
             }
             observe(.expertInput(expert), input, rows.count, width)
-            let (gate, up, activated) = (own.gate + place * experts.size, own.up + place * experts.size, own.activated + place * experts.size)
+            let (gate, up, activated) = (
+                own.gate + place * experts.size, own.up + place * experts.size, own.activated + place * experts.size
+            )
             apply(.expertUp(expert), to: input, tokens: rows.count, into: up)
             apply(.expertGate(expert), to: input, tokens: rows.count, into: gate)
             design.activate(gate: gate, up: up, into: activated, count: rows.count * experts.size)

@@ -51,7 +51,8 @@ package final class RunState {
         capacity = tokens
         let design = c.design
         let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
-        let fusedWidth = max(design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0, design.fusesGateAndUp ? 2 * c.denseIntermediateSize : 0)
+        let fusedWidth = max(
+            design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0, design.fusesGateAndUp ? 2 * c.denseIntermediateSize : 0)
         let outputWidth = c.adjustsOutputs || c.experts != nil ? c.hiddenSize : 0
         let intermediate = c.denseIntermediateSize
         experts = c.experts.map { ExpertState(c, $0, tokens: tokens, forGradients: forGradients) }

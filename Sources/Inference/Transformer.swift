@@ -117,8 +117,10 @@ public final class Transformer {
     ) throws -> BlockWeights {
         guard let resident else { return try source.block(index, replacements, execution) }
         var block = resident[index]
-        let replaced = configuration.layers(inBlock: index).compactMap { layer in name(of: layer, block: index).map { (layer: layer, name: $0) } }
-            .filter { replacements.contains($0.name) }
+        let replaced = configuration.layers(inBlock: index).compactMap { layer in
+            name(of: layer, block: index).map { (layer: layer, name: $0) }
+        }
+        .filter { replacements.contains($0.name) }
         let maps = try execution.uncheckedParallelMap(replaced.count) { slot in
             try source.linear(replaced[slot].name, source.shape(replaced[slot].layer.module), replacements, execution)
         }

@@ -95,7 +95,8 @@ public final class MappedBytes: ByteSource {
 extension MappedBytes {
     /// Some of the bytes; nil for others than there are.
     public func part(_ range: Range<Int>) -> MappedBytes? {
-        range.lowerBound >= 0 && range.upperBound <= byteCount ? MappedBytes(file, offset: offset + range.lowerBound, byteCount: range.count) : nil
+        range.lowerBound >= 0 && range.upperBound <= byteCount
+            ? MappedBytes(file, offset: offset + range.lowerBound, byteCount: range.count) : nil
     }
 
     /// Maps the pages of a part that is to be read once in one step, which takes a fraction of the time of a fault for each few.

@@ -121,6 +121,7 @@ MODELS = {
                                                                      mlp_only_layers=[1], attention_bias=True)),
     # As llama.cpp can run them: no window that it would not have, heads of the usual size.
     "mistral-wide": (t.MistralConfig, t.MistralForCausalLM, dict(HEAD, sliding_window=64)),
+    "mixtral-wide": (t.MixtralConfig, t.MixtralForCausalLM, dict(HEAD, num_local_experts=5, num_experts_per_tok=3)),
     "qwen2-full": (t.Qwen2Config, t.Qwen2ForCausalLM, dict(SHAPE, vocab_size=487)),
     "gemma2-usual": (t.Gemma2Config, t.Gemma2ForCausalLM, dict(HEAD, query_pre_attn_scalar=24, sliding_window=8, attn_logit_softcapping=2.0,
                                                                final_logit_softcapping=3.0)),
