@@ -41,6 +41,8 @@ public struct ArchitectureFamily: Sendable {
     public var biasedInGGUF: [Module] = []
     /// Whether llama.cpp loads a file whose heads together are not as wide as the hidden state.
     public var hasFreeHeadSizeInGGUF = false
+    /// Whether llama.cpp loads only files of models in which every head has a key of its own.
+    public var hasKeyForEachHeadInGGUF = false
     /// How many blocks the one model has whose scores llama.cpp divides by the root of hidden size over heads, not of the head size.
     public var squareRootDepth: Int?
     /// Tensors outside blocks, and inside them with `{}` for the block's number, without prefix.

@@ -45,8 +45,8 @@ extension BlockWeights {
         runSharedExpertBackward(router, c, own, gradients, state)
     }
 
-    /// From the gradients of the weights of rows to those of the router's scores s, and of what it read. With p = softmax(s) over all experts
-    /// ∂/∂sⱼ = pⱼ (gⱼ − Σ gᵢ pᵢ), where g is 0 for those that were not chosen; with weights that sum to 1 the same over the chosen alone.
+    /// From the gradients of the weights of rows to those of the router's scores s, and of what it read. With p = softmax(s) over all
+    /// experts ∂/∂sⱼ = pⱼ (gⱼ − Σ gᵢ pᵢ), where g is 0 for those that were not chosen; with weights that sum to 1 the same over the chosen alone.
     private func routeBackward(
         _ router: RouterWeights, _ weights: [Float], _ own: ExpertState, _ routing: Routing, _ gradients: ExpertGradients,
         _ state: GradientState

@@ -26,14 +26,13 @@ struct ScarceExperts {
     /// Nil where all saw enough.
     func note(of experts: RoutedExperts?) -> String? {
         guard experts != nil, let first = places.min(by: { ($0.block, $0.expert) < ($1.block, $1.expert) }) else { return nil }
-        return
-            "\(places.count) experts saw fewer than \(fewest) tokens of the calibration text, expert \(first.expert) of block \(first.block) the "
-            + "first; they are compressed by what all tokens bring to their block: a longer text would tell"
+        return "\(places.count) experts saw fewer than \(fewest) tokens of the calibration text, expert \(first.expert) of block "
+            + "\(first.block) the first; they are compressed by what all tokens bring to their block: a longer text would tell"
     }
 }
 
-/// Statistics of experts are means over the tokens that were sent to them. Where these are too few what all tokens bring stands in: for what an
-/// expert reads the input of the block's MLP, for what its second layer reads the mean square of those of all experts, the same for each.
+/// Statistics of experts are means over the tokens that were sent to them. Where these are too few what all tokens bring stands in: for what
+/// an expert reads the input of the block's MLP, for what its second layer reads the mean square of those of all experts, the same for each.
 extension CalibrationModel {
     /// The inputs that have to be seen for those of some groups.
     func inputsToSee(for groups: [BlockInput], _ block: Int) -> [BlockInput] {

@@ -1,7 +1,7 @@
 import Architectures
 
-/// Scratch memory of a block with experts for one sequence; shapes in elements, T the longest sequence. R are the rows of all experts together
-/// where the backward pass needs them, of one expert else.
+/// Scratch memory of a block with experts for one sequence; shapes in elements, T the longest sequence. R are the rows of all experts
+/// together where the backward pass needs them, of one expert else.
 package final class ExpertState {
     package let probabilities: UnsafeMutablePointer<Float>  // [T, experts]
     /// Of experts, what they read, and what comes of that.

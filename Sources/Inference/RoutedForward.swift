@@ -29,8 +29,8 @@ extension WeightSource {
 }
 
 extension BlockWeights {
-    /// The MLP of a block with experts, Σ wₑ · MLPₑ(h) over the experts that a token is sent to, and beside them σ(v · h) · MLP(h) of a shared one,
-    /// of `state.mlpInput` into `state.mlpOutput` [T, hidden]. Experts are run one after the other, each on its tokens in their order.
+    /// The MLP of a block with experts, Σ wₑ · MLPₑ(h) over the experts that a token is sent to, and beside them σ(v · h) · MLP(h) of a
+    /// shared one, of `state.mlpInput` into `state.mlpOutput` [T, hidden]. Experts are run one after the other, each on its tokens in their order.
     ///
     /// - Parameter observe: called with what the layers read, and how many rows of how many floats that are.
     func runExperts(

@@ -1,5 +1,5 @@
-/// Which tokens each expert is given, and what its outputs for them are multiplied by: rows, those of one expert after those of the one before
-/// it, each expert's tokens in their order.
+/// Which tokens each expert is given, and what its outputs for them are multiplied by: rows, those of one expert after those of the one
+/// before it, each expert's tokens in their order.
 package struct Routing {
     /// The row that each expert begins with, and after all their number, [experts + 1].
     package let starts: [Int]

@@ -9,12 +9,12 @@ final class FamilyConversionTests: XCTestCase {
         "llama", "linear", "mistral-wide", "qwen2-full", "qwen3", "gemma", "gemma2-usual", "gemma3-usual", "phi", "phi3-usual",
         "phi3-part", "smollm3-usual", "granite", "olmo", "olmo2", "exaone4-full", "stablelm", "stablelm-parallel", "starcoder2-full",
         "gptneox", "falcon-heads", "falcon-two-norms", "falcon-one-norm", "cohere", "cohere2-usual", "glm-usual", "glm4",
-        "nemotron-usual", "bloom", "gpt2",
+        "nemotron-usual", "bloom", "gpt2", "mixtral-one", "mixtral-wide", "olmoe-usual", "qwen2moe", "qwen3moe",
     ]
     private static let others = [
         "mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3", "exaone4", "starcoder2", "gptneox-sequence", "gptj",
         "falcon", "falcon-sequence", "cohere2", "glm", "nemotron", "opt", "bert", "roberta", "xlm-roberta", "electra",
-        "distilbert", "deberta",
+        "distilbert", "deberta", "mixtral", "qwen2moe-dense", "qwen3moe-dense", "olmoe",
     ]
     private static var folder: TemporaryFolder?
 

@@ -119,8 +119,11 @@ MODELS = {
                                                                norm_topk_prob=True)),
     "qwen3moe-dense": (t.Qwen3MoeConfig, t.Qwen3MoeForCausalLM, dict(HEAD, num_experts=5, num_experts_per_tok=3, moe_intermediate_size=36,
                                                                      mlp_only_layers=[1], attention_bias=True)),
+    "olmoe": (t.OlmoeConfig, t.OlmoeForCausalLM, dict(SHAPE, num_experts=5, num_experts_per_tok=3, norm_topk_prob=True)),
+    "olmoe-usual": (t.OlmoeConfig, t.OlmoeForCausalLM, dict(SHAPE, num_key_value_heads=4, num_experts=7, num_experts_per_tok=2)),
     # As llama.cpp can run them: no window that it would not have, heads of the usual size.
     "mistral-wide": (t.MistralConfig, t.MistralForCausalLM, dict(HEAD, sliding_window=64)),
+    "mixtral-wide": (t.MixtralConfig, t.MixtralForCausalLM, dict(HEAD, num_local_experts=5, num_experts_per_tok=3)),
     "qwen2-full": (t.Qwen2Config, t.Qwen2ForCausalLM, dict(SHAPE, vocab_size=487)),
     "gemma2-usual": (t.Gemma2Config, t.Gemma2ForCausalLM, dict(HEAD, query_pre_attn_scalar=24, sliding_window=8, attn_logit_softcapping=2.0,
                                                                final_logit_softcapping=3.0)),

@@ -16,7 +16,8 @@ final class FamilyTests: XCTestCase {
         "llama", "linear", "mistral", "ministral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi", "phi3", "phi3-part", "smollm3",
         "granite", "olmo", "olmo2", "exaone4", "stablelm", "stablelm-parallel", "starcoder2", "gptneox", "gptneox-sequence", "gptj",
         "falcon", "falcon-heads", "falcon-two-norms", "falcon-one-norm", "falcon-sequence", "cohere", "cohere2", "glm", "glm4",
-        "nemotron", "bloom", "gpt2", "gpt2-untied", "opt", "mixtral", "mixtral-one", "qwen2moe", "qwen2moe-dense", "qwen3moe",
+        "nemotron", "bloom", "gpt2", "gpt2-untied", "opt", "mixtral", "mixtral-one", "mixtral-wide", "olmoe", "qwen2moe", "qwen2moe-dense",
+        "qwen3moe",
         "qwen3moe-dense",
     ]
     private static var folder: TemporaryFolder?

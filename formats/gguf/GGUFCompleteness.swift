@@ -43,8 +43,8 @@ struct GGUFCompleteness {
     /// Tensors that the architecture does not have, or not in so many blocks.
     private var foreign: String? {
         let names = graph.tensors.map(\.name).filter { name in
-            naming.family.rule(forName: name) == nil
-                ? !naming.family.isDerived(name) : !naming.configuration.hasPlace(for: name, naming.family)
+            let isKnown = naming.family.rule(forName: name) != nil
+            return isKnown ? !naming.configuration.hasPlace(for: name, naming.family) : !naming.family.isDerived(name)
         }
         guard let first = names.first else { return nil }
         let others = names.count > 1 ? " and \(names.count - 1) more" : ""

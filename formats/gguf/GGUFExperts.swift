@@ -31,8 +31,7 @@ struct GGUFExperts {
             let shape = Shape([count] + tensor.shape.dimensions)
         else {
             let types = Set(experts.map { "\($0.type.name) \($0.shape)" }).sorted().joined(separator: ", ")
-            throw FormatError.unsupported(
-                path, "tensor '\(tensor.name)'", "has all experts of a block, which are of several types: \(types)")
+            throw FormatError.unsupported(path, "tensor '\(tensor.name)'", "would have experts of several types: \(types)")
         }
         let rows = tensor.shape.rows
         guard rows > 0, tensor.bytes.byteCount % rows == 0 else {
@@ -93,8 +92,8 @@ extension RowSource {
                     let end = min(run.upperBound, (source + 1) * rowsEach)
                     let place = (row - run.lowerBound) * bytesPerRow..<(end - run.lowerBound) * bytesPerRow
                     let reader = try readers[source]
-                    try reader.read(
-                        row - source * rowsEach..<end - source * rowsEach, into: UnsafeMutableRawBufferPointer(rebasing: out[place]))
+                    let target = UnsafeMutableRawBufferPointer(rebasing: out[place])
+                    try reader.read(row - source * rowsEach..<end - source * rowsEach, into: target)
                     row = end
                 }
             }

@@ -193,6 +193,9 @@ extension ModelConfiguration {
         if headCount * headSize != hiddenSize, !family.hasFreeHeadSizeInGGUF {
             reasons.append("llama.cpp will not load the file: heads of this family are together as wide as the hidden state")
         }
+        if family.hasKeyForEachHeadInGGUF, keyValueHeadCount != headCount {
+            reasons.append("llama.cpp will not load the file: every head of this family has a key of its own there")
+        }
         let divisor = blockCount == family.squareRootDepth ? hiddenSize / headCount : headSize
         if family.keys.scales.attention == nil, attentionScalar != Double(divisor) {
             reasons.append("llama.cpp divides scores by the root of \(divisor), not of query_pre_attn_scalar \(attentionScalar)")

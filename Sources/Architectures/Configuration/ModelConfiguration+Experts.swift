@@ -44,9 +44,7 @@ extension ModelConfiguration {
             experts.step = json[ExpertKeys.step]?.integer ?? 1
             experts.denseBlocks = Set(
                 try (json[ExpertKeys.dense]?.array ?? []).map { entry in
-                    guard let block = entry.integer, block >= 0 else {
-                        throw ConfigurationError("\(ExpertKeys.dense) has other than blocks")
-                    }
+                    guard let block = entry.integer, block >= 0 else { throw ConfigurationError("mlp_only_layers has other than blocks") }
                     return block
                 })
         }

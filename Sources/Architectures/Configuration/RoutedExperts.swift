@@ -1,5 +1,5 @@
-/// The MLP of mixture-of-experts models (Shazeer et al. 2017, arXiv 1701.06538): a router picks for every token some of the experts, each an
-/// MLP of its own, and adds what these put out, by weights that are the softmax of its scores.
+/// The MLP of mixture-of-experts models (Shazeer et al. 2017, arXiv 1701.06538): a router picks for every token some of the experts, each
+/// an MLP of its own, and adds what these put out, by weights that are the softmax of its scores.
 public struct RoutedExperts: Equatable, Sendable {
     public var count: Int
     /// Experts that a token goes through.

@@ -34,6 +34,22 @@ extension ArchitectureFamily {
         $0.biasSettings = [BiasSetting("attention_bias", .attention), BiasSetting(nil, .mlp + .experts)]
     }
 
+    /// OLMoE: LLaMA with norms of queries and keys, all heads together, and experts.
+    static let olmoe = llama.variation("olmoe", className: "OlmoeForCausalLM") {
+        $0.design.headNorm = .whole
+        $0.setLayout(.same, of: .query, .key)
+        $0.tensors.removeAll { [Module].mlp.contains($0.module) }
+        $0.tensors += headNorms() + expertRules("model.layers.{}.mlp")
+        $0.keys.experts = ExpertKeys(
+            count: ["num_experts", "num_local_experts"], usualChosen: 8, renormalises: "norm_topk_prob", renormalisesInGGUF: false)
+        $0.keys.defaultEpsilon = 1e-5
+        $0.biasSettings = [BiasSetting("attention_bias", .attention), BiasSetting(nil, .experts)]
+        $0.unbiasedInGGUF = .attention
+        $0.hasFreeHeadSizeInGGUF = false
+        $0.hasKeyForEachHeadInGGUF = true
+        $0.absentSettings = ["clip_qkv"]
+    }
+
     /// The router and the layers of each expert, which GGUF has all in one tensor.
     static func expertRules(
         _ mlp: String, gate: String = "gate_proj", up: String = "up_proj", down: String = "down_proj"
