@@ -218,25 +218,28 @@ final class EntropyCodingTests: XCTestCase {
         XCTAssertEqual(try bits(dear) - bits("model.layers.0.mlp.up_proj.weight"), 3.3, accuracy: 0.7)
     }
 
-    /// The file is never larger than asked for, and at most 0.5 % smaller.
+    /// The file is never larger than asked for, and at most 0.5 % smaller; where codes of a byte end before, it is as large as they make it, with a
+    /// warning.
     func testSizeIsMet() throws {
         let graph = try SampleModel.graph(blocks: 2, hidden: 192, intermediate: 320)
         let folder = try TemporaryFolder()
         let path = folder.path("m.caplet")
         var forced = WriteOptions()
         forced.force = true
-        for size in [120_000, 250_000] {
+        for size in [120_000, 250_000, 90_000_000] {
             var result = graph
             let context = PassContext(
                 execution: .init(threads: 2), seed: 0, original: graph,
                 outputByteCount: { try CapletFormat().byteCount($0, at: path, forced, .init(threads: 2)) })
             let pipeline = try Pipeline(parsing: "quantize{size=\(size) objective=weights target=dense layers=matrices}")
-            _ = try PassManager(pipeline, catalog: PassCatalog(passes)).run(&result, context)
+            let report = try PassManager(pipeline, catalog: PassCatalog(passes)).run(&result, context)[0]
             let plan = try CapletFormat().write(result, to: path, forced, .init(threads: 2))
             XCTAssertLessThanOrEqual(plan.byteCount, size)
-            XCTAssertGreaterThanOrEqual(plan.byteCount, size * 995 / 1000)
+            let isReached = size < 1_000_000
+            XCTAssertEqual(plan.byteCount >= size * 995 / 1000, isReached)
+            XCTAssertEqual(report.warnings?.first?.contains("no step gives a file of size=\(size)") ?? false, !isReached)
         }
-        for (pipeline, words) in [("size=900", "too little"), ("size=90000000", "nearest below"), ("size=120000 coding=fixed", "no size")] {
+        for (pipeline, words) in [("size=900", "too little"), ("size=120000 coding=fixed", "no size")] {
             let context = PassContext(
                 execution: .init(threads: 2), seed: 0, original: graph,
                 outputByteCount: { try CapletFormat().byteCount($0, at: path, forced, .init(threads: 2)) })
