@@ -79,7 +79,7 @@ final class SparseGPTTests: XCTestCase {
 
     /// Never above the budget, and below it by rounding alone.
     func testBudgetsAndRefusals() throws {
-        for keep in [0.0, 0.1, 0.37, 1] {
+        for keep in [0.001, 0.1, 0.37, 1] {
             let run = PassConformance(passes, pipeline: "sparsegpt{keep=\(keep)}", needsCalibration: true)
             let report = try XCTUnwrap(run.apply(to: SampleModel.graph()).reports.first)
             XCTAssertEqual(
@@ -87,7 +87,7 @@ final class SparseGPTTests: XCTestCase {
         }
         for (options, words) in [
             ("pattern=2:4 keep=0.4", "keep=0.5"), ("pattern=2:4 ratios=owl", "keep=0.5"), ("pattern=4:8 blocksize=16", "blocksize=16"),
-            ("lambda=0.1", "lambda=0.1"), ("ratios=uniform outlier=3", "outlier=3"),
+            ("lambda=0.1", "lambda=0.1"), ("keep=0", "leaves nothing"), ("ratios=uniform outlier=3", "outlier=3"),
         ] {
             let run = PassConformance(passes, pipeline: "sparsegpt{\(options)}", needsCalibration: true)
             XCTAssertThrowsError(try run.apply(to: SampleModel.graph())) { XCTAssertTrue("\($0)".contains(words), "\($0)") }
