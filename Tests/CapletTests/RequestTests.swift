@@ -59,10 +59,10 @@ final class RequestTests: XCTestCase {
         }
         var unknown = request
         unknown.output = folder.path("nameless")
-        let compression = CompressionRequest(model: model, output: folder.path("m.caplet"))
+        let comparison = ComparisonRequest(model: model, output: folder.path("grid"), sources: [.text("text.txt")])
         for (error, kind, remedy) in [
             (failure(request), FailureKind.usage, Remedy.replaceOutput), (failure(unknown), .usage, .nameOutputFormat),
-            (failure(compression), .usage, .giveCalibration),
+            (failure(comparison), .usage, .giveCalibration),
         ] {
             let error = try XCTUnwrap(error)
             XCTAssertEqual(FailureKind(error), kind, "\(error)")
@@ -78,7 +78,7 @@ final class RequestTests: XCTestCase {
         request.dequantization = .fp8
         let warnings = Collected()
         _ = try caplet.perform(request) { if case .warning(let line, _) = $0 { warnings.add(line) } }
-        XCTAssertEqual(warnings.lines, ["no 8-bit float weight has scales to apply"])
+        XCTAssertEqual(warnings.lines, ["no weight is quantised, and nothing is decoded"])
         var options = RequestOptions()
         options.refusesWarnings = true
         request.output = folder.path("n.gguf")
