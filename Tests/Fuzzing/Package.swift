@@ -31,7 +31,7 @@ let package = Package(
         .target(name: "CMapping", path: "Sources/CMapping"),
         .target(name: "COpenBLAS", path: "Sources/COpenBLAS"),
         target("CLibrary", [], path: "Sources/CLibrary"),
-        target("Execution", ["CLibrary"], path: "Sources/Execution"),
+        target("Execution", ["CFileSystem", "CLibrary"], path: "Sources/Execution"),
         target("Matrices", ["CKernels", "CLibrary"], path: "Sources/Matrices"),
         target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution", "Matrices"], path: "Sources/LinearAlgebra"),
         target("ModelGraph", ["CKernels", "CLibrary", "CMapping", "Execution", "Matrices"], path: "Sources/ModelGraph"),
@@ -40,6 +40,9 @@ let package = Package(
             "FormatKit", ["CFileSystem", "CLibrary", "CNettle", "CXXHash", "Execution", "ModelGraph", "StrictJSON"],
             path: "Sources/FormatKit"),
         target("Architectures", ["CLibrary", "FormatKit", "ModelGraph", "StrictJSON"], path: "Sources/Architectures"),
+        target(
+            "QuantizedCheckpoints", ["Architectures", "FormatKit", "ModelGraph", "StrictJSON"], path: "Sources/QuantizedCheckpoints"),
+        target("ChatTemplates", ["CLibrary", "StrictJSON"], path: "Sources/ChatTemplates"),
         target("PassKit", ["CXXHash", "Execution", "LinearAlgebra", "ModelGraph"], path: "Sources/PassKit"),
         target("Tokenization", ["StrictJSON"], path: "Sources/Tokenization"),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"], path: "Sources/ZipContainer"),
@@ -50,12 +53,13 @@ let package = Package(
         target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
         target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
         target(
-            "GGUFFormat", ["Architectures", "CKernels", "FormatKit", "Matrices", "StrictJSON", "Tokenization"], path: "formats/gguf",
+            "GGUFFormat",
+            ["Architectures", "CKernels", "FormatKit", "Matrices", "QuantizedCheckpoints", "StrictJSON", "Tokenization"], path: "formats/gguf",
             exclude: ["SPEC.md"]),
         target(
             "FuzzTargets",
             [
-                "Architectures", "CLibFuzzer", "CapletFormat", "Execution", "FormatKit", "GGUFFormat", "ModelGraph", "NPYFormat", "PassKit",
+                "Architectures", "CLibFuzzer", "CapletFormat", "ChatTemplates", "Execution", "FormatKit", "GGUFFormat", "ModelGraph", "NPYFormat", "PassKit",
                 "PyTorchFormat", "SafetensorsFormat",
                 "StrictJSON", "Tokenization", "ZipContainer",
             ], path: "FuzzTargets"),

@@ -1,4 +1,5 @@
 import Architectures
+import ChatTemplates
 import FormatKit
 import ModelGraph
 import PassKit
@@ -9,7 +10,7 @@ import Tokenization
 
 extension FuzzTarget {
     static func isTypedElsewhere(_ error: any Error) -> Bool {
-        error is ConfigurationError || error is CodingFailure || error is ZstdFrame.Failure
+        error is ConfigurationError || error is ChatTemplateError || error is CodingFailure || error is ZstdFrame.Failure
     }
 
     /// Parsers of text.
@@ -31,6 +32,15 @@ extension FuzzTarget {
         ("wordpiece-text", { useWordPiece(try WordPieceTokenizer(vocabularyText: Array($0), configuration: nil)) }),
         ("unigram-json", { useUnigram(try UnigramTokenizer(tokenizerJSON: Array($0))) }),
         ("unigram-model", { useUnigram(try UnigramTokenizer(sentencePieceModel: Array($0), around: ("<s>", "</s>"))) }),
+        (
+            "chat-template",
+            { bytes in
+                var limits = ChatTemplateLimits()
+                limits.steps = 20_000
+                _ = try ChatTemplate(String(decoding: bytes, as: UTF8.self), limits: limits).render(
+                    messages: [["role": "user", "content": "Hi"]], addGenerationPrompt: true, variables: ["bos_token": "<s>"])
+            }
+        ),
         (
             "pipeline",
             { bytes in
