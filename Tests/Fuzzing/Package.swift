@@ -54,12 +54,14 @@ let package = Package(
         target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
         target(
             "GGUFFormat",
-            ["Architectures", "CKernels", "FormatKit", "Matrices", "QuantizedCheckpoints", "StrictJSON", "Tokenization"], path: "formats/gguf",
+            ["Architectures", "CKernels", "FormatKit", "Matrices", "QuantizedCheckpoints", "StrictJSON", "Tokenization"],
+            path: "formats/gguf",
             exclude: ["SPEC.md"]),
         target(
             "FuzzTargets",
             [
-                "Architectures", "CLibFuzzer", "CapletFormat", "ChatTemplates", "Execution", "FormatKit", "GGUFFormat", "ModelGraph", "NPYFormat", "PassKit",
+                "Architectures", "CLibFuzzer", "CapletFormat", "ChatTemplates", "Execution", "FormatKit", "GGUFFormat", "ModelGraph",
+                "NPYFormat", "PassKit",
                 "PyTorchFormat", "SafetensorsFormat",
                 "StrictJSON", "Tokenization", "ZipContainer",
             ], path: "FuzzTargets"),
