@@ -20,8 +20,8 @@ public final class LanguageModel {
     public let tokenizer: Tokenizer
     /// Tokens that end an answer.
     public let endTokens: Set<Int32>
-    /// What makes text of conversations; nil for a model without a chat template.
-    public let chat: ModelChat?
+    /// What makes text of conversations, or why it cannot; nil for a model without a chat template.
+    private let chat: Result<ModelChat?, any Error>
     let transformer: Transformer
     let team: WorkerTeam
 
@@ -45,7 +45,8 @@ public final class LanguageModel {
         guard let tokenizer = try model.tokenizer() else { throw RuntimeError.noTokenizer }
         self.tokenizer = tokenizer
         endTokens = try model.endTokens()
-        chat = try? model.chat()
+        // Text is continued whatever the template is.
+        do { chat = .success(try model.chat()) } catch { chat = .failure(error) }
         team = WorkerTeam(threads: ExecutionContext(threads: threads).threads)
         // What the tokenizer was made of is not needed beside the weights.
         let weights = model.withoutFiles()
@@ -71,7 +72,7 @@ public final class LanguageModel {
     /// - Parameter messages: objects with "role" and "content", the last one the user's.
     /// - Throws: `RuntimeError.noChatTemplate`; `ChatTemplateError`; as the other.
     public func generate(messages: [JSONValue], _ options: GenerationOptions = GenerationOptions()) throws -> Generation {
-        guard let chat else { throw RuntimeError.noChatTemplate }
+        guard let chat = try chat.get() else { throw RuntimeError.noChatTemplate }
         let text = try chat.text(messages, addsGenerationPrompt: true)
         // A template that writes the token that begins a text has put it there.
         let ids = tokenizer.encode(text, addSpecial: false, parseSpecial: true)

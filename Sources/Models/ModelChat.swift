@@ -14,7 +14,7 @@ public struct ModelChat: Sendable {
     ///
     /// - Throws: `ChatTemplateError` for a template that cannot be rendered; `FormatError` for files that are broken.
     init?(_ files: [Attachment], _ tokenizer: Tokenizer?) throws {
-        guard let source = try ModelChat.source(files) else { return nil }
+        guard let source = try ChatTemplateFiles(files).usual else { return nil }
         template = try ChatTemplate(source)
         var variables: [String: JSONValue] = [:]
         if let file = files.first(where: { $0.name == "tokenizer_config.json" }) {
@@ -29,20 +29,6 @@ public struct ModelChat: Sendable {
             }
         }
         self.variables = variables
-    }
-
-    /// The template's text, as transformers looks for it: in a file of its own, in that of a processor, in the tokenizer's configuration, where
-    /// it may be one of several.
-    private static func source(_ files: [Attachment]) throws -> String? {
-        if let file = files.first(where: { $0.name == "chat_template.jinja" }) { return String(validating: file.bytes, as: UTF8.self) }
-        for name in ["chat_template.json", "tokenizer_config.json"] {
-            guard let file = files.first(where: { $0.name == name }) else { continue }
-            let value = try JSONValue(parsing: file.bytes, path: name, object: "")["chat_template"]
-            if let text = value?.string { return text }
-            let named = value?.array?.first { $0["name"]?.string == "default" }
-            if let text = named?["template"]?.string { return text }
-        }
-        return nil
     }
 
     /// The text of a conversation.
