@@ -13,7 +13,7 @@ public struct ShardSet: Sendable {
     /// - Throws: `FormatError.malformed` for shards of several sets, and for a set of which some are not there.
     public init?(_ folder: String, _ names: [String], ending: String) throws {
         let files = names.filter { $0.hasSuffix(ending) }
-        let parts = files.compactMap { ShardName($0, ending: ending) }
+        let parts = files.compactMap { NumberedName($0, ending: ending) }
         guard let first = parts.first, parts.count == files.count else { return nil }
         guard parts.allSatisfy({ $0.stem == first.stem && $0.count == first.count }) else {
             throw FormatError.malformed(
@@ -35,21 +35,5 @@ public struct ShardSet: Sendable {
             ModelFolder.warnOfLink(shard, in: folder, context)
             try read("\(folder)/\(shard)")
         }
-    }
-}
-
-/// STEM-00001-of-00003 and an ending.
-private struct ShardName {
-    let stem: Substring
-    let number: Int
-    let count: Int
-
-    init?(_ name: String, ending: String) {
-        let parts = name.dropLast(ending.count).split(separator: "-", omittingEmptySubsequences: false)
-        guard parts.count > 3, parts[parts.count - 2] == "of", parts[parts.count - 1].count == 5, parts[parts.count - 3].count == 5,
-            let count = Int(parts[parts.count - 1]), let number = Int(parts[parts.count - 3]), number > 0, number <= count
-        else { return nil }
-        stem = name.dropLast(ending.count + "-00001-of-00001".count)
-        (self.number, self.count) = (number, count)
     }
 }

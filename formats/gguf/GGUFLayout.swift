@@ -119,10 +119,10 @@ struct GGUFLayout {
     ) throws -> [Part] {
         let path = options.outputPath ?? ""
         let groups = split(tensors, options.maximumShardBytes, alignment)
-        guard groups.count <= GGUFPartName.maximumCount else {
-            throw FormatError.refused(path, "would be \(groups.count) parts; GGUF allows \(GGUFPartName.maximumCount)")
+        guard groups.count <= NumberedName.maximumPartCount else {
+            throw FormatError.refused(path, "would be \(groups.count) parts; GGUF allows \(NumberedName.maximumPartCount)")
         }
-        let paths = groups.count == 1 ? [path] : GGUFPartName.parts(of: path, count: groups.count).map(\.path)
+        let paths = groups.count == 1 ? [path] : NumberedName.parts(ofGGUF: path, count: groups.count).map(\.ggufPath)
         return try groups.enumerated().map { index, group in
             var keys = Metadata()
             if index == 0 {

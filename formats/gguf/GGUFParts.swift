@@ -23,11 +23,11 @@ struct GGUFParts {
             return
         }
         let number = try GGUFParts.number(given)
-        guard count <= GGUFPartName.maximumCount, number < count else {
+        guard count <= NumberedName.maximumPartCount, number < count else {
             throw FormatError.malformed(path, "key '\(GGUFParts.numberKey)'", "is \(number), of \(count) parts")
         }
-        guard let name = GGUFPartName(path: path), name.number == number + 1, name.count == count else {
-            let name = GGUFPartName(prefix: "NAME", number: number + 1, count: count).path
+        guard let name = NumberedName(ggufPath: path), name.number == number + 1, name.count == count else {
+            let name = NumberedName(stem: "NAME", number: number + 1, count: count).ggufPath
             throw FormatError.malformed(
                 path, "", "is part \(number + 1) of \(count) by its keys; the others are found when its name is \(name)")
         }
@@ -41,12 +41,12 @@ struct GGUFParts {
     }
 
     private static func part(_ path: String) throws -> Part {
-        let file = try MappedFile.ofWeights(path: path)
+        let file = try MappedFile.content(path: path)
         return Part(path: path, file: file, header: try file.withBytes { try GGUFHeader($0, path: path) })
     }
 
-    private static func sibling(_ name: GGUFPartName, _ index: Int, _ given: Part) throws -> Part {
-        let path = GGUFPartName(prefix: name.prefix, number: index + 1, count: name.count).path
+    private static func sibling(_ name: NumberedName, _ index: Int, _ given: Part) throws -> Part {
+        let path = NumberedName(stem: name.stem, number: index + 1, count: name.count).ggufPath
         guard FileIdentity(path: path) != nil else {
             throw FormatError.malformed(path, "", "is not there; '\(given.path)' is part \(name.number) of \(name.count)")
         }

@@ -34,7 +34,10 @@ struct SafetensorsLayout {
         }
         let metadata = try SafetensorsLayout.metadata(graph, options)
         shards = try groups.enumerated().map { index, group in
-            let name = groups.count == 1 ? SafetensorsFormat.singleName : SafetensorsLayout.shardName(index, groups.count)
+            let name =
+                groups.count == 1
+                ? SafetensorsFormat.singleName
+                : NumberedName(stem: "model", number: index + 1, count: groups.count).text(ending: ".safetensors")
             // The graph's own document is said once.
             let kept = index == 0 ? metadata : metadata.filter { $0.key != SafetensorsReader.documentKey }
             return try SafetensorsLayout.shard(name, group, kept, path)
@@ -91,14 +94,6 @@ struct SafetensorsLayout {
             size += tensor.dense.byteCount
         }
         return groups
-    }
-
-    private static func shardName(_ index: Int, _ count: Int) -> String {
-        func five(_ number: Int) -> String {
-            let digits = String(number)
-            return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
-        }
-        return "model-\(five(index + 1))-of-\(five(count)).safetensors"
     }
 
     /// `__metadata__`: the strings that came from one, `format`, and a document for everything else the graph says.

@@ -53,7 +53,7 @@ struct SafetensorsReader {
     /// Adds the metadata of one file and of its tensors those that are wanted, and returns the names of all of them.
     @discardableResult
     private func add(_ path: String, to graph: inout TensorGraph, keeping isWanted: (String) -> Bool = { _ in true }) throws -> [String] {
-        let file = try MappedFile.ofWeights(path: path)
+        let file = try MappedFile.content(path: path)
         graph.sources.append(file.stamp)
         let header = try file.withBytes { try SafetensorsHeader($0, path: path) }
         for entry in header.entries where isWanted(entry.name) {
