@@ -17,8 +17,10 @@ struct ErrorPrices {
         for (index, tensor) in tensors.enumerated() { positions[tensor.name] = index }
         var (known, prices, values) = (Set<Int>(), [Int: Double](), 0)
         func give(_ index: Int, _ curvature: WeightCurvature) throws {
-            let count = tensors[index].shape.elementCount
-            prices[index] = try relativePrice(curvature, tensors[index]) * Double(count)
+            let (count, price) = (tensors[index].shape.elementCount, try relativePrice(curvature, tensors[index]))
+            // An expert that saw no token of the text: nothing is known of it.
+            guard price > 0 else { return }
+            prices[index] = price * Double(count)
             values += count
             known.insert(index)
             try body(index, curvature)
