@@ -62,7 +62,7 @@ public struct Model: Sendable {
     /// tokenizer.model is taken too where tokenizer.json is of a kind that is not known here.
     /// - Returns: nil when the model has none of them.
     /// - Throws: `TokenizationError` when the file is malformed or of a kind that is not supported.
-    public func tokenizer() throws -> Tokenizer? { try tokenizers.decoders.get() }
+    public func tokenizer() throws -> Tokenizer? { try tokenizers.decoders.get().tokenizer }
 
     /// The tokenizer that travels with an encoder: tokenizer.json, otherwise DeBERTa's spm.model or BERT's vocab.txt. Made at the first call.
     ///
@@ -70,11 +70,11 @@ public struct Model: Sendable {
     /// - Throws: `TokenizationError` when the file is malformed or of a kind that is not supported.
     public func sentenceTokenizer() throws -> (any SentenceTokenizer)? { try tokenizers.encoders.get() }
 
-    /// Where tokenizer.json and tokenizer.model have different pieces; nil where they agree or one of them is not there.
-    public func tokenizerDisagreement() -> String? {
-        let files = graph.attachments
-        return Vocabulary.disagreement(Vocabulary.Files { name in files.first { $0.name == name }?.bytes })
-    }
+    /// What a user is told before text is cut: that tokenizer.json and tokenizer.model differ, or that the former is of a kind that is not known and
+    /// the latter taken; nil where there is nothing to say.
+    ///
+    /// - Throws: as `tokenizer`.
+    public func tokenizerWarning() throws -> String? { isEncoder ? nil : try tokenizers.decoders.get().warning }
 
     /// What makes text of conversations; nil for a model without a chat template. Made at the first call.
     ///

@@ -4,9 +4,16 @@ import StrictJSON
 import Synchronization
 import Tokenization
 
+/// The tokenizer of a decoder, and what a user is told of the choice of its file.
+struct DecoderTokenizer: Sendable {
+    /// Nil for a model without.
+    let tokenizer: Tokenizer?
+    let warning: String?
+}
+
 /// The tokenizers among a model's files, each made when it is first asked for.
 final class ModelTokenizers: Sendable {
-    let decoders: Once<Tokenizer?>
+    let decoders: Once<DecoderTokenizer>
     let encoders: Once<(any SentenceTokenizer)?>
     let ends: Once<Set<Int32>>
     let chat: Once<ModelChat?>
@@ -16,8 +23,8 @@ final class ModelTokenizers: Sendable {
         let decoders = Once { try ModelTokenizers.decoderTokenizer(files) }
         self.decoders = decoders
         encoders = Once { try ModelTokenizers.encoderTokenizer(files) }
-        ends = Once { try ModelTokenizers.endTokens(files, decoders.get()) }
-        chat = Once { try ModelChat(files, decoders.get()) }
+        ends = Once { try ModelTokenizers.endTokens(files, decoders.get().tokenizer) }
+        chat = Once { try ModelChat(files, decoders.get().tokenizer) }
     }
 
     private static func bytes(_ name: String, _ files: [Attachment]) -> [UInt8]? { files.first { $0.name == name }?.bytes }
@@ -35,16 +42,21 @@ final class ModelTokenizers: Sendable {
         }
     }
 
-    private static func decoderTokenizer(_ files: [Attachment]) throws -> Tokenizer? {
+    private static func decoderTokenizer(_ files: [Attachment]) throws -> DecoderTokenizer {
         let found = Vocabulary.Files { name in files.first { $0.name == name }?.bytes }
+        let model = bytes("tokenizer.model", files)
         do {
-            return try Vocabulary.ofDecoder(found, preferring: .fast).map(Tokenizer.init)
+            let tokenizer = try Vocabulary.ofDecoder(found, preferring: .fast).map(Tokenizer.init)
+            guard let tokenizer, let model, bytes("tokenizer.json", files) != nil,
+                let difference = tokenizer.vocabulary.disagreement(sentencePieceModel: model)
+            else { return DecoderTokenizer(tokenizer: tokenizer, warning: nil) }
+            return DecoderTokenizer(tokenizer: tokenizer, warning: difference)
         } catch {
             // What tokenizer.json says otherwise than is known here, tokenizer.model may say as well.
-            guard bytes("tokenizer.model", files) != nil, bytes("tokenizer.json", files) != nil,
+            guard model != nil, bytes("tokenizer.json", files) != nil,
                 let vocabulary = try? Vocabulary.ofDecoder(found, preferring: .sentencePiece)
             else { throw error }
-            return try Tokenizer(vocabulary)
+            return DecoderTokenizer(tokenizer: try Tokenizer(vocabulary), warning: "\(error); tokenizer.model is taken in its place")
         }
     }
 

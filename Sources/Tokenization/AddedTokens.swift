@@ -4,10 +4,11 @@ import StrictJSON
 public struct AddedTokens: Sendable {
     private(set) var tokens: [(id: Int32, piece: Piece)] = []
 
-    /// Those of `tokenizer.json`, of `added_tokens.json` and of `tokenizer_config.json`; later ones come before earlier ones.
+    /// Those of `tokenizer.json` and of `added_tokens.json`, which comes first where they disagree. What `tokenizer_config.json` adds, a
+    /// vocabulary takes from it with all else that this says.
     ///
     /// - Throws: `TokenizationError.malformed`.
-    public init(tokenizerJSON: [UInt8]? = nil, addedTokensJSON: [UInt8]? = nil, configuration: [UInt8]? = nil) throws {
+    public init(tokenizerJSON: [UInt8]? = nil, addedTokensJSON: [UInt8]? = nil) throws {
         var found: [Int32: Piece] = [:]
         if let tokenizerJSON { for token in try TokenizerJSONReader(tokenizerJSON).addedTokens() { found[token.id] = token.piece } }
         if let addedTokensJSON {
@@ -18,9 +19,6 @@ public struct AddedTokens: Sendable {
                 // The file does not say whether a token is special.
                 if found[id].map({ !$0.text.utf8.elementsEqual(text.utf8) }) ?? true { found[id] = Piece(text, role: .userDefined) }
             }
-        }
-        if let configuration {
-            for (id, piece) in try TokenizerConfiguration(configuration).addedTokens { found[id] = piece }
         }
         tokens = found.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }

@@ -1,17 +1,17 @@
 extension Vocabulary {
-    /// Where tokenizer.json and tokenizer.model of one model have different pieces; nil where they agree, one of them is not there or is of a
-    /// kind that is not known.
-    public static func disagreement(_ files: Files) -> String? {
-        guard files["tokenizer.json"] != nil, files["tokenizer.model"] != nil,
-            let fast = try? Vocabulary.ofDecoder(files, preferring: .fast),
-            let slow = try? Vocabulary.ofDecoder(files, preferring: .sentencePiece)
-        else { return nil }
-        if let id = zip(fast.pieces, slow.pieces).enumerated().first(where: { !$1.0.text.utf8.elementsEqual($1.1.text.utf8) })?.offset {
-            return "token \(id) is '\(fast.pieces[id].text)' in tokenizer.json and '\(slow.pieces[id].text)' in tokenizer.model"
+    /// Where the pieces of a tokenizer.model differ from these, of a tokenizer.json beside it; nil where they agree, or the file is of a kind that
+    /// is not known. Tokens that other files put in the place of pieces are left aside.
+    public func disagreement(sentencePieceModel bytes: [UInt8]) -> String? {
+        guard let other = try? SentencePieceModel(bytes) else { return nil }
+        for (id, (own, theirs)) in zip(pieces, other.pieces).enumerated() where [.normal, .byte].contains(own.role) {
+            guard own.text.utf8.elementsEqual(theirs.text.utf8) else {
+                return
+                    "token \(id) is '\(own.text)' in tokenizer.json, which transformers takes, and '\(theirs.text)' in tokenizer.model, which "
+                    + "llama.cpp takes"
+            }
         }
-        guard fast.count == slow.count else {
-            return "tokenizer.json has \(fast.count) tokens and tokenizer.model \(slow.count), those that other files add among them"
-        }
-        return nil
+        return other.pieces.count > pieces.count
+            ? "tokenizer.json, which transformers takes, has \(pieces.count) tokens, and tokenizer.model, which llama.cpp takes, "
+                + "\(other.pieces.count)" : nil
     }
 }

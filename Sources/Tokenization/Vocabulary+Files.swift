@@ -26,8 +26,7 @@ extension Vocabulary {
         let configuration = files["tokenizer_config.json"]
         let (json, model) = (files["tokenizer.json"], files["tokenizer.model"])
         if let model, preference == .sentencePiece || json == nil {
-            let added = try AddedTokens(
-                tokenizerJSON: json, addedTokensJSON: files["added_tokens.json"], configuration: configuration)
+            let added = try AddedTokens(tokenizerJSON: json, addedTokensJSON: files["added_tokens.json"])
             return try Vocabulary(sentencePieceModel: model, configuration: configuration, added: added)
         }
         if let json { return try Vocabulary(tokenizerJSON: json, configuration: configuration) }

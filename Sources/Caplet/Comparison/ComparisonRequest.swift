@@ -107,20 +107,22 @@ public struct ComparisonRequest: Request {
                 context.warnOfContext(tokens.sequences.map(\.count).max() ?? 0, configuration, source.path)
                 return (tokens, try ContentDigest.of(file: source.path))
             }
-            let text = try TokenisedText(TextSource(path), model, windowLength: length)
+            let text = try TokenisedText(TextSource(path), model, windowLength: length, context)
             return (windows.map(text.sequences.evenlySpaced) ?? text.sequences, text.digest)
         }
         context.warnOfContext(length, configuration, "a window")
         let texts = zip(sources.map(\.path), scored).map { path, scored in
             ScoredText(name: path.lastPathComponent, file: scored.digest, tokens: scored.sequences.digest)
         }
-        let calibrated = try calibration.map { try CalibrationSets.windows($0, model, length, context) }
-        let calibrationWindows = calibrated.map { $0.sequences.evenlySpaced(calibration?.sequences ?? $0.sequences.sequences.count) }
+        let calibrated = try calibration.map { asked in
+            let (sequences, digest) = try CalibrationSets.windows(asked, model, length, context)
+            return (sequences: sequences.evenlySpaced(asked.sequences), digest: digest)
+        }
         let inputs = ComparisonInputs(
             caplet: Version.text, model: try ContentDigest.of(model.graph, context.execution), configuration: configuration.digest,
-            calibration: calibrated?.digest, calibrationTokens: calibrationWindows?.digest,
+            calibration: calibrated?.digest, calibrationTokens: calibrated?.sequences.digest,
             texts: texts, context: length, seed: seed)
-        return ComparisonRun(model, texts: scored.map(\.sequences), calibration: calibrationWindows, inputs, store, context)
+        return ComparisonRun(model, texts: scored.map(\.sequences), calibration: calibrated?.sequences, inputs, store, context)
     }
 }
 

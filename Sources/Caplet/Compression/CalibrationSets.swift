@@ -43,7 +43,7 @@ struct CalibrationSets {
         let sequences: TokenSequences, digest: String
         switch text.source {
         case .text(let source):
-            let tokenised = try TokenisedText(source, model, windowLength: length)
+            let tokenised = try TokenisedText(source, model, windowLength: length, context)
             (sequences, digest) = (tokenised.sequences, tokenised.digest)
         case .builtIn:
             let tokenised = try TokenisedText(text: TextDocuments.builtIn, model, windowLength: length)

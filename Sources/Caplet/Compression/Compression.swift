@@ -65,16 +65,11 @@ struct Compression {
     ///
     /// - Throws: `PassError` where a pass needs text and the model has no tokenizer.
     private static func calibration(_ request: CompressionRequest, _ manager: PassManager, _ model: Model) throws -> CalibrationText? {
-        if let given = request.calibration { return given }
-        do {
-            try manager.checkCalibration(isGiven: false)
-            return nil
-        } catch let error as PassError {
-            guard let configuration = model.configuration else { return CalibrationText(.builtIn) }
-            let hasTokenizer = try configuration.design.isCausal ? model.tokenizer() != nil : model.sentenceTokenizer() != nil
-            guard hasTokenizer else { throw error }
-            return CalibrationText(.builtIn, context: min(configuration.contextLength, builtInContext))
-        }
+        guard request.calibration == nil, manager.needsCalibration else { return request.calibration }
+        guard let configuration = model.configuration else { return CalibrationText(.builtIn) }
+        let hasTokenizer = try configuration.design.isCausal ? model.tokenizer() != nil : model.sentenceTokenizer() != nil
+        if !hasTokenizer { try manager.checkCalibration(isGiven: false) }
+        return CalibrationText(.builtIn, context: min(configuration.contextLength, builtInContext))
     }
 
     /// The pipeline that was written out; nil where it follows from another aim.

@@ -22,9 +22,8 @@ struct Conversion {
         let model = try context.open(request.model, from: request.format).model
         original = model.graph
         try target.check(context)
-        if target.format.name == "gguf", let difference = model.tokenizerDisagreement() {
-            context.warn("\(request.model): \(difference); GGUF has tokenizer.model's, transformers takes tokenizer.json")
-        }
+        // A tokenizer that cannot be made is the format's to name.
+        if target.format.name == "gguf", let warning = try? model.tokenizerWarning() { context.warn(warning) }
         if model.quantization.isEmpty { try target.checkShapes(of: model, at: request.model, context) }
         // That of a container alone: what other formats keep in their metadata travels with that.
         card = ModelCard(provenance: original.provenance, facts: Conversion.facts(original, request))

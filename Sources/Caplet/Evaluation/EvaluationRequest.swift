@@ -91,12 +91,9 @@ public struct EvaluationRequest: Request {
             context.warnOfContext(tokens.sequences.map(\.count).max() ?? 0, transformer.configuration, paths[0])
             return (tokens, nil)
         }
-        if let difference = model.tokenizerDisagreement() {
-            context.warn("\(self.model): \(difference); tokenizer.json is taken, as transformers takes it")
-        }
         let window = TokenisedText.windowLength(length, transformer.configuration)
         context.warnOfContext(window, transformer.configuration, model.isEncoder ? "a sentence" : "a window")
-        let text = try TokenisedText(source, model, windowLength: window, specialTokens: special)
+        let text = try TokenisedText(source, model, windowLength: window, specialTokens: special, context)
         return (text.sequences, text.size)
     }
 

@@ -21,12 +21,15 @@ struct TokenisedText {
     /// - Parameter specialTokens: what the spelling of a control token in the text is.
     /// - Throws: `FileAccessError`; `FormatError` for what is no text; `CalibrationError.emptyText`; `RequestError` when the model has no
     ///   tokenizer.
-    init(_ source: TextSource, _ model: Model, windowLength: Int, specialTokens: SpecialTokens = .asTokens) throws {
+    init(
+        _ source: TextSource, _ model: Model, windowLength: Int, specialTokens: SpecialTokens = .asTokens, _ context: RequestContext
+    ) throws {
         let documents = try TextDocuments(source)
         let text = try TokenisedText.text(of: documents, source, model)
         guard text.contains(where: { !$0.isWhitespace }) else {
             throw RequestError(.malformedInput, "\(source.paths.joined(separator: ", ")): \(CalibrationError.emptyText)")
         }
+        try context.warnOfTokenizer(model)
         digest = documents.digest
         (sequences, size) = try TokenisedText.tokens(text, model, windowLength, specialTokens)
     }
@@ -71,8 +74,10 @@ struct TokenisedText {
             return (TokenSequences(sentences: text, tokenizer, longest: windowLength), nil)
         }
         guard let tokenizer = try model.tokenizer() else { throw needed }
-        let tokens = tokenizer.encode(text, parseSpecial: specialTokens == .asTokens)
+        var tokens = tokenizer.encode(text, parseSpecial: specialTokens == .asTokens)
         let vocabulary = tokenizer.vocabulary
+        // A chat template has written the token that begins a text already.
+        if vocabulary.addsBOS, tokens.count > 1, tokens[0] == vocabulary.bosID, tokens[1] == vocabulary.bosID { tokens.removeFirst() }
         let first = tokens.first == vocabulary.bosID && vocabulary.addsBOS ? 1 : 0
         let special = tokens.dropFirst(first).count { [.control, .unknown].contains(vocabulary.pieces[Int($0)].role) }
         let words = text.split(whereSeparator: \.isWhitespace).count

@@ -69,6 +69,11 @@ public final class RequestContext: Sendable {
         }
     }
 
+    /// Warns where the files of a model's tokenizer do not say the same.
+    func warnOfTokenizer(_ model: Model) throws {
+        if let warning = try model.tokenizerWarning() { warn(warning) }
+    }
+
     /// Warns of sequences that are longer than a model was made for; what has no positions for them refuses them.
     func warnOfContext(_ tokens: Int, _ configuration: ModelConfiguration, _ what: String) {
         guard tokens > configuration.contextLength else { return }
