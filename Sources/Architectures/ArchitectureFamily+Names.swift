@@ -6,10 +6,7 @@ extension ArchitectureFamily {
     public static let all: [ArchitectureFamily] = [
         .llama, .mistral, .ministral, .qwen2, .qwen3, .gemma, .gemma2, .gemma3, .smolLM3, .granite, .olmo, .olmo2, .exaone4, .stableLM,
         .mixtral, .qwen2MoE, .qwen3MoE, .olmoe, .starCoder2, .phi, .phi3, .gptNeoX, .gptJ, .falcon, .falconOfTwoNorms, .falconInSequence,
-        .cohere,
-        .cohere2, .glm, .glm4, .nemotron,
-        .bloom, .gpt2, .opt, .bert,
-        .roberta, .xlmRoberta, .electra, .distilBert, .deberta,
+        .cohere, .cohere2, .glm, .glm4, .nemotron, .bloom, .gpt2, .opt, .bert, .roberta, .xlmRoberta, .electra, .distilBert, .deberta,
     ]
 
     public static func named(_ name: String) -> ArchitectureFamily? { all.first { $0.name == name } }
@@ -37,6 +34,12 @@ extension ArchitectureFamily {
     public func rule(forName name: String) -> NumberedRule? {
         for prefix in prefixes where name.hasPrefix(prefix) {
             if let found = match(String(name.dropFirst(prefix.count)), { $0.name }) { return found }
+        }
+        // What transformers writes comes first, and is nearly all there is.
+        for own in prefixes where name.hasPrefix(own) {
+            if let found = match(String(name.dropFirst(own.count)), { $0.name }), !found.rule.module.isOfHead || own.isEmpty {
+                return found
+            }
         }
         for prefix in NamePrefix.candidates(of: self) {
             if let bare = prefix.removed(from: name), let found = match(bare, { $0.name }),

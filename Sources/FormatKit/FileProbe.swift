@@ -23,7 +23,7 @@ public struct FileProbe: Sendable {
             head = []
         } else {
             entries = []
-            head = try MappedFile.ofWeights(path: path).withBytes { Array($0.prefix(FileProbe.headLength)) }
+            head = try MappedFile.content(path: path).withBytes { Array($0.prefix(FileProbe.headLength)) }
         }
     }
 

@@ -12,10 +12,10 @@ enum LargeFilePointer {
 }
 
 extension MappedFile {
-    /// A file with weights.
+    /// A file that is to be read for what it holds, and not a Git LFS pointer to it.
     ///
     /// - Throws: `FileAccessError`; `FormatError.malformed` for a Git LFS pointer.
-    public static func ofWeights(path: String) throws -> MappedFile {
+    public static func content(path: String) throws -> MappedFile {
         let file = try MappedFile(path: path)
         guard !file.withBytes({ LargeFilePointer.isPointer($0.prefix(64)) }) else { throw LargeFilePointer.error(path) }
         return file

@@ -16,7 +16,7 @@ public struct TextDocuments: Sendable {
     public init(_ source: TextSource) throws {
         var (documents, digests, room) = ([TextDocument](), [String](), TextDocuments.maximumBytes)
         for path in try source.files() {
-            let bytes = try path == "-" ? TextDocuments.standardInput() : TextDocuments.contents(path)
+            let bytes = try TextDocuments.contents(path)
             digests.append(bytes.withUnsafeBytes { ContentDigest(of: $0).hexadecimal })
             let expanded = try CompressedText.expanded(bytes, limit: room, path)
             guard expanded.count <= room else {
@@ -36,10 +36,15 @@ public struct TextDocuments: Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }()
 
-    /// The text of one file, whatever its name.
+    /// The text of one file, whatever its name, or of standard input by "-".
+    ///
+    /// - Throws: `FileAccessError`; `FormatError.malformed` for what is no text or too much of it.
     public static func plainText(of path: String) throws -> String {
-        try TextBytes.text(CompressedText.expanded(contents(path), limit: maximumBytes, path), path)
+        let name = path == "-" ? standardInputName : path
+        return try TextBytes.text(CompressedText.expanded(contents(path), limit: maximumBytes, name), name)
     }
+
+    private static let standardInputName = "standard input"
 
     /// The file's name without the ending of a compressed one.
     private static func name(_ path: String) -> String {
@@ -48,7 +53,8 @@ public struct TextDocuments: Sendable {
     }
 
     private static func contents(_ path: String) throws -> [UInt8] {
-        let file = try MappedFile.ofWeights(path: path)
+        if path == "-" { return try standardInput() }
+        let file = try MappedFile.content(path: path)
         guard file.byteCount <= maximumBytes else {
             throw FormatError.malformed(path, "", "\(file.byteCount) bytes of text, at most \(maximumBytes) are taken")
         }
@@ -61,11 +67,11 @@ public struct TextDocuments: Sendable {
         while true {
             let count = read(STDIN_FILENO, &piece, piece.count)
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw FileAccessError(path: "-", code: errno) }
+            guard count >= 0 else { throw FileAccessError(path: standardInputName, code: errno) }
             if count == 0 { return bytes }
             bytes += piece[..<count]
             guard bytes.count <= maximumBytes else {
-                throw FormatError.malformed("-", "", "more than \(maximumBytes) bytes of text")
+                throw FormatError.malformed(standardInputName, "", "more than \(maximumBytes) bytes of text")
             }
         }
     }

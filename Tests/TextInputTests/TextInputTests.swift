@@ -84,6 +84,18 @@ final class TextInputTests: XCTestCase {
         XCTAssertEqual(try texts(TextSource(folder.path("r.json.gz"))), ["one", "two"])
     }
 
+    /// What the program has within it is the first whole lines of each eighth of a text that comes with the package, 25,000 bytes at most.
+    func testTheTextThatIsBuiltIn() throws {
+        let whole = try TemporaryFolder.bytes(of: Repository.path("Examples/text/speeches-calibration.txt"))
+        let end = UInt8(ascii: "\n")
+        let parts = try (0..<8).map { part -> ArraySlice<UInt8> in
+            let eighth = part * whole.count / 8
+            let start = part == 0 ? 0 : try XCTUnwrap(whole[eighth...].firstIndex(of: end)) + 1
+            return whole[start...(try XCTUnwrap(whole[..<min(start + 25_000, whole.count)].lastIndex(of: end)))]
+        }
+        XCTAssertTrue(Array(parts.joined()) == Array(TextDocuments.builtIn.utf8))
+    }
+
     func testFoldersAndPatterns() throws {
         let folder = try TemporaryFolder()
         for name in ["b.txt", "a.md", "c.bin", ".hidden.txt"] { try folder.write(Array(name.utf8), as: name) }

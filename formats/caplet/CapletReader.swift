@@ -12,7 +12,7 @@ struct CapletReader {
 
     /// - Throws: `FormatError`; `FileAccessError` when the path cannot be opened.
     init(_ path: String, _ context: ReadContext) throws {
-        let file = try MappedFile.ofWeights(path: path)
+        let file = try MappedFile.content(path: path)
         self.file = file
         self.context = context
         manifest = try file.withBytes { bytes in

@@ -44,7 +44,7 @@ struct NPYReader {
 
     func readArchive() throws -> TensorGraph {
         var graph = TensorGraph()
-        let file = try MappedFile.ofWeights(path: path)
+        let file = try MappedFile.content(path: path)
         graph.sources.append(file.stamp)
         let archive = try file.withBytes { try ZipArchive($0, path: path) }
         var document = GraphDocument()
@@ -109,7 +109,7 @@ struct NPYReader {
     }
 
     private func addFile(_ path: String, named name: String, dtype: DType?, to graph: inout TensorGraph) throws {
-        let file = try MappedFile.ofWeights(path: path)
+        let file = try MappedFile.content(path: path)
         graph.sources.append(file.stamp)
         let header = try file.withBytes { try NPYHeader($0, path: path, object: "") }
         guard let data = MappedBytes(file, offset: header.byteCount, byteCount: header.dataBytes),

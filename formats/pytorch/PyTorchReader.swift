@@ -39,7 +39,7 @@ struct PyTorchReader {
     /// Adds what one file holds, of its tensors those that are wanted, and returns the names of all of them, tied ones too.
     @discardableResult
     private func add(_ path: String, to graph: inout TensorGraph, keeping isWanted: (String) -> Bool = { _ in true }) throws -> [String] {
-        let file = try MappedFile.ofWeights(path: path)
+        let file = try MappedFile.content(path: path)
         graph.sources.append(file.stamp)
         let checkpoint: any Checkpoint
         if file.withBytes({ LegacyCheckpoint.begins($0.prefix(LegacyCheckpoint.longestStart)) }) {

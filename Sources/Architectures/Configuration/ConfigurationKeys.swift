@@ -36,7 +36,7 @@ package struct ConfigurationKeys: Sendable {
     package var experts: ExpertKeys?
     /// Of families whose MLP may read what attention reads.
     package var parallel: String?
-    /// Of families whose embeddings may have another width, which is not implemented.
+    /// Of families whose embeddings may have another width than the hidden state; a model that has it is refused.
     package var embeddingWidth: String?
     /// Whether the first position is the one after "pad_token_id", and the table of positions has room for those before.
     package var startsAfterPadding = false

@@ -1,6 +1,5 @@
 extension ArchitectureFamily {
-    /// Those keys of config.json that are neither obeyed, nor refused where they change something that is not implemented, nor known to
-    /// change nothing.
+    /// Those keys of config.json that are neither obeyed, nor looked at for a refusal, nor known to change nothing.
     func unknownKeys(among found: [String]) -> [String] {
         var known = KnownKeys.common.union(fixedSettings.keys).union(silentSettings.keys).union(absentSettings).union(otherKeys)
         known.formUnion(keys.names)

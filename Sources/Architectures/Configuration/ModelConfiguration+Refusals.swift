@@ -1,7 +1,7 @@
 import StrictJSON
 
 extension ModelConfiguration {
-    /// What config.json says that changes what the model computes and that is not implemented, by its name and value.
+    /// Settings of config.json, by name and value, with which a model computes otherwise than it would be run: what it is refused for.
     static func unsupportedFeatures(in json: JSONValue, _ family: ArchitectureFamily) -> [String] {
         var features: [String] = []
         if let name = activationName(json, family.keys), BlockDesign.Activation(configName: name) == nil {

@@ -100,9 +100,9 @@ struct RunCommand: ParsableCommand {
 
     /// What is to be continued or answered.
     private func input() throws -> Input {
-        if let prompt { return .text(try prompt == "-" ? StandardInput.text() : prompt) }
+        if let prompt { return .text(try prompt == "-" ? TextDocuments.plainText(of: "-") : prompt) }
         if let chat {
-            let text = try chat == "-" ? StandardInput.text() : chat
+            let text = try chat == "-" ? TextDocuments.plainText(of: "-") : chat
             return .messages([["role": "user", "content": .string(text)]])
         }
         let path = messages ?? ""
