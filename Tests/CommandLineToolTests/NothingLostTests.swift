@@ -142,8 +142,11 @@ final class NothingLostTests: XCTestCase {
         for text in ["empty.txt", "blank.txt"] {
             try expectFailure("caplet compress tiny -o out.npz --calibration \(text) --no-progress", 65, saying: text, in: folder)
         }
-        try expectFailure("caplet compress tiny -o out.npz --no-progress", 64, saying: "--calibration", in: folder)
         try expectFailure("caplet compress tiny -o out.npz --calibration none.txt --no-progress", 66, saying: "none.txt", in: folder)
+        // Without one the text that comes with the program is read, and said.
+        let result = try CapletProcess.run(["compress", "tiny", "-o", "out.npz", "--no-progress"], in: folder.path)
+        XCTAssertEqual(result.status, 0, result.errors)
+        XCTAssertTrue(result.errors.contains("no calibration text is given"), result.errors)
     }
 
     func testBudgetThatCannotBeMet() throws {
