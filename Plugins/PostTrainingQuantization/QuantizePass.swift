@@ -1,8 +1,8 @@
 import ModelGraph
 import PassKit
 
-/// Post-training quantisation of factors U and V, of sparse values and of dense tensors: to codes of one width, rounded to nearest, or
-/// to codes for an entropy coder, of any number of bits on the average.
+/// Post-training quantisation of factors U and V, of sparse values and of dense tensors: to codes of one width, rounded to nearest, to codes for
+/// an entropy coder, of any number of bits on the average, or of whole matrices to blocks of ggml's types, as llama.cpp runs them.
 ///
 /// Entropy coding costs a gradient pass over the calibration set for objective=loss (one forward, one forward and back), then about
 /// m·n² + n³ operations a matrix [m, n] and round, with some six rounds to meet a rate; the second moments of all layers' inputs, n²
@@ -12,7 +12,7 @@ public struct QuantizePass: Pass {
     public static let summary = "integer codes with scales, for U, V, sparse values and dense tensors"
     /// How codes are kept.
     enum Coding: String, CaseIterable, Sendable {
-        case auto, fixed, entropy
+        case auto, fixed, entropy, blocks
     }
 
     /// What errors cost.
@@ -41,13 +41,16 @@ public struct QuantizePass: Pass {
         requires: [.isWord(size), .isWord(increase)])
     private static let coding = ChoiceOption<Coding>(
         "coding", default: .auto,
-        "fixed: codes of one width; entropy: codes that few bits are enough for; auto: fixed for a whole number of bits",
+        "fixed: codes of one width; entropy: codes that few bits are enough for; auto: fixed for a whole number of bits; blocks: ggml's types, for GGUF",
         [.fixed: [.isWord(size), .isWord(increase)]])
     private static let isFixed = OptionRequirement("coding=fixed, or a whole number of bits", deciding: aims) {
         codesAreFixed($0)
     }
     private static let isEntropyCoded = OptionRequirement(
         "coding=entropy, size=, increase=, or bits that are no whole number", deciding: aims
+    ) { !codesAreFixed($0) && $0[coding] != .blocks }
+    private static let isPriced = OptionRequirement(
+        "coding=entropy, coding=blocks, size=, increase=, or bits that are no whole number", deciding: aims
     ) { !codesAreFixed($0) }
     private static let aims: [any PassOption] = [bits, size, increase, coding]
     private static let group = IntegerOption(
@@ -56,15 +59,18 @@ public struct QuantizePass: Pass {
         "symmetric", default: true, "levels around zero; false gives each group a zero point", requires: [isFixed])
     private static let objective = ChoiceOption<Objective>(
         "objective", default: .loss, "what errors cost: the divergence of predictions, the layers' outputs, or without text the weights",
-        requires: [isEntropyCoded])
+        requires: [isPriced])
     private static let lambda = NumberOption(
         "lambda", in: 0...1, default: 0.05, "squared steps that a bit is worth", requires: [isEntropyCoded])
     private static let components = ChoiceOption<Components>(
         "components", default: .auto, "auto: a dense tensor's largest singular components go into U and V where that saves bytes",
         requires: [isEntropyCoded, .contains(target, .dense)])
     private static let target = SetOption<Part>("target", default: .uv, "the parts to quantise: factors, sparse values, dense tensors")
+    private static let types = SetOption<BlockType>(
+        "types", default: .auto, "the types that blocks may have, a matrix each by itself; auto: all but q4_0",
+        requires: [.equals(coding, .blocks)])
     public static let options: [any PassOption] = [
-        bits, size, increase, coding, group, symmetric, objective, lambda, components, target, TensorSelection.option,
+        bits, size, increase, coding, group, symmetric, objective, lambda, components, types, target, TensorSelection.option,
     ]
     public static let reads: PassReads = [.parts, .original, .calibration]
     public static let leaves = PassResult.parts
@@ -87,7 +93,10 @@ public struct QuantizePass: Pass {
     let splitsOffComponents: Bool
     let target: Set<Part>
     let aim: Aim
-    /// Nil for entropy coding.
+    /// Of blocks.
+    let types: Set<BlockType>
+    let codesAreBlocks: Bool
+    /// Nil for entropy coding and for blocks.
     let fixed: FixedWidthQuantization?
     let selection: TensorSelection
 
@@ -97,11 +106,13 @@ public struct QuantizePass: Pass {
         objective = options[Self.objective]
         lambda = options[Self.lambda]
         splitsOffComponents = options[Self.components] == .auto
+        types = options[Self.types]
+        codesAreBlocks = options[Self.coding] == .blocks
         let bits = options[Self.bits]
         aim = options[Self.size].map(Aim.size) ?? options[Self.increase].map(Aim.lossIncrease) ?? .bits(bits)
         guard Self.codesAreFixed(options) else {
             fixed = nil
-            if case .bits = aim, bits > QuantizePass.greatestRate {
+            if case .bits = aim, bits > QuantizePass.greatestRate, !codesAreBlocks {
                 throw PassError(
                     .usage, pass: Self.name,
                     "entropy coding takes at most bits=\(QuantizePass.greatestRate); coding=fixed takes whole bits to 8")
@@ -117,7 +128,7 @@ public struct QuantizePass: Pass {
     private static func codesAreFixed(_ options: PassOptions) -> Bool {
         switch options[coding] {
         case .fixed: return true
-        case .entropy: return false
+        case .entropy, .blocks: return false
         case .auto: return options[size] == nil && options[increase] == nil && isWhole(options[bits])
         }
     }
@@ -140,7 +151,10 @@ public struct QuantizePass: Pass {
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
             // A factor of H, and leading components; a round takes mn² for feeding forward and 2mn² for scales.
             let operations =
-                2 * n * n * n / 3 + (splitsOffComponents ? 10 : 0) * min(m, n) * min(m, n) * min(m, n) + Self.usualRounds * 3 * m * n * n
+                2 * n * n * n / 3
+                + (codesAreBlocks
+                    ? Double(BlockType.codecs(of: types).count + 1) * m * n * n
+                    : (splitsOffComponents ? 10 : 0) * min(m, n) * min(m, n) * min(m, n) + Self.usualRounds * 3 * m * n * n)
             return PassCost(
                 operations: isFixed ? 0 : operations, bytesMoved: (isFixed ? 300 : 2000) * m * n,
                 workingBytes: isFixed ? 16 * m * n : 4 * (3 * m * n + 3 * n * n),
@@ -162,12 +176,13 @@ public struct QuantizePass: Pass {
 
     public func checkAim(on graph: TensorGraph, _ output: OutputSize?) throws {
         guard case .size(let size) = aim, let output else { return }
+        if codesAreBlocks { return try BlockQuantization(self).checkSize(size, of: graph, output) }
         try LeastOutput(self, of: graph).check(size: size, output)
     }
 
     /// What is said when no tensor has a part that is to be quantised: the file is no smaller.
     private func nothingToQuantize(_ selected: [Tensor]) -> String? {
-        guard !selected.contains(where: { hasTarget($0.payload) }) else { return nil }
+        guard !codesAreBlocks, !selected.contains(where: { hasTarget($0.payload) }) else { return nil }
         let dense = selected.contains { $0.payload.elementArray != nil } ? "; dense tensors are quantised by target=dense" : ""
         return "quantize: nothing is quantised, for no selected tensor has a part among target=\(target.text)\(dense)"
     }
@@ -183,6 +198,7 @@ public struct QuantizePass: Pass {
     }
 
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
+        if codesAreBlocks { return try BlockQuantization(self).run(&graph, context) }
         let warning = nothingToQuantize(try selection.split(graph, pass: Self.name).selected)
         var report = try fixed?.run(&graph, context) ?? EntropyCodedQuantization(pass: self).run(&graph, context)
         if let warning { report.warn(warning) }

@@ -15,15 +15,24 @@ public struct BlockCodec: Equatable, Sendable {
     let decode: Decode
     /// Of finite floats; nil for what is read and carried only.
     let encode: Encode?
+    /// How errors are fed forward while blocks are made; nil where they cannot be.
+    public let rounding: BlockRounding?
 
-    public init(_ name: String, elements: Int, bytes: Int, halves: [Int] = [0], decode: @escaping Decode, encode: Encode? = nil) {
+    public init(
+        _ name: String, elements: Int, bytes: Int, halves: [Int] = [0], decode: @escaping Decode, encode: Encode? = nil,
+        rounding: BlockRounding? = nil
+    ) {
         self.name = name
         elementsPerBlock = elements
         bytesPerBlock = bytes
         self.halves = halves
         self.decode = decode
         self.encode = encode
+        self.rounding = rounding
     }
+
+    /// Bits an element.
+    public var bitsPerElement: Double { Double(8 * bytesPerBlock) / Double(elementsPerBlock) }
 
     /// Whether floats can be made blocks, not only blocks floats.
     public var encodes: Bool { encode != nil }
@@ -41,12 +50,14 @@ public struct BlockCodec: Equatable, Sendable {
 /// Four and five bits an element: a scale, or a scale and a minimum, for 32 of them.
 extension BlockCodec {
     public static let q4_0 = BlockCodec(
-        "Q4_0", elements: 32, bytes: 18, decode: { caplet_q4_0_decode($0, $1, $2) }, encode: { caplet_q4_0_encode($0, $1, $2) })
+        "Q4_0", elements: 32, bytes: 18, decode: { caplet_q4_0_decode($0, $1, $2) }, encode: { caplet_q4_0_encode($0, $1, $2) },
+        rounding: BlockRounding(top: 15, encode: { caplet_q4_0_encode_weighted($0, $1, $2, $3) }, put: { caplet_q4_0_put($0, $1, $2) }))
     public static let q4_1 = BlockCodec(
         "Q4_1", elements: 32, bytes: 20, halves: [0, 2],
         decode: { caplet_q4_1_decode($0, $1, $2) }, encode: { caplet_q4_1_encode($0, $1, $2) })
     public static let q5_0 = BlockCodec(
-        "Q5_0", elements: 32, bytes: 22, decode: { caplet_q5_0_decode($0, $1, $2) }, encode: { caplet_q5_0_encode($0, $1, $2) })
+        "Q5_0", elements: 32, bytes: 22, decode: { caplet_q5_0_decode($0, $1, $2) }, encode: { caplet_q5_0_encode($0, $1, $2) },
+        rounding: BlockRounding(top: 31, encode: { caplet_q5_0_encode_weighted($0, $1, $2, $3) }, put: { caplet_q5_0_put($0, $1, $2) }))
     public static let q5_1 = BlockCodec(
         "Q5_1", elements: 32, bytes: 24, halves: [0, 2],
         decode: { caplet_q5_1_decode($0, $1, $2) }, encode: { caplet_q5_1_encode($0, $1, $2) })

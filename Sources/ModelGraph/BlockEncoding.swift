@@ -59,7 +59,7 @@ struct BlockEncoding: Sendable {
 
 extension BlockCodec {
     /// Whether the scales and minima of blocks are finite.
-    fileprivate func halvesAreFinite(_ blocks: UnsafePointer<UInt8>, blockCount: Int) -> Bool {
+    func halvesAreFinite(_ blocks: UnsafePointer<UInt8>, blockCount: Int) -> Bool {
         for block in 0..<blockCount {
             // The high byte of a half has the sign, the exponent's five bits and two of the mantissa's.
             for half in halves where blocks[block * bytesPerBlock + half + 1] & 0x7C == 0x7C { return false }

@@ -9,8 +9,9 @@ public enum FloatStorage: Equatable, Sendable {
 
     public static let names = [
         "f32", "f16", "bf16", "f64", "f8_e4m3", "f8_e5m2", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k",
+        "iq4_nl", "iq4_xs",
     ]
-    private static let codecs: [BlockCodec] = [.q4_0, .q4_1, .q5_0, .q5_1, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K]
+    private static let codecs: [BlockCodec] = [.q4_0, .q4_1, .q5_0, .q5_1, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_nl, .iq4_xs]
 
     /// Elements that rows have to be a multiple of.
     var blockElements: Int {
@@ -86,7 +87,7 @@ extension Tensor {
     }
 
     /// Weights of linear layers, embeddings and heads, and matrices of which nothing is known; several matrices in one tensor are experts.
-    var isMatrixForBlocks: Bool {
+    public var isMatrixForBlocks: Bool {
         (shape.rank == 2 || shape.rank == 3) && [.linear, .embedding, .head, .unknown].contains(role) && shape.elementCount > 0
     }
 

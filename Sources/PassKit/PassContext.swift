@@ -67,6 +67,9 @@ public struct PassContext {
         return try finished?.tensor(tensor.name, kept) ?? kept()
     }
 
+    /// The payload, with bytes elsewhere when there is too much in memory: for what is not worth keeping for a run that goes on.
+    public func keeping(_ payload: Payload) throws -> Payload { try results?.keep(payload) ?? payload }
+
     /// Whether an interrupted run had made something of a tensor by itself.
     public func isFinished(_ tensor: Tensor) -> Bool { finished?.hasTensor(tensor.name) ?? false }
 

@@ -24,7 +24,7 @@ enum GGUFByteOrder {
     private static func layout(_ tensor: GGUFTensor, _ path: String) throws -> (unit: Int, fields: [(offset: Int, width: Int)]) {
         switch tensor.type {
         case .plain(let dtype): return (dtype.byteWidth, dtype.byteWidth == 1 ? [] : [(0, dtype.byteWidth)])
-        case .q8_0: return (GGUFTensorType.q8_0Bytes, [(0, 2)])
+        case .q8_0: return (Q8_0Blocks.byteCount, [(0, 2)])
         case .blocks(let codec):
             guard knownBlocks.contains(codec.name) else {
                 let names = (["Q8_0"] + knownBlocks).joined(separator: ", ")

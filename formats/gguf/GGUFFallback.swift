@@ -2,10 +2,10 @@ import ModelGraph
 
 /// What matrices whose rows are no whole blocks of a type are stored as instead.
 public enum GGUFFallback {
-    /// Blocks of 32 with as many bits, as llama-quantize has it, but for Q2_K and Q3_K, for which that takes IQ4_NL; nil for what has none.
+    /// Blocks of 32 with as many bits, as llama-quantize has it; nil for what has none.
     public static func storage(insteadOf storage: FloatStorage) -> FloatStorage? {
         switch storage {
-        case .blocks(.q2_K), .blocks(.q3_K): return .blocks(.q4_0)
+        case .blocks(.q2_K), .blocks(.q3_K), .blocks(.iq4_xs): return .blocks(.iq4_nl)
         case .blocks(.q4_K): return .blocks(.q5_0)
         case .blocks(.q5_K): return .blocks(.q5_1)
         case .blocks(.q6_K): return .q8_0

@@ -79,7 +79,7 @@ struct GGUFLayout {
     private static func encoded(_ tensor: Tensor, turns: Bool, _ path: String) throws -> GGUFTensor {
         if turns, tensor.isTransposedInCheckpoint { return try plain(tensor, try tensor.denseForStorage(), path) }
         if case .quantized(let quantized) = tensor.payload, quantized.isQ8_0 {
-            return GGUFTensor(name: tensor.name, type: .q8_0, shape: tensor.shape, bytes: Q8_0.blocks(quantized))
+            return GGUFTensor(name: tensor.name, type: .q8_0, shape: tensor.shape, bytes: Q8_0Blocks.blocks(quantized))
         }
         if case .blocks(let blocks) = tensor.payload {
             return GGUFTensor(name: tensor.name, type: .blocks(blocks.codec), shape: tensor.shape, bytes: blocks.bytes)

@@ -21,7 +21,7 @@ struct GGUFTensor {
         switch type {
         case .plain(let dtype): return .dense(try DenseTensor(dtype: dtype, shape: shape, bytes: bytes))
         case .blocks(let codec): return .blocks(try BlockTensor(codec, shape: shape, bytes: bytes))
-        case .q8_0: return .quantized(try Q8_0.quantized(shape, blocks: bytes))
+        case .q8_0: return .quantized(try Q8_0Blocks.quantized(shape, blocks: bytes))
         }
     }
 }

@@ -7,10 +7,6 @@ enum GGUFTensorType: Equatable {
     case q8_0
     case blocks(BlockCodec)
 
-    /// Elements and bytes of a block of Q8_0.
-    static let q8_0Elements = 32
-    static let q8_0Bytes = 34
-
     private static let plainTypes: [(number: UInt32, dtype: DType)] = [
         (0, .f32), (1, .f16), (24, .i8), (25, .i16), (26, .i32), (27, .i64), (28, .f64), (30, .bf16),
     ]
@@ -77,8 +73,8 @@ enum GGUFTensorType: Equatable {
         let (unit, width): (Int, Int)
         switch self {
         case .q8_0:
-            guard shape.columns % GGUFTensorType.q8_0Elements == 0 else { return nil }
-            (unit, width) = (GGUFTensorType.q8_0Elements, GGUFTensorType.q8_0Bytes)
+            guard shape.columns % Q8_0Blocks.elements == 0 else { return nil }
+            (unit, width) = (Q8_0Blocks.elements, Q8_0Blocks.byteCount)
         case .blocks(let codec): return codec.byteCount(shape)
         case .plain(let dtype): (unit, width) = (1, dtype.byteWidth)
         }

@@ -58,6 +58,32 @@ void caplet_q4_k_encode(const float *in, uint8_t *blocks, size_t count);
 void caplet_q5_k_encode(const float *in, uint8_t *blocks, size_t count);
 void caplet_q6_k_encode(const float *in, uint8_t *blocks, size_t count);
 
+// The same, where an error of in[i] counts weights[i], above 0, times its square.
+void caplet_q2_k_encode_weighted(const float *in, const float *weights, uint8_t *blocks, size_t count);
+void caplet_q3_k_encode_weighted(const float *in, const float *weights, uint8_t *blocks, size_t count);
+void caplet_q4_k_encode_weighted(const float *in, const float *weights, uint8_t *blocks, size_t count);
+void caplet_q5_k_encode_weighted(const float *in, const float *weights, uint8_t *blocks, size_t count);
+void caplet_q6_k_encode_weighted(const float *in, const float *weights, uint8_t *blocks, size_t count);
+// Puts other codes, one in a byte and counted from 0, into blocks that keep their scales and minima.
+void caplet_q2_k_put(const uint8_t *codes, uint8_t *blocks, size_t count);
+void caplet_q3_k_put(const uint8_t *codes, uint8_t *blocks, size_t count);
+void caplet_q4_k_put(const uint8_t *codes, uint8_t *blocks, size_t count);
+void caplet_q5_k_put(const uint8_t *codes, uint8_t *blocks, size_t count);
+void caplet_q6_k_put(const uint8_t *codes, uint8_t *blocks, size_t count);
+
+// --- scaledblocks.c: the same two for 32 elements with one scale, and IQ4_XS. Q8_0 in blocks of 34 bytes; its codes are -127 ... 127. ---
+void caplet_q4_0_encode_weighted(const float *in, const float *weights, uint8_t *blocks, size_t count);
+void caplet_q5_0_encode_weighted(const float *in, const float *weights, uint8_t *blocks, size_t count);
+void caplet_q8_0_encode_weighted(const float *in, const float *weights, uint8_t *blocks, size_t count);
+void caplet_iq4_nl_encode_weighted(const float *in, const float *weights, uint8_t *blocks, size_t count);
+void caplet_iq4_xs_encode_weighted(const float *in, const float *weights, uint8_t *blocks, size_t count);
+void caplet_q4_0_put(const uint8_t *codes, uint8_t *blocks, size_t count);
+void caplet_q5_0_put(const uint8_t *codes, uint8_t *blocks, size_t count);
+void caplet_q8_0_put(const uint8_t *codes, uint8_t *blocks, size_t count);
+void caplet_iq4_nl_put(const uint8_t *codes, uint8_t *blocks, size_t count);
+void caplet_iq4_xs_put(const uint8_t *codes, uint8_t *blocks, size_t count);
+void caplet_q8_0_decode(const uint8_t *blocks, float *out, size_t count);
+
 // --- tableblocks.c: codes that are looked up: ternary (256 elements), E2M1 and a fixed table of 16 (32, IQ4_XS 256). ---
 void caplet_tq1_0_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_tq2_0_decode(const uint8_t *blocks, float *out, size_t count);
@@ -248,6 +274,14 @@ void caplet_use_huge_pages(void);
 void caplet_quantize_feedback(
     float *values, const float *steps, size_t width, const float *factor, size_t stride, const float *lengths, float lambda,
     int8_t *codes, float *errors);
+
+// --- levelfeedback.c: rounding to the levels of blocks. ---
+// Rounds values[j] to the nearest of steps[j] * table[code] + offsets[j], codes 0 ... top, or of steps[j] * code + offsets[j] where table is
+// null; table rises. With an upper triangular factor [width, width], rows stride apart, errors[j] becomes the error over factor[j][j],
+// and the values after j lose errors[j] * factor[j][k]. Returns the sum of the squares of errors.
+double caplet_round_to_levels(
+    float *values, const float *steps, const float *offsets, const float *table, int top, size_t width, const float *factor,
+    size_t stride, uint8_t *codes, float *errors);
 
 // --- gradients.c: the steps of elementwise.c, backwards. A gradient is of the loss, with respect to what its name says. ---
 // in_gradient += the gradient of the root mean square norm's input; weight as in caplet_rms_norm.

@@ -43,7 +43,7 @@ struct Compression {
         }
         self.target = target
         input = try context.open(request.model, from: request.format).model
-        pipeline = try given ?? DefaultPipeline.pipeline(for: request.aim, input.graph)
+        pipeline = try given ?? DefaultPipeline.pipeline(for: request.aim, input.graph, keepsBlocks: target.format.name == "gguf")
         manager = try PassManager(pipeline, catalog: passes)
         original = try request.original.map { try context.open($0).model } ?? input
         calibration = try Compression.calibration(request, manager, original)

@@ -31,10 +31,16 @@ public enum DefaultPipeline {
     /// - Parameter lossIncrease: by which the mean loss on the calibration text may rise, in nats a token.
     static func text(lossIncrease: Double) -> String { "quantize{increase=\(lossIncrease) target=dense+s+uv layers=matrices}" }
 
+    /// The pipeline for an output that keeps blocks of ggml's types, and codes of other kinds as plain numbers.
+    ///
+    /// - Parameter aim: an option of `quantize`, such as "size=3000000".
+    static func blocksText(_ aim: String) -> String { "quantize{coding=blocks \(aim) layers=matrices}" }
+
     /// The passes that an aim stands for.
     ///
+    /// - Parameter keepsBlocks: whether the output is of a format that has ggml's types.
     /// - Throws: `RequestError` for a share, a size or a loss that no model can have.
-    static func pipeline(for aim: CompressionRequest.Aim, _ graph: TensorGraph) throws -> Pipeline {
+    static func pipeline(for aim: CompressionRequest.Aim, _ graph: TensorGraph, keepsBlocks: Bool) throws -> Pipeline {
         func refused(_ what: String, _ range: String) -> RequestError { RequestError(.usage, "\(what) is a number \(range)") }
         switch aim {
         case .keep(let share):
@@ -42,14 +48,15 @@ public enum DefaultPipeline {
             return try Pipeline(parsing: text(keep: "\(share)", linearParameters: graph.linearParameterCount))
         case .size(let bytes):
             guard bytes > 0 else { throw refused("the size", "above 0") }
-            return try Pipeline(parsing: text(size: bytes))
+            return try Pipeline(parsing: keepsBlocks ? blocksText("size=\(bytes)") : text(size: bytes))
         case .bitsPerWeight(let bits):
             guard bits > 0, bits <= 64 else { throw refused("bits for each parameter", "above 0, at most 64") }
             // A size of 0 would be none.
-            return try Pipeline(parsing: text(size: max(1, Int(bits * Double(graph.parameterCount) / 8))))
+            let bytes = max(1, Int(bits * Double(graph.parameterCount) / 8))
+            return try Pipeline(parsing: keepsBlocks ? blocksText("size=\(bytes)") : text(size: bytes))
         case .lossIncrease(let increase):
             guard increase > 0, increase <= 100 else { throw refused("the increase of the loss", "above 0, at most 100") }
-            return try Pipeline(parsing: text(lossIncrease: increase))
+            return try Pipeline(parsing: keepsBlocks ? blocksText("increase=\(increase)") : text(lossIncrease: increase))
         case .lossless, .pipelineFile: return Pipeline([])
         case .pipeline(let pipeline): return pipeline
         }

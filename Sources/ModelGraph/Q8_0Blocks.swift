@@ -1,17 +1,20 @@
 import CKernels
-import ModelGraph
 
 /// Blocks of 32 elements, an F16 scale and 32 signed bytes each, as codes and scales and back.
-enum Q8_0 {
+public enum Q8_0Blocks {
+    /// Elements and bytes of a block.
+    public static let elements = QuantizedTensor.q8_0GroupSize
+    public static let byteCount = 34
+
     /// Blocks taken at a time, so that the part that is not asked for needs no room to speak of.
     private static let batch = 512
 
-    static func quantized(_ shape: Shape, blocks: any ByteSource) throws -> QuantizedTensor {
-        let elements = GGUFTensorType.q8_0Elements
-        let codes = RowSource(from: blocks, unitBytes: GGUFTensorType.q8_0Bytes, madeUnitBytes: elements) { raw, out in
+    /// Codes and scales of blocks, taken apart when they are asked for.
+    public static func quantized(_ shape: Shape, blocks: any ByteSource) throws -> QuantizedTensor {
+        let codes = RowSource(from: blocks, unitBytes: byteCount, madeUnitBytes: elements) { raw, out in
             split(raw, codes: out, scales: nil)
         }
-        let scales = RowSource(from: blocks, unitBytes: GGUFTensorType.q8_0Bytes, madeUnitBytes: 2) { raw, out in
+        let scales = RowSource(from: blocks, unitBytes: byteCount, madeUnitBytes: 2) { raw, out in
             split(raw, codes: nil, scales: out)
         }
         return try QuantizedTensor(
@@ -20,11 +23,11 @@ enum Q8_0 {
     }
 
     /// - Precondition: `tensor.isQ8_0`.
-    static func blocks(_ tensor: QuantizedTensor) -> any ByteSource {
+    public static func blocks(_ tensor: QuantizedTensor) -> any ByteSource {
         if let rows = tensor.encodedRows { return rows }
         let columns = tensor.shape.columns
-        let groups = columns / GGUFTensorType.q8_0Elements
-        return RowSource(rowCount: tensor.shape.rows, bytesPerRow: groups * GGUFTensorType.q8_0Bytes) {
+        let groups = columns / elements
+        return RowSource(rowCount: tensor.shape.rows, bytesPerRow: groups * byteCount) {
             let codes = try tensor.codes.openRows(of: columns)
             let scales = try tensor.scales.bytes.openRows(of: groups * 2)
             return { run, out in
@@ -51,9 +54,8 @@ enum Q8_0 {
     private static func split(
         _ blocks: UnsafeRawBufferPointer, codes: UnsafeMutableRawBufferPointer?, scales: UnsafeMutableRawBufferPointer?
     ) {
-        let elements = GGUFTensorType.q8_0Elements
         guard let base = blocks.baseAddress?.assumingMemoryBound(to: UInt8.self) else { return }
-        let count = blocks.count / GGUFTensorType.q8_0Bytes
+        let count = blocks.count / byteCount
         withUnsafeTemporaryAllocation(of: Int8.self, capacity: batch * elements) { spareCodes in
             withUnsafeTemporaryAllocation(of: UInt16.self, capacity: batch) { spareScales in
                 guard let spareCodes = spareCodes.baseAddress, let spareScales = spareScales.baseAddress else { return }
@@ -62,7 +64,7 @@ enum Q8_0 {
                     let codes = codes?.baseAddress?.assumingMemoryBound(to: Int8.self).advanced(by: first * elements)
                     let scales = scales?.baseAddress?.assumingMemoryBound(to: UInt16.self).advanced(by: first)
                     caplet_q8_0_split(
-                        base + first * GGUFTensorType.q8_0Bytes, codes ?? spareCodes, scales ?? spareScales, number * elements)
+                        base + first * byteCount, codes ?? spareCodes, scales ?? spareScales, number * elements)
                 }
             }
         }

@@ -1,0 +1,168 @@
+import Execution
+import ModelGraph
+import PassKit
+
+/// Blocks of ggml's types: for each matrix the type, of those that fit its rows, with which the prices of all errors are least at a size.
+///
+/// Every type is tried on every matrix once, m·n² operations each, on a sample of the rows where there are many; matrices that a file keeps in one
+/// tensor, as the experts of a block, have one type.
+struct BlockQuantization {
+    let pass: QuantizePass
+    private let codecs: [BlockCodec]
+
+    init(_ pass: QuantizePass) {
+        self.pass = pass
+        codecs = BlockType.codecs(of: pass.types)
+    }
+
+    /// What the tensors of a run are made of.
+    private struct Work {
+        let tensors: [Tensor]
+        let matrices: [BlockMatrix]
+        let units: [BlockUnit]
+        let allocation: BlockAllocation
+
+        /// The codec of each tensor.
+        func codecs(_ chosen: [Int]) -> [BlockCodec] {
+            var codecs = [BlockCodec?](repeating: nil, count: tensors.count)
+            for (unit, choice) in zip(units, chosen) { for member in unit.members { codecs[member] = unit.codecs[choice] } }
+            return codecs.compactMap { $0 }
+        }
+    }
+
+    /// Finds out before the work that a size can be met.
+    ///
+    /// - Throws: `PassError` when even the smallest types give a larger file.
+    func checkSize(_ size: Int, of graph: TensorGraph, _ output: OutputSize) throws {
+        var least = graph
+        for tensor in try pass.selection.split(graph, pass: QuantizePass.name).selected where tensor.isMatrixForBlocks {
+            let smallest = codecs.filter { $0.byteCount(tensor.shape) != nil }.min { $0.bitsPerElement < $1.bitsPerElement }
+            if let smallest { try least.setPayload(BlockSize.payload(tensor.shape, smallest), of: tensor.name) }
+        }
+        let bytes = try output.byteCount(least)
+        guard output.dependsOnValues || bytes <= size else {
+            throw PassError(.usage, pass: QuantizePass.name, "size=\(size) cannot be met: the smallest types give a file of \(bytes) bytes")
+        }
+    }
+
+    func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
+        var report = PassReport(pass: QuantizePass.name)
+        let (all, leftAlone) = try pass.selection.split(graph, pass: QuantizePass.name)
+        report.leftAlone = leftAlone
+        var selected: [Tensor] = []
+        for tensor in all {
+            if !tensor.isMatrixForBlocks {
+                report.leftAlone.append(LeftAlone(name: tensor.name, reason: "\(tensor.role.rawValue), which is not kept in blocks"))
+            } else if !codecs.contains(where: { $0.byteCount(tensor.shape) != nil }) {
+                report.leftAlone.append(
+                    LeftAlone(name: tensor.name, reason: "rows of \(tensor.shape.columns) are no whole blocks of types=\(pass.types.text)"))
+            } else {
+                selected.append(tensor)
+            }
+        }
+        guard !selected.isEmpty else { throw PassError(.unsupported, pass: QuantizePass.name, "no matrix has rows of whole blocks") }
+        let work = try prepare(selected, graph, context)
+        let (chosen, predicted) = try choose(work, graph, context, &report)
+        let codecs = work.codecs(chosen)
+        context.execution.progress.begin(QuantizePass.name, total: selected.count, unit: "matrices")
+        defer { context.execution.progress.end() }
+        for (index, tensor) in selected.enumerated() {
+            let made = try work.matrices[index].blocks(codecs[index], context.execution)
+            let payload = try context.keeping(made)
+            let figures = [Measurement(name: "bitsPerWeight", value: codecs[index].bitsPerElement)]
+            report.tensors.append(try TensorReport(comparing: tensor, with: payload, figures, context.execution))
+            try graph.setPayload(payload, of: tensor.name)
+            context.execution.progress.advance(by: 1, remark: codecs[index].name)
+        }
+        if pass.objective == .loss { report.measure("loss.predictedIncrease", predicted) }
+        report.measure("bitsPerWeight", 8 * Double(work.allocation.byteCount(chosen)) / Double(max(values(selected), 1)))
+        report.notes.append(BlockQuantization.summary(codecs))
+        return report
+    }
+
+    private func values(_ tensors: [Tensor]) -> Int { tensors.reduce(0) { $0 + $1.shape.elementCount } }
+
+    /// "12 Q4_K, 3 Q6_K".
+    private static func summary(_ codecs: [BlockCodec]) -> String {
+        var counts: [(name: String, count: Int)] = []
+        for codec in codecs.sorted(by: { ($0.bitsPerElement, $0.name) < ($1.bitsPerElement, $1.name) }) {
+            if counts.last?.name == codec.name { counts[counts.count - 1].count += 1 } else { counts.append((codec.name, 1)) }
+        }
+        return "types: " + counts.map { "\($0.count) \($0.name)" }.joined(separator: ", ")
+    }
+
+    // MARK: - Prices
+
+    /// Matrices with their prices, and what every type costs each of them.
+    private func prepare(_ tensors: [Tensor], _ graph: TensorGraph, _ context: PassContext) throws -> Work {
+        var matrices = [BlockMatrix?](repeating: nil, count: tensors.count)
+        var costs = [[Double]](repeating: [], count: tensors.count)
+        context.execution.progress.begin("\(QuantizePass.name), types", total: tensors.count, unit: "matrices")
+        defer { context.execution.progress.end() }
+        try ErrorPrices(objective: pass.objective, tensors: tensors, context: context).forEach { index, curvature in
+            let matrix = try BlockMatrix(tensors[index], curvature: curvature, context.execution)
+            let known = try context.recording("types", tensors[index].name) {
+                var found = PassSnapshot()
+                found.numbers["costs"] = try self.costs(matrix, context.execution)
+                return found
+            }
+            guard let found = known.numbers["costs"], found.count == codecs.count else {
+                throw PassError(.unsupported, pass: QuantizePass.name, "what an interrupted run has kept does not fit this model")
+            }
+            matrices[index] = matrix
+            costs[index] = found
+            context.execution.progress.advance(by: 1)
+        }
+        var units = BlockUnit.units(tensors, graph.structure)
+        let made = matrices.compactMap { $0 }
+        precondition(made.count == tensors.count)
+        for index in units.indices { units[index].setChoices(codecs, made, costs) }
+        return Work(tensors: tensors, matrices: made, units: units, allocation: BlockAllocation(units: units.map(\.choices)))
+    }
+
+    /// Of each codec; infinite where rows are no whole blocks of it.
+    private func costs(_ matrix: BlockMatrix, _ execution: ExecutionContext) throws -> [Double] {
+        try execution.uncheckedParallelMap(codecs.count) { index in
+            matrix.byteCount(codecs[index]) == nil ? .infinity : try matrix.cost(of: codecs[index], execution)
+        }
+    }
+
+    // MARK: - Choice
+
+    private func choose(
+        _ work: Work, _ graph: TensorGraph, _ context: PassContext, _ report: inout PassReport
+    ) throws -> (chosen: [Int], predicted: Double) {
+        let allocation = work.allocation
+        switch pass.aim {
+        case .bits(let bits):
+            let budget = Int(bits * Double(values(work.tensors)) / 8)
+            guard let chosen = allocation.choices(within: budget) else {
+                let least = 8 * Double(allocation.leastByteCount) / Double(max(values(work.tensors), 1))
+                throw PassError(.usage, pass: QuantizePass.name, "bits=\(bits) is too little: the smallest types take \(PassKit.rounded(least))")
+            }
+            return (chosen, allocation.cost(chosen))
+        case .size(let size):
+            let chosen = try BlockSize(graph, context).choices(allocation, within: size) { try self.sized(work, $0) }
+            return (chosen, allocation.cost(chosen))
+        case .lossIncrease(let increase):
+            let chosen = try BlockLoss(increase, context).choices(allocation, &report) { chosen in
+                try self.graph(graph, work, chosen, context)
+            }
+            return (chosen, allocation.cost(chosen))
+        }
+    }
+
+    /// The graph with blocks of the chosen types that have a size alone.
+    private func sized(_ work: Work, _ chosen: [Int]) throws -> [(name: String, payload: Payload)] {
+        try zip(work.tensors, work.codecs(chosen)).map { ($0.name, try BlockSize.payload($0.shape, $1)) }
+    }
+
+    private func graph(_ graph: TensorGraph, _ work: Work, _ chosen: [Int], _ context: PassContext) throws -> TensorGraph {
+        var made = graph
+        for (index, codec) in work.codecs(chosen).enumerated() {
+            let payload = try work.matrices[index].blocks(codec, context.execution)
+            try made.setPayload(payload, of: work.tensors[index].name)
+        }
+        return made
+    }
+}
