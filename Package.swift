@@ -200,7 +200,7 @@ let package = Package(
         test(
             "PostTrainingQuantizationTests",
             [
-                "CapletFormat", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit", "PostTrainingQuantization", "RPCA",
+                "CapletFormat", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit", "PostTrainingQuantization", "RPCA",
                 "TestSupport",
             ]),
         test(

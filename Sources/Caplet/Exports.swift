@@ -5,6 +5,7 @@
 @_exported import CapletRuntime
 @_exported import Execution
 @_exported import FormatKit
+@_exported import GGUFFormat
 @_exported import ModelGraph
 @_exported import Models
 @_exported import PassKit

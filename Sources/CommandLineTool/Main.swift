@@ -22,7 +22,8 @@ struct CapletCommand: ParsableCommand {
         version: Version.text,
         subcommands: [
             ConvertCommand.self, CompressCommand.self, EvaluateCommand.self, RunCommand.self, CompareCommand.self,
-            TokenizeCommand.self, InspectCommand.self, DiffCommand.self, VerifyCommand.self, FormatsCommand.self, PassesCommand.self,
+            TokenizeCommand.self, ImatrixCommand.self, InspectCommand.self, DiffCommand.self, VerifyCommand.self, FormatsCommand.self,
+            PassesCommand.self,
             PluginCheckCommand.self,
         ])
 

@@ -137,6 +137,8 @@ public struct WriteOptions: Sendable {
     public var byteOrder = ByteReader.Order.little
     /// Whether a model is written that the programs of the format would not load, with a warning instead of a refusal.
     public var forcesNames = false
+    /// Whether formats that say of a model what programs need, in words of their own, hold copies of the files of its folder too.
+    public var embedsFiles = false
     /// Changes to the metadata of the output, in order.
     public var metadataEdits: [MetadataEdit] = []
     /// What the model is called, where its files do not say; formats that have a place for a name keep it.

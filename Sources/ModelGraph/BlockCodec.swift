@@ -34,6 +34,11 @@ public struct BlockCodec: Equatable, Sendable {
     /// Bits an element.
     public var bitsPerElement: Double { Double(8 * bytesPerBlock) / Double(elementsPerBlock) }
 
+    /// Those whose blocks are made here, by the number of their bits.
+    public static let made: [BlockCodec] = [
+        .iq2_xxs, .iq2_xs, .iq2_s, .q2_K, .iq3_xxs, .iq3_s, .q3_K, .iq4_xs, .q4_0, .iq4_nl, .q4_K, .q4_1, .q5_0, .q5_K, .q5_1, .q6_K,
+    ]
+
     /// Whether floats can be made blocks, not only blocks floats.
     public var encodes: Bool { encode != nil }
 
@@ -51,13 +56,15 @@ public struct BlockCodec: Equatable, Sendable {
 extension BlockCodec {
     public static let q4_0 = BlockCodec(
         "Q4_0", elements: 32, bytes: 18, decode: { caplet_q4_0_decode($0, $1, $2) }, encode: { caplet_q4_0_encode($0, $1, $2) },
-        rounding: BlockRounding(top: 15, encode: { caplet_q4_0_encode_weighted($0, $1, $2, $3) }, put: { caplet_q4_0_put($0, $1, $2) }))
+        rounding: .levels(
+            BlockRounding.Levels(top: 15, encode: { caplet_q4_0_encode_weighted($0, $1, $2, $3) }, put: { caplet_q4_0_put($0, $1, $2) })))
     public static let q4_1 = BlockCodec(
         "Q4_1", elements: 32, bytes: 20, halves: [0, 2],
         decode: { caplet_q4_1_decode($0, $1, $2) }, encode: { caplet_q4_1_encode($0, $1, $2) })
     public static let q5_0 = BlockCodec(
         "Q5_0", elements: 32, bytes: 22, decode: { caplet_q5_0_decode($0, $1, $2) }, encode: { caplet_q5_0_encode($0, $1, $2) },
-        rounding: BlockRounding(top: 31, encode: { caplet_q5_0_encode_weighted($0, $1, $2, $3) }, put: { caplet_q5_0_put($0, $1, $2) }))
+        rounding: .levels(
+            BlockRounding.Levels(top: 31, encode: { caplet_q5_0_encode_weighted($0, $1, $2, $3) }, put: { caplet_q5_0_put($0, $1, $2) })))
     public static let q5_1 = BlockCodec(
         "Q5_1", elements: 32, bytes: 24, halves: [0, 2],
         decode: { caplet_q5_1_decode($0, $1, $2) }, encode: { caplet_q5_1_encode($0, $1, $2) })

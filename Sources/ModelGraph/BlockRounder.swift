@@ -26,7 +26,7 @@ public final class BlockRounder {
 
     private let codec: BlockCodec
     private let rounding: BlockRounding
-    private let rows: Int
+    private let rowCapacity: Int
     private let values: UnsafeMutablePointer<Float>
     private let weights: UnsafeMutablePointer<Float>
     /// Of each element the distance of levels, and where they begin.
@@ -36,10 +36,10 @@ public final class BlockRounder {
     private let blocks: UnsafeMutablePointer<UInt8>
 
     /// - Parameter rows: that are rounded at a time, at most.
-    /// - Precondition: codes of the codec are chosen one by one: it has a `rounding`.
+    /// - Precondition: the codec has a `rounding`.
     public init(_ codec: BlockCodec, rows: Int) {
-        guard let rounding = codec.rounding else { preconditionFailure("\(codec.name) is not rounded code by code") }
-        (self.codec, self.rounding, self.rows) = (codec, rounding, rows)
+        guard let rounding = codec.rounding else { preconditionFailure("blocks of \(codec.name) are not made") }
+        (self.codec, self.rounding, rowCapacity) = (codec, rounding, rows)
         let count = max(rows * codec.elementsPerBlock, 1)
         func floats() -> UnsafeMutablePointer<Float> {
             let floats = UnsafeMutablePointer<Float>.allocate(capacity: count)
@@ -68,44 +68,68 @@ public final class BlockRounder {
         _ column: Column, into out: UnsafeMutablePointer<UInt8>?, outStride: Int, errors: UnsafeMutablePointer<Float>,
         addingTo costs: UnsafeMutablePointer<Double>
     ) -> Bool {
-        precondition(column.rows <= rows)
-        let (size, bytes) = (codec.elementsPerBlock, codec.bytesPerBlock)
-        for row in 0..<column.rows {
-            (values + row * size).update(from: column.values + row * column.stride, count: size)
-            (weights + row * size).update(from: column.weights, count: size)
+        precondition(column.rows <= rowCapacity)
+        let isFinite: Bool
+        switch rounding {
+        case .levels(let levels): isFinite = round(column, levels, errors, costs)
+        case .points(let rounding): isFinite = round(column, rounding, errors, costs)
         }
-        rounding.encode(values, weights, blocks, column.rows * size)
-        guard codec.halvesAreFinite(blocks, blockCount: column.rows) else { return false }
-        findLevels(column.rows * size)
-        for row in 0..<column.rows {
-            costs[row] += withTable { table in
-                caplet_round_to_levels(
-                    column.values + row * column.stride, steps + row * size, offsets + row * size, table, Int32(rounding.top), size,
-                    column.factor, column.factorStride, codes + row * size, errors + row * size)
-            }
-        }
-        guard let out else { return true }
-        rounding.put(codes, blocks, column.rows * size)
+        guard isFinite, let out else { return isFinite }
+        let bytes = codec.bytesPerBlock
         for row in 0..<column.rows { (out + row * outStride).update(from: blocks + row * bytes, count: bytes) }
         return true
     }
 
+    private func round(
+        _ column: Column, _ rounding: BlockRounding.PointRounding, _ errors: UnsafeMutablePointer<Float>,
+        _ costs: UnsafeMutablePointer<Double>
+    ) -> Bool {
+        for row in 0..<column.rows {
+            costs[row] += rounding(
+                column.values + row * column.stride, column.weights, column.factor, column.factorStride, blocks + row * codec.bytesPerBlock,
+                errors + row * codec.elementsPerBlock)
+        }
+        return codec.halvesAreFinite(blocks, blockCount: column.rows)
+    }
+
+    private func round(
+        _ column: Column, _ levels: BlockRounding.Levels, _ errors: UnsafeMutablePointer<Float>, _ costs: UnsafeMutablePointer<Double>
+    ) -> Bool {
+        let size = codec.elementsPerBlock
+        for row in 0..<column.rows {
+            (values + row * size).update(from: column.values + row * column.stride, count: size)
+            (weights + row * size).update(from: column.weights, count: size)
+        }
+        levels.encode(values, weights, blocks, column.rows * size)
+        guard codec.halvesAreFinite(blocks, blockCount: column.rows) else { return false }
+        findLevels(levels, column.rows * size)
+        for row in 0..<column.rows {
+            costs[row] += withTable(levels.table) { table in
+                caplet_round_to_levels(
+                    column.values + row * column.stride, steps + row * size, offsets + row * size, table, Int32(levels.top), size,
+                    column.factor, column.factorStride, codes + row * size, errors + row * size)
+            }
+        }
+        levels.put(codes, blocks, column.rows * size)
+        return true
+    }
+
     /// What levels begin at, and how far they are apart, by decoding the smallest and the largest code.
-    private func findLevels(_ count: Int) {
-        for (code, floats) in [(0, offsets), (rounding.top, steps)] {
+    private func findLevels(_ levels: BlockRounding.Levels, _ count: Int) {
+        for (code, floats) in [(0, offsets), (levels.top, steps)] {
             codes.update(repeating: UInt8(code), count: count)
-            rounding.put(codes, blocks, count)
+            levels.put(codes, blocks, count)
             codec.decode(blocks, floats, count)
         }
-        let first = rounding.table?.first ?? 0, span = (rounding.table?.last ?? Float(rounding.top)) - first
+        let first = levels.table?.first ?? 0, span = (levels.table?.last ?? Float(levels.top)) - first
         for i in 0..<count {
             steps[i] = (steps[i] - offsets[i]) / span
             offsets[i] -= steps[i] * first
         }
     }
 
-    private func withTable<Result>(_ body: (UnsafePointer<Float>?) -> Result) -> Result {
-        guard let table = rounding.table else { return body(nil) }
+    private func withTable<Result>(_ table: [Float]?, _ body: (UnsafePointer<Float>?) -> Result) -> Result {
+        guard let table else { return body(nil) }
         return table.withUnsafeBufferPointer { body($0.baseAddress) }
     }
 }

@@ -17,10 +17,11 @@ public struct BlockTensor: Sendable {
 
     /// The values of `payload` in a codec's blocks, made when they are asked for.
     ///
+    /// - Parameter weights: what errors of columns count; nil where all count alike.
     /// - Precondition: the codec encodes, and rows are whole blocks.
     /// - Throws, when asked: `GraphError.notFinite` for NaN and infinities, `.notComputable` for values that overflow F16 scales.
-    public init(_ codec: BlockCodec, encoding payload: Payload, name: String) throws {
-        try self.init(codec, shape: payload.shape, bytes: BlockEncoding(payload: payload, name: name).rows(of: codec))
+    public init(_ codec: BlockCodec, encoding payload: Payload, name: String, weights: ColumnWeights? = nil) throws {
+        try self.init(codec, shape: payload.shape, bytes: BlockEncoding(payload: payload, name: name).rows(of: codec, weights: weights))
     }
 
     public func checkInvariants() throws {

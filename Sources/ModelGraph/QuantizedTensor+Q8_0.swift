@@ -66,7 +66,7 @@ private final class Q8_0Encoder: Sendable {
     func blocks() -> RowSource {
         let name = name
         let bytesPerRow = payload.shape.columns / QuantizedTensor.q8_0GroupSize * (QuantizedTensor.q8_0GroupSize + 2)
-        return BlockEncoding(payload: payload, name: name).rows(bytesPerRow: bytesPerRow) { values, out in
+        return BlockEncoding(payload: payload, name: name).rows(bytesPerRow: bytesPerRow) { _, values, out in
             try Q8_0Encoding.encode(values, name: name) { codes, scales in caplet_q8_0_join(codes, scales, out, values.count) }
         }
     }

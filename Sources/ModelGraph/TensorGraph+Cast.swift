@@ -9,9 +9,8 @@ public enum FloatStorage: Equatable, Sendable {
 
     public static let names = [
         "f32", "f16", "bf16", "f64", "f8_e4m3", "f8_e5m2", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k",
-        "iq4_nl", "iq4_xs",
+        "iq2_xxs", "iq2_xs", "iq2_s", "iq3_xxs", "iq3_s", "iq4_nl", "iq4_xs",
     ]
-    private static let codecs: [BlockCodec] = [.q4_0, .q4_1, .q5_0, .q5_1, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_nl, .iq4_xs]
 
     /// Elements that rows have to be a multiple of.
     var blockElements: Int {
@@ -36,11 +35,24 @@ public enum FloatStorage: Equatable, Sendable {
         guard FloatStorage.names.contains(name.lowercased()) else { return nil }
         if let dtype = DType(name: name) {
             self = .plain(dtype)
-        } else if let codec = FloatStorage.codecs.first(where: { $0.name == name.uppercased() }) {
+        } else if let codec = BlockCodec.made.first(where: { $0.name == name.uppercased() }) {
             self = .blocks(codec)
         } else {
             self = .q8_0
         }
+    }
+}
+
+/// How one tensor is to be stored.
+public struct TensorStorage: Sendable {
+    public let storage: FloatStorage
+    /// What it is stored as if its rows are no whole blocks of that.
+    public let fallback: FloatStorage?
+    /// What errors of its columns count; nil where all count alike.
+    public let weights: ColumnWeights?
+
+    public init(_ storage: FloatStorage, orElse fallback: FloatStorage? = nil, weights: ColumnWeights? = nil) {
+        (self.storage, self.fallback, self.weights) = (storage, fallback, weights)
     }
 }
 
@@ -61,8 +73,17 @@ extension TensorGraph {
     /// - Throws, when bytes are asked for: `GraphError.notComputable` for a finite value that the dtype cannot hold, and for
     ///   blocks `GraphError.notFinite` for NaN and infinities.
     public func cast(to storage: FloatStorage, orElse fallback: FloatStorage? = nil) throws -> GraphCast {
+        try self.cast { _ in TensorStorage(storage, orElse: fallback) }
+    }
+
+    /// The same, where each tensor has a storage of its own.
+    ///
+    /// - Parameter storage: nil for a tensor that stays as it is.
+    public func cast(_ storage: (Tensor) throws -> TensorStorage?) throws -> GraphCast {
         var cast = GraphCast()
-        cast.graph = try mapTensors { try $0.cast(to: [storage, fallback].compactMap { $0 }, noting: &cast) }
+        cast.graph = try mapTensors { tensor in
+            try storage(tensor).map { try tensor.cast(to: $0, noting: &cast) } ?? tensor
+        }
         return cast
     }
 
@@ -91,9 +112,9 @@ extension Tensor {
         (shape.rank == 2 || shape.rank == 3) && [.linear, .embedding, .head, .unknown].contains(role) && shape.elementCount > 0
     }
 
-    /// - Parameter candidates: the first is what is asked for; the first of all whose blocks the rows are multiples of is taken.
-    fileprivate func cast(to candidates: [FloatStorage], noting cast: inout GraphCast) throws -> Tensor {
-        guard dtype.isFloat, let storage = candidates.first else { return self }
+    fileprivate func cast(to wanted: TensorStorage, noting cast: inout GraphCast) throws -> Tensor {
+        let storage = wanted.storage, candidates = [storage, wanted.fallback].compactMap { $0 }
+        guard dtype.isFloat else { return self }
         guard isComputable else {
             cast.leftAlone.append((name, "\(dtype.rawValue) values are not computed with"))
             return self
@@ -108,8 +129,11 @@ extension Tensor {
         if possible != storage {
             cast.substituted.append((name, possible, "rows of \(shape.columns) are no multiple of \(storage.blockElements)"))
         }
-        if case .blocks(let codec) = possible { return try encoded(codec) }
-        return try q8_0()
+        switch possible {
+        case .blocks(let codec): return try encoded(codec, wanted.weights)
+        case .plain(let dtype): return try self.cast(to: dtype)
+        case .q8_0: return try q8_0()
+        }
     }
 
     func cast(to dtype: DType) throws -> Tensor {
@@ -128,8 +152,8 @@ extension Tensor {
 
 extension Tensor {
     /// The values as blocks of `codec`; blocks that are so already stay.
-    func encoded(_ codec: BlockCodec) throws -> Tensor {
+    func encoded(_ codec: BlockCodec, _ weights: ColumnWeights? = nil) throws -> Tensor {
         if case .blocks(let blocks) = payload, blocks.codec == codec { return self }
-        return with(.blocks(try BlockTensor(codec, encoding: payload, name: name)), dtype: dtype)
+        return with(.blocks(try BlockTensor(codec, encoding: payload, name: name, weights: weights)), dtype: dtype)
     }
 }

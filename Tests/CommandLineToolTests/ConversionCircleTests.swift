@@ -5,7 +5,9 @@ import XCTest
 /// safetensors → GGUF → npz → caplet → npy → … → safetensors: back to where it began, with nothing lost on the way.
 final class ConversionCircleTests: XCTestCase {
     /// Each format's output is the next one's input.
-    private static let circle = ["1.gguf", "2.npz", "3.caplet", "4 --to npy", "5.gguf", "6.caplet", "7 --to safetensors"]
+    private static let circle = [
+        "1.gguf --embed-files", "2.npz", "3.caplet", "4 --to npy", "5.gguf --embed-files", "6.caplet", "7 --to safetensors",
+    ]
 
     private func convert(_ input: String, _ output: String, in folder: String) throws {
         let result = try CapletProcess.shell("caplet convert '\(input)' -o \(output) --strict", in: folder)

@@ -69,10 +69,10 @@ final class LlamaModelTests: XCTestCase {
     private func model(_ name: String) throws -> String { try LlamaModelTests.models.get().path(name) }
 
     /// Writes a model as GGUF and returns its graph.
-    private func convert(_ name: String, to path: String) throws -> TensorGraph {
+    private func convert(_ name: String, to path: String, _ options: WriteOptions = WriteOptions()) throws -> TensorGraph {
         var graph = try SafetensorsFormat().read(model(name), ReadContext())
         graph = try Model(graph).graph
-        let plan = try format.write(graph, to: path, WriteOptions(), ExecutionContext())
+        let plan = try format.write(graph, to: path, options, ExecutionContext())
         XCTAssertEqual(plan.warnings, [])
         return graph
     }
@@ -95,7 +95,9 @@ final class LlamaModelTests: XCTestCase {
     /// Names, order, dtypes, bits and files come back; the second file equals the first.
     func testRoundTrip() throws {
         let folder = try TemporaryFolder()
-        let graph = try convert("tied", to: folder.path("m.gguf"))
+        var options = WriteOptions()
+        options.embedsFiles = true
+        let graph = try convert("tied", to: folder.path("m.gguf"), options)
         let back = try format.read(folder.path("m.gguf"), ReadContext { XCTFail($0) })
         XCTAssertEqual(back.tensors.map(\.name), graph.tensors.map(\.name))
         for (ours, theirs) in zip(back.tensors, graph.tensors) {

@@ -14,6 +14,8 @@ struct GGUFBytes {
         withUnsafeBytes(of: order == .little ? value.littleEndian : value.bigEndian) { bytes.append(contentsOf: $0) }
     }
 
+    mutating func append(_ other: [UInt8]) { bytes += other }
+
     mutating func put(_ text: String) {
         put(UInt64(text.utf8.count))
         bytes.append(contentsOf: text.utf8)

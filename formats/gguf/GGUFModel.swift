@@ -60,6 +60,8 @@ struct GGUFModel {
             naming.family.name(of: .head, prefix: naming.prefix).map { Tie(name: $0, target: naming.embedding) }
         }
         for tie in graph.ties where tie != known { warnings.append("gguf cannot tie '\(tie.name)' to '\(tie.target)'; the tie is lost") }
+        // What a GGUF file brought along stays; where nothing is known of the model its files are all that says what it is.
+        guard options.embedsFiles || isFromGGUF || naming == nil else { return }
         let made = madeFiles
         for attachment in graph.attachments where made[attachment.name] != attachment.bytes {
             if let entry = GGUFAttachments.entry(attachment) {
@@ -71,7 +73,7 @@ struct GGUFModel {
     }
 
     /// The hyperparameters of a graph, by its files or by the keys that came with it.
-    private static func configuration(of graph: TensorGraph) throws -> ModelConfiguration? {
+    static func configuration(of graph: TensorGraph) throws -> ModelConfiguration? {
         if let configuration = try ModelConfiguration(of: graph) { return configuration }
         guard graph.attachment(ModelConfiguration.fileName) == nil,
             let family = graph.metadata[architectureKey]?.string.flatMap(ArchitectureFamily.ofGGUF)

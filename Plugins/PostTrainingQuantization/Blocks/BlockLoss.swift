@@ -51,7 +51,8 @@ struct BlockLoss {
             if budget == bytes { budget = found <= increase ? low + (high - low) / 2 : high }
         }
         guard let best else {
-            throw PassError(.usage, pass: QuantizePass.name, "no types raise the loss by increase=\(increase) or less", remedy: .packLosslessly)
+            throw PassError(
+                .usage, pass: QuantizePass.name, "no types raise the loss by increase=\(increase) or less", remedy: .packLosslessly)
         }
         report.notes.append(
             isHeldBack

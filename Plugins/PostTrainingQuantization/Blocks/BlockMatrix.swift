@@ -87,11 +87,14 @@ struct BlockMatrix {
         let isFinite = try errors.withUnsafeMutableBufferPointer { errors in
             try costs.withUnsafeMutableBufferPointer { costs in
                 try columnWeights.withUnsafeBufferPointer { weights in
-                    guard let errors = errors.baseAddress, let costs = costs.baseAddress, let weights = weights.baseAddress else { return true }
+                    guard let errors = errors.baseAddress, let costs = costs.baseAddress, let weights = weights.baseAddress else {
+                        return true
+                    }
                     for start in stride(from: 0, to: n, by: width) {
                         try execution.cancellation.check()
                         let column = BlockRounder.Column(
-                            values: floats + start, stride: n, rows: m, weights: weights + start, factor: u + start * (n + 1), factorStride: n)
+                            values: floats + start, stride: n, rows: m, weights: weights + start, factor: u + start * (n + 1),
+                            factorStride: n)
                         let block = out.map { $0 + start / width * codec.bytesPerBlock }
                         guard
                             rounder.round(
@@ -100,7 +103,8 @@ struct BlockMatrix {
                         let rest = start + width
                         guard rest < n else { continue }
                         multiply(
-                            m: m, n: n - rest, k: width, alpha: -1, errors, .plain, lda: width, u + start * n + rest, .plain, ldb: n, beta: 1,
+                            m: m, n: n - rest, k: width, alpha: -1, errors, .plain, lda: width, u + start * n + rest, .plain, ldb: n,
+                            beta: 1,
                             into: floats + rest, ldc: n)
                     }
                     return true

@@ -138,7 +138,8 @@ struct BlockQuantization {
             let budget = Int(bits * Double(values(work.tensors)) / 8)
             guard let chosen = allocation.choices(within: budget) else {
                 let least = 8 * Double(allocation.leastByteCount) / Double(max(values(work.tensors), 1))
-                throw PassError(.usage, pass: QuantizePass.name, "bits=\(bits) is too little: the smallest types take \(PassKit.rounded(least))")
+                throw PassError(
+                    .usage, pass: QuantizePass.name, "bits=\(bits) is too little: the smallest types take \(PassKit.rounded(least))")
             }
             return (chosen, allocation.cost(chosen))
         case .size(let size):

@@ -18,7 +18,8 @@ struct BlockSize {
     /// Room for a tensor in blocks of a codec, whose bytes nobody asks for.
     static func payload(_ shape: Shape, _ codec: BlockCodec) throws -> Payload {
         let bytes = DeferredBytes(byteCount: codec.byteCount(shape) ?? 0) { preconditionFailure("blocks that have a size alone") }
-        return codec == .q8_0 ? .quantized(try Q8_0Blocks.quantized(shape, blocks: bytes)) : .blocks(try BlockTensor(codec, shape: shape, bytes: bytes))
+        return codec == .q8_0
+            ? .quantized(try Q8_0Blocks.quantized(shape, blocks: bytes)) : .blocks(try BlockTensor(codec, shape: shape, bytes: bytes))
     }
 
     /// - Parameter sized: payloads of a size alone for the choices.
@@ -47,7 +48,8 @@ struct BlockSize {
         }
         guard try fileSize(chosen) <= size else {
             guard leastSize <= size else {
-                throw PassError(.usage, pass: QuantizePass.name, "size=\(size) is too little: the smallest types give a file of \(leastSize) bytes")
+                throw PassError(
+                    .usage, pass: QuantizePass.name, "size=\(size) is too little: the smallest types give a file of \(leastSize) bytes")
             }
             return least
         }

@@ -5,7 +5,9 @@ import PassKit
 enum BlockType: String, CaseIterable, Sendable {
     /// All that are worth their bits: Q4_0 only where it is named, for it is the fastest on some processors and never the most accurate.
     case auto
-    case q2_K = "q2_k", q3_K = "q3_k"
+    case iq2_xxs, iq2_xs, iq2_s
+    case q2_K = "q2_k", iq3_xxs, iq3_s
+    case q3_K = "q3_k"
     case iq4_xs, iq4_nl, q4_0
     case q4_K = "q4_k", q5_0
     case q5_K = "q5_k", q6_K = "q6_k"
@@ -14,7 +16,12 @@ enum BlockType: String, CaseIterable, Sendable {
     private var codec: BlockCodec? {
         switch self {
         case .auto: return nil
+        case .iq2_xxs: return .iq2_xxs
+        case .iq2_xs: return .iq2_xs
+        case .iq2_s: return .iq2_s
         case .q2_K: return .q2_K
+        case .iq3_xxs: return .iq3_xxs
+        case .iq3_s: return .iq3_s
         case .q3_K: return .q3_K
         case .iq4_xs: return .iq4_xs
         case .iq4_nl: return .iq4_nl

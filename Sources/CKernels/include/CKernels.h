@@ -102,6 +102,16 @@ void caplet_iq2_s_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_iq3_xxs_decode(const uint8_t *blocks, float *out, size_t count);
 void caplet_iq3_s_decode(const uint8_t *blocks, float *out, size_t count);
 
+// --- gridrounding.c: one block of 256 elements, points and all, of least error where an error of values[i] counts weights[i] times its square. ---
+// With an upper triangular factor [256, 256], rows stride apart, errors are fed forward, eight elements at a time: errors[j] becomes the error
+// over factor[j][j], and the values after j lose errors[j] * factor[j][k]; without one, errors are what they are. Returns the sum of the
+// squares of errors; infinite, with an infinite half, for values that no half reaches.
+double caplet_iq2_xxs_round(float *values, const float *weights, const float *factor, size_t stride, uint8_t *block, float *errors);
+double caplet_iq2_xs_round(float *values, const float *weights, const float *factor, size_t stride, uint8_t *block, float *errors);
+double caplet_iq2_s_round(float *values, const float *weights, const float *factor, size_t stride, uint8_t *block, float *errors);
+double caplet_iq3_xxs_round(float *values, const float *weights, const float *factor, size_t stride, uint8_t *block, float *errors);
+double caplet_iq3_s_round(float *values, const float *weights, const float *factor, size_t stride, uint8_t *block, float *errors);
+
 // --- planes.c: bytes of elements of 2, 4 or 8 bytes, apart and together again. ---
 // out[i] is byte `plane` of element i, the lowest byte 0; with `rotates`, of the element rotated left by one bit.
 void caplet_plane(const uint8_t *in, uint8_t *out, size_t count, size_t width, size_t plane, int rotates);

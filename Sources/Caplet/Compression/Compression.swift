@@ -38,6 +38,10 @@ struct Compression {
         var target = try OutputTarget(
             request.output, formatName: request.outputFormat, replaces: request.replacesOutput, context)
         target.options.modelName = ModelPath.folderName(request.model)
+        target.options.embedsFiles = request.embedsFiles
+        if request.embedsFiles, target.format.name != "gguf" {
+            throw RequestError(.usage, "\(target.format.name) files need no copies of a folder's files")
+        }
         guard request.aim != .lossless || target.format.name == "caplet" else {
             throw RequestError(.usage, "packing without loss writes the caplet format", remedy: .convert)
         }

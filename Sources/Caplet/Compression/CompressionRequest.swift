@@ -41,6 +41,8 @@ public struct CompressionRequest: Request {
     public var format: String?
     /// The format to write; nil for what the output's name says.
     public var outputFormat: String?
+    /// Whether a GGUF file holds copies of the files of the model's folder, beside what its own keys say of them.
+    public var embedsFiles = false
     /// Where the passes' reports go, as JSON; nil for nowhere.
     public var reportPath: String?
     /// Whether what is at the output is replaced.

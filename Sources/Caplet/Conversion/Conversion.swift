@@ -75,13 +75,16 @@ struct Conversion {
             maximumShardBytes: request.maximumShardBytes, context)
         let name = target.format.name
         try CountRange.check("the size of a shard", request.maximumShardBytes, from: 1, to: .max)
+        if request.mixture != nil, name != "gguf" { throw RequestError(.usage, "\(name) files have no mixtures of types") }
         if request.maximumShardBytes != nil, !target.format.splitsOutput { throw RequestError(.usage, "\(name) files are not split") }
+        if request.embedsFiles, name != "gguf" { throw RequestError(.usage, "\(name) files need no copies of a folder's files") }
         if request.byteOrder == .big, !target.format.writesBigEndian { throw RequestError(.usage, "\(name) files are little-endian") }
         if !request.metadataEdits.isEmpty, !target.format.editsMetadata {
             throw RequestError(.usage, "the metadata of \(name) files is not edited")
         }
         target.options.byteOrder = request.byteOrder
         target.options.forcesNames = request.forcesNames
+        target.options.embedsFiles = request.embedsFiles
         target.options.metadataEdits = request.metadataEdits
         target.options.modelName = ModelPath.folderName(request.model)
         return target
@@ -99,9 +102,9 @@ struct Conversion {
                     .unsupported, "\(request.model): the weights are quantised by \(other), which is no FP8", remedy: .applyScales)
             }
             // A dtype that is asked for is made from floats, in one rounding.
-            return try graph.decodingQuantization(as: request.storage == nil ? nil : .f32, path: request.model)
+            return try graph.decodingQuantization(as: request.storage == nil && request.mixture == nil ? nil : .f32, path: request.model)
         }
-        if !schemes.isEmpty, request.storage != nil {
+        if !schemes.isEmpty, request.storage != nil || request.mixture != nil || !request.tensorStorage.isEmpty {
             throw RequestError(
                 .unsupported,
                 "\(request.model): the weights are quantised (\(schemes.joined(separator: ", "))), and codes are no numbers to store otherwise",
@@ -111,10 +114,21 @@ struct Conversion {
     }
 
     private static func cast(_ graph: TensorGraph, _ request: ConversionRequest, _ context: RequestContext) throws -> TensorGraph {
-        guard let storage = request.storage else { return graph }
-        let cast = try graph.cast(to: storage, orElse: GGUFFallback.storage(insteadOf: storage))
+        var quantization = GGUFQuantization()
+        (quantization.storage, quantization.mixture) = (request.storage, request.mixture)
+        quantization.exceptions = request.tensorStorage
+        guard request.storage != nil || request.mixture != nil || !request.tensorStorage.isEmpty else {
+            if request.importancePath != nil { throw RequestError(.usage, "an importance matrix goes with a dtype of blocks") }
+            return graph
+        }
+        if let path = request.importancePath {
+            context.willRead([path])
+            quantization.importance = try ImportanceMatrix(path: path)
+        }
+        let cast = try quantization.cast(graph, path: request.model)
+        for warning in quantization.warnings { context.warn(warning) }
         var result = cast.graph
-        if case .plain(let dtype) = storage { try result.setConfiguredDType(dtype) }
+        if case .plain(let dtype)? = request.storage { try result.setConfiguredDType(dtype) }
         for entry in cast.leftAlone { context.warn("tensor '\(entry.name)' stays as it is: \(entry.reason)") }
         for entry in cast.substituted {
             context.warn("tensor '\(entry.name)' is stored as \(entry.storage.displayName): \(entry.reason)")
@@ -122,7 +136,11 @@ struct Conversion {
         let lost = zip(graph.tensors, cast.graph.tensors).filter { $0.isStructured && $0.structureName != $1.structureName }
         if let first = lost.first?.0 {
             let made: String
-            if case .plain = storage { made = "plain arrays" } else { made = "\(storage.displayName) blocks" }
+            switch request.storage {
+            case .plain: made = "plain arrays"
+            case let storage?: made = "\(storage.displayName) blocks"
+            case nil: made = "blocks or plain arrays"
+            }
             context.warn("\(made) are made of \(lost.count) tensors, the \(first.structureName) '\(first.name)' the first")
         }
         return result

@@ -1,4 +1,5 @@
 import FormatKit
+import GGUFFormat
 import ModelGraph
 import Models
 
@@ -14,6 +15,12 @@ public struct ConversionRequest: Request {
     public var outputFormat: String?
     /// What float tensors are stored as; nil for what they are.
     public var storage: FloatStorage?
+    /// One of llama-quantize's mixtures of types in the place of `storage`, for GGUF.
+    public var mixture: GGUFMixture?
+    /// What tensors of some names are stored as in the place of the above; of several that match the last counts.
+    public var tensorStorage: [GGUFQuantization.Exception] = []
+    /// A file of llama.cpp's importance matrix, by which blocks' errors are weighed; nil where all errors count alike.
+    public var importancePath: String?
     /// What low-rank terms become beside the model; nil where they stay part of it.
     public var adapter: AdapterOptions?
     /// Which weights that other tools have quantised become floats; nil for none.
@@ -26,6 +33,8 @@ public struct ConversionRequest: Request {
     public var byteOrder = ByteReader.Order.little
     /// Whether a GGUF file is written of a model that llama.cpp would not load, with a warning.
     public var forcesNames = false
+    /// Whether a GGUF file holds copies of the files of the model's folder, beside what its own keys say of them.
+    public var embedsFiles = false
     /// Whether what is at the output is replaced.
     public var replacesOutput = false
 

@@ -82,6 +82,13 @@ struct CompressCommand: ParsableCommand {
     @Option(help: "Write the passes' reports to this file as JSON.")
     var report: String?
 
+    @Flag(
+        help: """
+            Put copies of the files of the model's folder into a GGUF file, so that converting it back gives them byte for byte; its own keys say \
+            what llama.cpp needs of them.
+            """)
+    var embedFiles = false
+
     @Flag(help: "Say what would be done and written, and do nothing.")
     var dryRun = false
 
@@ -142,6 +149,7 @@ struct CompressCommand: ParsableCommand {
         request.format = from
         request.outputFormat = to
         request.reportPath = report
+        request.embedsFiles = embedFiles
         request.replacesOutput = force
         return request
     }

@@ -38,8 +38,21 @@ struct ConvertCommand: ParsableCommand {
     @Option(help: "Format to write, instead of what the output's name says.")
     var to: String?
 
-    @Option(help: "Store float tensors as this: \(FloatStorage.names.joined(separator: ", ")).")
+    @Option(
+        help: """
+            Store float tensors as this: \(FloatStorage.names.joined(separator: ", ")); or as one of llama-quantize's mixtures: \
+            \(GGUFMixture.allCases.map(\.rawValue).joined(separator: ", ")).
+            """)
     var dtype: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Store tensors of some names as another dtype: a part of the name in GGUF or in the checkpoint, or a pattern with * and ?. May be repeated.",
+            valueName: "pattern=dtype"))
+    var tensorType: [String] = []
+
+    @Option(help: "llama.cpp's importance matrix of the model, by which the errors of blocks are weighed.")
+    var imatrix: String?
 
     @Option(
         name: .customLong("as"), help: "What low-rank terms become: part of the model, or a LoRA adapter beside it (gguf, safetensors).")
@@ -76,6 +89,13 @@ struct ConvertCommand: ParsableCommand {
     )
     var forceNames = false
 
+    @Flag(
+        help: """
+            Put copies of the files of the model's folder into a GGUF file, so that converting it back gives them byte for byte; its own keys say \
+            what llama.cpp needs of them.
+            """)
+    var embedFiles = false
+
     @Flag(help: "List what would be written, and write nothing.")
     var dryRun = false
 
@@ -94,9 +114,11 @@ struct ConvertCommand: ParsableCommand {
         } catch let failure as MetadataEdit.Failure {
             throw ValidationError("--metadata: \(failure)")
         }
-        if let dtype, FloatStorage(name: dtype) == nil {
-            throw ValidationError("--dtype takes one of \(FloatStorage.names.joined(separator: ", ")), not '\(dtype)'")
+        if let dtype, FloatStorage(name: dtype) == nil, GGUFMixture(rawValue: dtype.lowercased()) == nil {
+            let names = FloatStorage.names + GGUFMixture.allCases.map(\.rawValue)
+            throw ValidationError("--dtype takes one of \(names.joined(separator: ", ")), not '\(dtype)'")
         }
+        _ = try tensorType.map(ConvertCommand.tensorStorage)
         guard ["f32", "f16", "bf16", "q8_0"].contains(adapterDtype.lowercased()) else {
             throw ValidationError("--adapter-dtype takes one of f32, f16, bf16, q8_0, not '\(adapterDtype)'")
         }
@@ -121,6 +143,9 @@ struct ConvertCommand: ParsableCommand {
         request.format = from
         request.outputFormat = to
         request.storage = dtype.flatMap(FloatStorage.init(name:))
+        request.mixture = dtype.flatMap { GGUFMixture(rawValue: $0.lowercased()) }
+        request.tensorStorage = try tensorType.map(ConvertCommand.tensorStorage)
+        request.importancePath = imatrix
         if representation == .lora {
             var options = AdapterOptions()
             options.path = adapter
@@ -132,8 +157,23 @@ struct ConvertCommand: ParsableCommand {
         request.metadataEdits = try metadata.map(MetadataEdit.init(parsing:))
         request.byteOrder = endian.order
         request.forcesNames = forceNames
+        request.embedsFiles = embedFiles
         request.replacesOutput = force
         return request
+    }
+}
+
+extension ConvertCommand {
+    /// What `PATTERN=DTYPE` spells.
+    fileprivate static func tensorStorage(_ text: String) throws -> GGUFQuantization.Exception {
+        let parts = text.split(separator: "=", omittingEmptySubsequences: false)
+        guard parts.count == 2, let pattern = NamePattern(String(parts[0])) else {
+            throw ValidationError("--tensor-type takes PATTERN=DTYPE, not '\(text)'")
+        }
+        guard let storage = FloatStorage(name: String(parts[1])) else {
+            throw ValidationError("--tensor-type takes one of \(FloatStorage.names.joined(separator: ", ")), not '\(parts[1])'")
+        }
+        return GGUFQuantization.Exception(pattern, storage)
     }
 }
 

@@ -128,6 +128,66 @@ static void encode(const char *name, encoder f, size_t elements, size_t bytes) {
     report("exact", name, elements, "all", blocks, BLOCKS * bytes);
 }
 
+typedef void (*weighted_encoder)(const float *, const float *, uint8_t *, size_t);
+typedef void (*putter)(const uint8_t *, uint8_t *, size_t);
+
+// Blocks for weighted errors, then the same blocks with other codes.
+static void round_blocks(const char *name, const char *put_name, weighted_encoder f, putter put, size_t elements, size_t bytes, int top) {
+    static float in[BLOCKS * 256], weights[BLOCKS * 256];
+    static uint8_t blocks[BLOCKS * 256], codes[BLOCKS * 256];
+    seed(name);
+    for (size_t i = 0; i < BLOCKS * elements; i++) {
+        in[i] = i / elements == 3 ? 0.0f : next_float() * (i % 97 == 0 ? 8.0f : 1.0f);
+        weights[i] = 0.25f + (float)(i * 7919 % 64) / 16;
+        codes[i] = (uint8_t)(i * 31 % (size_t)(top + 1));
+    }
+    f(in, weights, blocks, BLOCKS * elements);
+    report("exact", name, elements, "all", blocks, BLOCKS * bytes);
+    put(codes, blocks, BLOCKS * elements);
+    report("exact", put_name, elements, "all", blocks, BLOCKS * bytes);
+}
+
+typedef double (*point_rounder)(float *, const float *, const float *, size_t, uint8_t *, float *);
+
+static void round_points(const char *name, point_rounder f, size_t bytes) {
+    static float in[256], weights[256], errors[256], factor[256 * 256];
+    static uint8_t block[256];
+    seed(name);
+    for (int turn = 0; turn < 2; turn++) {
+        for (int i = 0; i < 256; i++) {
+            in[i] = next_float() * (i % 97 == 0 ? 8.0f : 1.0f);
+            weights[i] = 0.25f + (float)(i * 7919 % 64) / 16;
+            // Of what is fed forward products are exact.
+            for (int j = i; j < 256; j++) factor[i * 256 + j] = j == i ? 2.0f : j == i + 1 ? 0.5f : 0.0f;
+        }
+        double sum = f(in, weights, turn ? factor : 0, 256, block, errors);
+        report("exact", name, 256, turn ? "fed" : "plain", block, bytes);
+        report("exact", name, 256, turn ? "fed.sum" : "plain.sum", &sum, sizeof sum);
+    }
+}
+
+#define ROUND(type, elements, bytes, top) \
+    round_blocks(#type "_encode_weighted", #type "_put", caplet_##type##_encode_weighted, caplet_##type##_put, elements, bytes, top)
+
+static void round_all(void) {
+    decode("q8_0_decode", caplet_q8_0_decode, 32, 34, 0, -1);
+    ROUND(q2_k, 256, 84, 3);
+    ROUND(q3_k, 256, 110, 7);
+    ROUND(q4_k, 256, 144, 15);
+    ROUND(q5_k, 256, 176, 31);
+    ROUND(q6_k, 256, 210, 63);
+    ROUND(q4_0, 32, 18, 15);
+    ROUND(q5_0, 32, 22, 31);
+    ROUND(q8_0, 32, 34, 254);
+    ROUND(iq4_nl, 32, 18, 15);
+    ROUND(iq4_xs, 256, 136, 15);
+    round_points("iq2_xxs_round", caplet_iq2_xxs_round, 66);
+    round_points("iq2_xs_round", caplet_iq2_xs_round, 74);
+    round_points("iq2_s_round", caplet_iq2_s_round, 82);
+    round_points("iq3_xxs_round", caplet_iq3_xxs_round, 98);
+    round_points("iq3_s_round", caplet_iq3_s_round, 110);
+}
+
 static void encode_all(void) {
     encode("q4_0_encode", caplet_q4_0_encode, 32, 18);
     encode("q4_1_encode", caplet_q4_1_encode, 32, 20);
@@ -199,6 +259,7 @@ void run_codecs(void) {
     narrow_all();
     decode_all();
     encode_all();
+    round_all();
     q8_0_all();
     planes_all();
     dequantize_all();

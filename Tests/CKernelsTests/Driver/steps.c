@@ -124,6 +124,27 @@ static void feedback(void) {
     report("rounded", "quantize_feedback.errors", WIDTH, "all", errors, sizeof errors);
 }
 
+static void level_feedback(void) {
+    enum { WIDTH = 24, TOP = 7 };
+    static const float table[TOP + 1] = {-4, -2, -1, -0.25f, 0.5f, 1, 2, 5};
+    float values[WIDTH], errors[WIDTH], offsets[WIDTH];
+    uint8_t codes[WIDTH];
+    for (int turn = 0; turn < 2; turn++) {
+        fill_all("level_feedback");
+        for (int k = 0; k < WIDTH; k++) {
+            values[k] = a[k];
+            // One in eight has levels that are all the same.
+            b[k] = k % 8 == 5 ? 0 : 0.125f * (1 + (float)(k % 3)) * (k % 2 ? -1.0f : 1.0f);
+            offsets[k] = 0.0625f * (float)(k % 5);
+            c[k * WIDTH + k] += 3;
+        }
+        double sum = caplet_round_to_levels(values, b, offsets, turn ? table : 0, TOP, WIDTH, c, WIDTH, codes, errors);
+        report("rounded", turn ? "round_to_levels.table.codes" : "round_to_levels.codes", WIDTH, "all", codes, sizeof codes);
+        report("rounded", turn ? "round_to_levels.table.errors" : "round_to_levels.errors", WIDTH, "all", errors, sizeof errors);
+        report("rounded", turn ? "round_to_levels.table" : "round_to_levels", WIDTH, "all", &sum, sizeof sum);
+    }
+}
+
 static void resolvents(void) {
     enum { N = 40, POLES = 8 };
     static double diagonal[N], beside[N], heights[POLES], weights[2 * POLES], doubles[2 * CAPLET_RESOLVENT_POLES * N];
@@ -154,5 +175,6 @@ void run_steps(void) {
     }
     for (size_t n = 1; n <= 64; n += 9) matrices(n);
     feedback();
+    level_feedback();
     resolvents();
 }

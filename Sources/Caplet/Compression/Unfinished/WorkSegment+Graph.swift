@@ -17,6 +17,21 @@ extension WorkSegment {
         var records: [StageRecord] = []
         /// Of a snapshot, whose arrays the tensors are.
         var numbers: [String: [Double]]?
+        /// Tensors that are kept as the bytes of blocks, which the container has no place for, by name.
+        var blocks: [String: Blocks]?
+    }
+
+    private struct Blocks: Codable {
+        let codec: String
+        let shape: [Int]
+
+        /// - Throws: `FormatError.malformed` for bytes that are not those of the blocks.
+        func payload(_ tensor: Tensor, _ path: String) throws -> Payload {
+            guard case .dense(let bytes) = tensor.payload, let codec = BlockCodec.made.first(where: { $0.name == codec }),
+                let shape = Shape(shape), codec.byteCount(shape) == bytes.bytes.byteCount
+            else { throw FormatError.malformed(path, "tensor '\(tensor.name)'", "does not have the blocks that it is said to have") }
+            return .blocks(try BlockTensor(codec, shape: shape, bytes: bytes.bytes))
+        }
     }
 
     /// What a stage found out, whose arrays are the tensors `StageRecord.tensor`.
@@ -33,7 +48,15 @@ extension WorkSegment {
     /// All but the snapshot; nil when there is nothing else.
     func resultGraph() throws -> TensorGraph? {
         if tensors.isEmpty, losses.isEmpty, records.isEmpty, report == nil { return nil }
-        var made = tensors.map { Tensor(name: $0.name, shape: $0.payload.shape, dtype: .f32, payload: $0.payload) }
+        var blocks: [String: Blocks] = [:]
+        var made = try tensors.map { tensor -> Tensor in
+            guard case .blocks(let kept) = tensor.payload, BlockCodec.made.contains(kept.codec) else {
+                return Tensor(name: tensor.name, shape: tensor.payload.shape, dtype: .f32, payload: tensor.payload)
+            }
+            blocks[tensor.name] = Blocks(codec: kept.codec.name, shape: kept.shape.dimensions)
+            let bytes = try DenseTensor(dtype: .i8, shape: Shape(count: kept.byteCount), bytes: kept.bytes)
+            return Tensor(name: tensor.name, dense: bytes)
+        }
         for (index, record) in records.enumerated() {
             for (array, values) in record.found.arrays.sorted(by: { $0.key < $1.key }) {
                 made.append(Tensor(name: StageRecord.tensor(index, array), dense: values))
@@ -42,8 +65,9 @@ extension WorkSegment {
         let stages = records.map {
             StageRecord(stage: $0.stage, name: $0.name, numbers: $0.found.numbers, arrays: $0.found.arrays.keys.sorted())
         }
-        return try WorkSegment.graph(
-            made, Record(pass: pass, entries: tensors.compactMap(\.report), losses: losses, report: report, records: stages))
+        var record = Record(pass: pass, entries: tensors.compactMap(\.report), losses: losses, report: report, records: stages)
+        if !blocks.isEmpty { record.blocks = blocks }
+        return try WorkSegment.graph(made, record)
     }
 
     /// The snapshot; nil when there is none.
@@ -95,8 +119,11 @@ extension WorkSegment {
                 }
                 records.append(FinishedRecord(stage: stage.stage, name: stage.name, found: found))
             }
-            tensors = graph.tensors.filter { !arrays.contains($0.name) }
-                .map { FinishedTensor(name: $0.name, payload: $0.payload, report: entries[$0.name]) }
+            tensors = try graph.tensors.filter { !arrays.contains($0.name) }
+                .map {
+                    let payload = try record.blocks?[$0.name]?.payload($0, path) ?? $0.payload
+                    return FinishedTensor(name: $0.name, payload: payload, report: entries[$0.name])
+                }
             (losses, report) = (record.losses, record.report)
         }
     }

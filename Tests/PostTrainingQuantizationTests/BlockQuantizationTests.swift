@@ -1,0 +1,194 @@
+import Execution
+import LayerwiseCompression
+import LinearAlgebra
+import ModelGraph
+import PassKit
+import TestSupport
+import XCTest
+
+@testable import PostTrainingQuantization
+
+/// Blocks of ggml's types: what rounding says it costs is what comes back, errors are fed forward, and types are chosen by their prices.
+final class BlockQuantizationTests: XCTestCase {
+    private let execution = ExecutionContext(threads: 2)
+    private static let codecs = BlockType.codecs(of: [.auto, .q4_0])
+
+    private func values(_ count: Int, seed: Int = 1) -> [Float] {
+        var state = UInt64(seed &* 7919 &+ 17)
+        return (0..<count).map { _ in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            let a = Float(state >> 40) / Float(1 << 24) - 0.5
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return a + Float(state >> 40) / Float(1 << 24) - 0.5
+        }
+    }
+
+    /// Inputs of which neighbours are alike.
+    private func curvature(_ columns: Int, rows: Int) -> WeightCurvature {
+        let samples = values(columns * 3 * columns, seed: 3)
+        var inputs = Matrix(rows: columns, columns: columns) { out in for i in out.indices { out[i] = 0 } }
+        let n = 3 * columns
+        for i in 0..<columns {
+            for j in max(0, i - 40)...i {
+                var sum: Float = i == j ? 0.05 : 0
+                for k in stride(from: 0, to: n, by: 7) {
+                    let a = samples[(i / 4 * n + k) % samples.count] + 0.3 * samples[(i * n + k) % samples.count]
+                    let b = samples[(j / 4 * n + k) % samples.count] + 0.3 * samples[(j * n + k) % samples.count]
+                    sum += a * b / Float(n / 7)
+                }
+                inputs[i, j] = sum
+                inputs[j, i] = sum
+            }
+        }
+        // A band of a positive definite matrix need not be one.
+        for i in 0..<columns { inputs[i, i] += 1 }
+        return WeightCurvature(inputs: inputs, rows: (0..<rows).map { 0.5 + Double($0 % 3) })
+    }
+
+    private func tensor(rows: Int, columns: Int, name: String = "w", seed: Int = 1) throws -> Tensor {
+        Tensor(
+            name: name, dense: try DenseTensor(floats: values(rows * columns, seed: seed), shape: Shape(rows: rows, columns: columns)),
+            role: .linear)
+    }
+
+    private func floats(_ payload: Payload) throws -> [Float] { try payload.densifiedFloats() }
+
+    /// ½ Σᵣ rows[r]·δᵣ H δᵣᵀ.
+    private func cost(_ payload: Payload, of tensor: Tensor, _ inputs: Matrix, _ rows: [Double]) throws -> Double {
+        let (a, b, n) = (try floats(tensor.payload), try floats(payload), tensor.shape.columns)
+        return (0..<tensor.shape.rows).reduce(0.0) { sum, row in
+            let delta = (0..<n).map { Double(a[row * n + $0]) - Double(b[row * n + $0]) }
+            let quadratic = (0..<n).reduce(0.0) { sum, i in
+                sum + delta[i] * (0..<n).reduce(0.0) { $0 + Double(inputs[i, $1]) * delta[$1] }
+            }
+            return sum + 0.5 * rows[row] * quadratic
+        }
+    }
+
+    func testCostsAreThoseOfWhatComesBack() throws {
+        let tensor = try tensor(rows: 7, columns: 512)
+        let curvature = curvature(512, rows: 7)
+        let damped = curvature.inputs.damped(SolverSettings.single.damping)
+        let matrix = try BlockMatrix(tensor, curvature: curvature, execution)
+        for codec in Self.codecs {
+            let payload = try matrix.blocks(codec, execution)
+            let found = try cost(payload, of: tensor, damped, curvature.rows)
+            let said = try matrix.cost(of: codec, execution)
+            XCTAssertEqual(said / found, 1, accuracy: 2e-2, codec.name)
+            XCTAssertEqual(payload.byteCount, matrix.byteCount(codec), codec.name)
+        }
+    }
+
+    func testErrorsThatAreFedForwardCostLess() throws {
+        let tensor = try tensor(rows: 9, columns: 512)
+        let curvature = curvature(512, rows: 9)
+        let matrix = try BlockMatrix(tensor, curvature: curvature, execution)
+        for codec in Self.codecs where codec.encodes {
+            let plain = Payload.blocks(try BlockTensor(codec, encoding: tensor.payload, name: "w"))
+            let before = try cost(plain, of: tensor, curvature.inputs, curvature.rows)
+            let after = try cost(matrix.blocks(codec, execution), of: tensor, curvature.inputs, curvature.rows)
+            XCTAssertLessThan(after, 0.8 * before, codec.name)
+        }
+    }
+
+    func testBytesDoNotDependOnThreads() throws {
+        let tensor = try tensor(rows: 300, columns: 256)
+        let curvature = curvature(256, rows: 300)
+        let made = try [1, 3].map { threads -> [Float] in
+            let execution = ExecutionContext(threads: threads)
+            return try floats(BlockMatrix(tensor, curvature: curvature, execution).blocks(.q3_K, execution))
+        }
+        XCTAssertEqual(made[0], made[1])
+    }
+
+    func testValuesBeyondHalvesAreRefused() throws {
+        let large = try DenseTensor(floats: [Float](repeating: 1e9, count: 512), shape: Shape(rows: 2, columns: 256))
+        let matrix = try BlockMatrix(Tensor(name: "w", dense: large), curvature: curvature(256, rows: 2), execution)
+        for codec in Self.codecs {
+            XCTAssertEqual(try matrix.cost(of: codec, execution), .infinity, codec.name)
+            XCTAssertThrowsError(try matrix.blocks(codec, execution), codec.name) { XCTAssertTrue("\($0)".contains("F16"), "\($0)") }
+        }
+    }
+
+    /// All ways to choose for five units, beside what the hull and the filling choose.
+    func testAllocationIsNearTheBest() throws {
+        let random = values(200, seed: 9)
+        for turn in 0..<20 {
+            let units = (0..<5).map { unit in
+                (0..<4).map { choice in
+                    let noise = Double(abs(random[(turn * 20 + unit * 4 + choice) % 200]))
+                    return BlockAllocation.Choice(
+                        bytes: (100 + 37 * unit) * (choice + 2), cost: (1 + noise) * Double(1 + unit % 3) / Double(1 << (2 * choice)))
+                }
+            }
+            let allocation = BlockAllocation(units: units)
+            let least = allocation.leastByteCount
+            XCTAssertNil(allocation.choices(within: least - 1))
+            for budget in [least, least + 200, least * 5 / 4, least * 3 / 2, least * 2] {
+                let chosen = try XCTUnwrap(allocation.choices(within: budget))
+                XCTAssertLessThanOrEqual(allocation.byteCount(chosen), budget)
+                var best = Double.infinity
+                for code in 0..<1024 {
+                    let other = (0..<5).map { code >> (2 * $0) & 3 }
+                    if allocation.byteCount(other) <= budget { best = min(best, allocation.cost(other)) }
+                }
+                XCTAssertLessThanOrEqual(allocation.cost(chosen), best * 1.25, "\(turn) \(budget)")
+            }
+            XCTAssertEqual(allocation.choices(within: .max), [3, 3, 3, 3, 3])
+        }
+    }
+
+    // MARK: - The pass
+
+    private func graph() throws -> TensorGraph {
+        var graph = TensorGraph()
+        try graph.append(tensor(rows: 64, columns: 256, name: "a", seed: 5))
+        try graph.append(tensor(rows: 32, columns: 512, name: "b", seed: 6))
+        try graph.append(tensor(rows: 16, columns: 96, name: "narrow", seed: 7))
+        try graph.append(tensor(rows: 16, columns: 40, name: "odd", seed: 8))
+        try graph.append(Tensor(name: "norm", dense: DenseTensor(floats: values(40), shape: Shape(count: 40)), role: .norm))
+        return graph
+    }
+
+    private func run(_ options: String, dependsOnValues: Bool = false) throws -> (graph: TensorGraph, report: PassReport) {
+        var graph = try graph()
+        let manager = try PassManager(
+            Pipeline(parsing: "quantize{coding=blocks objective=weights \(options)}"), catalog: PassCatalog([QuantizePass.self]))
+        let size = OutputSize(dependsOnValues: dependsOnValues) { $0.byteCount + 1000 }
+        try manager.checkAim(on: graph, size)
+        let context = PassContext(
+            execution: execution, seed: 0, original: graph, outputByteCount: { $0.byteCount + 1000 }, outputSize: size)
+        let reports = try manager.run(&graph, context)
+        return (graph, reports[0])
+    }
+
+    private func name(_ graph: TensorGraph, _ tensor: String) throws -> String { try XCTUnwrap(graph[tensor]).payload.storageText }
+
+    func testSizesAreMet() throws {
+        let least = try XCTUnwrap(smallest())
+        for size in [least, least + 500, least + 5000, 60_000, 1 << 20] {
+            let made = try run("size=\(size)").graph
+            XCTAssertLessThanOrEqual(made.byteCount + 1000, size)
+            if size < 40_000 { XCTAssertGreaterThan(made.byteCount + 1000, size - 4000) }
+        }
+        XCTAssertThrowsError(try run("size=\(least - 1)")) {
+            XCTAssertTrue("\($0)".contains("the smallest types give a file of \(least) bytes"), "\($0)")
+        }
+        XCTAssertThrowsError(try run("size=\(least + 5000)", dependsOnValues: true)) { XCTAssertTrue("\($0)".contains("gguf"), "\($0)") }
+    }
+
+    /// Q2_K for rows of 256, IQ4_NL for rows of 32, and the floats of the others.
+    private func smallest() -> Int? { 64 * 84 + 32 * 2 * 84 + 16 * 3 * 18 + 16 * 40 * 4 + 40 * 4 + 1000 }
+
+    func testTypesAreThoseThatAreNamed() throws {
+        let (made, report) = try run("bits=8 types=q4_k+q5_0")
+        XCTAssertEqual(try name(made, "a"), "Q4_K")
+        XCTAssertEqual(try name(made, "b"), "Q4_K")
+        XCTAssertEqual(try name(made, "narrow"), "Q5_0")
+        XCTAssertEqual(report.leftAlone.map(\.name).sorted(), ["norm", "odd"])
+        let best = try run("size=1000000").graph
+        XCTAssertEqual(try name(best, "a"), "Q8_0")
+        XCTAssertThrowsError(try run("bits=2")) { XCTAssertTrue("\($0)".contains("smallest types take"), "\($0)") }
+        XCTAssertThrowsError(try run("bits=4 lambda=0.1")) { XCTAssertTrue("\($0)".contains("lambda"), "\($0)") }
+    }
+}
