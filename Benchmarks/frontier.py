@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Bytes against loss: llama-quantize's files of a model beside `caplet compress --size`: a table, JSON, and a plot.
+"""Bytes against loss: llama-quantize's files of a model beside Caplet's, .caplet and GGUF: a table, JSON, and a plot.
 
     frontier.py [--model Examples/wren-7m] [--calibration TEXT] [--text TEXT | --tokens FILE.npy] [--context 256] [--folder frontier]
+                [--types Q4_K_M,IQ3_XS,…]
 
-Every matrix of a GGUF file has the type that is named, embedding and head too, and both files hold the tokenizer: bytes are those of
-whole files. The loss of both is measured by `caplet evaluate`, which decodes each GGUF type as ggml does, bit for bit. For each
-GGUF type there is one Caplet file of the share of its bytes that is aimed at, and a ladder of sizes between which the bytes at
-equal loss are read off.
+The rivals are llama-quantize's mixtures, each with an importance matrix of the calibration text and, where llama.cpp makes it so, without:
+their lower hull, excess loss over bytes of the whole file, is what Caplet is set beside. For each file with an importance matrix there is a
+GGUF file of ours of at most as many bytes (`compress -o FILE.gguf --size`), and a ladder of .caplet files between which the bytes at equal
+loss are read off. No file holds copies of the model's folder. The loss of all is measured by `caplet evaluate`, which decodes each type as
+ggml does, bit for bit.
 """
 
 import argparse
@@ -17,9 +19,12 @@ import pathlib
 import subprocess
 import sys
 
-# The share of a type's bytes with which Caplet is to lose no more.
-TARGETS = {"Q2_K": 0.70, "Q3_K": 0.78, "Q4_K": 0.85, "Q5_K": 0.90, "Q6_K": 0.90}
-LADDER = [0.45, 0.55, 0.65, 0.75, 0.90, 1.05, 1.25]
+from rivals import LLAMA_MIXTURES
+
+# What llama.cpp does not make without an importance matrix.
+NEED_IMPORTANCE = {"IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "Q2_K_S"}
+# Sizes of our files, as shares of the largest and smallest rival's.
+STEPS = 10
 
 
 class Frontier:
@@ -39,22 +44,53 @@ class Frontier:
         held_out = ["--tokens", self.options.tokens] if self.options.tokens else ["--text", self.options.text, "--context", self.options.context]
         return json.loads(self.caplet("evaluate", path, *held_out, "--json"))["mean_nll"]
 
-    def gguf(self, name):
-        """llama-quantize's file of one type: (bytes, excess loss)."""
-        source, target = self.folder / "f32.gguf", self.folder / f"{name}.gguf"
+    def importance(self):
+        target = self.folder / "imatrix.gguf"
+        self.caplet(
+            "imatrix", self.options.model, "-o", target, "--force", "--calibration", self.options.calibration,
+            "--context", self.options.context)
+        return target
+
+    def rival(self, name, importance):
+        """llama-quantize's file: (bytes, bytes of tensors, excess loss)."""
+        source, target = self.folder / "f32.gguf", self.folder / "rival.gguf"
         if not source.exists():
             self.caplet("convert", self.options.model, "-o", source, "--dtype", "f32")
         script = pathlib.Path(__file__).with_name("rivals.py")
-        subprocess.run([sys.executable, script, "llama-quantize", source, target, name, "2"], check=True, capture_output=True)
-        return os.path.getsize(target), self.loss(target) - self.dense
+        command = [sys.executable, script, "llama-mixture", source, target, name, "2"] + ([importance] if importance else [])
+        subprocess.run(command, check=True, capture_output=True)
+        return os.path.getsize(target), tensor_bytes(target), self.loss(target) - self.dense
 
-    def caplet_file(self, size):
+    def ours(self, size, ending):
         """Ours of at most `size` bytes: (bytes, excess loss)."""
-        target = self.folder / "sized.caplet"
+        target = self.folder / f"ours.{ending}"
         self.caplet(
             "compress", self.options.model, "-o", target, "--force", "--size", size, "--calibration", self.options.calibration,
             "--context", self.options.context, "--seed", self.options.seed)
         return os.path.getsize(target), self.loss(target) - self.dense
+
+
+def tensor_bytes(path):
+    from gguf import GGUFReader
+
+    return sum(int(tensor.n_bytes) for tensor in GGUFReader(path).tensors)
+
+
+def hull(points):
+    """The lower convex hull of log loss over bytes."""
+    kept = []
+    for size, loss in sorted(points):
+        point = (size, math.log(max(loss, 1e-6)))
+        if kept and point[1] >= kept[-1][1]:
+            continue
+        while len(kept) > 1 and slope(kept[-2], kept[-1]) >= slope(kept[-1], point):
+            kept.pop()
+        kept.append(point)
+    return [(size, math.exp(loss)) for size, loss in kept]
+
+
+def slope(a, b):
+    return (b[1] - a[1]) / max(b[0] - a[0], 1)
 
 
 def bytes_at(points, loss):
@@ -66,10 +102,10 @@ def bytes_at(points, loss):
     return None
 
 
-def plot(theirs, ours):
+def plot(theirs, ours, blocks):
     """Excess loss over bytes, both on logarithmic axes, as SVG."""
     width, height, left, bottom, top, right = 720, 440, 70, 50, 20, 20
-    points = [*theirs.values(), *ours]
+    points = [*theirs.values(), *ours, *blocks]
     xs, ys = [math.log10(b) for b, _ in points], [math.log10(max(l, 1e-5)) for _, l in points]
     (x0, x1), (y0, y1) = (min(xs) - 0.02, max(xs) + 0.02), (math.floor(min(ys)), math.ceil(max(ys)))
 
@@ -97,13 +133,14 @@ def plot(theirs, ours):
         parts.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{top}" y2="{height - bottom}" stroke="#eee"/>')
         if step % 2 == 0:
             parts.append(f'<text x="{at:.1f}" y="{height - bottom + 16}" text-anchor="middle">{step * unit / 1e6:g}</text>')
-    parts += [curve(theirs.values(), "#888", 'stroke-dasharray="4 3"'), curve(ours, "#c33")]
+    parts += [curve(hull(theirs.values()), "#888", 'stroke-dasharray="4 3"'), curve(ours, "#c33"), curve(blocks, "#36c")]
     for name, (size, loss) in theirs.items():
+        parts.append(f'<circle cx="{x(size):.1f}" cy="{y(loss):.1f}" r="2" fill="#888"/>')
         parts.append(f'<text x="{x(size) + 6:.1f}" y="{y(loss) - 6:.1f}" fill="#666">{name}</text>')
     parts.append(f'<text x="{(left + width) / 2:.0f}" y="{height - 12}" text-anchor="middle">megabytes of the whole file</text>')
     parts.append(f'<text x="16" y="{height / 2:.0f}" transform="rotate(-90 16 {height / 2:.0f})" text-anchor="middle">'
                  "excess nats a token over the dense model</text>")
-    parts.append(f'<text x="{width - right - 4}" y="{top + 14}" text-anchor="end"><tspan fill="#c33">caplet</tspan>'
+    parts.append(f'<text x="{width - right - 4}" y="{top + 14}" text-anchor="end"><tspan fill="#c33">.caplet</tspan>  <tspan fill="#36c">caplet\'s GGUF</tspan>'
                  '  <tspan fill="#888">llama-quantize</tspan></text></svg>')
     return "\n".join(parts) + "\n"
 
@@ -118,29 +155,38 @@ def main():
     parser.add_argument("--tokens", help="a .npy file of token ids to measure the loss on, instead of --text")
     parser.add_argument("--context", type=int, default=256)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--types", default=",".join(LLAMA_MIXTURES), help="llama-quantize's mixtures, apart by commas")
     parser.add_argument("--folder", default="frontier")
     parser.add_argument("--caplet", default=repository / ".build/release/caplet")
-    frontier = Frontier(parser.parse_args())
-    theirs = {name: frontier.gguf(name) for name in TARGETS}
-    at_target = {name: frontier.caplet_file(int(theirs[name][0] * share)) for name, share in TARGETS.items()}
-    ladder = [frontier.caplet_file(int(theirs["Q4_K"][0] * share)) for share in LADDER]
-    ours = sorted([*at_target.values(), *ladder])
+    options = parser.parse_args()
+    frontier = Frontier(options)
+    importance = frontier.importance()
+    names = options.types.split(",")
+    plain = {name: frontier.rival(name, None) for name in names if name not in NEED_IMPORTANCE}
+    weighed = {name: frontier.rival(name, importance) for name in names}
+    blocks = {name: frontier.ours(size, "gguf") for name, (size, _, _) in weighed.items()}
+    least, most = (f(size for size, _, _ in weighed.values()) for f in (min, max))
+    sizes = [int(0.6 * least * (most / (0.6 * least)) ** (step / (STEPS - 1))) for step in range(STEPS)]
+    ours = sorted(frontier.ours(size, "caplet") for size in sizes)
+    best = hull([(size, loss) for table in (plain, weighed) for size, _, loss in table.values()])
 
-    print(f"dense: {frontier.dense:.4f} nats a token; excess over it:\n")
-    print(f"{'type':6} {'llama-quantize':>24} {'caplet':>24}  {'of its bytes':>12}  {'loss':>9}  bytes at equal loss")
+    print(f"dense: {frontier.dense:.4f} nats a token; excess over it, with the importance matrix:\n")
+    print(f"{'type':8} {'bytes':>11} {'of tensors':>11} {'plain':>8} {'imatrix':>8} | {'our GGUF':>11} {'excess':>8} {'ratio':>6} | .caplet at equal loss")
     rows = []
-    for name, (size, loss) in theirs.items():
-        our_size, our_loss = at_target[name]
-        equal = bytes_at(ours, loss)
-        text = f"{equal / size:.2f} × {name}" if equal else f"below {ours[0][0] / size:.2f} × {name}" if loss > ours[0][1] else "outside the ladder"
-        print(f"{name:6} {size:>14,} {loss:9.4f} {our_size:>14,} {our_loss:9.4f}  {our_size / size:12.3f}  "
-              f"{'no more' if our_loss <= loss else 'MORE':>9}  {text}")
-        rows.append({"type": name, "bytes": size, "excess": loss, "ourBytes": our_size, "ourExcess": our_loss, "bytesAtEqualLoss": equal})
-    print("\ncaplet, all sizes")
+    for name, (size, inner, loss) in sorted(weighed.items(), key=lambda item: item[1]):
+        our_size, our_loss = blocks[name]
+        equal, on_hull = bytes_at(ours, loss), bytes_at(best, loss)
+        without = f"{plain[name][2]:8.4f}" if name in plain else f"{'':8}"
+        text = f"{equal:11,.0f} {equal / size:5.2f} of it" + (f", {equal / on_hull:.2f} of the hull" if on_hull else "") if equal else "outside the ladder"
+        print(f"{name:8} {size:11,} {inner:11,} {without} {loss:8.4f} | {our_size:11,} {our_loss:8.4f} {our_loss / loss:6.2f} | {text}")
+        rows.append({"type": name, "bytes": size, "tensorBytes": inner, "excess": loss, "excessPlain": plain.get(name, (0, 0, None))[2],
+                     "gguf": {"bytes": our_size, "excess": our_loss}, "capletBytesAtEqualLoss": equal, "hullBytesAtEqualLoss": on_hull})
+    print("\n.caplet, all sizes")
     for size, loss in ours:
         print(f"{size:>14,} bytes {loss:9.4f}")
-    (frontier.folder / "frontier.svg").write_text(plot(theirs, ours))
-    record = {"dense": frontier.dense, "types": rows, "ours": ours}
+    theirs = {name: (size, loss) for name, (size, _, loss) in weighed.items()}
+    (frontier.folder / "frontier.svg").write_text(plot(theirs, ours, sorted(blocks.values())))
+    record = {"dense": frontier.dense, "types": rows, "ours": ours, "hull": best}
     (frontier.folder / "frontier.json").write_text(json.dumps(record, indent=1) + "\n")
     print(f"\nwritten: {frontier.folder}/frontier.json, {frontier.folder}/frontier.svg")
 

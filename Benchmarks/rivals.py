@@ -5,6 +5,7 @@
     rivals.py convert-hf MODEL_FOLDER OUT.gguf f16|bf16|q8_0
     rivals.py gguf-py-back MODEL.gguf OUT.safetensors
     rivals.py llama-quantize MODEL.gguf OUT.gguf Q8_0|Q2_K|Q3_K|Q4_K|Q5_K|Q6_K THREADS
+    rivals.py llama-mixture MODEL.gguf OUT.gguf Q4_K_M|IQ3_XS|… THREADS [IMATRIX.gguf]
     rivals.py zipnn MODEL.safetensors OUT THREADS
     rivals.py zipnn-back PACKED OUT.safetensors THREADS
 """
@@ -83,16 +84,18 @@ def gguf_py_back(source, target):
 
 # llama.cpp's numbers of files in which most matrices have a type; with `pure` all of them have it.
 LLAMA_FILE_TYPES = {"Q8_0": 7, "Q2_K": 10, "Q3_K": 12, "Q4_K": 15, "Q5_K": 17, "Q6_K": 18}
+# Its mixtures, as llama-quantize calls them.
+LLAMA_MIXTURES = {
+    "IQ2_XXS": 19, "IQ2_XS": 20, "IQ2_S": 28, "IQ2_M": 29, "Q2_K": 10, "Q2_K_S": 21, "IQ3_XXS": 23, "IQ3_XS": 22, "IQ3_S": 26, "IQ3_M": 27,
+    "Q3_K_S": 11, "Q3_K_M": 12, "Q3_K_L": 13, "IQ4_XS": 30, "IQ4_NL": 25, "Q4_K_S": 14, "Q4_K_M": 15, "Q5_K_S": 16, "Q5_K_M": 17, "Q6_K": 18,
+}
 
 
 def llama_quantize(source, target, name, threads):
     """llama.cpp's own, every matrix in the type asked for."""
-    import llama_cpp as llama
     from gguf import GGMLQuantizationType
 
-    quiet = llama.llama_log_callback(lambda *_: None)  # kept: the library calls it
-    llama.llama_log_set(quiet, ctypes.c_void_p(0))
-    llama.llama_backend_init()
+    llama = quiet_llama()
     parameters = llama.llama_model_quantize_default_params()
     parameters.ftype, parameters.nthread, parameters.pure = LLAMA_FILE_TYPES[name], int(threads), True
     parameters.output_tensor_type = parameters.token_embedding_type = int(GGMLQuantizationType[name])
@@ -100,6 +103,55 @@ def llama_quantize(source, target, name, threads):
     if llama.llama_model_quantize(source.encode(), target.encode(), ctypes.byref(parameters)) != 0:
         sys.exit(f"{source}: llama.cpp cannot quantize this model")
     return start
+
+
+def llama_mixture(source, target, name, threads, imatrix=None):
+    """What llama-quantize makes: its mixture of types, with an importance matrix if there is one."""
+    llama = quiet_llama()
+    parameters = llama.llama_model_quantize_default_params()
+    parameters.ftype, parameters.nthread = LLAMA_MIXTURES[name], int(threads)
+    if imatrix:
+        entries = importance(imatrix)
+        parameters.imatrix = ctypes.addressof(entries)
+    start = time.perf_counter()
+    if llama.llama_model_quantize(source.encode(), target.encode(), ctypes.byref(parameters)) != 0:
+        sys.exit(f"{source}: llama.cpp cannot quantize this model")
+    return start
+
+
+def quiet_llama():
+    import llama_cpp as llama
+
+    global llama_log  # kept: the library calls it
+    llama_log = llama.llama_log_callback(lambda *_: None)
+    llama.llama_log_set(llama_log, ctypes.c_void_p(0))
+    llama.llama_backend_init()
+    return llama
+
+
+class ImportanceEntry(ctypes.Structure):
+    """`llama_model_imatrix_data`; an entry without a name ends the list."""
+
+    _fields_ = [("name", ctypes.c_char_p), ("data", ctypes.POINTER(ctypes.c_float)), ("size", ctypes.c_size_t)]
+
+
+def importance(path):
+    """A GGUF file of an importance matrix, as llama_model_quantize wants it."""
+    import numpy as np
+    from gguf import GGUFReader
+
+    tensors = {tensor.name: np.array(tensor.data, dtype=np.float32) for tensor in GGUFReader(path).tensors}
+    means = {}
+    for name, sums in tensors.items():
+        if name.endswith(".in_sum2"):
+            counts = tensors[name.removesuffix(".in_sum2") + ".counts"].reshape(-1, 1)
+            means[name.removesuffix(".in_sum2")] = (sums.reshape(len(counts), -1) / np.maximum(counts, 1)).reshape(-1)
+    entries = (ImportanceEntry * (len(means) + 1))()
+    entries.kept = list(means.values())
+    for entry, (name, values) in zip(entries, means.items()):
+        entry.name, entry.size = name.encode(), values.size
+        entry.data = values.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+    return entries
 
 
 def zipnn(source, target, threads):
@@ -148,7 +200,8 @@ def stored_order(path):
 
 def main():
     sides = {
-        "convert-hf": convert_hf, "gguf-py": gguf_py, "gguf-py-back": gguf_py_back, "llama-quantize": llama_quantize, "zipnn": zipnn,
+        "convert-hf": convert_hf, "gguf-py": gguf_py, "gguf-py-back": gguf_py_back, "llama-quantize": llama_quantize,
+        "llama-mixture": llama_mixture, "zipnn": zipnn,
         "zipnn-back": zipnn_back,
     }
     target = sys.argv[3]

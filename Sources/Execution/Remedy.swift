@@ -26,6 +26,8 @@ public enum Remedy: Sendable, Equatable {
     case applyScales
     /// To write a model that the programs of its format would not load.
     case forceNames
+    /// To say what a compression is to reach: a share of the parameters, or passes.
+    case giveAim
     /// To compress weights as they are, without running the model.
     case compressWeightsAlone
 }

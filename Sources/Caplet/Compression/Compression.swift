@@ -13,6 +13,7 @@ import PassKit
 /// A compression that is known to be possible, as far as that is known before the work.
 struct Compression {
     private let request: CompressionRequest
+    private let aim: CompressionRequest.Aim
     private let target: OutputTarget
     private let input: Model
     private let original: Model
@@ -32,8 +33,9 @@ struct Compression {
         try request.calibration?.check()
         context.willRead([request.model, request.original] + (request.calibration?.paths ?? []))
         let passes = context.registry.passes
+        aim = try request.aim ?? Compression.usualAim(request, context)
         // A pipeline that was written out is checked before the model is looked for.
-        let given = try Compression.given(request.aim, context)
+        let given = try Compression.given(aim, context)
         if let given { _ = try PassManager(given, catalog: passes) }
         var target = try OutputTarget(
             request.output, formatName: request.outputFormat, replaces: request.replacesOutput, context)
@@ -42,17 +44,17 @@ struct Compression {
         if request.embedsFiles, target.format.name != "gguf" {
             throw RequestError(.usage, "\(target.format.name) files need no copies of a folder's files")
         }
-        guard request.aim != .lossless || target.format.name == "caplet" else {
+        guard aim != .lossless || target.format.name == "caplet" else {
             throw RequestError(.usage, "packing without loss writes the caplet format", remedy: .convert)
         }
         self.target = target
         input = try context.open(request.model, from: request.format).model
-        pipeline = try given ?? DefaultPipeline.pipeline(for: request.aim, input.graph, keepsBlocks: target.format.name == "gguf")
+        pipeline = try given ?? DefaultPipeline.pipeline(for: aim, input.graph, keepsBlocks: target.format.name == "gguf")
         manager = try PassManager(pipeline, catalog: passes)
         original = try request.original.map { try context.open($0).model } ?? input
         calibration = try Compression.calibration(request, manager, original)
         if let path = request.original { try Compression.check(input.graph, request.model, against: original.graph, path) }
-        guard input.quantization.isEmpty || request.aim == .lossless else {
+        guard input.quantization.isEmpty || aim == .lossless else {
             throw RequestError(.unsupported, "\(request.model): \(ModelError.quantized(input.quantization))")
         }
         try checkPlaces(context)
@@ -63,6 +65,18 @@ struct Compression {
             context.note("no calibration text is given: English speeches that come with the program are used")
         }
         try manager.checkAim(on: input.graph, target.size(context.execution))
+    }
+
+    /// What is aimed at where nothing is said.
+    ///
+    /// - Throws: `RequestError` for a format without codes of few bits, in which a file of the same numbers has the same size.
+    private static func usualAim(_ request: CompressionRequest, _ context: RequestContext) throws -> CompressionRequest.Aim {
+        let target = try OutputTarget(request.output, formatName: request.outputFormat, replaces: request.replacesOutput, context)
+        guard ["caplet", "gguf"].contains(target.format.name) else {
+            throw RequestError(
+                .usage, "\(target.format.name) has no codes of few bits, so that it has to be said what is kept", remedy: .giveAim)
+        }
+        return .lossIncrease(DefaultPipeline.usualLossIncrease)
     }
 
     /// The text that was given, or the one that comes with the program where passes need any.
@@ -101,7 +115,7 @@ struct Compression {
         let sets = try context.naming(request.original ?? request.model) {
             try CalibrationSets(calibration, original, context, execution)
         }
-        if case .keep = request.aim, let reason = DefaultPipeline.reason(input.graph) { context.note(reason) }
+        if case .keep = aim, let reason = DefaultPipeline.reason(input.graph) { context.note(reason) }
         let provenance = try self.provenance(sets, context)
         let target = target
         let passContext = PassContext(
@@ -178,7 +192,7 @@ struct Compression {
 
     /// What it takes to make the same bytes again; nothing of a model that is as it was, so that unpacking adds nothing to it.
     private func provenance(_ sets: CalibrationSets?, _ context: RequestContext) throws -> [(key: String, value: String)] {
-        if request.aim == .lossless { return [] }
+        if aim == .lossless { return [] }
         var entries = [
             (key: "caplet", value: Version.text), (key: "pipeline", value: pipeline.description), (key: "seed", value: "\(request.seed)"),
             (key: "input", value: try ContentDigest.of(input.graph, context.execution)),

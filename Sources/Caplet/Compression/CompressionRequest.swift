@@ -29,8 +29,9 @@ public struct CompressionRequest: Request {
     public var model: String
     /// Where to write the result.
     public var output: String
-    /// What the compression is to reach.
-    public var aim = Aim.keep(0.5)
+    /// What the compression is to reach; nil for the smallest file that loses next to nothing (`DefaultPipeline.usualLossIncrease`), in formats that
+    /// have codes of few bits.
+    public var aim: Aim?
     /// What passes calibrate on; nil for text that comes with the program, where they need any.
     public var calibration: CalibrationText?
     /// Seed of every random choice.

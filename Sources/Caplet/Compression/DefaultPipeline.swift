@@ -6,6 +6,9 @@ public enum DefaultPipeline {
     /// Linear parameters up to which the whole model is run again and again.
     public static let smallModel = 500_000_000
 
+    /// Nats a token by which the mean loss may rise where nothing is said: less than two texts of one kind differ by.
+    public static let usualLossIncrease = 0.02
+
     /// - Parameters:
     ///   - keep: share of the linear layers' parameters to keep, as pipeline text has it.
     ///   - linearParameters: what linear layers have. Above `smallModel` layers are weighed by the outputs of their blocks and not by the model's

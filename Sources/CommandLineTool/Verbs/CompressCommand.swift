@@ -6,8 +6,11 @@ struct CompressCommand: ParsableCommand {
         commandName: "compress",
         abstract: "Run a pipeline of passes over a model and write the result.",
         discussion: """
-            Without --pipeline the pipeline is \(DefaultPipeline.text(keep: "0.5")), or with --keep another share of the linear \
-            layers' parameters. `caplet passes` lists the passes and their options.
+            Without an aim this makes the smallest file whose mean loss rises by at most \(DefaultPipeline.usualLossIncrease) nats a token, as \
+            --max-loss-increase does. --size and --bits-per-weight say what it may take instead: everything is quantised, for the caplet format to codes \
+            for an entropy coder, for GGUF to the types that llama.cpp runs, each matrix to the one that serves it best. --keep makes linear \
+            layers sparse and low-rank: \(DefaultPipeline.text(keep: "0.5")) for one half of their parameters. `caplet passes` lists the passes \
+            and their options.
 
             What a long run finishes is kept in OUTPUT.unfinished until the output is there. The command of a run that was interrupted \
             goes on from it, and comes to the same bytes.
@@ -25,10 +28,10 @@ struct CompressCommand: ParsableCommand {
     @Option(help: "A file with the pipeline.")
     var pipelineFile: String?
 
-    @Option(help: "Share of the linear layers' parameters that the default pipeline keeps.")
+    @Option(help: "Share of the linear layers' parameters to keep: they become low-rank and sparse.")
     var keep: Double?
 
-    @Option(help: "The largest size of the output, such as 3MB: everything is quantised to as many bits as fit, within 0.5 %.")
+    @Option(help: "The largest size of the output, such as 3MB: everything is quantised to as many bits as fit.")
     var size: ByteLimit?
 
     @Option(help: "The same, as bits of the whole file for each parameter of the model.")
@@ -154,14 +157,15 @@ struct CompressCommand: ParsableCommand {
         return request
     }
 
-    private func aim() throws -> CompressionRequest.Aim {
+    /// Nil where none of the options says one.
+    private func aim() throws -> CompressionRequest.Aim? {
         if let pipeline { return .pipeline(try Pipeline(parsing: pipeline)) }
         if let pipelineFile { return .pipelineFile(pipelineFile) }
         if lossless { return .lossless }
         if let size { return .size(size.bytes) }
         if let bitsPerWeight { return .bitsPerWeight(bitsPerWeight) }
         if let maxLossIncrease { return .lossIncrease(maxLossIncrease) }
-        return .keep(keep ?? 0.5)
+        return keep.map { .keep($0) }
     }
 
     private func show(_ plan: CompressionPlan, _ session: Session) throws {
