@@ -200,7 +200,8 @@ let package = Package(
         test(
             "PostTrainingQuantizationTests",
             [
-                "CapletFormat", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit", "PostTrainingQuantization", "RPCA",
+                "CapletFormat", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit",
+                "PostTrainingQuantization", "RPCA",
                 "TestSupport",
             ]),
         test(

@@ -21,8 +21,6 @@ import sys
 
 from rivals import LLAMA_MIXTURES
 
-# What llama.cpp does not make without an importance matrix.
-NEED_IMPORTANCE = {"IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ2_M", "IQ3_XXS", "Q2_K_S"}
 # Sizes of our files, as shares of the largest and smallest rival's.
 STEPS = 10
 
@@ -52,13 +50,16 @@ class Frontier:
         return target
 
     def rival(self, name, importance):
-        """llama-quantize's file: (bytes, bytes of tensors, excess loss)."""
+        """llama-quantize's file: (bytes, bytes of tensors, excess loss); None where it makes none without an importance matrix."""
         source, target = self.folder / "f32.gguf", self.folder / "rival.gguf"
         if not source.exists():
             self.caplet("convert", self.options.model, "-o", source, "--dtype", "f32")
         script = pathlib.Path(__file__).with_name("rivals.py")
         command = [sys.executable, script, "llama-mixture", source, target, name, "2"] + ([importance] if importance else [])
-        subprocess.run(command, check=True, capture_output=True)
+        result = subprocess.run(command, capture_output=True)
+        if result.returncode != 0 and not importance:
+            return None
+        result.check_returncode()
         return os.path.getsize(target), tensor_bytes(target), self.loss(target) - self.dense
 
     def ours(self, size, ending):
@@ -162,7 +163,7 @@ def main():
     frontier = Frontier(options)
     importance = frontier.importance()
     names = options.types.split(",")
-    plain = {name: frontier.rival(name, None) for name in names if name not in NEED_IMPORTANCE}
+    plain = {name: found for name in names if (found := frontier.rival(name, None))}
     weighed = {name: frontier.rival(name, importance) for name in names}
     blocks = {name: frontier.ours(size, "gguf") for name, (size, _, _) in weighed.items()}
     least, most = (f(size for size, _, _ in weighed.values()) for f in (min, max))

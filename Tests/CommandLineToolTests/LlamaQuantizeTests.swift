@@ -56,7 +56,9 @@ final class LlamaQuantizeTests: XCTestCase {
     func testEveryType() throws {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
-        for type in ["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_nl", "iq4_xs"] {
+        for type in [
+            "f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_nl", "iq4_xs",
+        ] {
             let result = try CapletProcess.run(
                 ["convert", Repository.path("Examples/wren-7m"), "-o", "\(type).gguf", "--dtype", type, "--strict"], in: folder.path)
             XCTAssertEqual(result.status, 0, result.errors)

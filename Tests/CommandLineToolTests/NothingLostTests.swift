@@ -92,7 +92,8 @@ final class NothingLostTests: XCTestCase {
         defer { withExtendedLifetime(folder) {} }
         for output in NothingLostTests.outputs {
             try expectFailure("caplet compress tiny -o \(output) \(NothingLostTests.magnitude)", 65, saying: name, in: folder)
-            try expectFailure("caplet compress tiny -o \(output) --keep 0.5 --calibration text.txt --no-progress", 65, saying: name, in: folder)
+            try expectFailure(
+                "caplet compress tiny -o \(output) --keep 0.5 --calibration text.txt --no-progress", 65, saying: name, in: folder)
         }
         for dtype in ["q8_0", "q4_1"] {
             try expectFailure("caplet convert tiny -o out.gguf --dtype \(dtype)", 65, saying: name, in: folder)
@@ -140,9 +141,11 @@ final class NothingLostTests: XCTestCase {
         try folder.write("", as: "empty.txt")
         try folder.write(" \n\n", as: "blank.txt")
         for text in ["empty.txt", "blank.txt"] {
-            try expectFailure("caplet compress tiny -o out.npz --keep 0.5 --calibration \(text) --no-progress", 65, saying: text, in: folder)
+            try expectFailure(
+                "caplet compress tiny -o out.npz --keep 0.5 --calibration \(text) --no-progress", 65, saying: text, in: folder)
         }
-        try expectFailure("caplet compress tiny -o out.npz --keep 0.5 --calibration none.txt --no-progress", 66, saying: "none.txt", in: folder)
+        try expectFailure(
+            "caplet compress tiny -o out.npz --keep 0.5 --calibration none.txt --no-progress", 66, saying: "none.txt", in: folder)
         // Without one the text that comes with the program is read, and said.
         try expectFailure("caplet compress tiny -o out.npz --calibration text.txt --no-progress", 64, saying: "--keep", in: folder)
         let result = try CapletProcess.run(["compress", "tiny", "-o", "out.npz", "--keep", "0.5", "--no-progress"], in: folder.path)

@@ -128,7 +128,9 @@ final class BlockEncodingTests: XCTestCase {
             Tensor(name: "b", dense: DenseTensor(floats: [Float](repeating: 1, count: 80), shape: Shape(rows: 2, columns: 40))),
             Tensor(name: "norm", dense: DenseTensor(floats: [1, 2], shape: Shape(count: 2), dtype: .bf16)),
         ])
-        for (name, fallback) in [("q2_k", "IQ4_NL"), ("q3_k", "IQ4_NL"), ("iq4_xs", "IQ4_NL"), ("q4_k", "Q5_0"), ("q5_k", "Q5_1"), ("q6_k", "Q8_0")] {
+        for (name, fallback) in [
+            ("q2_k", "IQ4_NL"), ("q3_k", "IQ4_NL"), ("iq4_xs", "IQ4_NL"), ("q4_k", "Q5_0"), ("q5_k", "Q5_1"), ("q6_k", "Q8_0"),
+        ] {
             let storage = try XCTUnwrap(FloatStorage(name: name))
             let cast = try graph.cast(to: storage, orElse: GGUFFallback.storage(insteadOf: storage))
             XCTAssertEqual(cast.substituted.map(\.name), ["a"])
