@@ -6,7 +6,7 @@ import XCTest
 final class GGUFQuantizationTests: XCTestCase {
     private static let example = Repository.path("Examples/wren-7m")
 
-    private func caplet(_ arguments: String, in folder: TemporaryFolder, status: Int32 = 0) throws -> CapletProcess.Result {
+    private func caplet(_ arguments: String, in folder: TemporaryFolder, status: Int32 = 0) throws -> CapletProcess {
         let result = try CapletProcess.shell("caplet \(arguments)", in: folder.path)
         XCTAssertEqual(result.status, status, "\(arguments): \(result.errors)")
         return result
