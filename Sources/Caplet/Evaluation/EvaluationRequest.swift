@@ -14,7 +14,7 @@ public struct EvaluationRequest: Request {
         case text(TextSource, context: Int? = nil, specialTokens: SpecialTokens = .asTokens)
         /// A .npy file of token ids, [rows, length] or [length]; each row is scored by itself.
         case tokens(String)
-        /// A .jsonl file of questions with choices.
+        /// A .jsonl file of questions with choices; for an encoder that sorts texts into classes a .tsv or .jsonl file of GLUE.
         case task(String)
 
         /// A text file, in windows of so many tokens.
@@ -47,7 +47,7 @@ public struct EvaluationRequest: Request {
         let opened = try context.open(model, from: format).model
         let transformer = try context.naming(model) { try Transformer(opened, weights: .openBLAS) }
         if case .task(let path) = source {
-            return .task(try TaskEvaluation(path: path, modelPath: model).run(transformer, opened, context))
+            return try TaskEvaluation(path: path, modelPath: model).run(transformer, opened, context)
         }
         var (tokens, size) = try sequences(opened, transformer, context)
         if let sequences { tokens = TokenSequences(Array(tokens.sequences.prefix(sequences))) }
@@ -125,6 +125,7 @@ public struct EvaluationRequest: Request {
 public enum Evaluation: Sendable {
     case loss(LossEvaluation)
     case task(TaskResult)
+    case sentences(SentenceTaskResult)
     case embeddings(EmbeddingEvaluation)
 }
 
