@@ -37,7 +37,8 @@ extension Transformer {
                 var (value, gradient) = distance(states[index], from: reference[index], scale: 1 / Float(tokens))
                 if let classifier, !gradient.isEmpty {
                     let scale = Float(tokens) / Float(sequences.count)
-                    value += Double(scale)
+                    value +=
+                        Double(scale)
                         * classifier.divergence(
                             states[index], from: reference[index], scale: 1 / Float(sequences.count), addingTo: &gradient)
                 }

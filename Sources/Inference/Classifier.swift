@@ -68,7 +68,8 @@ extension WeightSource {
         guard let module = candidates.first(where: { name($0) != nil }), let first = name(module) else { throw ModelError.noClassifier }
         let width = configuration.hiddenSize
         return Classifier(
-            isCategorical: design.problem == .singleLabel && design.labels.count > 1, averages: design.averages, transform: try linear(first, [width, width], [:], execution),
+            isCategorical: design.problem == .singleLabel && design.labels.count > 1, averages: design.averages,
+            transform: try linear(first, [width, width], [:], execution),
             transformBias: try vector(WeightSource.bias(of: first), width), activation: design.activation,
             norm: module == .headTransform ? try norm(.headNorm) : nil, weight: try linear(last, shape(.classifier), [:], execution),
             bias: try vector(WeightSource.bias(of: last), design.labels.count))

@@ -218,7 +218,8 @@ struct WeightSource {
             keyNorm: try optionalNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
             mlpNorm: try inputNorm(.mlpNorm, block: index),
-            mlpOutputNorm: try optionalNorm(.mlpOutputNorm, block: index), closingNorm: try closingNorm(block: index), router: try router(index, execution), layers: layers,
+            mlpOutputNorm: try optionalNorm(.mlpOutputNorm, block: index), closingNorm: try closingNorm(block: index),
+            router: try router(index, execution), layers: layers,
             biases: biases, products: products)
     }
 }

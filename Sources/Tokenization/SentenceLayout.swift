@@ -42,7 +42,9 @@ public struct SentenceLayout: Sendable, Equatable {
         for step in steps {
             let type = step["type"]?.string
             if type == "ByteLevel" { continue }
-            guard found == nil else { throw TokenizerJSONReader.unsupported("post_processor", "a second one that puts tokens around a text") }
+            guard found == nil else {
+                throw TokenizerJSONReader.unsupported("post_processor", "a second one that puts tokens around a text")
+            }
             switch type {
             case "TemplateProcessing": found = try SentenceLayout(template: step, id)
             case "BertProcessing", "RobertaProcessing":
@@ -76,7 +78,8 @@ public struct SentenceLayout: Sendable, Equatable {
                 }
                 guard item["Sequence"] == nil else { return [Item(part: name == "B" ? .second : .first, type: type)] }
                 let ids = try json["special_tokens"]?[name]?["tokens"]?.array?.map { token in
-                    try token.string.flatMap(id) ?? { throw TokenizerJSONReader.malformed("post_processor", "'\(name)' is not in the vocabulary") }()
+                    try token.string.flatMap(id)
+                        ?? { throw TokenizerJSONReader.malformed("post_processor", "'\(name)' is not in the vocabulary") }()
                 }
                 guard let ids = ids ?? id(name).map({ [$0] }) else {
                     throw TokenizerJSONReader.malformed("post_processor", "'\(name)' is not in the vocabulary")

@@ -83,10 +83,13 @@ enum Correlation {
             return max(-1, min(1, xy / (xx * yy).squareRoot()))
         }
         guard a.count > 1 else { return Agreement(nil, leftOut: []) }
-        let leftOut = a.count < 3 ? [] : x.indices.map { i -> (value: Double?, count: Int) in
-            let share = n / (n - 1)
-            return (value(sums.xx - share * x[i] * x[i], sums.yy - share * y[i] * y[i], sums.xy - share * x[i] * y[i]), 1)
-        }
+        let leftOut =
+            a.count < 3
+            ? []
+            : x.indices.map { i -> (value: Double?, count: Int) in
+                let share = n / (n - 1)
+                return (value(sums.xx - share * x[i] * x[i], sums.yy - share * y[i] * y[i], sums.xy - share * x[i] * y[i]), 1)
+            }
         return Agreement(value(sums.xx, sums.yy, sums.xy), leftOut: leftOut)
     }
 

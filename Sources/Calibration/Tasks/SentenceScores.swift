@@ -62,7 +62,9 @@ public struct SentenceScores: Sendable {
                 throw TaskError(line: nil, "has classes (\(file.task.rawValue)), and the model gives one number")
             }
         case .singleLabel:
-            if file.task == .stsb { throw TaskError(line: nil, "has a number for each pair (stsb), and the model gives \(outputs) classes") }
+            if file.task == .stsb {
+                throw TaskError(line: nil, "has a number for each pair (stsb), and the model gives \(outputs) classes")
+            }
         }
     }
 

@@ -56,7 +56,9 @@ public struct SentenceTaskFile: Sendable {
         if isCoLA(header) {
             let records = try lines.map { line in
                 let cells = cells(line.text)
-                guard isCoLA(cells) else { throw TaskError(line: line.number, "is no line of CoLA: a source, 0 or 1, a remark, a sentence") }
+                guard isCoLA(cells) else {
+                    throw TaskError(line: line.number, "is no line of CoLA: a source, 0 or 1, a remark, a sentence")
+                }
                 return SentenceRecord(first: cells[3], second: nil, label: label(cells[1]), line: line.number)
             }
             return (.cola, records)

@@ -34,11 +34,14 @@ struct TaskEvaluation {
         }
         guard scores.logits.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw GraphError.notFinite("\(modelPath): the classes") }
         if scores.labelsByOrder {
-            context.warn("\(modelPath): its classes have no names; those of \(path) are taken in the order that \(file.task.rawValue) has on the hub")
+            context.warn(
+                "\(modelPath): its classes have no names; those of \(path) are taken in the order that \(file.task.rawValue) has on the hub"
+            )
         }
         if scores.truncatedCount > 0 {
             context.warn(
-                "\(path): \(scores.truncatedCount) of \(file.records.count) records were cut to the model's \(transformer.configuration.contextLength) tokens")
+                "\(path): \(scores.truncatedCount) of \(file.records.count) records were cut to the model's \(transformer.configuration.contextLength) tokens"
+            )
         }
         return SentenceTaskResult(
             task: file.task, scores: scores, seconds: Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9)
@@ -53,10 +56,11 @@ struct TaskEvaluation {
         let scores: TaskScores
         do {
             let text = try TokenisedText.plainText(of: path)
-            do { file = try TaskFile(parsing: text) } catch where error is TaskError && SentenceTaskFile.isKnown(text) {
+            do { file = try TaskFile(parsing: text) } catch  where error is TaskError && SentenceTaskFile.isKnown(text) {
                 throw RequestError(
                     .unsupported,
-                    "\(path): is a data set of GLUE, which takes an encoder with a classification head; \(modelPath) predicts the next token")
+                    "\(path): is a data set of GLUE, which takes an encoder with a classification head; \(modelPath) predicts the next token"
+                )
             }
             scores = try context.naming(modelPath) { try TaskScores(of: transformer, tokenizer, on: file.records, context.execution) }
         } catch let error as TaskError {
