@@ -96,7 +96,8 @@ MODELS = {
                                                                         max_position_embeddings=64)),
     "roberta-classes": (t.RobertaConfig, t.RobertaForSequenceClassification, dict(vocab_size=97, hidden_size=48, intermediate_size=72,
                                                                                   num_hidden_layers=2, num_attention_heads=3,
-                                                                                  max_position_embeddings=64, pad_token_id=4)),
+                                                                                  # A token of the test's text: it has no position.
+                                                                                  max_position_embeddings=64, pad_token_id=25)),
     "xlm-roberta-classes": (t.XLMRobertaConfig, t.XLMRobertaForSequenceClassification, dict(
         vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2, num_attention_heads=3, type_vocab_size=1,
         max_position_embeddings=64, pad_token_id=4, num_labels=5)),

@@ -29,7 +29,7 @@ extension ModelConfiguration {
             biasedModules = Set(family.biasSettings.filter { $0.key.flatMap { json[$0]?.bool } ?? $0.usual }.flatMap(\.modules))
         }
         try readScales(json, keys.scales)
-        try readClassifier(json, family)
+        readClassifier(json, family)
         unknownKeys = family.unknownKeys(among: json.object?.keys ?? [])
         // The activation is what the configuration names, as far as it can be run.
         if let named = ModelConfiguration.activationName(json, keys).flatMap(BlockDesign.Activation.init(configName:)) {

@@ -33,7 +33,7 @@ public struct SequenceClassifier: Equatable, Sendable {
 
 extension ModelConfiguration {
     /// The head of a checkpoint whose class is one for sequence classification.
-    mutating func readClassifier(_ json: JSONValue, _ family: ArchitectureFamily) throws {
+    mutating func readClassifier(_ json: JSONValue, _ family: ArchitectureFamily) {
         guard var activation = family.classifierActivation, let name = json["architectures"]?.array?.first?.string,
             name.hasSuffix("ForSequenceClassification")
         else { return }
@@ -46,11 +46,15 @@ extension ModelConfiguration {
                 unsupportedFeatures.append("\(key) '\(named)'")
             }
         }
-        let labels = try ModelConfiguration.labels(json)
+        guard let labels = ModelConfiguration.labels(json) else {
+            unsupportedFeatures.append("a number of labels that no head has")
+            return
+        }
         var problem = labels.count == 1 ? SequenceClassifier.Problem.regression : .singleLabel
         if let named = json["problem_type"]?.string {
             guard let known = SequenceClassifier.Problem(rawValue: named) else {
-                throw ConfigurationError("problem_type is '\(named)'")
+                unsupportedFeatures.append("problem_type '\(named)'")
+                return
             }
             problem = known
         }
@@ -62,15 +66,11 @@ extension ModelConfiguration {
         }
     }
 
-    /// Two, where config.json does not say.
-    private static func labels(_ json: JSONValue) throws -> [String] {
+    /// Two, where config.json does not say; nil where there can be no such head.
+    private static func labels(_ json: JSONValue) -> [String]? {
         let named = (json["id2label"]?.object).map { Dictionary($0.members.map { ($0.key, $0.value) }) { first, _ in first } }
         let count = named?.count ?? json["num_labels"]?.integer ?? 2
-        guard (1...SequenceClassifier.maximumCount).contains(count) else { throw ConfigurationError("num_labels is \(count)") }
-        return try (0..<count).map { index in
-            guard let named else { return "LABEL_\(index)" }
-            guard let label = named["\(index)"]?.string else { throw ConfigurationError("id2label has no text for \(index)") }
-            return label
-        }
+        guard (1...SequenceClassifier.maximumCount).contains(count) else { return nil }
+        return (0..<count).map { named?["\($0)"]?.string ?? "LABEL_\($0)" }
     }
 }

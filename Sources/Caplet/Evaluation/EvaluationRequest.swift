@@ -111,7 +111,11 @@ public struct EvaluationRequest: Request {
         _ transformer: Transformer, _ sequences: TokenSequences, _ context: RequestContext
     ) throws -> EmbeddingEvaluation {
         guard let original else {
-            throw RequestError(.usage, "the model is an encoder without a head, which predicts nothing", remedy: .giveOriginal)
+            let what =
+                transformer.isClassifier
+                ? "the model sorts texts into classes, which a task has, and predicts no tokens"
+                : "the model is an encoder without a head, which predicts nothing"
+            throw RequestError(.usage, what, remedy: .giveOriginal)
         }
         let reference = try context.naming(original) { try Transformer(context.open(original).model, weights: .openBLAS) }
         let distances = try context.naming(model) {
