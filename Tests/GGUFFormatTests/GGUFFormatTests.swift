@@ -28,14 +28,15 @@ final class GGUFFormatTests: XCTestCase {
     func testNamesOfMoreThanSixtyThreeBytes() throws {
         let long = String(repeating: "n", count: 63)
         XCTAssertNoThrow(try format.plan(SampleGraph.graph([SampleGraph.tensor(long, .f32, [1])]), WriteOptions()))
-        XCTAssertEqual(try format.plan(SampleGraph.graph([SampleGraph.tensor(long, .f32, [1])]), WriteOptions()).warnings, [])
+        // That the architecture is not known is said of both.
+        XCTAssertEqual(try format.plan(SampleGraph.graph([SampleGraph.tensor(long, .f32, [1])]), WriteOptions()).warnings.count, 1)
         // Longer ones come back, and gguf-py reads the file.
         let folder = try TemporaryFolder()
         let names = [long + "n", "short", long + "é" + long]
         let graph = try SampleGraph.graph(names.map { try SampleGraph.tensor($0, .f32, [2, 3]) })
         let plan = try format.write(graph, to: folder.path("long.gguf"), WriteOptions(), ExecutionContext())
-        XCTAssertEqual(plan.warnings.count, 1)
-        XCTAssertTrue("\(plan.warnings[0])".contains("2 tensors have names of more than the 63 bytes"), "\(plan.warnings)")
+        XCTAssertEqual(plan.warnings.count, 2)
+        XCTAssertTrue("\(plan.warnings[1])".contains("2 tensors have names of more than the 63 bytes"), "\(plan.warnings)")
         let back = try format.read(folder.path("long.gguf"), ReadContext())
         XCTAssertEqual(back.tensors.map(\.name), names)
         XCTAssertNil(back.metadata[GGUFLongNames.key])
