@@ -7,6 +7,8 @@ extension ArchitectureFamily {
         .llama, .mistral, .ministral, .qwen2, .qwen3, .gemma, .gemma2, .gemma3, .smolLM3, .granite, .olmo, .olmo2, .exaone4, .stableLM,
         .mixtral, .qwen2MoE, .qwen3MoE, .olmoe, .starCoder2, .phi, .phi3, .gptNeoX, .gptJ, .falcon, .falconOfTwoNorms, .falconInSequence,
         .cohere, .cohere2, .glm, .glm4, .nemotron, .bloom, .gpt2, .opt, .bert, .roberta, .xlmRoberta, .electra, .distilBert, .deberta,
+        .albert,
+        .modernBert,
     ]
 
     public static func named(_ name: String) -> ArchitectureFamily? { all.first { $0.name == name } }

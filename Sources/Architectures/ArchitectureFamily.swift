@@ -19,6 +19,11 @@ public struct ArchitectureFamily: Sendable {
     package internal(set) var keys = ConfigurationKeys()
     /// Of encoders whose head has one whatever config.json says of the blocks'.
     package internal(set) var headActivation: BlockDesign.Activation?
+    /// Of encoders that sort texts into classes: what stands between the two layers, and the key that may say another.
+    package internal(set) var classifierActivation: SequenceClassifier.Activation?
+    package internal(set) var classifierActivationKey: String?
+    /// Whether "classifier_pooling" says what that head reads.
+    var hasClassifierPooling = false
     /// Whether a config.json with one of its model types is of this family, for types that several families share.
     var isMeant: @Sendable (JSONValue) -> Bool = { _ in true }
     /// Settings of config.json that change what the model computes, each with the one value that is implemented.

@@ -94,6 +94,8 @@ public struct BlockDesign: Equatable, Sendable {
     public var firstPosition = 0
     /// Whether a position sees only those up to itself: a model that predicts the next token; else an encoder.
     public var isCausal: Bool
+    /// Whether the first block's attention reads the embeddings as they are, whose norm has come before.
+    public var skipsFirstNorm = false
     /// Whether token embeddings are multiplied by √hidden.
     public var scalesEmbeddings = false
     public var headNorm = HeadNorm.none

@@ -3,6 +3,10 @@ public enum Module: String, CaseIterable, Sendable {
     case tokenEmbedding, positionEmbedding, tokenTypeEmbedding, relativeEmbedding, relativeNorm, embeddingNorm, finalNorm, head
     /// Between the last block and the head of an encoder that fills in tokens, and what is added to its logits.
     case headTransform, headNorm, headBias
+    /// From embeddings narrower than the hidden state to that.
+    case embeddingProjection
+    /// Of models that sort whole texts into classes: the layer before the last, of the encoder itself or of the head, and the last.
+    case pooler, classifierTransform, classifier
     case attentionNorm, query, key, value, queryKeyValue, queryNorm, keyNorm, attentionOutput, attentionOutputNorm
     case mlpNorm, gate, up, gateAndUp, down, mlpOutputNorm
     /// Of blocks with experts: what scores them, the layers of each, and those of the one that all tokens go through.
@@ -11,5 +15,5 @@ public enum Module: String, CaseIterable, Sendable {
     case other
 
     /// Whether it is no part of the model itself but of its head for a task, whose names do not have the model's prefix.
-    var isOfHead: Bool { [.head, .headTransform, .headNorm, .headBias].contains(self) }
+    var isOfHead: Bool { [.head, .headTransform, .headNorm, .headBias, .classifierTransform, .classifier].contains(self) }
 }

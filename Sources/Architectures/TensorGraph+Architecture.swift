@@ -26,6 +26,8 @@ extension TensorGraph {
         tieHead(family, prefix, configuration)
         var groups: [InputGroup] = []
         for block in 0..<min(configuration.blockCount, tensors.count) {
+            // Of weights that blocks share the first of these stands for all.
+            if block > 0 && configuration.ownBlock(block) == configuration.ownBlock(block - 1) { continue }
             for group in ModuleGroup.all { if let group = inputGroup(group, block, family, prefix, configuration) { groups.append(group) } }
             for expert in 0..<(configuration.experts(inBlock: block)?.count ?? 0) {
                 let own = ModuleGroup.all(ofExpert: expert).compactMap { inputGroup($0, block, family, prefix, configuration) }
@@ -42,7 +44,9 @@ extension TensorGraph {
         _ group: ModuleGroup, _ block: Int, _ family: ArchitectureFamily, _ prefix: NamePrefix, _ configuration: ModelConfiguration
     ) -> InputGroup? {
         let members = group.modules.filter { configuration.has($0, inBlock: block) }
-            .compactMap { family.name(of: $0, prefix: prefix, block: block, expert: group.expert) }.filter(contains)
+            .compactMap {
+                family.name(of: $0, prefix: prefix, block: configuration.ownBlock(block), expert: group.expert)
+            }.filter(contains)
         return members.isEmpty ? nil : InputGroup(name: group.name, block: block, members: members)
     }
 
@@ -50,7 +54,8 @@ extension TensorGraph {
     private mutating func tieHead(_ family: ArchitectureFamily, _ prefix: NamePrefix, _ configuration: ModelConfiguration) {
         guard let rule = family.rule(of: .head), configuration.tiesEmbeddings else { return }
         let head = family.name(of: rule, prefix: prefix)
-        if contains(head) { return }
+        // The layer before the classes may be the one that is before the tokens elsewhere.
+        if contains(head) || configuration.classifier != nil { return }
         if rule.isOptional, !(family.name(of: .headTransform).map(contains) ?? false) { return }
         let embedding = prefix.applied(to: family.embedding, isOfHead: false)
         if contains(embedding), !ties.contains(where: { $0.name == head }) { ties.append(Tie(name: head, target: embedding)) }
@@ -62,6 +67,6 @@ extension ModelConfiguration {
     package func hasPlace(for name: String, _ family: ArchitectureFamily) -> Bool {
         guard let (rule, block, expert) = family.rule(forName: name) else { return false }
         guard let block else { return true }
-        return block < blockCount && has(rule.module, inBlock: block) && expert.map { $0 < experts?.count ?? 0 } ?? true
+        return block < ownBlockCount ?? blockCount && has(rule.module, inBlock: block) && expert.map { $0 < experts?.count ?? 0 } ?? true
     }
 }

@@ -44,7 +44,7 @@ extension BlockWeights {
         }
 
         // MLP.
-        if isAfter { through(mlpNorm, sum) }
+        through(isAfter ? mlpNorm : closingNorm, sum)
         enter(state.down, mlpOutputNorm, run.mlpOutput)
         // In parallel the sum has the gradient of the block's output on both sides.
         if design.isParallel { enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput) }

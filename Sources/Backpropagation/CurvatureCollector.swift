@@ -48,6 +48,8 @@ public final class CurvatureCollector {
         for index in (0..<model.configuration.blockCount).reversed() {
             try execution.cancellation.check()
             try addBlock(index, gradients: states, inputs, waves)
+            // Weights that blocks share are given once all of these have been seen.
+            guard model.configuration.sharedBlocks(index).lowerBound == index else { continue }
             try give(model.configuration.layers(inBlock: index).compactMap { model.name(of: $0, block: index) })
         }
         for range in waves { try addEmbedding(Array(tokens[range]), states[range].hidden) }

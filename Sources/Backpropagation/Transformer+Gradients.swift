@@ -6,7 +6,8 @@ import LinearAlgebra
 extension Transformer {
     /// The mean over all positions of the Kullback–Leibler divergence, in nats a token, of this model's predictions with some weights
     /// replaced from those that `reference` gives: KL(softmax(logits of reference) ‖ softmax(logits)). Of an encoder, which predicts
-    /// nothing, the mean squared distance of final hidden states as a share of the reference's square.
+    /// nothing, the mean squared distance of final hidden states as a share of the reference's square; where it sorts texts into classes, that
+    /// and the mean over sequences of the divergence of their classes.
     ///
     /// Block inputs of all the sequences are kept, blocks × tokens × hidden floats, and the weights of one block at a time.
     ///
@@ -29,20 +30,45 @@ extension Transformer {
             inputs = try BlockInputs(moving: states, through: self, replacing: replacements, execution)
         }
         let head = isCausal ? try self.head(execution) : nil
+        let classifier = isClassifier ? try self.classifier(execution) : nil
         let tokens = sequences.reduce(0) { $0 + $1.count }
         var back = try execution.uncheckedParallelMap(sequences.count) { index -> (value: Double, gradient: [Float]) in
-            guard let head else { return distance(states[index], from: reference[index], scale: 1 / Float(tokens)) }
+            guard let head else {
+                var (value, gradient) = distance(states[index], from: reference[index], scale: 1 / Float(tokens))
+                if let classifier, !gradient.isEmpty {
+                    let scale = Float(tokens) / Float(sequences.count)
+                    value +=
+                        Double(scale)
+                        * classifier.divergence(
+                            states[index], from: reference[index], scale: 1 / Float(sequences.count), addingTo: &gradient)
+                }
+                return (value, gradient)
+            }
             return divergence(states[index], from: reference[index], tokens: sequences[index].count, scale: 1 / Float(tokens), head)
         }
         let value = back.reduce(0) { $0 + $1.value } / Double(max(tokens, 1))
         guard let gradient, let inputs, let first else { return value }
         var gradients = back.map(\.gradient)
         back = []
+        var shared: [String: Matrix] = [:]
         for index in (first..<configuration.blockCount).reversed() {
             try execution.cancellation.check()
             let weights = try inputs.weights(of: index)
             let entered = try inputs.states(of: index)[0..<sequences.count]
-            try backward(&gradients, through: weights, index, entered, replacements, execution).forEach(gradient)
+            let sums = try backward(&gradients, through: weights, index, entered, replacements, execution)
+            let blocks = configuration.sharedBlocks(index)
+            guard blocks.count > 1 else {
+                try sums.forEach(gradient)
+                continue
+            }
+            // What the blocks that share a weight say of it comes together.
+            sums.forEach { name, part in
+                guard var sum = shared.removeValue(forKey: name) else { return shared[name] = part }
+                for i in sum.elements.indices { sum.elements[i] += part.elements[i] }
+                shared[name] = sum
+            }
+            guard index == blocks.lowerBound else { continue }
+            for name in shared.keys.sorted() { if let sum = shared.removeValue(forKey: name) { try gradient(name, sum) } }
         }
         return value
     }

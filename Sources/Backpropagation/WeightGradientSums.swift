@@ -55,7 +55,7 @@ final class WeightGradientSums {
     }
 
     /// Calls `body` with one gradient after another.
-    func forEach(_ body: (String, Matrix) throws -> Void) throws {
+    func forEach(_ body: (String, Matrix) throws -> Void) rethrows {
         for (slot, entry) in layers.enumerated() {
             let (out, input) = (weights[entry.layer].outputSize, weights[entry.layer].inputSize)
             let elements = Array(UnsafeBufferPointer(start: sums[slot], count: out * input))

@@ -27,11 +27,19 @@ final class CalibrationGradients: GradientProvider {
         let (model, execution) = (calibration.model, calibration.execution)
         let original = try HiddenStates(calibration.tokens.sequences, of: model, execution)
         let inputs = try original.copy(execution)
-        for block in 0..<model.configuration.blockCount {
-            try execution.cancellation.check()
-            try model.forward(original, through: block..<block + 1, execution)
-            let weights = try refit(block, BlockError(calibration: calibration, block: block, inputs: inputs, targets: original))
-            try model.forward(inputs, through: block..<block + 1, replacing: weights, execution)
+        for blocks in model.configuration.sharedBlocks {
+            var errors: [BlockError] = []
+            var entered = inputs
+            for block in blocks {
+                try execution.cancellation.check()
+                if block > blocks.lowerBound { entered = try original.copy(execution) }
+                try model.forward(original, through: block..<block + 1, execution)
+                let targets = blocks.count > 1 ? try original.copy(execution) : original
+                errors.append(BlockError(calibration: calibration, block: block, inputs: entered, targets: targets))
+            }
+            let objective: any RefitObjective = errors.count == 1 ? errors[0] : SharedBlockError(errors)
+            let weights = try refit(blocks.lowerBound, objective)
+            try model.forward(inputs, through: blocks, replacing: weights, execution)
         }
     }
 }
@@ -72,5 +80,28 @@ private final class BlockError: RefitObjective {
         try calibration.model.blockError(
             block, inputs: inputs.some(sequences), targets: sequences.map { targets[$0] }, replacing: weights, calibration.execution,
             gradient: gradient)
+    }
+}
+
+/// The mean over blocks that share their weights, each on what entered it in the original.
+private final class SharedBlockError: RefitObjective {
+    private let blocks: [BlockError]
+
+    init(_ blocks: [BlockError]) { self.blocks = blocks }
+
+    func value(sequences: [Int], replacing weights: ReplacedWeights, gradient: WeightGradient?) throws -> Double {
+        var sums: [String: Matrix] = [:]
+        let share = 1 / Float(blocks.count)
+        func add(_ name: String, _ part: Matrix) {
+            var sum = sums.removeValue(forKey: name) ?? Matrix(zeros: part.rows, part.columns)
+            for i in sum.elements.indices { sum.elements[i] += share * part.elements[i] }
+            sums[name] = sum
+        }
+        var total = 0.0
+        for block in blocks {
+            total += try block.value(sequences: sequences, replacing: weights, gradient: gradient == nil ? nil : add)
+        }
+        if let gradient { for name in sums.keys.sorted() { if let sum = sums.removeValue(forKey: name) { try gradient(name, sum) } } }
+        return total / Double(blocks.count)
     }
 }

@@ -7,16 +7,15 @@ extension CalibrationModel {
     /// A block costs two forward passes over the set: one for the inputs of its layers, one to move on with what replaced it.
     public func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> ReplacedWeights) throws {
         var states = try HiddenStates(tokens.sequences, of: model, execution)
-        for block in 0..<model.configuration.blockCount {
-            try execution.cancellation.check()
+        for blocks in model.configuration.sharedBlocks {
             let next = try states.copy(execution)
-            let groups = groups(block) { _ in true }
-            let moments = try secondMoments(next, through: try model.block(block, execution), block, of: groups.map(\.input))
+            let groups = groups(blocks.lowerBound) { _ in true }
+            let moments = try sharedMoments(next, through: blocks, of: groups.map(\.input))
             let weights = try replace(groups.compactMap { input, group in moments[input].map { (group, $0) } })
             if weights.isEmpty {
                 states = next
             } else {
-                try model.forward(states, through: block..<block + 1, replacing: weights, execution)
+                try model.forward(states, through: blocks, replacing: weights, execution)
             }
         }
     }

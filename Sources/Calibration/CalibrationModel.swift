@@ -14,7 +14,7 @@ public final class CalibrationModel: CalibrationProvider {
     let structure: GraphStructure
     let tokens: TokenSequences
     let execution: ExecutionContext
-    private var knownEmbeddings: [[Float]]?
+    private var knownOutputs: (embeddings: [[Float]], classes: [[Float]])?
     var scarceExperts = ScarceExperts()
 
     /// - Parameter source: the original model.
@@ -41,7 +41,8 @@ public final class CalibrationModel: CalibrationProvider {
     public var sequenceCount: Int { tokens.sequences.count }
     public var scoredTokensPerSequence: Int { tokens.scoredTokenCount / max(tokens.sequences.count, 1) }
 
-    /// Of an encoder, which predicts nothing: one less the cosine of its mean-pooled embedding to the original's.
+    /// Of an encoder, which predicts nothing: one less the cosine of its mean-pooled embedding to the original's; where it sorts texts
+    /// into classes the divergence of these is added.
     public func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] {
         try losses(sequences: sequences, of: model, replacing: weights)
     }
@@ -65,17 +66,23 @@ public final class CalibrationModel: CalibrationProvider {
             let losses = try model.tokenLosses(sequences.map { tokens.sequences[$0] }, final: states, execution)
             return losses.map { $0.reduce(0, +) / Double(max($0.count, 1)) }
         }
-        let reference = try originalEmbeddings()
-        return zip(sequences, model.pooledEmbeddings(final: states)).map { cosineDistance(reference[$0], $1) }
+        let reference = try originalOutputs()
+        let distances = zip(sequences, model.pooledEmbeddings(final: states)).map { cosineDistance(reference.embeddings[$0], $1) }
+        guard model.isClassifier else { return distances }
+        let classifier = try model.classifier(execution)
+        let classes = try model.classLogits(final: states, execution)
+        return sequences.indices.map {
+            distances[$0] + classifier.divergence(classes[$0], from: reference.classes[sequences[$0]])
+        }
     }
 
-    /// Mean-pooled embeddings of all sequences by the original model, made once.
-    private func originalEmbeddings() throws -> [[Float]] {
-        if let known = knownEmbeddings { return known }
+    /// Of the original model: mean-pooled embeddings of all sequences, and the logits of their classes where it has such; made once.
+    private func originalOutputs() throws -> (embeddings: [[Float]], classes: [[Float]]) {
+        if let known = knownOutputs { return known }
         let states = try HiddenStates(tokens.sequences, of: model, execution)
         try model.forward(states, through: 0..<model.configuration.blockCount, execution)
-        let made = model.pooledEmbeddings(final: states)
-        knownEmbeddings = made
+        let made = (model.pooledEmbeddings(final: states), model.isClassifier ? try model.classLogits(final: states, execution) : [])
+        knownOutputs = made
         return made
     }
 
@@ -113,33 +120,57 @@ public final class CalibrationModel: CalibrationProvider {
         let wanted = structure.inputGroups.filter(isWanted)
         guard let last = wanted.map(\.block).max() else { return }
         let states = try HiddenStates(tokens.sequences, of: model, execution)
-        for block in 0...min(last, model.configuration.blockCount - 1) {
+        var block = 0
+        while block <= min(last, model.configuration.blockCount - 1) {
             try execution.cancellation.check()
             let groups = groups(block, isWanted)
+            let shared = model.configuration.sharedBlocks(block)
+            block = shared.upperBound
             if groups.isEmpty {
-                try model.forward(states, through: block..<block + 1, execution)
+                try model.forward(states, through: shared, execution)
                 continue
             }
             // Let go of before the moments are worked on.
-            let moments = try secondMoments(states, through: try model.block(block, execution), block, of: groups.map(\.input))
+            let moments = try sharedMoments(states, through: shared, of: groups.map(\.input))
             for (input, group) in groups { if let moment = moments[input] { try body(group, moment) } }
         }
     }
 
     public func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws {
         let states = try HiddenStates(tokens.sequences, of: model, execution)
-        for block in 0..<model.configuration.blockCount {
-            try execution.cancellation.check()
+        for shared in model.configuration.sharedBlocks {
+            let block = shared.lowerBound
             let squares = InputSquares(model.configuration.inputs(ofBlock: block), sequences: states.count)
-            let weights = try model.block(block, execution)
-            for range in states.waves(model.wave(execution)) {
-                var part = states[range]
-                try model.forward(&part, through: weights, execution) { squares.add(range.lowerBound + $0, $1, $2, $3) }
-                states[range] = part
+            for next in shared {
+                try execution.cancellation.check()
+                let weights = try model.block(next, execution)
+                for range in states.waves(model.wave(execution)) {
+                    var part = states[range]
+                    try model.forward(&part, through: weights, execution) { squares.add(range.lowerBound + $0, $1, $2, $3) }
+                    states[range] = part
+                }
             }
             let norms = inputNorms(squares, block)
             for (input, group) in groups(block, { _ in true }) { if let norms = norms[input] { try body(group, norms) } }
         }
+    }
+
+    /// The same for blocks in a row that share their weights: the mean over these.
+    func sharedMoments(
+        _ states: HiddenStates, through blocks: Range<Int>, of groups: [BlockInput]
+    ) throws -> [BlockInput: Matrix] {
+        var sums: [BlockInput: Matrix] = [:]
+        for block in blocks {
+            try execution.cancellation.check()
+            let found = try secondMoments(states, through: try model.block(block, execution), block, of: groups)
+            if blocks.count == 1 { return found }
+            for (input, moment) in found {
+                var sum = sums.removeValue(forKey: input) ?? Matrix(zeros: moment.rows, moment.columns)
+                for i in sum.elements.indices { sum.elements[i] += moment.elements[i] / Float(blocks.count) }
+                sums[input] = sum
+            }
+        }
+        return sums
     }
 
     /// Moves the states through a block, some sequences at a time, and sums XᵀX over some of its inputs. Waves and

@@ -1,5 +1,6 @@
 import CLibrary
 import ModelGraph
+import StrictJSON
 
 /// Which files of a model's folder travel with its weights.
 ///
@@ -30,7 +31,12 @@ public enum ModelFolder {
     /// - Throws: `FormatError.unsupported` for a name that an attachment cannot have; `FileAccessError`.
     public static func addAttachments(of folder: String, to graph: inout TensorGraph, _ context: ReadContext) throws {
         let home = ModelHome(folder)
-        for name in try FolderListing.names(in: folder) where travels(name) {
+        let names = try FolderListing.names(in: folder)
+        let adapter = names.first { adapterNames.contains($0) && hasOtherWeights(names) }
+        if let adapter {
+            context.warn("\(folder)/\(adapter): is an adapter beside the model; it and \(adapterSettings) are left behind")
+        }
+        for name in names where travels(name) && !(adapter != nil && name == adapterSettings) {
             let path = "\(folder)/\(name)"
             var status = stat()
             guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
@@ -55,6 +61,31 @@ public enum ModelFolder {
             graph.sources.append(file.stamp)
             graph.attachments.append(Attachment(name: name, bytes: file.withBytes { Array($0) }))
         }
+        warnOfModules(graph, in: folder, context)
+    }
+
+    private static let adapterNames = ["adapter_model.safetensors", "adapter_model.bin"]
+    private static let adapterSettings = "adapter_config.json"
+
+    private static func hasOtherWeights(_ names: [String]) -> Bool {
+        names.contains { name in
+            !adapterNames.contains(name) && [".safetensors", ".bin", ".pt", ".pth", ".gguf", ".npz"].contains(where: name.hasSuffix)
+                && name != "training_args.bin"
+        }
+    }
+
+    /// Warns of folders in which sentence-transformers keeps what comes after the model (pooling, a norm, a layer), by modules.json.
+    private static func warnOfModules(_ graph: TensorGraph, in folder: String, _ context: ReadContext) {
+        guard let file = graph.attachment("modules.json"), let json = try? JSONValue(strict: file.bytes) else { return }
+        let places = (json.array ?? []).compactMap { $0["path"]?.string }.filter { !$0.isEmpty && FileName.isPlain($0) }
+        let found = places.filter { place in
+            var status = stat()
+            return stat("\(folder)/\(place)", &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+        }
+        guard !found.isEmpty else { return }
+        context.warn(
+            "\(folder): \(found.prefix(8).joined(separator: ", ")) of sentence-transformers are folders and are left behind; copy them beside the output"
+        )
     }
 
     /// Warns of a file with weights that a link leads to out of the folder: it is read, for nothing but weights comes of it.

@@ -3,9 +3,14 @@ import CKernels
 import Matrices
 
 extension BlockWeights {
-    /// The positions that one sees: all up to it, the last of those within the window, or all there are.
+    /// The positions that one sees: all up to it, the last of those within the window, or all there are; of
+    /// encoders with a window those so far to either side.
     package func visible(from position: Int, tokens: Int) -> Range<Int> {
-        guard design.isCausal else { return 0..<tokens }
+        guard design.isCausal else {
+            guard let window else { return 0..<tokens }
+            let reach = min(window, tokens)
+            return max(0, position - reach)..<min(tokens, position + reach + 1)
+        }
         return max(0, position + 1 - (window ?? tokens))..<position + 1
     }
 

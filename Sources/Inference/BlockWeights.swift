@@ -22,6 +22,8 @@ public struct BlockWeights {
     /// Nil also where attention and MLP read the same.
     package let mlpNorm: Norm?
     package let mlpOutputNorm: Norm?
+    /// Of what the last block puts out, in encoders with norms before their parts.
+    package let closingNorm: Norm?
     /// Nil in blocks with one MLP.
     package let router: RouterWeights?
     /// Those of the layers that the block has.

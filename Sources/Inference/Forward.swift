@@ -68,6 +68,10 @@ extension BlockWeights {
             state.sum?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
             mlpNorm?.apply(hidden, into: hidden, tokens: tokens)
         }
+        if let closingNorm {
+            state.sum?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
+            closingNorm.apply(hidden, into: hidden, tokens: tokens)
+        }
 
         /// What the MLP reads when it reads what the block does: a norm of its own, or what attention read.
         func enterParallel() {

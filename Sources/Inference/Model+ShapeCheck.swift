@@ -12,12 +12,12 @@ extension Model {
         guard let configuration else { return nil }
         let source = try WeightSource(graph: graph, configuration: configuration, weights: .floats(PortableProduct()))
         var checked = 0
-        for rule in source.family.tensors where rule.module != .other {
-            let blocks: [Int?] = rule.name.contains("{}") ? Array(0..<configuration.blockCount) : [nil]
+        for rule in source.family.tensors where rule.module != .other && (rule.module != .classifier || configuration.classifier != nil) {
+            let blocks: [Int?] = rule.name.contains("{}") ? Array(0..<(configuration.ownBlockCount ?? configuration.blockCount)) : [nil]
             let experts: [Int?] = rule.isOfExpert ? Array(0..<(configuration.experts?.count ?? 0)) : [nil]
             for block in blocks where block.map({ configuration.has(rule.module, inBlock: $0) }) ?? true {
                 for expert in experts {
-                    let name = source.name(of: rule, block: block, expert: expert)
+                    let name = source.name(of: rule, ownBlock: block, expert: expert)
                     if rule.isOptional, graph[name] == nil { continue }
                     _ = try source.tensor(name, source.shape(rule.module))
                     checked += 1

@@ -15,6 +15,10 @@ public enum ModelError: RemediableError, CustomStringConvertible {
     case notCausal
     /// Of an encoder without the head that fills in tokens.
     case noHead
+    /// Of a table of positions or token types.
+    case noRow(Int, of: String, count: Int)
+    /// Of an encoder whose checkpoint has no head that sorts texts into classes.
+    case noClassifier
     case tooLong(tokens: Int, positions: Int)
     /// Of a decoder that was given more tokens than it was to have room for.
     case contextFull(tokens: Int, context: Int)
@@ -33,6 +37,9 @@ public enum ModelError: RemediableError, CustomStringConvertible {
             return "weights are quantised (\(schemes.joined(separator: ", "))); `caplet convert --dequantize` makes floats of them"
         case .badToken(let token, let size): return "token \(token) is outside the vocabulary of \(size)"
         case .notCausal: return "the model is an encoder and does not predict the next token"
+        case .noRow(let row, let table, let count): return "tensor '\(table)' has \(count) rows and none of number \(row)"
+        case .noClassifier:
+            return "config.json names no class for sequence classification; a checkpoint with its classifier is needed"
         case .noHead: return "the model has no output head"
         case .contextFull(let tokens, let context): return "\(tokens) tokens do not fit in a context of \(context)"
         case .tooLong(let tokens, let positions): return "a sequence has \(tokens) tokens, the model's table of positions \(positions)"

@@ -77,6 +77,7 @@ extension WeightSource {
 
     /// With logits that are multiplied by a factor: the head reads that multiple.
     private func finalNorm() throws -> Norm? {
+        guard configuration.design.isCausal else { return nil }
         guard self.name(.finalNorm) != nil || configuration.design.norm == .layerWithoutWeight else { return nil }
         return try norm(.finalNorm, scale: configuration.logitMultiplier)
     }
@@ -91,7 +92,7 @@ extension WeightSource {
         guard let name = name(.headTransform) else { return nil }
         return OutputHead.Transform(
             weight: try linear(name, shape(.headTransform), [:], execution),
-            bias: try vector(WeightSource.bias(of: name), configuration.hiddenSize),
+            bias: try vector(WeightSource.bias(of: name), configuration.embeddingWidth),
             activation: family.headActivation ?? configuration.design.activation,
             norm: try norm(.headNorm))
     }

@@ -43,7 +43,13 @@ public final class Transformer {
             // The largest come first: what decoding them takes is free again before the last are held.
             try source.prepareStoredTables()
             residentHead = try source.outputHead()
-            resident = try (0..<configuration.blockCount).map { try source.block($0, [:], ExecutionContext(threads: 1)) }
+            var blocks: [BlockWeights] = []
+            var next = 0
+            while next < configuration.blockCount {
+                next = configuration.sharedBlocks(next).upperBound
+                blocks.append(try source.block(next - 1, [:], ExecutionContext(threads: 1)))
+            }
+            resident = blocks
         }
         if source.stored != nil { source.forgetFiles() }
     }
@@ -83,21 +89,23 @@ public final class Transformer {
 
     /// Looks up the embeddings of token sequences; those of positions and of the first token type are added where the family has them.
     ///
-    /// - Parameter start: the position of the first token of each sequence.
+    /// - Parameters:
+    ///   - types: of the tokens of each sequence, where the family has such; nil for the first for all.
+    ///   - start: the position of the first token of each sequence.
     /// - Throws: `ModelError.badToken` for a token outside the vocabulary, `.tooLong` where there are no positions for a sequence.
-    public func embed(_ sequences: [[Int32]], from start: Int = 0) throws -> Activations {
+    public func embed(_ sequences: [[Int32]], types: [[Int32]]? = nil, from start: Int = 0) throws -> Activations {
         let c = configuration
         let embedding = try source.tensor(.tokenEmbedding)
         let table = try source.rowReader(.tokenEmbedding)
         let hidden = try sequences.map { tokens in
-            var rows = [Float](repeating: 0, count: tokens.count * c.hiddenSize)
+            let width = c.embeddingWidth
+            var rows = [Float](repeating: 0, count: tokens.count * width)
             try rows.withUnsafeMutableBufferPointer { rows in
                 for (position, token) in tokens.enumerated() {
                     guard token >= 0, Int(token) < c.vocabularySize else {
                         throw ModelError.badToken(token, vocabularySize: c.vocabularySize)
                     }
-                    try table(
-                        Int(token), UnsafeMutableBufferPointer(rebasing: rows[position * c.hiddenSize..<(position + 1) * c.hiddenSize]))
+                    try table(Int(token), UnsafeMutableBufferPointer(rebasing: rows[position * width..<(position + 1) * width]))
                 }
             }
             if c.embeddingScale != 1 {
@@ -108,7 +116,8 @@ public final class Transformer {
         }
         guard hidden.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw GraphError.notFinite("tensor '\(embedding.name)'") }
         let tokens = Activations(hidden: hidden, tokenCounts: sequences.map(\.count))
-        return c.design.positions == .rotary ? tokens : try addingPositions(tokens, from: start)
+        if configuration.design.positions == .rotary, source.name(.embeddingNorm) == nil { return tokens }
+        return try projected(addingPositions(tokens, sequences, types, from: start))
     }
 
     /// The weights of one block, with some linear layers replaced by matrices of the same shape.
@@ -116,7 +125,7 @@ public final class Transformer {
         _ index: Int, replacing replacements: ReplacedWeights = [:], _ execution: ExecutionContext = ExecutionContext(threads: 1)
     ) throws -> BlockWeights {
         guard let resident else { return try source.block(index, replacements, execution) }
-        var block = resident[index]
+        var block = resident[configuration.ownBlock(index)]
         let replaced = configuration.layers(inBlock: index).compactMap { layer in
             name(of: layer, block: index).map { (layer: layer, name: $0) }
         }

@@ -29,14 +29,17 @@ struct WeightSource {
     }
 
     /// The tensor's name; nil where the family has no such module.
-    func name(_ module: Module, block: Int? = nil) -> String? { family.name(of: module, prefix: prefix, block: block) }
+    func name(_ module: Module, block: Int? = nil) -> String? {
+        family.name(of: module, prefix: prefix, block: block.map(configuration.ownBlock))
+    }
 
-    func name(of rule: TensorRule, block: Int?, expert: Int? = nil) -> String {
-        family.name(of: rule, prefix: prefix, block: block, expert: expert)
+    /// - Parameter ownBlock: the place of the weights among those that blocks have.
+    func name(of rule: TensorRule, ownBlock: Int?, expert: Int? = nil) -> String {
+        family.name(of: rule, prefix: prefix, block: ownBlock, expert: expert)
     }
 
     func name(_ layer: BlockLayer, block: Int) -> String? {
-        family.name(of: layer.module, prefix: prefix, block: block, expert: layer.expert)
+        family.name(of: layer.module, prefix: prefix, block: configuration.ownBlock(block), expert: layer.expert)
     }
 
     /// The shape that the configuration gives a module's weight: [out, in], or [width] of a norm.
@@ -44,13 +47,17 @@ struct WeightSource {
         let c = configuration
         let (queries, keys) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
         switch module {
-        case .tokenEmbedding, .head: return [c.vocabularySize, c.hiddenSize]
+        case .tokenEmbedding, .head: return [c.vocabularySize, c.embeddingWidth]
         case .headBias: return [c.vocabularySize]
-        case .headTransform: return [c.hiddenSize, c.hiddenSize]
-        case .positionEmbedding: return [c.contextLength + c.design.firstPosition, c.hiddenSize]
+        case .headTransform: return [c.embeddingWidth, c.hiddenSize]
+        case .embeddingProjection: return [c.hiddenSize, c.embeddingWidth]
+        case .pooler, .classifierTransform: return [c.hiddenSize, c.hiddenSize]
+        case .classifier: return [c.classifier?.labels.count ?? 0, c.hiddenSize]
+        case .positionEmbedding: return [c.contextLength + c.design.firstPosition, c.embeddingWidth]
         case .relativeEmbedding: return [c.distances?.rowCount ?? 0, c.hiddenSize]
-        case .tokenTypeEmbedding: return [c.tokenTypeCount, c.hiddenSize]
-        case .relativeNorm, .embeddingNorm, .finalNorm, .headNorm, .attentionNorm, .attentionOutputNorm, .mlpNorm,
+        case .tokenTypeEmbedding: return [c.tokenTypeCount, c.embeddingWidth]
+        case .embeddingNorm, .headNorm: return [c.embeddingWidth]
+        case .relativeNorm, .finalNorm, .attentionNorm, .attentionOutputNorm, .mlpNorm,
             .mlpOutputNorm:
             return [c.hiddenSize]
         case .queryNorm: return [c.design.headNorm == .whole ? queries : c.headSize]
@@ -154,8 +161,16 @@ struct WeightSource {
         let c = configuration
         if c.design.norm == .layerWithoutWeight { return try norm(module, block: block) }
         // One that is there only in models whose MLP reads the sum after attention.
+        if !c.has(module, inBlock: block) { return nil }
         if c.design.isParallel, family.rule(of: module)?.isOptional == true { return nil }
         return try optionalNorm(module, block: block)
+    }
+
+    /// Of encoders with norms before their parts: what they end with, which the head does not then.
+    private func closingNorm(block: Int) throws -> Norm? {
+        let c = configuration
+        guard !c.design.isCausal, c.design.placement == .before, block == c.blockCount - 1 else { return nil }
+        return try norm(.finalNorm)
     }
 
     /// - Parameter scale: what its outputs are multiplied by.
@@ -203,7 +218,8 @@ struct WeightSource {
             keyNorm: try optionalNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
             mlpNorm: try inputNorm(.mlpNorm, block: index),
-            mlpOutputNorm: try optionalNorm(.mlpOutputNorm, block: index), router: try router(index, execution), layers: layers,
+            mlpOutputNorm: try optionalNorm(.mlpOutputNorm, block: index), closingNorm: try closingNorm(block: index),
+            router: try router(index, execution), layers: layers,
             biases: biases, products: products)
     }
 }

@@ -32,10 +32,15 @@ final class ModelTokenizers: Sendable {
     private static func encoderTokenizer(_ files: [Attachment]) throws -> (any SentenceTokenizer)? {
         if let json = bytes("tokenizer.json", files) {
             if UnigramTokenizer.isModel(ofTokenizerJSON: json) { return try UnigramTokenizer(tokenizerJSON: json) }
-            return try WordPieceTokenizer(tokenizerJSON: json)
+            return try BytePairSentenceTokenizer.isModel(ofTokenizerJSON: json)
+                ? BytePairSentenceTokenizer(tokenizerJSON: json) : WordPieceTokenizer(tokenizerJSON: json)
         }
         if let model = bytes("spm.model", files) {
             return try UnigramTokenizer(sentencePieceModel: model, around: ("[CLS]", "[SEP]"), added: ["[MASK]"])
+        }
+        if let pieces = bytes("vocab.json", files), let merges = bytes("merges.txt", files) {
+            return try BytePairSentenceTokenizer(
+                vocabularyJSON: pieces, mergesText: merges, configuration: bytes("tokenizer_config.json", files))
         }
         return try bytes("vocab.txt", files).map {
             try WordPieceTokenizer(vocabularyText: $0, configuration: bytes("tokenizer_config.json", files))

@@ -102,6 +102,11 @@ struct TokenizerJSONReader {
             switch step["type"]?.string {
             case "ByteLevel": break
             case "TemplateProcessing" where template == nil: template = step["single"]?.array
+            case "RobertaProcessing" where template == nil, "BertProcessing" where template == nil:
+                guard let first = step["cls"]?.array?.first, let last = step["sep"]?.array?.first else {
+                    throw TokenizerJSONReader.malformed("post_processor", "cls or sep is missing")
+                }
+                template = [["SpecialToken": ["id": first]], ["Sequence": ["id": "A"]], ["SpecialToken": ["id": last]]]
             case let type: throw TokenizerJSONReader.unsupported("post_processor", type ?? "a post-processor without type")
             }
         }

@@ -14,7 +14,8 @@ final class FamilyConversionTests: XCTestCase {
     private static let others = [
         "mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3", "exaone4", "starcoder2", "gptneox-sequence", "gptj",
         "falcon", "falcon-sequence", "cohere2", "glm", "nemotron", "opt", "bert", "roberta", "xlm-roberta", "electra",
-        "distilbert", "deberta", "mixtral", "qwen2moe-dense", "qwen3moe-dense", "olmoe",
+        "electra-small", "distilbert", "deberta", "albert", "albert-groups", "modernbert", "bert-classes", "modernbert-classes", "mixtral",
+        "qwen2moe-dense", "qwen3moe-dense", "olmoe",
     ]
     private static var folder: TemporaryFolder?
 

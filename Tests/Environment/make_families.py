@@ -6,7 +6,7 @@
 Each model is a folder OUT/NAME as transformers saves it, with a tokenizer of TOKENIZERS where the vocabulary is large enough for one, and beside
 it NAME.logits (float32, [tokens, vocabulary], of the ids in `tokens`), NAME.changed, a checkpoint with other linear weights,
 NAME.divergence, the divergence in nats a token of its predictions from those of NAME over `rows` (of encoders, the squared distance of final
-hidden states as a share of their square), and NAME.gradients.safetensors, the
+hidden states as a share of their square, and with a head for classes that and the divergence of these), and NAME.gradients.safetensors, the
 gradients of that with respect to the changed weights, [out, in].
 """
 
@@ -36,6 +36,13 @@ BY_TYPE = {"full_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta"
            "sliding_attention": {"rope_type": "default", "rope_theta": 300.0}}
 FALCON = dict(vocab_size=251, hidden_size=64, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=64, bos_token_id=1,
               eos_token_id=2, pad_token_id=None)
+
+ALBERT = dict(vocab_size=97, embedding_size=28, hidden_size=48, intermediate_size=72, num_hidden_layers=3, num_attention_heads=3,
+              max_position_embeddings=64)
+MODERN = dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=4, num_attention_heads=3, max_position_embeddings=64,
+              local_attention=12, pad_token_id=0, bos_token_id=1, eos_token_id=2, cls_token_id=1, sep_token_id=2,
+              rope_parameters={"full_attention": {"rope_type": "default", "rope_theta": 5000.0},
+                               "sliding_attention": {"rope_type": "default", "rope_theta": 90.0}})
 
 MODELS = {
     "llama": (t.LlamaConfig, t.LlamaForCausalLM, dict(SHAPE, num_key_value_heads=1, head_dim=20, rope_parameters=LLAMA3, attention_bias=True,
@@ -71,6 +78,42 @@ MODELS = {
                                                                 position_buckets=8, norm_rel_ebd="layer_norm", share_att_key=True,
                                                                 pos_att_type=["p2c", "c2p"], layer_norm_eps=1e-7, type_vocab_size=0,
                                                                 position_biased_input=False)),
+    "electra-small": (t.ElectraConfig, t.ElectraForMaskedLM, dict(vocab_size=97, hidden_size=48, embedding_size=28, intermediate_size=72,
+                                                                  num_hidden_layers=2, num_attention_heads=3, max_position_embeddings=64)),
+    "albert": (t.AlbertConfig, t.AlbertForMaskedLM, dict(ALBERT)),
+    "albert-groups": (t.AlbertConfig, t.AlbertForMaskedLM, dict(ALBERT, embedding_size=48, num_hidden_layers=5, num_hidden_groups=2,
+                                                                hidden_act="gelu")),
+    "modernbert": (t.ModernBertConfig, t.ModernBertForMaskedLM, dict(MODERN)),
+    "modernbert-biases": (t.ModernBertConfig, t.ModernBertForMaskedLM, dict(
+        MODERN, attention_bias=True, mlp_bias=True, classifier_bias=True, local_attention=9,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention", "full_attention"])),
+    # Heads that sort texts into classes.
+    "bert-classes": (t.BertConfig, t.BertForSequenceClassification, dict(vocab_size=97, hidden_size=48, intermediate_size=72,
+                                                                         num_hidden_layers=2, num_attention_heads=3, num_labels=3,
+                                                                         max_position_embeddings=64)),
+    "bert-number": (t.BertConfig, t.BertForSequenceClassification, dict(vocab_size=97, hidden_size=36, intermediate_size=72,
+                                                                        num_hidden_layers=2, num_attention_heads=3, num_labels=1,
+                                                                        max_position_embeddings=64)),
+    "roberta-classes": (t.RobertaConfig, t.RobertaForSequenceClassification, dict(vocab_size=97, hidden_size=48, intermediate_size=72,
+                                                                                  num_hidden_layers=2, num_attention_heads=3,
+                                                                                  # A token of the test's text: it has no position.
+                                                                                  max_position_embeddings=64, pad_token_id=25)),
+    "xlm-roberta-classes": (t.XLMRobertaConfig, t.XLMRobertaForSequenceClassification, dict(
+        vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2, num_attention_heads=3, type_vocab_size=1,
+        max_position_embeddings=64, pad_token_id=4, num_labels=5)),
+    "electra-classes": (t.ElectraConfig, t.ElectraForSequenceClassification, dict(
+        vocab_size=97, hidden_size=48, embedding_size=36, intermediate_size=72, num_hidden_layers=2, num_attention_heads=3,
+        max_position_embeddings=64)),
+    "distilbert-classes": (t.DistilBertConfig, t.DistilBertForSequenceClassification, dict(
+        vocab_size=97, dim=48, hidden_dim=72, n_layers=2, n_heads=3, max_position_embeddings=64)),
+    "deberta-classes": (t.DebertaV2Config, t.DebertaV2ForSequenceClassification, dict(
+        vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2, num_attention_heads=3, max_position_embeddings=64,
+        relative_attention=True, position_buckets=8, norm_rel_ebd="layer_norm", share_att_key=True, pos_att_type=["p2c", "c2p"],
+        layer_norm_eps=1e-7, type_vocab_size=0, position_biased_input=False, num_labels=3)),
+    "albert-classes": (t.AlbertConfig, t.AlbertForSequenceClassification, dict(ALBERT)),
+    "modernbert-classes": (t.ModernBertConfig, t.ModernBertForSequenceClassification, dict(MODERN, num_labels=3)),
+    "modernbert-mean": (t.ModernBertConfig, t.ModernBertForSequenceClassification, dict(MODERN, classifier_pooling="mean",
+                                                                                        classifier_bias=True)),
     "gemma": (t.GemmaConfig, t.GemmaForCausalLM, dict(HEAD, num_key_value_heads=1)),
     "gemma3": (t.Gemma3TextConfig, t.Gemma3ForCausalLM, dict(HEAD, num_hidden_layers=4, query_pre_attn_scalar=20, sliding_window=8,
                                                              sliding_window_pattern=3, rope_parameters=BY_TYPE)),
@@ -140,7 +183,13 @@ MODELS = {
 
 # Where the encoder is in a model with a head for masked tokens.
 ENCODERS = {"bert": "bert", "roberta": "roberta", "xlm-roberta": "roberta", "electra": "electra", "distilbert": "distilbert",
-            "deberta": "deberta"}
+            "deberta": "deberta", "albert": "albert", "modernbert": "model"}
+
+
+def encoder(name, model):
+    """The encoder in a model of that name, which may go on after the family's; nothing for a decoder."""
+    part = max((key for key in ENCODERS if name == key or name.startswith(key + "-")), key=len, default=None)
+    return part and getattr(model, ENCODERS[part])
 
 
 def made(config_class, model_class, settings, seed):
@@ -162,7 +211,7 @@ def is_linear(name, p):
     # Experts are together in one tensor; what scores them is no linear layer that is compressed.
     if "gate.weight" in name and not name.endswith("gate_proj.weight"):
         return False
-    return p.ndim in (2, 3) and any(f".{part}." in f".{name}" for part in ("layers", "h", "layer"))
+    return p.ndim in (2, 3) and any(f".{part}." in f".{name}" for part in ("layers", "h", "layer", "albert_layers"))
 
 
 def is_transposed(model, name):
@@ -204,23 +253,33 @@ def main():
         linear = {k for k, p in model.named_parameters() if is_linear(k, p)}
         changed.load_state_dict({k: v if k in linear else state[k] for k, v in changed.state_dict().items()})
         changed.save_pretrained(f"{out}/{name}.changed")
-        total, count = 0, 0
+        total, count, classes = 0, 0, 0
         model, changed = model.double(), changed.double()
         for ids in rows:
             ids = torch.tensor([ids])
-            if name in ENCODERS:
+            if encoder(name, model) is not None:
                 with torch.no_grad():
-                    expected = getattr(model, ENCODERS[name])(ids).last_hidden_state
-                found = getattr(changed, ENCODERS[name])(ids).last_hidden_state
+                    expected = encoder(name, model)(ids).last_hidden_state
+                found = encoder(name, changed)(ids).last_hidden_state
                 total = total + (((found - expected) ** 2).sum(-1) / (expected**2).sum(-1)).sum()
+                if "Sequence" in model_class.__name__:
+                    with torch.no_grad():
+                        expected = model(ids).logits
+                    found = changed(ids).logits
+                    if found.shape[1] == 1:
+                        classes = (classes + (found - expected) ** 2).sum()
+                    else:
+                        expected, found = torch.log_softmax(expected, -1), torch.log_softmax(found, -1)
+                        classes = classes + (expected.exp() * (expected - found)).sum()
             else:
                 with torch.no_grad():
                     expected = torch.log_softmax(model(ids).logits, -1)
                 found = torch.log_softmax(changed(ids).logits, -1)
                 total = total + (expected.exp() * (expected - found)).sum()
             count = count + ids.shape[1]
-        (total / count).backward()
-        np.array([(total / count).item()]).tofile(f"{out}/{name}.divergence")
+        value = total / count + classes / len(rows)
+        value.backward()
+        np.array([value.item()]).tofile(f"{out}/{name}.divergence")
         gradients = {k: p.grad.float() for k, p in changed.named_parameters() if k in linear}
         gradients = {k: g.T.contiguous() if is_transposed(changed, k) else g for k, g in gradients.items()}
         gradients = {n: g for k, grad in gradients.items() for n, g in of_experts(k, grad).items()}

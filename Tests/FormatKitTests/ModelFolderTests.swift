@@ -90,4 +90,38 @@ final class ModelFolderTests: XCTestCase {
         XCTAssertNoThrow(try OutputCheck.run(folder.path("out"), graph))
         XCTAssertNoThrow(try OutputCheck.run(input, TensorGraph()))
     }
+
+    /// What sentence-transformers keeps in folders, and an adapter beside a model, are named; an adapter that is all there is travels.
+    func testModulesAndAdaptersAreNamed() throws {
+        let folder = try TemporaryFolder()
+        let manager = FileManager.default
+        for name in ["st", "st/1_Pooling", "both", "alone"] {
+            try manager.createDirectory(atPath: folder.path(name), withIntermediateDirectories: true)
+        }
+        func write(_ name: String, _ text: String) throws { try Data(text.utf8).write(to: URL(fileURLWithPath: folder.path(name))) }
+        try write("st/modules.json", #"[{"path": ""}, {"path": "1_Pooling"}, {"path": "2_Normalize"}, {"path": "../up"}]"#)
+        try write("st/sentence_bert_config.json", "{}")
+        for place in ["both", "alone"] {
+            try write("\(place)/adapter_config.json", "{}")
+            try write("\(place)/adapter_model.safetensors", "")
+        }
+        try write("both/model.safetensors", "")
+        func attached(_ name: String) throws -> (files: [String], warnings: [String]) {
+            var warnings: [String] = []
+            var graph = TensorGraph()
+            try ModelFolder.addAttachments(of: folder.path(name), to: &graph, ReadContext { warnings.append($0) })
+            return (graph.attachments.map(\.name).sorted(), warnings)
+        }
+        let modules = try attached("st")
+        XCTAssertEqual(modules.files, ["modules.json", "sentence_bert_config.json"])
+        XCTAssertEqual(modules.warnings.count, 1)
+        XCTAssertTrue(modules.warnings[0].contains(": 1_Pooling of sentence-transformers are folders"), modules.warnings[0])
+        let both = try attached("both")
+        XCTAssertEqual(both.files, [])
+        XCTAssertEqual(both.warnings.count, 1)
+        XCTAssertTrue(both.warnings[0].contains("adapter_model.safetensors: is an adapter beside the model"), both.warnings[0])
+        let alone = try attached("alone")
+        XCTAssertEqual(alone.files, ["adapter_config.json"])
+        XCTAssertEqual(alone.warnings, [])
+    }
 }

@@ -25,10 +25,24 @@ final class GGUFFormatTests: XCTestCase {
         }
     }
 
-    func testNamesOfSixtyFourBytes() throws {
+    func testNamesOfMoreThanSixtyThreeBytes() throws {
         let long = String(repeating: "n", count: 63)
         XCTAssertNoThrow(try format.plan(SampleGraph.graph([SampleGraph.tensor(long, .f32, [1])]), WriteOptions()))
-        XCTAssertThrowsError(try format.plan(SampleGraph.graph([SampleGraph.tensor(long + "n", .f32, [1])]), WriteOptions()))
+        // That the architecture is not known is said of both.
+        XCTAssertEqual(try format.plan(SampleGraph.graph([SampleGraph.tensor(long, .f32, [1])]), WriteOptions()).warnings.count, 1)
+        // Longer ones come back, and gguf-py reads the file.
+        let folder = try TemporaryFolder()
+        let names = [long + "n", "short", long + "é" + long]
+        let graph = try SampleGraph.graph(names.map { try SampleGraph.tensor($0, .f32, [2, 3]) })
+        let plan = try format.write(graph, to: folder.path("long.gguf"), WriteOptions(), ExecutionContext())
+        XCTAssertEqual(plan.warnings.count, 2)
+        XCTAssertTrue("\(plan.warnings[1])".contains("2 tensors have names of more than the 63 bytes"), "\(plan.warnings)")
+        let back = try format.read(folder.path("long.gguf"), ReadContext())
+        XCTAssertEqual(back.tensors.map(\.name), names)
+        XCTAssertNil(back.metadata[GGUFLongNames.key])
+        let found = try PythonProcess.run(
+            "import sys, gguf; print([len(t.name) < 64 for t in gguf.GGUFReader(sys.argv[1]).tensors])", [folder.path("long.gguf")])
+        XCTAssertEqual(found, "[True, True, True]\n")
     }
 
     /// Q8_0 keeps its blocks, and densifies to what gguf-py makes of them.

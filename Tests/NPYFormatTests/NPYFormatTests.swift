@@ -22,6 +22,38 @@ final class NPYFormatTests: XCTestCase {
         try suite.run()
     }
 
+    /// Texts and objects beside the weights are left out and named; where there is nothing else the file is refused.
+    func testTextsAmongArraysAreLeftOut() throws {
+        let folder = try TemporaryFolder()
+        try PythonProcess.run(
+            """
+            import sys, numpy as np
+            w, t = np.arange(6, dtype=np.float32).reshape(2, 3), np.array(['a', 'bcd'])
+            objects = np.array([{}, None], dtype=object)
+            np.savez(sys.argv[1] + '/mixed.npz', w=w, text=t, data=t.astype('S'), objects=objects, byte=np.zeros(3, 'V1'))
+            np.savez_compressed(sys.argv[1] + '/deflated.npz', w=w, text=t)
+            np.savez(sys.argv[1] + '/texts.npz', text=t)
+            np.save(sys.argv[1] + '/text.npy', t)
+            """, [folder.path])
+        var warnings: [String] = []
+        let mixed = try format.read(folder.path("mixed.npz"), ReadContext { warnings.append($0) })
+        XCTAssertEqual(mixed.tensors.map(\.name), ["w", "byte"])
+        XCTAssertEqual(warnings.count, 4)
+        for (warning, part) in zip(
+            warnings,
+            [
+                "'text' of dtype '<U3' holds texts", "'data' of dtype '|S3' holds texts", "'objects' of dtype '|O' holds Python objects",
+                "'byte' has dtype V1",
+            ])
+        { XCTAssertTrue(warning.contains(part), warning) }
+        XCTAssertEqual(try format.read(folder.path("deflated.npz"), ReadContext()).tensors.map(\.name), ["w"])
+        for name in ["texts.npz", "text.npy"] {
+            XCTAssertThrowsError(try format.read(folder.path(name), ReadContext())) {
+                XCTAssertEqual(($0 as? FormatError)?.kind, .unsupported, "\($0)")
+            }
+        }
+    }
+
     private static let numpyArrays = """
         import sys, numpy as np, ml_dtypes as ml
         r = np.random.default_rng(0)

@@ -15,8 +15,6 @@ struct GGUFLayout {
     let alignment: Int
     let plan: WritePlan
 
-    /// ggml loads names of at most 63 bytes: its buffer has 64, one for the terminator.
-    private static let maximumNameBytes = 63
     private static let version: UInt32 = 3
 
     /// - Throws: `FormatError.unsupported` for a dtype, shape or name that GGUF lacks, and a model that it would misrepresent.
@@ -27,6 +25,7 @@ struct GGUFLayout {
         var tensors: [GGUFTensor] = []
         var names: [String] = []
         var kept = GGUFKeptTensors()
+        var long = GGUFLongNames()
         var experts = GGUFExperts(model.naming, path: path)
         for tensor in graph.tensors {
             if model.naming?.family.isDerived(tensor.name) == true { continue }
@@ -45,7 +44,7 @@ struct GGUFLayout {
                 names.append(all.name)
                 continue
             }
-            tensors.append(stored)
+            tensors.append(long.shortened(stored))
             names.append(tensor.name)
         }
         try experts.checkAllAreWhole()
@@ -54,6 +53,7 @@ struct GGUFLayout {
             names.append(tensor.name)
         }
         var metadata = try model.metadata(tensors: tensors, dtypes: dtypes, kept: kept, options, path: path)
+        if let value = long.value { metadata[GGUFLongNames.key] = value }
         try GGUFMetadataEdits(naming: model.naming, path: path).apply(options.metadataEdits, to: &metadata)
         let alignment = try GGUFHeader.alignment(metadata, path)
         self.alignment = alignment
@@ -65,7 +65,8 @@ struct GGUFLayout {
             return (part.path.split(separator: "/").last.map(String.init) ?? "model.gguf", part.header.count + dataBytes)
         }
         plan.tensors = zip(names, tensors).map { ($0, $1.type.name, $1.bytes.byteCount) }
-        plan.warnings = model.warnings + [graph.structureWarning(formatName: "gguf", where: GGUFLayout.losesStructure)].compactMap { $0 }
+        plan.warnings =
+            model.warnings + [long.warning, graph.structureWarning(formatName: "gguf", where: GGUFLayout.losesStructure)].compactMap { $0 }
         self.plan = plan
     }
 
@@ -96,9 +97,6 @@ struct GGUFLayout {
 
     private static func check(_ tensor: GGUFTensor, _ path: String) throws {
         func unsupported(_ message: String) -> FormatError { .unsupported(path, "tensor '\(tensor.name)'", message) }
-        guard tensor.name.utf8.count <= maximumNameBytes else {
-            throw unsupported("has a name of \(tensor.name.utf8.count) bytes; GGUF allows \(maximumNameBytes)")
-        }
         guard tensor.shape.rank <= GGUFHeader.maximumDimensions else {
             throw unsupported("has \(tensor.shape.rank) dimensions; GGUF allows \(GGUFHeader.maximumDimensions)")
         }

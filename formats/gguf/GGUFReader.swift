@@ -14,10 +14,11 @@ struct GGUFReader {
 
     func graph() throws -> TensorGraph {
         let files = try GGUFParts(path, context)
-        let stored = try files.tensors()
         var graph = TensorGraph()
         graph.sources = files.parts.map(\.file.stamp)
         graph.metadata = files.metadata(context)
+        let long = try GGUFLongNames(graph.metadata[GGUFLongNames.key], path: path)
+        let stored = try files.tensors().map(long.restored)
         graph.attachments = try GGUFAttachments.kept(graph.metadata, path: path)
         let dtypes = try GGUFOriginalDTypes(graph.metadata[GGUFOriginalDTypes.key], path: path)
         let kept = try GGUFKeptTensors.tensors(graph.metadata, path: path)
@@ -48,7 +49,7 @@ struct GGUFReader {
     /// Whether a key is ours, with no meaning in a graph.
     private static func isOwn(_ key: String) -> Bool {
         key.hasPrefix(GGUFAttachments.prefix) || key.hasPrefix(GGUFKeptTensors.prefix)
-            || [GGUFOriginalDTypes.key, GGUFKeptTensors.listKey, GGUFNaming.prefixKey].contains(key)
+            || [GGUFOriginalDTypes.key, GGUFKeptTensors.listKey, GGUFNaming.prefixKey, GGUFLongNames.key].contains(key)
     }
 
     /// What the file's keys say about the model; nil, and a warning, when that is not known.

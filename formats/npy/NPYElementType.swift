@@ -29,6 +29,12 @@ struct NPYElementType: Equatable {
         isAmbiguous = kind == "V1"
     }
 
+    /// Whether elements are texts or Python objects: what stands beside the weights in an archive, and is none of them.
+    static func isText(descr: String) -> Bool {
+        let kind = "<>|=".contains(descr.first ?? "|") ? descr.dropFirst() : descr[...]
+        return ["U", "S", "a", "O"].contains(kind.prefix(1)) && kind.dropFirst().allSatisfy(\.isNumber)
+    }
+
     /// Whether arrays of that dtype can be written, in one way or another.
     static func carries(_ dtype: DType) -> Bool { kinds.contains { $0.dtype == dtype } }
 

@@ -40,6 +40,15 @@ struct NPYHeader {
         dataBytes = size
     }
 
+    /// The dtype of an array of texts or Python objects, as its header spells it; nil for all others.
+    static func textDType(_ bytes: UnsafeRawBufferPointer, path: String, object: String) throws -> String? {
+        let end = try byteCount(of: bytes, path: path, object: object)
+        guard end <= bytes.count, let text = String(validating: bytes[(bytes[6] == 1 ? 10 : 12)..<end], as: UTF8.self) else { return nil }
+        var literal = NPYLiteral(text, path: path, object: object)
+        let descr = try literal.header().descr
+        return NPYElementType.isText(descr: descr) ? descr : nil
+    }
+
     /// The length of the header that begins with `bytes`.
     static func byteCount(of bytes: UnsafeRawBufferPointer, path: String, object: String) throws -> Int {
         var reader = ByteReader(bytes, path: path)

@@ -36,8 +36,9 @@ struct NPYReader {
         for (name, file) in try ordered(files, document) {
             try context.execution.cancellation.check()
             ModelFolder.warnOfLink(file, in: path, context)
-            try addFile("\(path)/\(file)", named: name, dtype: dtypes[name], to: &graph)
+            try addFile("\(path)/\(file)", named: name, dtype: dtypes[name], isOneOfMany: true, to: &graph)
         }
+        try checkNumbers(graph, of: files.count)
         try ModelFolder.addAttachments(of: path, to: &graph, context)
         return graph
     }
@@ -73,7 +74,22 @@ struct NPYReader {
                 context.warn("\(path): member '\(member.name)' is neither an array nor a file that travels with a model; it is left behind")
             }
         }
+        try checkNumbers(graph, of: archive.members.count { $0.name.hasSuffix(NPYFileName.ending) })
         return graph
+    }
+
+    /// - Throws: `FormatError.unsupported` where all arrays were left out.
+    private func checkNumbers(_ graph: TensorGraph, of arrays: Int) throws {
+        guard graph.tensors.isEmpty, arrays > 0 else { return }
+        throw FormatError.unsupported(path, "", "holds texts or Python objects alone, and no array of numbers")
+    }
+
+    /// Whether an array among others is of texts or Python objects, which are no weights: left out, with a warning.
+    private func leavesOut(_ header: UnsafeRawBufferPointer, _ name: String, object: String) throws -> Bool {
+        guard let dtype = try NPYHeader.textDType(header, path: path, object: object) else { return false }
+        let what = dtype.contains("O") ? "Python objects, which are never loaded" : "texts"
+        context.warn("\(path): array '\(name)' of dtype '\(dtype)' holds \(what); it is left out")
+        return true
     }
 
     /// Most bytes of files beside the arrays that few bytes of the archive may stand for.
@@ -108,8 +124,11 @@ struct NPYReader {
         return listed + files.filter { !names.contains($0.0) }.sorted { $0.0 < $1.0 }
     }
 
-    private func addFile(_ path: String, named name: String, dtype: DType?, to graph: inout TensorGraph) throws {
+    private func addFile(
+        _ path: String, named name: String, dtype: DType?, isOneOfMany: Bool = false, to graph: inout TensorGraph
+    ) throws {
         let file = try MappedFile.content(path: path)
+        if isOneOfMany, try file.withBytes({ try leavesOut($0, name, object: "") }) { return }
         graph.sources.append(file.stamp)
         let header = try file.withBytes { try NPYHeader($0, path: path, object: "") }
         guard let data = MappedBytes(file, offset: header.byteCount, byteCount: header.dataBytes),
@@ -128,9 +147,9 @@ struct NPYReader {
         let object = "member '\(member.name)'"
         let preamble = ZipMemberBytes.prefix(file, member, NPYHeader.preambleBytes)
         let length = try preamble.withUnsafeBytes { try NPYHeader.byteCount(of: $0, path: path, object: object) }
-        let header = try ZipMemberBytes.prefix(file, member, length).withUnsafeBytes {
-            try NPYHeader($0, path: path, object: object)
-        }
+        let start = ZipMemberBytes.prefix(file, member, length)
+        if try start.withUnsafeBytes({ try leavesOut($0, name, object: object) }) { return }
+        let header = try start.withUnsafeBytes { try NPYHeader($0, path: path, object: object) }
         guard member.byteCount - header.byteCount == header.dataBytes else {
             let found = member.byteCount - header.byteCount
             throw FormatError.malformed(
@@ -150,6 +169,11 @@ struct NPYReader {
                     path, "tensor '\(name)'", "is \(listed.rawValue) by \(GraphDocument.fileName) and \(dtype.rawValue) by its array")
             }
             dtype = listed
+        }
+        if header.element.isAmbiguous, listed == nil {
+            context.warn(
+                "\(path): array '\(name)' has dtype V1, which NumPy writes for several types of one byte; it is taken for \(dtype.rawValue)"
+            )
         }
         guard !graph.contains(name) else { throw FormatError.malformed(path, "tensor '\(name)'", "is there twice") }
         try graph.append(Tensor(name: name, dense: NPYArray.dense(header, as: dtype, data: data)))

@@ -36,8 +36,10 @@ package struct ConfigurationKeys: Sendable {
     package var experts: ExpertKeys?
     /// Of families whose MLP may read what attention reads.
     package var parallel: String?
-    /// Of families whose embeddings may have another width than the hidden state; a model that has it is refused.
+    /// Of families whose embeddings may have another width than the hidden state: 128 where the configuration is silent.
     package var embeddingWidth: String?
+    /// Of families whose blocks share weights: how many have their own.
+    package var ownBlockCount: String?
     /// Whether the first position is the one after "pad_token_id", and the table of positions has room for those before.
     package var startsAfterPadding = false
     /// Of families that have one key head unless this says no or "new_decoder_architecture" yes.
@@ -56,6 +58,7 @@ package struct RotaryKeys: Sendable {
     package var defaultSize = 64
     /// θ of blocks with a sliding window in families that have another one for these.
     package var localTheta: Double?
+    package var localKey = "rope_local_base_freq"
     /// Blocks that do not turn; `.every` is what "no_rope_layers" and "no_rope_layer_interval" may change.
     package var unturned = UnturnedBlocks.none
 }
@@ -71,6 +74,8 @@ package struct WindowKeys: Sendable {
     package var isOptional = false
     /// Whether the model is none that is known without a window.
     package var isRequired = false
+    /// Of encoders: the key of the window to both sides together, and that of the distance between blocks without it.
+    package var bothSides: (window: String, step: String)?
     /// Whether "layer_types" is obeyed; where it is not it has to say the same as the window.
     package var hasTypes = true
 }

@@ -29,6 +29,7 @@ extension ModelConfiguration {
             biasedModules = Set(family.biasSettings.filter { $0.key.flatMap { json[$0]?.bool } ?? $0.usual }.flatMap(\.modules))
         }
         try readScales(json, keys.scales)
+        readClassifier(json, family)
         unknownKeys = family.unknownKeys(among: json.object?.keys ?? [])
         // The activation is what the configuration names, as far as it can be run.
         if let named = ModelConfiguration.activationName(json, keys).flatMap(BlockDesign.Activation.init(configName:)) {
@@ -64,6 +65,11 @@ extension ModelConfiguration {
         defer { headSize = min(max(headSize, 0), ModelConfiguration.maximumDimension + 1) }
         headSize = keys.headDimension.flatMap { json[$0]?.integer } ?? keys.headSize ?? (headCount > 0 ? hiddenSize / headCount : 0)
         contextLength = (try? required(keys.contextLength)) ?? 2048
+        if let key = keys.embeddingWidth {
+            let width = json[key]?.integer ?? 128
+            if width != hiddenSize { embeddingSize = width }
+        }
+        if let key = keys.ownBlockCount { ownBlockCount = json[key]?.integer ?? 1 }
         if keys.startsAfterPadding {
             let padding = json["pad_token_id"]?.integer ?? 1
             guard padding >= 0, padding < ModelConfiguration.maximumDimension else {

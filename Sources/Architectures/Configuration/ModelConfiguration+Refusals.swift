@@ -15,11 +15,8 @@ extension ModelConfiguration {
         }
         if family.design.isCausal, json["is_causal"]?.bool == false { features.append("is_causal false") }
         if let kind = json["position_embedding_type"]?.string, kind != "absolute" { features.append("position_embedding_type '\(kind)'") }
-        if let key = family.keys.embeddingWidth {
-            // ELECTRA's where it does not say.
-            let width = json[key]?.integer ?? 128
-            if width != json[family.keys.hiddenSize]?.integer { features.append("\(key) \(width)") }
-        }
+        if let inner = json["inner_group_num"]?.integer, inner != 1 { features.append("inner_group_num \(inner)") }
+        if let name = json["classifier_activation"]?.string, name != "gelu" { features.append("classifier_activation '\(name)'") }
         if let width = json["word_embed_proj_dim"]?.integer, width != json[family.keys.hiddenSize]?.integer {
             features.append("word_embed_proj_dim \(width)")
         }

@@ -4,6 +4,7 @@ extension ModelConfiguration {
     /// The sliding window of config.json, and the blocks that have it by "layer_types", by Qwen's settings, or as the family has it.
     mutating func readWindow(_ json: JSONValue, _ keys: ConfigurationKeys) throws {
         guard let keys = keys.window else { return }
+        if let both = keys.bothSides { return try readNeighbours(json, keys, both) }
         let size: Int?
         if let value = json.object?["sliding_window"] { size = value.integer } else { size = keys.size }
         if size == nil, keys.isRequired { unsupportedFeatures.append("sliding_window null") }
@@ -26,6 +27,23 @@ extension ModelConfiguration {
             guard step > 0 else { throw ConfigurationError("sliding_window_pattern is \(step)") }
             window = AttentionWindow(size: size, blocks: .allButEvery(step))
         }
+    }
+
+    /// The window of an encoder, of which half is to either side: in the blocks of "layer_types", or in all but the first of every so many.
+    private mutating func readNeighbours(_ json: JSONValue, _ keys: WindowKeys, _ both: (window: String, step: String)) throws {
+        let whole = json[both.window]?.integer ?? keys.size ?? 0
+        guard whole >= 0 else { throw ConfigurationError("\(both.window) is \(whole)") }
+        // Each position sees itself and so many before and after it.
+        let size = json["sliding_window"]?.integer ?? whole / 2
+        let slides: [Bool]
+        if let types = json["layer_types"]?.array {
+            slides = try types.map(ModelConfiguration.slides)
+        } else {
+            let step = json[both.step]?.integer ?? 3
+            guard step > 0 else { throw ConfigurationError("\(both.step) is \(step)") }
+            slides = (0..<min(max(blockCount, 0), 1 << 16)).map { $0 % step != 0 }
+        }
+        if slides.contains(true) { window = AttentionWindow(size: size, blocks: .listed(slides)) }
     }
 
     private var unturnedWithoutWindow: Bool { family?.keys.rotary.unturned == .withoutWindow }

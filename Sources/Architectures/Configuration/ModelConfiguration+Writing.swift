@@ -77,7 +77,7 @@ extension ModelConfiguration {
         } else if let key = keys.rotary.share {
             members.append((key, .number(Double(rotarySize) / Double(headSize))))
         }
-        if let localRopeTheta { members.append(("rope_local_base_freq", .number(localRopeTheta))) }
+        if let localRopeTheta { members.append((keys.rotary.localKey, .number(localRopeTheta))) }
         if case .every = keys.rotary.unturned {
             members.append(
                 ("no_rope_layers", .array((0..<min(blockCount, 1 << 16)).map { .integer(rotation(inBlock: $0) == .none ? 0 : 1) })))

@@ -44,6 +44,12 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
     public var biasedModules: Set<Module>?
     /// Rows of the table of token types; 0 for families without.
     public var tokenTypeCount = 0
+    /// How wide the embeddings are, where that is not the hidden size.
+    public var embeddingSize: Int?
+    /// How many blocks have weights of their own, which those after them share; nil where all have.
+    public var ownBlockCount: Int?
+    /// Of a model that sorts texts into classes.
+    public var classifier: SequenceClassifier?
     /// Features that change what the model computes and that are not implemented; running such a model is refused.
     public var unsupportedFeatures: [String] = []
     /// Keys of config.json of which it is not known whether they change what the model computes, in order.
@@ -54,6 +60,9 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
 
     /// The family's description.
     public var family: ArchitectureFamily? { ArchitectureFamily.named(architecture) }
+
+    /// Of a row of the table of tokens.
+    public var embeddingWidth: Int { embeddingSize ?? hiddenSize }
 
     /// What token embeddings are multiplied by.
     public var embeddingScale: Double { design.scalesEmbeddings ? Double(hiddenSize).squareRoot() : embeddingMultiplier }
@@ -94,6 +103,12 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
         guard normEpsilon >= 0, normEpsilon < 1 else { throw ConfigurationError("the norm's epsilon is \(normEpsilon)") }
         guard tokenTypeCount >= 0, tokenTypeCount <= ModelConfiguration.maximumDimension else {
             throw ConfigurationError("type_vocab_size is \(tokenTypeCount)")
+        }
+        if let embeddingSize, !(1...ModelConfiguration.maximumDimension).contains(embeddingSize) {
+            throw ConfigurationError("embedding_size is \(embeddingSize)")
+        }
+        if let ownBlockCount, !(1...blockCount).contains(ownBlockCount) {
+            throw ConfigurationError("num_hidden_groups is \(ownBlockCount), of \(blockCount) blocks")
         }
         guard ropeTheta > 0, ropeTheta.isFinite else { throw ConfigurationError("rope_theta is \(ropeTheta)") }
         try checkScales()

@@ -47,6 +47,7 @@ extension ModelConfiguration {
     public func has(_ module: Module, inBlock block: Int) -> Bool {
         if [Module].mlp.contains(module) { return experts(inBlock: block) == nil }
         if [Module].sharedExpert.contains(module) { return (experts(inBlock: block)?.sharedSize ?? 0) > 0 }
+        if module == .attentionNorm { return !design.skipsFirstNorm || block > 0 }
         if module == .router || [Module].experts.contains(module) { return experts(inBlock: block) != nil }
         return true
     }

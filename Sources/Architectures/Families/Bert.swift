@@ -2,7 +2,7 @@ import ModelGraph
 
 extension ArchitectureFamily {
     /// BERT encoders (Devlin et al. 2019): layer norm after each part, learned positions, biases everywhere, attention both ways.
-    /// The head that fills in tokens is run where it is there; the pooler and heads for other tasks are carried and not run.
+    /// The head that fills in tokens and the one that sorts texts into classes are run where they are there; others are carried.
     public static let bert: ArchitectureFamily = {
         var family = ArchitectureFamily(
             name: "bert", ggufName: "bert", className: "BertModel", design: .bert,
@@ -25,11 +25,13 @@ extension ArchitectureFamily {
                 TensorRule("cls.predictions.transform.dense.weight", "", .head, .headTransform, isOptional: true),
                 TensorRule("cls.predictions.transform.LayerNorm.weight", "", .norm, .headNorm, isOptional: true),
                 TensorRule("cls.seq_relationship.weight", "", .unknown, .other, isOptional: true),
-                TensorRule("pooler.dense.weight", "", .unknown, .other, isOptional: true),
+                TensorRule("pooler.dense.weight", "", .unknown, .pooler, isOptional: true),
+                TensorRule("classifier.weight", "", .unknown, .classifier, isOptional: true),
             ])
         family.prefixes = ["", "bert."]
         family.keys = ConfigurationKeys(normEpsilon: "layer_norm_eps", defaultEpsilon: 1e-12, tiesEmbeddings: true)
         (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
+        family.classifierActivation = .tanh
         family.fixedSettings = ["is_decoder": false]
         family.derivedTensors = ["embeddings.position_ids"]
         return family

@@ -7,7 +7,9 @@ extension ArchitectureFamily {
         $0.ggufName = nil
         $0.design.positions = .relative
         $0.prefixes = ["deberta.", ""]
-        $0.tensors.removeAll { [.positionEmbedding, .tokenTypeEmbedding].contains($0.module) }
+        $0.tensors.removeAll { [.positionEmbedding, .tokenTypeEmbedding, .pooler].contains($0.module) }
+        $0.setClassifier("classifier.weight", transform: "pooler.dense.weight", .layer(.gelu))
+        $0.classifierActivationKey = "pooler_hidden_act"
         for (index, rule) in $0.tensors.enumerated() {
             $0.tensors[index].gguf = ""
             if [.query, .key, .value].contains(rule.module) {

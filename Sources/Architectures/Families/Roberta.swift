@@ -7,6 +7,7 @@ extension ArchitectureFamily {
         $0.prefixes = ["", "roberta."]
         $0.setHead(
             "lm_head.decoder.weight", bias: "lm_head.bias", transform: "lm_head.dense.weight", norm: "lm_head.layer_norm.weight")
+        $0.setClassifier("classifier.out_proj.weight", transform: "classifier.dense.weight", .tanh)
         $0.keys.startsAfterPadding = true
         $0.headActivation = .gelu
     }
@@ -14,7 +15,7 @@ extension ArchitectureFamily {
     /// XLM-RoBERTa: RoBERTa of many languages.
     static let xlmRoberta = roberta.variation("xlm-roberta", className: "XLMRobertaModel") { $0.ggufName = nil }
 
-    /// ELECTRA with embeddings as wide as its blocks: BERT, with a head of its own where it makes text.
+    /// ELECTRA: BERT, with embeddings that may be narrower than its blocks, and a head of its own where it makes text.
     static let electra = bert.variation("electra", className: "ElectraModel") {
         $0.ggufName = nil
         $0.prefixes = ["", "electra."]
@@ -24,7 +25,9 @@ extension ArchitectureFamily {
         $0.tensors += [
             TensorRule("discriminator_predictions.dense.weight", "", .unknown, .other, isOptional: true),
             TensorRule("discriminator_predictions.dense_prediction.weight", "", .unknown, .other, isOptional: true),
+            TensorRule("embeddings_project.weight", "", .unknown, .embeddingProjection, isOptional: true),
         ]
+        $0.setClassifier("classifier.out_proj.weight", transform: "classifier.dense.weight", .layer(.gelu))
         $0.keys.embeddingWidth = "embedding_size"
         $0.headActivation = .gelu
     }
@@ -48,6 +51,7 @@ extension ArchitectureFamily {
             ])
         family.setHead(
             "vocab_projector.weight", bias: nil, transform: "vocab_transform.weight", norm: "vocab_layer_norm.weight")
+        family.setClassifier("classifier.weight", transform: "pre_classifier.weight", .layer(.relu))
         family.prefixes = ["", "distilbert."]
         family.keys = ConfigurationKeys(
             hiddenSize: "dim", intermediateSize: "hidden_dim", blockCount: "n_layers", headCount: "n_heads", normEpsilon: nil,
@@ -59,9 +63,17 @@ extension ArchitectureFamily {
         return family
     }()
 
+    /// Gives an encoder another head for classes, with a layer before its last where it has one of its own.
+    mutating func setClassifier(_ last: String, transform: String?, _ activation: SequenceClassifier.Activation) {
+        tensors.removeAll { [.classifier, .classifierTransform].contains($0.module) }
+        if let transform { tensors.append(TensorRule(transform, "", .unknown, .classifierTransform, isOptional: true)) }
+        tensors.append(TensorRule(last, "", .unknown, .classifier, isOptional: true))
+        classifierActivation = activation
+    }
+
     /// Gives an encoder another head for masked tokens, or one; a bias without name of its own lies beside the head's weight.
-    private mutating func setHead(_ head: String, bias: String?, transform: String, norm: String) {
-        tensors.removeAll { $0.module.isOfHead }
+    mutating func setHead(_ head: String, bias: String?, transform: String, norm: String) {
+        tensors.removeAll { [.head, .headBias, .headTransform, .headNorm].contains($0.module) }
         tensors.append(TensorRule(head, "", .head, .head, isOptional: true))
         if let bias { tensors.append(TensorRule(bias, "", .unknown, .headBias, isOptional: true)) }
         tensors.append(TensorRule(transform, "", .head, .headTransform, isOptional: true))

@@ -14,7 +14,7 @@ public struct EvaluationRequest: Request {
         case text(TextSource, context: Int? = nil, specialTokens: SpecialTokens = .asTokens)
         /// A .npy file of token ids, [rows, length] or [length]; each row is scored by itself.
         case tokens(String)
-        /// A .jsonl file of questions with choices.
+        /// A .jsonl file of questions with choices; for an encoder that sorts texts into classes a .tsv or .jsonl file of GLUE.
         case task(String)
 
         /// A text file, in windows of so many tokens.
@@ -47,7 +47,7 @@ public struct EvaluationRequest: Request {
         let opened = try context.open(model, from: format).model
         let transformer = try context.naming(model) { try Transformer(opened, weights: .openBLAS) }
         if case .task(let path) = source {
-            return .task(try TaskEvaluation(path: path, modelPath: model).run(transformer, opened, context))
+            return try TaskEvaluation(path: path, modelPath: model).run(transformer, opened, context)
         }
         var (tokens, size) = try sequences(opened, transformer, context)
         if let sequences { tokens = TokenSequences(Array(tokens.sequences.prefix(sequences))) }
@@ -111,7 +111,11 @@ public struct EvaluationRequest: Request {
         _ transformer: Transformer, _ sequences: TokenSequences, _ context: RequestContext
     ) throws -> EmbeddingEvaluation {
         guard let original else {
-            throw RequestError(.usage, "the model is an encoder without a head, which predicts nothing", remedy: .giveOriginal)
+            let what =
+                transformer.isClassifier
+                ? "the model sorts texts into classes, which a task has, and predicts no tokens"
+                : "the model is an encoder without a head, which predicts nothing"
+            throw RequestError(.usage, what, remedy: .giveOriginal)
         }
         let reference = try context.naming(original) { try Transformer(context.open(original).model, weights: .openBLAS) }
         let distances = try context.naming(model) {
@@ -125,6 +129,7 @@ public struct EvaluationRequest: Request {
 public enum Evaluation: Sendable {
     case loss(LossEvaluation)
     case task(TaskResult)
+    case sentences(SentenceTaskResult)
     case embeddings(EmbeddingEvaluation)
 }
 

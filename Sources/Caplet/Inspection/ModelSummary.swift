@@ -1,3 +1,4 @@
+import Architectures
 import FormatKit
 import Glibc
 import ModelGraph
@@ -11,6 +12,8 @@ public struct ModelSummary: Sendable {
     public let format: String
     /// The family, or what the file calls it; nil where nothing says.
     public let architecture: String?
+    /// Whether the family is one that can be run.
+    public let isKnown: Bool
     /// Each tensor, in the order of the file.
     public let tensors: [TensorSummary]
     /// Elements that the tensors stand for.
@@ -38,7 +41,8 @@ public struct ModelSummary: Sendable {
         let graph = model.graph
         self.path = path
         self.format = format.name
-        architecture = graph.structure.architecture
+        architecture = ModelConfiguration.architectureName(of: graph).map { model.configuration?.architecture ?? $0 }
+        isKnown = model.configuration != nil
         tensors = graph.tensors.enumerated().map { TensorSummary($1, digest: digests?.tensors[$0]) }
         weights = graph.tensors.reduce(0) { $0 + $1.shape.elementCount }
         parameters = graph.parameterCount

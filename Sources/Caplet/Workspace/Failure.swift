@@ -82,8 +82,8 @@ public enum FailureKind: Sendable {
 
     private init(_ error: ModelError) {
         switch error {
-        case .missingTensor, .wrongShape, .badToken, .tooLong, .contextFull: self = .malformedInput
-        case .unknownArchitecture, .unsupportedFeatures, .quantized, .notCausal, .noHead: self = .unsupported
+        case .missingTensor, .wrongShape, .badToken, .noRow, .tooLong, .contextFull: self = .malformedInput
+        case .unknownArchitecture, .unsupportedFeatures, .quantized, .notCausal, .noHead, .noClassifier: self = .unsupported
         }
     }
 }

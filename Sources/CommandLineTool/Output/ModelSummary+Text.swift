@@ -7,6 +7,9 @@ extension ModelSummary {
         func add(_ label: String, _ text: String) {
             lines.append(label + String(repeating: " ", count: max(1, 14 - label.count)) + text)
         }
+        if let architecture, !isKnown {
+            add("not known", "\(architecture) is no family that can be run: its tensors are converted and compressed as matrices alone")
+        }
         let kept = parameters == weights ? "" : " for \(NumberText.grouped(weights)) weights"
         add("parameters", "\(NumberText.grouped(parameters))\(kept), \(tensors.count) tensors")
         add("tensor bytes", NumberText.grouped(tensorBytes))

@@ -4,7 +4,7 @@ import Caplet
 struct EvaluateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Measure a model's loss and perplexity on text or token ids, or its answers to questions.",
+        abstract: "Measure a model's loss and perplexity on text or token ids, its answers to questions, or its classes of sentences.",
         discussion: """
             --text: the whole text is tokenised once, cut into windows of --context tokens without overlap, and every token but the \
             first of each window is scored. --tokens: each row of the array is scored by itself.
@@ -14,6 +14,9 @@ struct EvaluateCommand: ParsableCommand {
 
             --task: questions with choices, a JSON object a line in the shape of PIQA, BoolQ, HellaSwag, ARC or WinoGrande. The answer is \
             the choice of largest log-likelihood after its context, or of largest log-likelihood a character.
+
+            --task for an encoder with a classification head: a data set of GLUE, tab-separated with the columns of the published files, or JSON \
+            lines with the hub's keys. Accuracy, with two classes also F1 and Matthews' correlation; of numbers those of Pearson and Spearman.
 
             An encoder takes each line of --text as a sentence. With --original MODEL both embed it, and the distance is one less the cosine \
             of the two embeddings, means over the tokens of the last hidden states. Without, an encoder that has its head for filling in \
@@ -40,7 +43,7 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "A .npy file of token ids, [rows, length] or [length].")
     var tokens: String?
 
-    @Option(help: "A .jsonl file of questions with choices.")
+    @Option(help: "A .jsonl file of questions with choices, or a .tsv or .jsonl file of GLUE.")
     var task: String?
 
     @Option(help: "Tokens in a window of --text; the default is the model's context, at most 2048.")
@@ -72,6 +75,7 @@ struct EvaluateCommand: ParsableCommand {
             switch try session.perform(request()) {
             case .loss(let loss): try EvaluationReport(loss: loss, tokens: tokens).print(session)
             case .task(let result): try TaskReport(result: result).print(session)
+            case .sentences(let result): try SentenceTaskReport(result: result).print(session)
             case .embeddings(let distance): try EmbeddingReport(original: original ?? "", distance: distance).print(session)
             }
             return .done

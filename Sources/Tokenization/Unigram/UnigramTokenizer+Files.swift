@@ -32,6 +32,7 @@ extension UnigramTokenizer {
             pieces: pieces, unknownID: unknown, around: (try id(around.first), try id(around.last)),
             steps: try TextStep.steps(reader.root["normalizer"]), spaces: try UnigramTokenizer.spaces(reader.root["pre_tokenizer"]),
             byteFallback: reader.model["byte_fallback"]?.bool ?? false, isSentencePiece: false)
+        if let found = try SentenceLayout(postProcessor: reader.root["post_processor"], { try? id($0) }) { layout = found }
     }
 
     /// model.vocab, pairs of a piece and its score, with added tokens over it and behind it.

@@ -18,6 +18,7 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
     public let firstID: Int32?
     public let lastID: Int32?
     public let maskID: Int32?
+    public internal(set) var layout: SentenceLayout
     private let steps: [TextStep]
     private let spaces: Spaces
     private let special: SpecialTokenMatcher
@@ -60,6 +61,7 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
         self.spaces = spaces
         self.isSentencePiece = isSentencePiece
         (firstID, lastID) = around
+        layout = SentenceLayout(first: around.first, last: around.last)
         maskID = pieces.firstIndex { $0.text == "[MASK]" || $0.text == "<mask>" }.map(Int32.init)
         table = PieceTable(pieces) { $0.role == .normal || $0.role == .userDefined }
         special = SpecialTokenMatcher(pieces, space: [UInt8(ascii: " ")]) { $0.role == .userDefined ? Array($0.text.utf8) : nil }

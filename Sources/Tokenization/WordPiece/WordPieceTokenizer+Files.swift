@@ -18,6 +18,8 @@ extension WordPieceTokenizer {
             unknown: reader.model["unk_token"]?.string ?? "[UNK]", first: around.first, last: around.last,
             continuation: reader.model["continuing_subword_prefix"]?.string ?? "##",
             longestWord: reader.model["max_input_chars_per_word"]?.integer ?? 100)
+        let known = self
+        if let found = try SentenceLayout(postProcessor: reader.root["post_processor"], known.id) { layout = found }
     }
 
     private static func normalizer(_ json: JSONValue?) throws -> BertNormalizer {

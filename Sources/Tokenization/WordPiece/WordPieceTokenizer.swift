@@ -8,6 +8,7 @@ public struct WordPieceTokenizer: SentenceTokenizer, Sendable {
     /// [CLS] and [SEP], around a text.
     public let firstID: Int32?
     public let lastID: Int32?
+    public internal(set) var layout: SentenceLayout
     public let unknownID: Int32
     public let maskID: Int32?
     /// By the bytes of the piece: what Unicode calls equal can be two pieces.
@@ -43,9 +44,12 @@ public struct WordPieceTokenizer: SentenceTokenizer, Sendable {
         firstID = try first.map(id)
         lastID = try last.map(id)
         maskID = ids[Array("[MASK]".utf8)]
+        layout = SentenceLayout(first: firstID, last: lastID)
     }
 
     public var count: Int { pieces.count }
+
+    func id(_ piece: String) -> Int32? { ids[Array(piece.utf8)] }
 
     public func piece(_ id: Int32) -> String? { pieces.indices.contains(Int(id)) ? pieces[Int(id)] : nil }
 
