@@ -33,6 +33,8 @@ public struct ArchitectureFamily: Sendable {
     var biasSettings: [BiasSetting] = []
     /// Names without prefix of tensors that old checkpoints carry and that follow from the configuration, with `{}` for the block.
     var derivedTensors: [String] = []
+    /// Tensors of checkpoints that are several of the graph.
+    var fusedTensors: [FusedTensor] = []
     /// Whether llama.cpp keeps positions from looking back further than the sliding window.
     public var slidesInGGUF = false
     /// Layers whose biases llama.cpp does not read, and will not load a file with.

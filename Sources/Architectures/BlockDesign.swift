@@ -67,6 +67,12 @@ public struct BlockDesign: Equatable, Sendable {
         case linear
     }
 
+    /// gate · σ(α · gate) · (up + 1) with gate at most, and up at most and at least minus, a limit (gpt-oss).
+    public struct GateClamp: Equatable, Sendable {
+        public var alpha: Double
+        public var limit: Double
+    }
+
     /// Norms of queries and keys before they turn.
     public enum HeadNorm: String, Sendable {
         case none
@@ -89,6 +95,8 @@ public struct BlockDesign: Equatable, Sendable {
     public var activation: Activation
     /// Whether the MLP is f(gate) ⊙ up, not f(up).
     public var isGated: Bool
+    /// Nil but for families with that activation.
+    public var gateClamp: GateClamp?
     public var positions: Positions
     /// The row of the table of learned positions that the first position has.
     public var firstPosition = 0

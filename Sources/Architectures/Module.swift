@@ -3,10 +3,10 @@ public enum Module: String, CaseIterable, Sendable {
     case tokenEmbedding, positionEmbedding, tokenTypeEmbedding, relativeEmbedding, relativeNorm, embeddingNorm, finalNorm, head
     /// Between the last block and the head of an encoder that fills in tokens, and what is added to its logits.
     case headTransform, headNorm, headBias
-    case attentionNorm, query, key, value, queryKeyValue, queryNorm, keyNorm, attentionOutput, attentionOutputNorm
+    case attentionNorm, query, key, value, queryKeyValue, sinks, queryNorm, keyNorm, attentionOutput, attentionOutputNorm
     case mlpNorm, gate, up, gateAndUp, down, mlpOutputNorm
     /// Of blocks with experts: what scores them, the layers of each, and those of the one that all tokens go through.
-    case router, expertGate, expertUp, expertDown, sharedRouter, sharedGate, sharedUp, sharedDown
+    case router, routerCorrection, expertGate, expertUp, expertDown, sharedRouter, sharedGate, sharedUp, sharedDown
     /// Carried, and not run.
     case other
 

@@ -1,5 +1,6 @@
 import Architectures
 import CKernels
+import CLibrary
 import Matrices
 
 extension BlockWeights {
@@ -29,8 +30,19 @@ extension BlockWeights {
                 (state.cappedScores.map { $0 + position * tokens + seen.lowerBound })?.update(from: first, count: seen.count)
             }
             let rest = takeDistances(head, from: position, seen, scale, of: first) ?? (c.attentionSoftCap == nil ? scale : 1)
-            caplet_softmax_row(first, rest, seen.count, tokens - seen.lowerBound)
+            normalise(first, rest, seen.count, width: tokens - seen.lowerBound, head)
         }
+    }
+
+    /// softmax(scale · scores) of some positions, zeros behind them. A sink is one position more, whose share is given to none.
+    func normalise(_ scores: UnsafeMutablePointer<Float>, _ scale: Float, _ count: Int, width: Int, _ head: Int) {
+        let largest = sinks == nil ? 0 : scale * (UnsafeBufferPointer(start: scores, count: count).max() ?? 0)
+        caplet_softmax_row(scores, scale, count, width)
+        guard let sink = sinks?[head] else { return }
+        // The largest of the shares is 1 / Σ e^(s − largest).
+        let top = UnsafeBufferPointer(start: scores, count: count).max() ?? 0
+        let share = 1 / (1 + expf(sink - largest) * top)
+        for i in 0..<count { scores[i] *= share }
     }
 
     /// Scales the scores of one position and takes from them what the head has for distances.

@@ -12,6 +12,8 @@ public struct BlockWeights {
     package let rotation: BlockRotation
     /// What each head takes from its scores for every position further back; nil in families that do not.
     package let slopes: [Float]?
+    /// The score of each head that competes with those of positions, and brings nothing; nil in families without.
+    let sinks: [Float]?
     /// Of what attention reads, or of the sum after it in families with norms after; nil in families with norms of outputs alone.
     package let attentionNorm: Norm?
     /// Of every head of queries and keys, or of all of them together.

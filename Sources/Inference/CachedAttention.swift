@@ -19,7 +19,7 @@ extension BlockWeights {
             caplet_scores_row(state.queries + index * size, keys + place, stride, seen.count, size, scores)
             if let cap = c.attentionSoftCap { caplet_soft_cap(scores, scale, Float(cap), seen.count) }
             let rest = takeDistances(head, from: start + token, seen, scale, of: scores) ?? (c.attentionSoftCap == nil ? scale : 1)
-            caplet_softmax_row(scores, rest, seen.count, seen.count)
+            normalise(scores, rest, seen.count, width: seen.count, head)
             caplet_weighted_rows(scores, values + place, stride, seen.count, size, state.attended + index * size)
         }
         let jobs = tokens * c.headCount

@@ -62,6 +62,8 @@ struct WeightSource {
         case .gate, .up: return [c.intermediateSize, c.hiddenSize]
         case .gateAndUp: return [2 * c.intermediateSize, c.hiddenSize]
         case .down: return [c.hiddenSize, c.intermediateSize]
+        case .sinks: return [c.headCount]
+        case .routerCorrection: return [c.experts?.count ?? 0]
         case .router: return [c.experts?.count ?? 0, c.hiddenSize]
         case .expertGate, .expertUp: return [c.experts?.size ?? 0, c.hiddenSize]
         case .expertDown: return [c.hiddenSize, c.experts?.size ?? 0]
@@ -183,6 +185,13 @@ struct WeightSource {
             epsilon: Float(configuration.normEpsilon))
     }
 
+    /// Nil for families without.
+    private func sinks(_ block: Int) throws -> [Float]? {
+        guard let name = name(.sinks, block: block) else { return nil }
+        guard let found = try vector(name, configuration.headCount) else { throw ModelError.missingTensor(name) }
+        return found
+    }
+
     /// The weights of a block, its linear layers made side by side.
     func block(_ index: Int, _ replacements: ReplacedWeights, _ execution: ExecutionContext) throws -> BlockWeights {
         var layers: [BlockLayer: any LinearMap] = [:]
@@ -198,7 +207,7 @@ struct WeightSource {
         return BlockWeights(
             design: configuration.design, window: configuration.window?.size(inBlock: index),
             relative: try relativePositions(), rotation: configuration.rotation(inBlock: index), slopes: configuration.distanceSlopes,
-            attentionNorm: try inputNorm(.attentionNorm, block: index),
+            sinks: try sinks(index), attentionNorm: try inputNorm(.attentionNorm, block: index),
             queryNorm: try optionalNorm(.queryNorm, block: index),
             keyNorm: try optionalNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),

@@ -98,11 +98,12 @@ extension ModelConfiguration {
         switch metadata["\(name).rope.scaling.type"]?.string ?? "none" {
         case "none": if let older, older != 0, older != 1 { ropeScaling = .linear(older) }
         case "linear": ropeScaling = .linear(ModelConfiguration.shortest(metadata["\(name).rope.scaling.factor"]) ?? 1)
+        case "yarn": ropeScaling = .yarn(yarn(metadata, name))
         case let type: unsupportedFeatures.append("rope.scaling.type '\(type)'")
         }
         guard let divisors else { return }
         if ropeScaling == .none, divisors.count == rotarySize / 2,
-            let scaling = RopeScaling(divisors: divisors, frequencies: rotaryFrequencies)
+            let scaling = RopeScaling(divisors: divisors, frequencies: rotaryFrequencies, theta: ropeTheta)
         {
             ropeScaling = scaling
         } else {
@@ -111,7 +112,7 @@ extension ModelConfiguration {
     }
 
     /// A float32 as the decimal number that it was written from: 1e-5, not 9.999999747e-06.
-    private static func shortest(_ value: MetadataValue?) -> Double? {
+    static func shortest(_ value: MetadataValue?) -> Double? {
         if case .float32(let float)? = value { return Double("\(float)") }
         return value?.number
     }
@@ -141,6 +142,7 @@ extension ModelConfiguration {
         if case .linear(let factor) = ropeScaling {
             entries += [("rope.scaling.type", .string("linear")), ("rope.scaling.factor", float(factor))]
         }
+        if case .yarn(let yarn) = ropeScaling { entries += yarn.ggufMetadata(float) }
         if let attentionSoftCap { entries.append(("attn_logit_softcapping", float(attentionSoftCap))) }
         if let logitSoftCap { entries.append(("final_logit_softcapping", float(logitSoftCap))) }
         if let window { entries.append(("attention.sliding_window", count(window.size))) }

@@ -15,8 +15,9 @@ extension ModelConfiguration {
             return value
         }
         let (count, chosen) = (try required("expert_count"), try required("expert_used_count"))
-        let size = keys.size == nil ? intermediateSize : value("expert_feed_forward_length")?.integer ?? intermediateSize / max(chosen, 1)
+        let size = keys.size == nil && !keys.sizeInGGUF ? intermediateSize : value("expert_feed_forward_length")?.integer ?? intermediateSize / max(chosen, 1)
         var experts = RoutedExperts(count: count, chosen: chosen, size: size, renormalises: keys.renormalisesInGGUF)
+        (experts.scoring, experts.weighsInput) = (keys.scoring, keys.weighsInput)
         if keys.sharedSize != nil { experts.sharedSize = value("expert_shared_feed_forward_length")?.integer ?? intermediateSize }
         if let scale = value("expert_weights_scale")?.number, scale != 0, scale != 1 {
             unsupportedFeatures.append("expert_weights_scale \(scale)")
@@ -28,7 +29,7 @@ extension ModelConfiguration {
         guard let experts, let keys = family?.keys.experts else { return [] }
         func count(_ value: Int) -> MetadataValue { .uint32(UInt32(clamping: value)) }
         var entries = [("expert_count", count(experts.count)), ("expert_used_count", count(experts.chosen))]
-        if keys.size != nil { entries.append(("expert_feed_forward_length", count(experts.size))) }
+        if keys.size != nil || keys.sizeInGGUF { entries.append(("expert_feed_forward_length", count(experts.size))) }
         if keys.sharedSize != nil { entries.append(("expert_shared_feed_forward_length", count(experts.sharedSize))) }
         return entries
     }

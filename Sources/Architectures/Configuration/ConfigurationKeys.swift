@@ -32,6 +32,8 @@ package struct ConfigurationKeys: Sendable {
     package var rotary = RotaryKeys()
     package var window: WindowKeys?
     package var scales = ScaleKeys()
+    /// Whether the gate is clamped, by "swiglu_alpha" and "swiglu_limit".
+    package var clampsGate = false
     /// Of families with experts.
     package var experts: ExpertKeys?
     /// Of families whose MLP may read what attention reads.
@@ -56,6 +58,8 @@ package struct RotaryKeys: Sendable {
     package var defaultSize = 64
     /// θ of blocks with a sliding window in families that have another one for these.
     package var localTheta: Double?
+    /// Where config.json says nothing of it.
+    package var usualScaling = RopeScaling.none
     /// Blocks that do not turn; `.every` is what "no_rope_layers" and "no_rope_layer_interval" may change.
     package var unturned = UnturnedBlocks.none
 }

@@ -18,6 +18,7 @@ extension ConfigurationKeys {
         names += [keyValueHeadCount, headDimension, intermediateSize, normEpsilon, parallel, oneKeyHead, rotary.share, rotary.size]
             .compactMap { $0 }
         names += [scales.attention, scales.embedding, scales.residual, scales.logit, scales.logitDivisor].compactMap { $0 }
+        if clampsGate { names += ["swiglu_alpha", "swiglu_limit"] }
         if attentionScalar != nil { names.append("query_pre_attn_scalar") }
         if attentionSoftCap != nil { names.append("attn_logit_softcapping") }
         if logitSoftCap != nil { names.append("final_logit_softcapping") }

@@ -8,8 +8,15 @@ package struct ExpertKeys: Sendable {
     package var usualChosen: Int?
     /// Nil where experts have the intermediate size of the model.
     package var size: String?
+    /// Whether GGUF has it beside that of the model even so.
+    package var sizeInGGUF = false
     /// The intermediate size of a shared expert; nil for families without.
     package var sharedSize: String?
+    package var scoring = RoutedExperts.Scoring.softmax
+    /// Whether what experts read is multiplied by their weights.
+    package var weighsInput = false
+    /// Whether the router has a bias.
+    package var hasRouterBias = false
     /// Whether the weights of the chosen experts are divided by their sum; nil where they always are.
     package var renormalises: String?
     /// What llama.cpp has instead for this, which its files do not say.
@@ -39,6 +46,7 @@ extension ModelConfiguration {
             count: count, chosen: try chosen ?? ModelConfiguration.required(keys.chosen, json),
             size: try keys.size.map { try ModelConfiguration.required($0, json) } ?? intermediateSize,
             renormalises: keys.renormalises.map { json[$0]?.bool ?? false } ?? true)
+        (experts.scoring, experts.weighsInput) = (keys.scoring, keys.weighsInput)
         if let key = keys.sharedSize { experts.sharedSize = try ModelConfiguration.required(key, json) }
         if keys.hasDenseBlocks {
             experts.step = json[ExpertKeys.step]?.integer ?? 1

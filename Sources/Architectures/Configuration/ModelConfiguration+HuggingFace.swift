@@ -34,6 +34,11 @@ extension ModelConfiguration {
         if let named = ModelConfiguration.activationName(json, keys).flatMap(BlockDesign.Activation.init(configName:)) {
             design.activation = keys.approximatesGELU && named == .gelu ? .geluTanh : named
         }
+        if keys.clampsGate {
+            let (alpha, limit) = (json["swiglu_alpha"]?.number ?? 1.702, json["swiglu_limit"]?.number ?? 7)
+            design.gateClamp = BlockDesign.GateClamp(alpha: alpha, limit: limit)
+            if design.activation != .silu { unsupportedFeatures.append("hidden_act '\(design.activation.configName)'") }
+        }
         try checkInvariants()
     }
 

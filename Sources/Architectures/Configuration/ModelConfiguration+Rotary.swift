@@ -25,6 +25,7 @@ extension ModelConfiguration {
             try readScaling(older ?? full)
         } else {
             let object = older ?? newer
+            if object == nil { ropeScaling = keys.rotary.usualScaling }
             if older == nil, hasTypes { unsupportedFeatures.append("rope_parameters by layer type") }
             ropeTheta = object?["rope_theta"]?.number ?? json[keys.rotary.theta]?.number ?? ropeTheta
             try readScaling(object)
@@ -67,8 +68,26 @@ extension ModelConfiguration {
             ropeScaling = .llama3(
                 factor: try factor("factor"), lowFrequencyFactor: try factor("low_freq_factor"),
                 highFrequencyFactor: try factor("high_freq_factor"), originalContext: original)
+        case "yarn": ropeScaling = .yarn(try readYaRN(object))
         case let type: unsupportedFeatures.append("rope_scaling '\(type)'")
         }
+    }
+
+    private func readYaRN(_ object: JSONValue) throws -> YaRN {
+        func number(_ key: String) throws -> Double? {
+            guard let value = object.object?[key], value != .null else { return nil }
+            guard let number = value.number else { throw ConfigurationError("the rotary settings have no number '\(key)'") }
+            return number
+        }
+        let original = object["original_max_position_embeddings"]?.integer ?? contextLength
+        var yarn = YaRN(factor: try number("factor") ?? Double(contextLength) / Double(max(original, 1)), originalContext: original)
+        // 0 stands for what is usual.
+        if let turns = try number("beta_fast"), turns != 0 { yarn.fastTurns = turns }
+        if let turns = try number("beta_slow"), turns != 0 { yarn.slowTurns = turns }
+        yarn.truncates = object["truncate"]?.bool ?? true
+        yarn.attentionFactor = try number("attention_factor")
+        (yarn.scale, yarn.scaleOfAll) = (try number("mscale"), try number("mscale_all_dim"))
+        return yarn
     }
 
     /// SmolLM3's list has 1 for a block that turns, 0 for one that does not.

@@ -37,6 +37,9 @@ extension ModelConfiguration {
             if keys.isOptional { members.append(("use_sliding_window", .bool(window != nil))) }
             if keys.hasTypes, namesTypes(keys) { members.append(("layer_types", types)) }
         }
+        if let clamp = design.gateClamp {
+            members += [("swiglu_alpha", .number(clamp.alpha)), ("swiglu_limit", .number(clamp.limit))]
+        }
         members += scaleMembers(keys.scales)
         members += expertMembers(keys.experts)
         if let biasedModules {
@@ -95,6 +98,21 @@ extension ModelConfiguration {
                         "high_freq_factor": .number(high), "original_max_position_embeddings": .integer(original),
                     ]
                 ))
+        case .yarn(let yarn): members.append(("rope_scaling", .object(JSONObject(yarn.members))))
+        }
+        return members
+    }
+}
+
+extension YaRN {
+    /// As config.json has it.
+    fileprivate var members: [(key: String, value: JSONValue)] {
+        var members: [(key: String, value: JSONValue)] = [
+            ("rope_type", "yarn"), ("type", "yarn"), ("factor", .number(factor)), ("beta_fast", .number(fastTurns)),
+            ("beta_slow", .number(slowTurns)), ("original_max_position_embeddings", .integer(originalContext)), ("truncate", .bool(truncates)),
+        ]
+        for (key, value) in [("attention_factor", attentionFactor), ("mscale", scale), ("mscale_all_dim", scaleOfAll)] {
+            if let value { members.append((key, .number(value))) }
         }
         return members
     }

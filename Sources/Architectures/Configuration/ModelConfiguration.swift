@@ -58,6 +58,9 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
     /// What token embeddings are multiplied by.
     public var embeddingScale: Double { design.scalesEmbeddings ? Double(hiddenSize).squareRoot() : embeddingMultiplier }
 
+    /// The first of the components of a head that turn.
+    public var firstTurned: Int { 0 }
+
     /// Whether what attention and MLP put out is not simply added.
     public var adjustsOutputs: Bool { [.around, .output].contains(design.placement) || residualMultiplier != 1 }
 
@@ -121,6 +124,9 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
             throw ConfigurationError("position_buckets are \(distances.span), for distances up to \(distances.maximum)")
         }
         if let window, window.size < 1 { throw ConfigurationError("sliding_window is \(window.size)") }
+        if let clamp = design.gateClamp, !(clamp.alpha.isFinite && clamp.limit > 0 && clamp.limit.isFinite) {
+            throw ConfigurationError("swiglu_alpha is \(clamp.alpha) and swiglu_limit \(clamp.limit)")
+        }
         for (name, value) in [
             ("query_pre_attn_scalar", attentionScalar), ("attn_logit_softcapping", attentionSoftCap),
             ("final_logit_softcapping", logitSoftCap),
@@ -135,6 +141,7 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
             guard factor > 0, factor.isFinite, low > 0, high > low, high.isFinite, original > 0 else {
                 throw ConfigurationError("rope_scaling has the factors \(factor), \(low), \(high) and a context of \(original)")
             }
+        case .yarn(let yarn): try yarn.checkInvariants(theta: ropeTheta)
         }
     }
 }
