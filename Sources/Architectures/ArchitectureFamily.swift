@@ -25,6 +25,8 @@ public struct ArchitectureFamily: Sendable {
     var fixedSettings: [String: Bool] = [:]
     /// What some of these are where config.json does not say, if that is not what is implemented.
     var silentSettings: [String: Bool] = [:]
+    /// The same with other values than true and false, absent, or one of these.
+    var fixedValues: [String: [JSONValue]] = [:]
     /// Settings that change what the model computes unless they are absent or null, which is what is implemented.
     var absentSettings: [String] = []
     /// Keys of config.json of this family that are obeyed, or change nothing, beside those that are named elsewhere here.

@@ -71,6 +71,8 @@ public struct BlockDesign: Equatable, Sendable {
     public struct GateClamp: Equatable, Sendable {
         public var alpha: Double
         public var limit: Double
+
+        package init(alpha: Double, limit: Double) { (self.alpha, self.limit) = (alpha, limit) }
     }
 
     /// Norms of queries and keys before they turn.
@@ -105,6 +107,8 @@ public struct BlockDesign: Equatable, Sendable {
     /// Whether token embeddings are multiplied by √hidden.
     public var scalesEmbeddings = false
     public var headNorm = HeadNorm.none
+    /// Whether each head of queries and keys is divided by its root mean square after it has turned.
+    public var normalisesTurned = false
     /// Whether the MLP reads what the block reads, not the sum after attention: x + f(norm(x)) + g(norm′(x)), with one norm where there
     /// is no other.
     public var isParallel = false

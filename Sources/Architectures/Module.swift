@@ -4,6 +4,8 @@ public enum Module: String, CaseIterable, Sendable {
     /// Between the last block and the head of an encoder that fills in tokens, and what is added to its logits.
     case headTransform, headNorm, headBias
     case attentionNorm, query, key, value, queryKeyValue, sinks, queryNorm, keyNorm, attentionOutput, attentionOutputNorm
+    /// Of latent attention: queries by way of a few numbers, keys and values by way of a few others and of components that turn.
+    case queryLatent, queryLatentNorm, queryExpansion, keyValueLatent, keyValueLatentNorm, keyValueExpansion
     case mlpNorm, gate, up, gateAndUp, down, mlpOutputNorm
     /// Of blocks with experts: what scores them, the layers of each, and those of the one that all tokens go through.
     case router, routerCorrection, expertGate, expertUp, expertDown, sharedRouter, sharedGate, sharedUp, sharedDown

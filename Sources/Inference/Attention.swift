@@ -4,10 +4,11 @@ import CLibrary
 import Matrices
 
 extension BlockWeights {
-    /// The positions that one sees: all up to it, the last of those within the window, or all there are.
+    /// The positions that one sees: all up to it, the last of those within the window, those of its chunk, or all there are.
     package func visible(from position: Int, tokens: Int) -> Range<Int> {
         guard design.isCausal else { return 0..<tokens }
-        return max(0, position + 1 - (window ?? tokens))..<position + 1
+        guard let window else { return 0..<position + 1 }
+        return (isChunked ? position / window * window : max(0, position + 1 - window))..<position + 1
     }
 
     /// softmax(Q Kᵀ / √d) of one head in `scores` [T, T], 0 where a position does not look; scores go through c · tanh(s / c) where
@@ -61,9 +62,9 @@ extension BlockWeights {
         func attend(_ head: Int, _ scores: UnsafeMutablePointer<Float>) {
             let shared = head / (c.headCount / c.keyValueHeadCount)
             weigh(head, tokens: tokens, c, state, into: scores)
-            products(  // attended [T, headSize] of this head
-                m: tokens, n: c.headSize, k: tokens, scores, .plain, lda: tokens, state.values + shared * c.headSize, .plain,
-                ldb: c.keyValueHeadCount * c.headSize, into: state.attended + head * c.headSize, ldc: c.headCount * c.headSize)
+            products(  // attended [T, valueSize] of this head
+                m: tokens, n: c.valueSize, k: tokens, scores, .plain, lda: tokens, state.values + shared * c.valueSize, .plain,
+                ldb: c.keyValueHeadCount * c.valueSize, into: state.attended + head * c.valueSize, ldc: c.headCount * c.valueSize)
         }
         // Scores of distances are made in buffers that all heads share.
         guard relative == nil else { return (0..<c.headCount).forEach { attend($0, state.scores) } }

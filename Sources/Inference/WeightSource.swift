@@ -43,6 +43,7 @@ struct WeightSource {
     func shape(_ module: Module) -> [Int] {
         let c = configuration
         let (queries, keys) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
+        let (queryRank, keyRank) = (c.latent?.queryRank ?? 0, c.latent?.keyValueRank ?? 0)
         switch module {
         case .tokenEmbedding, .head: return [c.vocabularySize, c.hiddenSize]
         case .headBias: return [c.vocabularySize]
@@ -58,7 +59,13 @@ struct WeightSource {
         case .query: return [queries, c.hiddenSize]
         case .key, .value: return [keys, c.hiddenSize]
         case .queryKeyValue: return [queries + 2 * keys, c.hiddenSize]
-        case .attentionOutput: return [c.hiddenSize, queries]
+        case .attentionOutput: return [c.hiddenSize, c.headCount * c.valueSize]
+        case .queryLatent: return [queryRank, c.hiddenSize]
+        case .queryLatentNorm: return [queryRank]
+        case .queryExpansion: return [queries, queryRank]
+        case .keyValueLatent: return [keyRank + c.rotarySize, c.hiddenSize]
+        case .keyValueLatentNorm: return [keyRank]
+        case .keyValueExpansion: return [c.headCount * (c.headSize - c.rotarySize + c.valueSize), keyRank]
         case .gate, .up: return [c.intermediateSize, c.hiddenSize]
         case .gateAndUp: return [2 * c.intermediateSize, c.hiddenSize]
         case .down: return [c.hiddenSize, c.intermediateSize]
@@ -160,8 +167,10 @@ struct WeightSource {
         return try optionalNorm(module, block: block)
     }
 
-    /// - Parameter scale: what its outputs are multiplied by.
-    func norm(_ module: Module, block: Int? = nil, scale: Double = 1) throws -> Norm {
+    /// - Parameters:
+    ///   - scale: what its outputs are multiplied by.
+    ///   - epsilon: where it is not that of the model.
+    func norm(_ module: Module, block: Int? = nil, scale: Double = 1, epsilon: Double? = nil) throws -> Norm {
         let (name, kind) = (self.name(module, block: block) ?? module.rawValue, configuration.design.norm)
         let width = shape(module)[0]
         var weight = [Float](repeating: 1, count: width)
@@ -182,7 +191,7 @@ struct WeightSource {
         }
         return Norm(
             kind: kind, weight: weight, bias: hasBias ? bias ?? [] : [Float](repeating: 0, count: width),
-            epsilon: Float(configuration.normEpsilon))
+            epsilon: Float(epsilon ?? configuration.normEpsilon))
     }
 
     /// Nil for families without.
@@ -206,9 +215,10 @@ struct WeightSource {
         }
         return BlockWeights(
             design: configuration.design, window: configuration.window?.size(inBlock: index),
+            isChunked: configuration.window?.isChunked ?? false,
             relative: try relativePositions(), rotation: configuration.rotation(inBlock: index), slopes: configuration.distanceSlopes,
             sinks: try sinks(index), attentionNorm: try inputNorm(.attentionNorm, block: index),
-            queryNorm: try optionalNorm(.queryNorm, block: index),
+            latentNorms: try latentNorms(index), turnedNorm: turnedNorm(index), queryNorm: try optionalNorm(.queryNorm, block: index),
             keyNorm: try optionalNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
             mlpNorm: try inputNorm(.mlpNorm, block: index),

@@ -30,6 +30,8 @@ LINEAR = {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}
 SHAPE = dict(vocab_size=251, hidden_size=64, intermediate_size=88, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
              max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=None)
 HEAD = dict(SHAPE, head_dim=24)
+LATENT = dict(SHAPE, num_key_value_heads=4, moe_intermediate_size=36, kv_lora_rank=20, q_lora_rank=28,
+              qk_rope_head_dim=8, qk_nope_head_dim=12, v_head_dim=10, first_k_dense_replace=1)
 NEOX = {key: value for key, value in SHAPE.items() if key != "num_key_value_heads"}
 
 HALF = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
@@ -130,6 +132,29 @@ MODELS = {
     "granitemoe-shared": (t.GraniteMoeSharedConfig, t.GraniteMoeSharedForCausalLM, dict(
         SHAPE, intermediate_size=44, num_local_experts=5, num_experts_per_tok=2, shared_intermediate_size=52, attention_bias=True,
         embedding_multiplier=3.0, attention_multiplier=0.3, residual_multiplier=0.4, logits_scaling=2.5)),
+    "deepseek2": (t.DeepseekV2Config, t.DeepseekV2ForCausalLM, dict(
+        LATENT, q_lora_rank=None, n_routed_experts=6, num_experts_per_tok=2, n_shared_experts=2, n_group=3, topk_group=2, topk_method="group_limited_greedy",
+        routed_scaling_factor=1.7, attention_bias=True, rope_parameters=dict(YARN, mscale=0.9, mscale_all_dim=0.7))),
+    "deepseek2-usual": (t.DeepseekV2Config, t.DeepseekV2ForCausalLM, dict(
+        LATENT, n_routed_experts=5, num_experts_per_tok=2, n_shared_experts=1, first_k_dense_replace=0)),
+    # By the number of blocks llama.cpp knows models that have no latent queries.
+    "deepseek2-lite": (t.DeepseekV2Config, t.DeepseekV2ForCausalLM, dict(
+        LATENT, q_lora_rank=None, n_routed_experts=2, num_experts_per_tok=2, num_hidden_layers=27, routed_scaling_factor=1.7,
+        rope_parameters=dict(YARN, mscale=0.7, mscale_all_dim=0.7))),
+    "deepseek3": (t.DeepseekV3Config, t.DeepseekV3ForCausalLM, dict(
+        LATENT, n_routed_experts=8, num_experts_per_tok=3, n_shared_experts=1, n_group=4, topk_group=2, rope_interleave=False,
+        rope_parameters=dict(YARN, mscale=1.0, mscale_all_dim=1.0))),
+    "deepseek3-usual": (t.DeepseekV3Config, t.DeepseekV3ForCausalLM, dict(
+        LATENT, n_routed_experts=8, num_experts_per_tok=3, n_shared_experts=1, n_group=4, topk_group=2,
+        rope_parameters=dict(YARN, mscale=1.0, mscale_all_dim=1.0))),
+    "llama4": (t.Llama4TextConfig, t.Llama4ForCausalLM, dict(
+        HEAD, num_hidden_layers=4, intermediate_size=44, intermediate_size_mlp=52, num_local_experts=5, num_experts_per_tok=2, no_rope_layer_interval=2,
+        interleave_moe_layer_step=2, attention_chunk_size=6, floor_scale=4, attn_scale=0.4, rope_parameters=LLAMA3)),
+    "llama4-usual": (t.Llama4TextConfig, t.Llama4ForCausalLM, dict(
+        HEAD, num_hidden_layers=5, intermediate_size=44, intermediate_size_mlp=52, num_local_experts=5, num_experts_per_tok=1)),
+    "gptoss-usual": (t.GptOssConfig, t.GptOssForCausalLM, dict(
+        HEAD, intermediate_size=44, num_local_experts=5, num_experts_per_tok=3, sliding_window=7,
+        rope_parameters=dict(YARN, rope_theta=2.0, original_max_position_embeddings=64, beta_fast=32.0, truncate=False))),
     "yarn": (t.Qwen3Config, t.Qwen3ForCausalLM, dict(HEAD, rope_parameters=dict(YARN, attention_factor=1.3))),
     "yarn-usual": (t.Qwen3Config, t.Qwen3ForCausalLM, dict(HEAD, rope_parameters=YARN)),
     # As llama.cpp can run them: no window that it would not have, heads of the usual size.

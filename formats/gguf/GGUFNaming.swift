@@ -115,7 +115,7 @@ struct GGUFNaming {
         let heads: Int
         let c = configuration
         switch rule.layout {
-        case .same, .transposed, .lessOne, .oneRow: return nil
+        case .same, .transposed, .lessOne, .oneRow, .keysAndValues: return nil
         case .interleavedQueryHeads: heads = c.headCount
         case .interleavedKeyHeads: heads = c.keyValueHeadCount
         case .grouped: heads = c.headCount + 2 * c.keyValueHeadCount

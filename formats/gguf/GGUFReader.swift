@@ -14,7 +14,7 @@ struct GGUFReader {
 
     func graph() throws -> TensorGraph {
         let files = try GGUFParts(path, context)
-        let stored = try files.tensors()
+        var stored = try files.tensors()
         var graph = TensorGraph()
         graph.sources = files.parts.map(\.file.stamp)
         graph.metadata = files.metadata(context)
@@ -27,6 +27,7 @@ struct GGUFReader {
         let naming = configuration.flatMap { configuration in
             GGUFNaming(configuration, prefix: prefix.flatMap { text in configuration.family.flatMap { NamePrefix(text, of: $0) } })
         }
+        if let parts = configuration.flatMap({ GGUFKeysAndValues($0, path: path) }) { stored = try parts.joined(stored) }
         var beside = Dictionary(kept.map { ($0.name, $0) }) { first, _ in first }
         for tensor in stored where naming?.isAdded(tensor) != true {
             for restored in try naming?.restored(tensor, path: path) ?? [tensor] {

@@ -34,6 +34,12 @@ package struct ConfigurationKeys: Sendable {
     package var scales = ScaleKeys()
     /// Whether the gate is clamped, by "swiglu_alpha" and "swiglu_limit".
     package var clampsGate = false
+    /// Of families with latent attention.
+    package var isLatent = false
+    /// Of families that normalise what has turned: "use_qk_norm" says whether. These divide queries that do not turn too.
+    package var normalisesTurned = false
+    /// Of families whose neighbours turn unless this says no.
+    package var neighbours: String?
     /// Of families with experts.
     package var experts: ExpertKeys?
     /// Of families whose MLP may read what attention reads.
@@ -75,6 +81,11 @@ package struct WindowKeys: Sendable {
     package var isOptional = false
     /// Whether the model is none that is known without a window.
     package var isRequired = false
+    /// What "sliding_window" is called, and blocks that have it.
+    package var name = "sliding_window"
+    package var type = "sliding_attention"
+    /// Whether positions see those of their own chunk of so many, not the last ones.
+    package var isChunked = false
     /// Whether "layer_types" is obeyed; where it is not it has to say the same as the window.
     package var hasTypes = true
 }

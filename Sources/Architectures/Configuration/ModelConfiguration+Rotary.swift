@@ -94,7 +94,7 @@ extension ModelConfiguration {
     private mutating func readUnturned(_ json: JSONValue, _ keys: ConfigurationKeys) throws {
         unturned = keys.rotary.unturned
         guard case .every(let usual) = unturned else { return }
-        if let list = json["no_rope_layers"]?.array {
+        if let list = json["no_rope_layers"]?.array, !list.isEmpty {
             unturned = .listed(
                 try list.map { entry in
                     guard let turns = entry.integer, (0...1).contains(turns) else {
@@ -106,6 +106,11 @@ extension ModelConfiguration {
             let step = json["no_rope_layer_interval"]?.integer ?? usual
             guard step > 0 else { throw ConfigurationError("no_rope_layer_interval is \(step)") }
             unturned = .every(step)
+        }
+        // Chunks are those of blocks that turn.
+        if window?.isChunked == true, json["layer_types"]?.array == nil {
+            let turns = (0..<min(max(blockCount, 0), 1 << 16)).map { rotation(inBlock: $0) != .none }
+            window?.blocks = .listed(turns)
         }
         // Without "layer_types" a window is that of the blocks that do not turn.
         if window?.blocks == .all {

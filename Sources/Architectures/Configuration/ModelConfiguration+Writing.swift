@@ -33,7 +33,7 @@ extension ModelConfiguration {
         }
         if keys.logitSoftCap != nil { members.append(("final_logit_softcapping", logitSoftCap.map(JSONValue.number) ?? .null)) }
         if let keys = keys.window {
-            members.append(("sliding_window", id(window?.size)))
+            members.append((keys.name, id(window?.size)))
             if keys.isOptional { members.append(("use_sliding_window", .bool(window != nil))) }
             if keys.hasTypes, namesTypes(keys) { members.append(("layer_types", types)) }
         }
@@ -41,7 +41,14 @@ extension ModelConfiguration {
             members += [("swiglu_alpha", .number(clamp.alpha)), ("swiglu_limit", .number(clamp.limit))]
         }
         members += scaleMembers(keys.scales)
-        members += expertMembers(keys.experts)
+        members += expertMembers(keys.experts) + latentMembers
+        if keys.normalisesTurned {
+            members += [
+                ("use_qk_norm", .bool(design.normalisesTurned)), ("attn_temperature_tuning", .bool(temperature != nil)),
+                ("attn_scale", .number(temperature?.scale ?? 0.1)), ("floor_scale", .integer(Int(temperature?.floor ?? 8192))),
+            ]
+        }
+        if let key = keys.neighbours { members.append((key, .bool(design.turnsNeighbours))) }
         if let biasedModules {
             for setting in family.biasSettings {
                 if let key = setting.key { members.append((key, .bool(setting.modules.contains(where: biasedModules.contains)))) }
@@ -58,7 +65,7 @@ extension ModelConfiguration {
     }
 
     private var types: JSONValue {
-        .array((0..<min(blockCount, 1 << 16)).map { .string(window?.size(inBlock: $0) == nil ? "full_attention" : "sliding_attention") })
+        .array((0..<min(blockCount, 1 << 16)).map { .string(window?.size(inBlock: $0) == nil ? "full_attention" : family?.keys.window?.type ?? "") })
     }
 
     private func scaleMembers(_ keys: ScaleKeys) -> [(key: String, value: JSONValue)] {

@@ -69,8 +69,9 @@ extension ModelConfiguration {
     /// The intermediate size of blocks with one MLP; 0 where there are none.
     public var denseIntermediateSize: Int { experts?.isInAllBlocks == true ? 0 : intermediateSize }
 
-    /// Whether a block has a part that some blocks of a family with experts lack.
+    /// Whether a block has a part that some blocks or models of a family lack.
     public func has(_ module: Module, inBlock block: Int) -> Bool {
+        if let has = hasAttention(module) { return has }
         if [Module].mlp.contains(module) { return experts(inBlock: block) == nil }
         if [Module].sharedExpert.contains(module) { return (experts(inBlock: block)?.sharedSize ?? 0) > 0 }
         if module == .router || module == .routerCorrection || [Module].experts.contains(module) { return experts(inBlock: block) != nil }
