@@ -40,7 +40,8 @@ final class GradientState {
         latent = c.latent.map { LatentGradients(c, $0, tokens: tokens) }
         experts = c.experts.map { ExpertGradients(c, $0, tokens: tokens) }
         let widths = [
-            queryWidth, keyWidth, c.keyValueHeadCount * c.valueSize, c.headCount * c.valueSize, c.hiddenSize, c.hiddenSize, intermediate, intermediate,
+            queryWidth, keyWidth, c.keyValueHeadCount * c.valueSize, c.headCount * c.valueSize, c.hiddenSize, c.hiddenSize, intermediate,
+            intermediate,
             c.hiddenSize, tokens, c.design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0,
             c.design.fusesGateAndUp ? 2 * intermediate : 0, c.design.headNorm == .none && !c.design.normalisesTurned ? 0 : queryWidth,
         ]

@@ -33,7 +33,9 @@ extension ModelConfiguration {
     /// The inputs of a block, in the order in which they are read.
     package func inputs(ofBlock block: Int) -> [BlockInput] {
         let attention: [BlockInput] =
-            [.attentionInput] + (latent?.queryRank == nil ? [] : [.queryLatent]) + (latent == nil ? [] : [.keyValueLatent]) + [.attentionOutput]
+            [.attentionInput] + (latent?.queryRank == nil ? [] : [.queryLatent]) + (latent == nil ? [] : [.keyValueLatent]) + [
+                .attentionOutput
+            ]
         guard let experts = experts(inBlock: block) else { return attention + [.mlpInput, .mlpOutput] }
         let own = (0..<experts.count).flatMap { [BlockInput.expertInput($0), .expertOutput($0)] }
         return attention + [.mlpInput] + own + (experts.sharedSize > 0 ? [.sharedOutput] : [])

@@ -16,7 +16,9 @@ extension BlockWeights {
             let (token, head) = (index / c.headCount, index % c.headCount)
             let seen = visible(from: start + token, tokens: start + tokens)
             let shared = head / headsAShare
-            let (key, value) = (keys + seen.lowerBound * stride + shared * size, values + seen.lowerBound * valueStride + shared * valueSize)
+            let (key, value) = (
+                keys + seen.lowerBound * stride + shared * size, values + seen.lowerBound * valueStride + shared * valueSize
+            )
             let scores = cache.scores(ofWorker: worker)
             caplet_scores_row(state.queries + index * size, key, stride, seen.count, size, scores)
             if let cap = c.attentionSoftCap { caplet_soft_cap(scores, scale, Float(cap), seen.count) }

@@ -46,7 +46,9 @@ extension BlockWeights {
         } else {
             project(tokens: tokens, c, rotary?[rotation], state)
         }
-        if let temperature = c.temperature, rotation == .none { warm(tokens: tokens, from: cached?.start ?? 0, temperature, c, state.queries) }
+        if let temperature = c.temperature, rotation == .none {
+            warm(tokens: tokens, from: cached?.start ?? 0, temperature, c, state.queries)
+        }
         if let cached {
             attend(tokens: tokens, after: cached, c, state)  // [T, heads × valueSize]
         } else {

@@ -44,7 +44,8 @@ package final class RunState {
     /// About what one takes for so many tokens.
     package static func byteCount(_ c: ModelConfiguration, tokens: Int) -> Int {
         let heads = (c.headCount + c.keyValueHeadCount) * (c.headSize + c.valueSize)
-        return LatentState.byteCount(c, tokens: tokens) + 4 * tokens * (2 * c.hiddenSize + heads + 2 * c.denseIntermediateSize + 2 * tokens) + ExpertState.byteCount(c, tokens: tokens)
+        return LatentState.byteCount(c, tokens: tokens) + 4 * tokens * (2 * c.hiddenSize + heads + 2 * c.denseIntermediateSize + 2 * tokens)
+            + ExpertState.byteCount(c, tokens: tokens)
     }
 
     /// - Parameter forGradients: keep what the backward pass through the block needs.

@@ -46,7 +46,8 @@ extension RowSource {
                     for row in 0..<run.count {
                         for place in 0..<share / unit {
                             let from = row * bytesPerRow + (place * count + part) * unit
-                            let target = UnsafeMutableRawBufferPointer(rebasing: out[row * share + place * unit..<row * share + (place + 1) * unit])
+                            let target = UnsafeMutableRawBufferPointer(
+                                rebasing: out[row * share + place * unit..<row * share + (place + 1) * unit])
                             target.copyMemory(from: UnsafeRawBufferPointer(rebasing: rows[from..<from + unit]))
                         }
                     }

@@ -151,7 +151,7 @@ MODELS = {
         HEAD, num_hidden_layers=4, intermediate_size=44, intermediate_size_mlp=52, num_local_experts=5, num_experts_per_tok=2, no_rope_layer_interval=2,
         interleave_moe_layer_step=2, attention_chunk_size=6, floor_scale=4, attn_scale=0.4, rope_parameters=LLAMA3)),
     "llama4-usual": (t.Llama4TextConfig, t.Llama4ForCausalLM, dict(
-        HEAD, num_hidden_layers=5, intermediate_size=44, intermediate_size_mlp=52, num_local_experts=5, num_experts_per_tok=1)),
+        HEAD, num_hidden_layers=4, intermediate_size=44, intermediate_size_mlp=52, num_local_experts=3, num_experts_per_tok=1)),
     "gptoss-usual": (t.GptOssConfig, t.GptOssForCausalLM, dict(
         HEAD, intermediate_size=44, num_local_experts=5, num_experts_per_tok=3, sliding_window=7,
         rope_parameters=dict(YARN, rope_theta=2.0, original_max_position_embeddings=64, beta_fast=32.0, truncate=False))),

@@ -26,7 +26,8 @@ struct GGUFExperts {
             return nil
         }
         let experts = (0..<count).compactMap { parts[$0] }
-        guard experts.count == count, experts.allSatisfy({ $0.shape == tensor.shape && $0.type == tensor.type }), [1, 2].contains(tensor.shape.rank),
+        guard experts.count == count, experts.allSatisfy({ $0.shape == tensor.shape && $0.type == tensor.type }),
+            [1, 2].contains(tensor.shape.rank),
             let shape = Shape([count] + tensor.shape.dimensions)
         else {
             let types = Set(experts.map { "\($0.type.name) \($0.shape)" }).sorted().joined(separator: ", ")

@@ -66,7 +66,8 @@ extension ModelConfiguration {
         if blockCount == family.squareRootDepth, headCount > 0 { attentionScalar = Double(hiddenSize / headCount) }
         if family.keys.attentionSoftCap != nil { attentionSoftCap = ModelConfiguration.shortest(value("attn_logit_softcapping")) }
         if family.keys.logitSoftCap != nil { logitSoftCap = ModelConfiguration.shortest(value("final_logit_softcapping")) }
-        let windowSize = value("attention.sliding_window")?.integer ?? (family.keys.window?.isChunked == true ? family.keys.window?.size : nil)
+        let windowSize =
+            value("attention.sliding_window")?.integer ?? (family.keys.window?.isChunked == true ? family.keys.window?.size : nil)
         if let keys = family.keys.window, let size = windowSize, size > 0 {
             defer { window?.isChunked = keys.isChunked }
             let pattern = value("attention.sliding_window_pattern")

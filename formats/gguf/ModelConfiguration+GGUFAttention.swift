@@ -71,7 +71,8 @@ extension ModelConfiguration {
             }
         }
         if let latent, (latent.queryRank == nil) != ModelConfiguration.blocksWithoutLatentQueries.contains(blockCount) {
-            reasons.append("llama.cpp will not load the file: models of 26 and 27 blocks have no q_lora_rank there, and all others have one")
+            reasons.append(
+                "llama.cpp will not load the file: models of 26 and 27 blocks have no q_lora_rank there, and all others have one")
         }
         if let family, design.turnsNeighbours != family.design.turnsNeighbours {
             reasons.append("llama.cpp turns \(family.design.turnsNeighbours ? "neighbours" : "halves"), whatever rope_interleave says")
@@ -81,7 +82,8 @@ extension ModelConfiguration {
         }
         if design.normalisesTurned, experts?.count == ModelConfiguration.expertsWithoutNorms {
             reasons.append("llama.cpp does not normalise queries and keys of a model with 128 experts")
-        } else if family?.keys.normalisesTurned == true, !design.normalisesTurned, experts?.count != ModelConfiguration.expertsWithoutNorms {
+        } else if family?.keys.normalisesTurned == true, !design.normalisesTurned, experts?.count != ModelConfiguration.expertsWithoutNorms
+        {
             reasons.append("llama.cpp normalises queries and keys whatever use_qk_norm says")
         }
         if let window, window.isChunked, window.size != ModelConfiguration.chunkInGGUF,

@@ -15,7 +15,9 @@ extension ModelConfiguration {
             return value
         }
         let (count, chosen) = (try required("expert_count"), try required("expert_used_count"))
-        let size = keys.size == nil && !keys.sizeInGGUF ? intermediateSize : value("expert_feed_forward_length")?.integer ?? intermediateSize / max(chosen, 1)
+        let size =
+            keys.size == nil && !keys.sizeInGGUF
+            ? intermediateSize : value("expert_feed_forward_length")?.integer ?? intermediateSize / max(chosen, 1)
         var experts = RoutedExperts(count: count, chosen: chosen, size: size, renormalises: keys.renormalisesInGGUF)
         (experts.scoring, experts.weighsInput) = (keys.scoring, keys.weighsInput)
         if let key = keys.sharedSize {
@@ -67,7 +69,9 @@ extension ModelConfiguration {
             if blocks.contains(where: { experts.isIn(block: $0) != (($0 + 1) % experts.step == 0) }) {
                 reasons.append("llama.cpp will not load the file: it wants experts in every block of interleave_moe_layer_step")
             }
-        } else if !experts.isInAllBlocks { reasons.append("llama.cpp will not load the file: it wants experts in every block") }
+        } else if !experts.isInAllBlocks {
+            reasons.append("llama.cpp will not load the file: it wants experts in every block")
+        }
         if experts.renormalises != keys.renormalisesInGGUF {
             let does = experts.renormalises ? "does not divide" : "divides"
             reasons.append("llama.cpp \(does) the weights of a token's experts by their sum, whatever norm_topk_prob says")

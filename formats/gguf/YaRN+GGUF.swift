@@ -23,7 +23,9 @@ extension YaRN {
             ("type", .string("yarn")), ("factor", float(factor)), ("original_context_length", .uint32(UInt32(clamping: originalContext))),
             ("yarn_beta_fast", float(fastTurns)), ("yarn_beta_slow", float(slowTurns)),
         ]
-        if magnitude != magnitude(1), scaleOfAll == nil || scale != scaleOfAll { entries.append(("attn_factor", float(magnitude / magnitude(1)))) }
+        if magnitude != magnitude(1), scaleOfAll == nil || scale != scaleOfAll {
+            entries.append(("attn_factor", float(magnitude / magnitude(1))))
+        }
         return entries.map { ("rope.scaling.\($0.key)", $0.value) }
     }
 }

@@ -19,7 +19,9 @@ extension ConfigurationKeys {
         names += [keyValueHeadCount, headDimension, intermediateSize, normEpsilon, parallel, oneKeyHead, rotary.share, rotary.size]
             .compactMap { $0 }
         names += [scales.attention, scales.embedding, scales.residual, scales.logit, scales.logitDivisor].compactMap { $0 }
-        if isLatent { names += ["q_lora_rank", "kv_lora_rank", "v_head_dim", "qk_rope_head_dim", "qk_nope_head_dim", "qk_head_dim", "head_dim"] }
+        if isLatent {
+            names += ["q_lora_rank", "kv_lora_rank", "v_head_dim", "qk_rope_head_dim", "qk_nope_head_dim", "qk_head_dim", "head_dim"]
+        }
         if normalisesTurned { names += ["use_qk_norm", "attn_temperature_tuning", "attn_scale", "floor_scale"] }
         if clampsGate { names += ["swiglu_alpha", "swiglu_limit"] }
         if attentionScalar != nil { names.append("query_pre_attn_scalar") }

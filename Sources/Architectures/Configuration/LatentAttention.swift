@@ -35,7 +35,9 @@ extension ModelConfiguration {
 
     /// - Throws: `ConfigurationError` naming a key that is missing.
     mutating func readLatent(_ json: JSONValue) throws {
-        let (turned, plain) = (try ModelConfiguration.required("qk_rope_head_dim", json), try ModelConfiguration.required("qk_nope_head_dim", json))
+        let (turned, plain) = (
+            try ModelConfiguration.required("qk_rope_head_dim", json), try ModelConfiguration.required("qk_nope_head_dim", json)
+        )
         let sizes = 1...ModelConfiguration.maximumDimension
         guard sizes.contains(turned), sizes.contains(plain) else {
             throw ConfigurationError("qk_rope_head_dim is \(turned) and qk_nope_head_dim \(plain)")
@@ -68,7 +70,9 @@ extension ModelConfiguration {
     /// - Throws: `ConfigurationError` for a value that no model can have.
     func checkLatent() throws {
         guard let latent else { return }
-        for (name, value) in [("q_lora_rank", latent.queryRank ?? 1), ("kv_lora_rank", latent.keyValueRank), ("v_head_dim", latent.valueSize)] {
+        for (name, value) in [
+            ("q_lora_rank", latent.queryRank ?? 1), ("kv_lora_rank", latent.keyValueRank), ("v_head_dim", latent.valueSize),
+        ] {
             guard value > 0, value <= ModelConfiguration.maximumDimension else { throw ConfigurationError("\(name) is \(value)") }
         }
         guard keyValueHeadCount == headCount else {

@@ -65,7 +65,10 @@ extension ModelConfiguration {
     }
 
     private var types: JSONValue {
-        .array((0..<min(blockCount, 1 << 16)).map { .string(window?.size(inBlock: $0) == nil ? "full_attention" : family?.keys.window?.type ?? "") })
+        .array(
+            (0..<min(blockCount, 1 << 16)).map {
+                .string(window?.size(inBlock: $0) == nil ? "full_attention" : family?.keys.window?.type ?? "")
+            })
     }
 
     private func scaleMembers(_ keys: ScaleKeys) -> [(key: String, value: JSONValue)] {
@@ -116,7 +119,8 @@ extension YaRN {
     fileprivate var members: [(key: String, value: JSONValue)] {
         var members: [(key: String, value: JSONValue)] = [
             ("rope_type", "yarn"), ("type", "yarn"), ("factor", .number(factor)), ("beta_fast", .number(fastTurns)),
-            ("beta_slow", .number(slowTurns)), ("original_max_position_embeddings", .integer(originalContext)), ("truncate", .bool(truncates)),
+            ("beta_slow", .number(slowTurns)), ("original_max_position_embeddings", .integer(originalContext)),
+            ("truncate", .bool(truncates)),
         ]
         for (key, value) in [("attention_factor", attentionFactor), ("mscale", scale), ("mscale_all_dim", scaleOfAll)] {
             if let value { members.append((key, .number(value))) }

@@ -40,7 +40,9 @@ public struct RoutedExperts: Equatable, Sendable {
     /// Whether blocks have experts where config.json lists them, and which; nil for those of `step` and `denseBlocks`.
     public var listed: Set<Int>?
 
-    public func isIn(block: Int) -> Bool { listed?.contains(block) ?? (step > 0 && (block + 1) % step == 0 && !denseBlocks.contains(block)) }
+    public func isIn(block: Int) -> Bool {
+        listed?.contains(block) ?? (step > 0 && (block + 1) % step == 0 && !denseBlocks.contains(block))
+    }
 
     /// Whether every block has them.
     public var isInAllBlocks: Bool { step == 1 && denseBlocks.isEmpty && listed == nil }
@@ -52,7 +54,9 @@ public struct RoutedExperts: Equatable, Sendable {
         let sizes = 0...ModelConfiguration.maximumDimension
         guard size > 0, sizes.contains(size) else { throw ConfigurationError("the intermediate size of experts is \(size)") }
         guard sizes.contains(sharedSize) else { throw ConfigurationError("the intermediate size of the shared expert is \(sharedSize)") }
-        guard scale.isFinite, Float(scale).isFinite, scale > 0 else { throw ConfigurationError("the factor of the weights of experts is \(scale)") }
+        guard scale.isFinite, Float(scale).isFinite, scale > 0 else {
+            throw ConfigurationError("the factor of the weights of experts is \(scale)")
+        }
         guard groups > 0, count % groups == 0, (1...groups).contains(chosenGroups), count / groups >= bestOfGroup || groups == 1,
             chosen <= chosenGroups * (count / groups)
         else {

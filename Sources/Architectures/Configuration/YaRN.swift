@@ -50,6 +50,8 @@ public struct YaRN: Equatable, Sendable {
             throw ConfigurationError("rope_scaling has a context of \(originalContext)")
         }
         guard theta > 1 else { throw ConfigurationError("rope_theta is \(theta), which yarn cannot scale") }
-        guard magnitude.isFinite, magnitude > 0 else { throw ConfigurationError("rope_scaling multiplies queries and keys by \(magnitude)") }
+        guard magnitude.isFinite, magnitude > 0 else {
+            throw ConfigurationError("rope_scaling multiplies queries and keys by \(magnitude)")
+        }
     }
 }

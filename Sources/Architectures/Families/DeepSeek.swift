@@ -30,7 +30,8 @@ extension ArchitectureFamily {
         // The factor of the weights and their sum are not taken together by the model as transformers has it.
         $0.fixedSettings = ["norm_topk_prob": false, "mlp_bias": false]
         $0.fixedValues = [
-            "topk_method": ["greedy", "group_limited_greedy"], "scoring_func": ["softmax"], "moe_layer_freq": [.integer(1)], "ep_size": [.integer(1)],
+            "topk_method": ["greedy", "group_limited_greedy"], "scoring_func": ["softmax"], "moe_layer_freq": [.integer(1)],
+            "ep_size": [.integer(1)],
         ]
         $0.otherKeys = ["aux_loss_alpha", "seq_aux", "topk_method"]
     }
@@ -47,7 +48,9 @@ extension ArchitectureFamily {
         $0.keys.experts?.bestOfGroup = 2
         $0.keys.experts?.groupMethod = nil
         $0.fixedSettings = [:]
-        $0.fixedValues = ["topk_method": ["noaux_tc"], "scoring_func": ["sigmoid"], "moe_layer_freq": [.integer(1)], "ep_size": [.integer(1)]]
+        $0.fixedValues = [
+            "topk_method": ["noaux_tc"], "scoring_func": ["sigmoid"], "moe_layer_freq": [.integer(1)], "ep_size": [.integer(1)],
+        ]
         // Blocks that predict further tokens are carried, and not run.
         $0.otherKeys += ["num_nextn_predict_layers", "num_mtp_layers"]
     }

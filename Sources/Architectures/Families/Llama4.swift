@@ -27,7 +27,8 @@ extension ArchitectureFamily {
         $0.keys.window = window
         $0.keys.experts = ExpertKeys(
             count: ["num_local_experts"], usualChosen: 1, size: "intermediate_size", sharedSize: "intermediate_size",
-            list: "moe_layers", step: "interleave_moe_layer_step", scoring: .sigmoid, weighsInput: true, hasNoSum: true, renormalisesInGGUF: false)
+            list: "moe_layers", step: "interleave_moe_layer_step", scoring: .sigmoid, weighsInput: true, hasNoSum: true,
+            renormalisesInGGUF: false)
         $0.biasSettings = [BiasSetting("attention_bias", .attention), BiasSetting(nil, .mlp + .experts + .sharedExpert)]
         $0.slidesInGGUF = true
         $0.hasFreeHeadSizeInGGUF = true

@@ -80,6 +80,9 @@ extension ArchitectureFamily {
         return nil
     }
 
+    /// Whether a checkpoint's tensor of that name stands for several of the graph.
+    public func isFused(_ name: String) -> Bool { fused(forName: name) != nil }
+
     /// Whether the checkpoint has a tensor of the graph together with others.
     public func isPartOfFused(_ name: String) -> Bool { part(forName: name) != nil }
 
