@@ -60,6 +60,8 @@ extension ModelConfiguration {
         }
         switch object["rope_type"]?.string ?? object["type"]?.string ?? "default" {
         case "default": break
+        case let type where type != "yarn" && family?.keys.isLatent == true && (object["mscale_all_dim"]?.number ?? 0) != 0:
+            unsupportedFeatures.append("mscale_all_dim beside rope_scaling '\(type)'")
         case "linear": ropeScaling = .linear(try factor("factor"))
         case "llama3":
             guard let original = object["original_max_position_embeddings"]?.integer else {
