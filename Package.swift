@@ -89,7 +89,8 @@ let package = Package(
             "CAP", ["CKernels", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
             path: "Plugins/CAP"),
         target(
-            "SafetensorsFormat", ["Execution", "FormatKit", "ModelGraph", "StrictJSON"], path: "formats/safetensors", exclude: ["SPEC.md"]),
+            "SafetensorsFormat", ["Architectures", "Execution", "FormatKit", "ModelGraph", "StrictJSON"], path: "formats/safetensors",
+            exclude: ["SPEC.md"]),
         target(
             "CapletFormat", ["CKernels", "CLibrary", "CXXHash", "CZstd", "Execution", "FormatKit", "ModelGraph", "StrictJSON"],
             path: "formats/caplet", exclude: ["SPEC.md", "NOTES.md", "reference"]),

@@ -5,7 +5,8 @@ extension ArchitectureFamily {
     /// Every family that is known. Of those that share a name in GGUF the first is what a file of that name is taken for.
     public static let all: [ArchitectureFamily] = [
         .llama, .mistral, .ministral, .qwen2, .qwen3, .gemma, .gemma2, .gemma3, .smolLM3, .granite, .olmo, .olmo2, .exaone4, .stableLM,
-        .mixtral, .qwen2MoE, .qwen3MoE, .olmoe, .starCoder2, .phi, .phi3, .gptNeoX, .gptJ, .falcon, .falconOfTwoNorms, .falconInSequence,
+        .mixtral, .qwen2MoE, .qwen3MoE, .olmoe, .gptOss, .graniteMoE, .graniteMoEShared, .deepSeekV2, .deepSeekV3, .llama4, .starCoder2,
+        .phi, .phi3, .gptNeoX, .gptJ, .falcon, .falconOfTwoNorms, .falconInSequence,
         .cohere, .cohere2, .glm, .glm4, .nemotron, .bloom, .gpt2, .opt, .bert, .roberta, .xlmRoberta, .electra, .distilBert, .deberta,
         .albert,
         .modernBert,
@@ -90,7 +91,7 @@ extension ArchitectureFamily {
     }
 
     /// The name with its first all-digit component as `{}`, and that number.
-    private static func generalised(_ name: String) -> (name: String, block: Int?) {
+    static func generalised(_ name: String) -> (name: String, block: Int?) {
         var components = name.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
         for (index, component) in components.enumerated() {
             // "01" is not how any checkpoint writes 1, and would not map back to itself.

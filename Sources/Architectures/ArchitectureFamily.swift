@@ -30,6 +30,8 @@ public struct ArchitectureFamily: Sendable {
     var fixedSettings: [String: Bool] = [:]
     /// What some of these are where config.json does not say, if that is not what is implemented.
     var silentSettings: [String: Bool] = [:]
+    /// The same with other values than true and false, absent, or one of these.
+    var fixedValues: [String: [JSONValue]] = [:]
     /// Settings that change what the model computes unless they are absent or null, which is what is implemented.
     var absentSettings: [String] = []
     /// Keys of config.json of this family that are obeyed, or change nothing, beside those that are named elsewhere here.
@@ -38,6 +40,8 @@ public struct ArchitectureFamily: Sendable {
     var biasSettings: [BiasSetting] = []
     /// Names without prefix of tensors that old checkpoints carry and that follow from the configuration, with `{}` for the block.
     var derivedTensors: [String] = []
+    /// Tensors of checkpoints that are several of the graph.
+    var fusedTensors: [FusedTensor] = []
     /// Whether llama.cpp keeps positions from looking back further than the sliding window.
     public var slidesInGGUF = false
     /// Layers whose biases llama.cpp does not read, and will not load a file with.

@@ -11,6 +11,8 @@ struct BiasSetting: Sendable {
 extension [Module] {
     static let attention: [Module] = [.query, .key, .value, .queryKeyValue, .attentionOutput]
     static let attentionInput: [Module] = [.query, .key, .value, .queryKeyValue]
+    static let latentInput: [Module] = [.queryLatent, .keyValueLatent]
+    static let latentExpansion: [Module] = [.query, .queryExpansion, .keyValueExpansion]
     static let mlp: [Module] = [.gate, .up, .gateAndUp, .down]
     static let experts: [Module] = [.expertGate, .expertUp, .expertDown]
     static let sharedExpert: [Module] = [.sharedRouter, .sharedGate, .sharedUp, .sharedDown]

@@ -67,6 +67,14 @@ public struct BlockDesign: Equatable, Sendable {
         case linear
     }
 
+    /// gate · σ(α · gate) · (up + 1) with gate at most, and up at most and at least minus, a limit (gpt-oss).
+    public struct GateClamp: Equatable, Sendable {
+        public var alpha: Double
+        public var limit: Double
+
+        package init(alpha: Double, limit: Double) { (self.alpha, self.limit) = (alpha, limit) }
+    }
+
     /// Norms of queries and keys before they turn.
     public enum HeadNorm: String, Sendable {
         case none
@@ -89,6 +97,8 @@ public struct BlockDesign: Equatable, Sendable {
     public var activation: Activation
     /// Whether the MLP is f(gate) ⊙ up, not f(up).
     public var isGated: Bool
+    /// Nil but for families with that activation.
+    public var gateClamp: GateClamp?
     public var positions: Positions
     /// The row of the table of learned positions that the first position has.
     public var firstPosition = 0
@@ -99,6 +109,8 @@ public struct BlockDesign: Equatable, Sendable {
     /// Whether token embeddings are multiplied by √hidden.
     public var scalesEmbeddings = false
     public var headNorm = HeadNorm.none
+    /// Whether each head of queries and keys is divided by its root mean square after it has turned.
+    public var normalisesTurned = false
     /// Whether the MLP reads what the block reads, not the sum after attention: x + f(norm(x)) + g(norm′(x)), with one norm where there
     /// is no other.
     public var isParallel = false

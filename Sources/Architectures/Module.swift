@@ -7,10 +7,12 @@ public enum Module: String, CaseIterable, Sendable {
     case embeddingProjection
     /// Of models that sort whole texts into classes: the layer before the last, of the encoder itself or of the head, and the last.
     case pooler, classifierTransform, classifier
-    case attentionNorm, query, key, value, queryKeyValue, queryNorm, keyNorm, attentionOutput, attentionOutputNorm
+    case attentionNorm, query, key, value, queryKeyValue, sinks, queryNorm, keyNorm, attentionOutput, attentionOutputNorm
+    /// Of latent attention: queries by way of a few numbers, keys and values by way of a few others and of components that turn.
+    case queryLatent, queryLatentNorm, queryExpansion, keyValueLatent, keyValueLatentNorm, keyValueExpansion
     case mlpNorm, gate, up, gateAndUp, down, mlpOutputNorm
     /// Of blocks with experts: what scores them, the layers of each, and those of the one that all tokens go through.
-    case router, expertGate, expertUp, expertDown, sharedRouter, sharedGate, sharedUp, sharedDown
+    case router, routerCorrection, expertGate, expertUp, expertDown, sharedRouter, sharedGate, sharedUp, sharedDown
     /// Carried, and not run.
     case other
 

@@ -8,7 +8,9 @@ struct ModuleGroup {
 
     /// Those of blocks without experts, in the order in which they run.
     static let all = [
-        ModuleGroup(name: "attention-input", modules: [.query, .key, .value, .queryKeyValue]),
+        ModuleGroup(name: "attention-input", modules: [.query, .key, .value, .queryKeyValue, .queryLatent, .keyValueLatent]),
+        ModuleGroup(name: "query-latent", modules: [.queryExpansion]),
+        ModuleGroup(name: "key-value-latent", modules: [.keyValueExpansion]),
         ModuleGroup(name: "attention-output", modules: [.attentionOutput]),
         ModuleGroup(name: "mlp-input", modules: [.gate, .up, .gateAndUp, .sharedGate, .sharedUp]),
         ModuleGroup(name: "mlp-output", modules: [.down]),

@@ -8,6 +8,7 @@ extension TensorGraph {
         guard let family = configuration.family else { return }
         structure.architecture = family.name
         try renameOldNorms(family)
+        try splitFused(family, configuration)
         let rules = tensors.map { family.rule(forName: $0.name)?.rule }
         if zip(tensors, rules).contains(where: { $1?.layout == .transposed && !$0.isTransposedInCheckpoint }) {
             var index = 0

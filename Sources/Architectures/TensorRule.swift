@@ -66,6 +66,8 @@ public enum TensorLayout: Sendable {
     case lessOne
     /// The checkpoint has with each key head its queries, the key, the value; GGUF all queries, all keys, all values.
     case grouped
+    /// The checkpoint has with each head the rows of its keys and values; GGUF keys turned, and values, in tensors of their own.
+    case keysAndValues
     /// The checkpoint has a matrix of one row, GGUF a vector.
     case oneRow
 }

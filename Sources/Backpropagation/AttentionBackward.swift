@@ -23,17 +23,20 @@ extension BlockWeights {
     func attendBackward(_ c: ModelConfiguration, _ state: GradientState) {
         let (tokens, size, run) = (state.tokens, c.headSize, state.run)
         let (queryStride, keyStride) = (c.headCount * size, c.keyValueHeadCount * size)
+        let valueSize = c.valueSize
+        let (attendedStride, valueStride) = (c.headCount * valueSize, c.keyValueHeadCount * valueSize)
         let headsAShare = c.headCount / c.keyValueHeadCount
         for head in 0..<c.headCount {
             let (query, key) = (head * size, head / headsAShare * size)
+            let (attended, value) = (head * valueSize, head / headsAShare * valueSize)
             let beta: Float = head % headsAShare == 0 ? 0 : 1
             weigh(head, tokens: tokens, c, run, into: run.scores)
-            multiply(  // of values: Pᵀ · of attended, [T, headSize]
-                m: tokens, n: size, k: tokens, run.scores, .transposed, lda: tokens, state.attended + query, .plain,
-                ldb: queryStride, beta: beta, into: state.values + key, ldc: keyStride)
+            multiply(  // of values: Pᵀ · of attended, [T, valueSize]
+                m: tokens, n: valueSize, k: tokens, run.scores, .transposed, lda: tokens, state.attended + attended, .plain,
+                ldb: attendedStride, beta: beta, into: state.values + value, ldc: valueStride)
             multiply(  // of probabilities: of attended · Vᵀ, [T, T]
-                m: tokens, n: tokens, k: size, state.attended + query, .plain, lda: queryStride, run.values + key, .transposed,
-                ldb: keyStride, into: state.scores, ldc: tokens)
+                m: tokens, n: tokens, k: valueSize, state.attended + attended, .plain, lda: attendedStride, run.values + value, .transposed,
+                ldb: valueStride, into: state.scores, ldc: tokens)
             weighBackward(state.scores, tokens: tokens, c, run)
             multiply(  // of queries: of scores · K, [T, headSize]
                 m: tokens, n: size, k: tokens, state.scores, .plain, lda: tokens, run.keys + key, .plain, ldb: keyStride,

@@ -54,9 +54,14 @@ extension BlockWeights {
         // Attention.
         if isAfter { through(attentionNorm, middle) }
         if !design.isParallel { enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput) }
-        self[.attentionOutput].applyTransposed(to: state.attentionOutput, tokens: tokens, into: state.attended)  // [T, heads × headSize]
+        self[.attentionOutput].applyTransposed(to: state.attentionOutput, tokens: tokens, into: state.attended)  // [T, heads × valueSize]
         attendBackward(c, state)
-        projectBackward(c, rotary?[rotation], state)
+        if let temperature = c.temperature, rotation == .none { warm(tokens: tokens, from: 0, temperature, c, state.queries) }
+        if let latentNorms {
+            projectLatentBackward(latentNorms, c, rotary?[rotation], state)
+        } else {
+            projectBackward(c, rotary?[rotation], state)
+        }
         leave(attentionNorm, input)
     }
 
@@ -79,8 +84,6 @@ extension BlockWeights {
     /// From the gradients of queries, keys and values to that of the attention's input, in `state.normalised` [T, hidden].
     private func projectBackward(_ c: ModelConfiguration, _ rotary: RotaryEmbedding?, _ state: GradientState) {
         let tokens = state.tokens
-        rotary?.rotate(state.queries, tokens: tokens, heads: c.headCount, backwards: true)
-        rotary?.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount, backwards: true)
         /// Of normalised heads to that of what the layer wrote, in place.
         func through(_ norm: Norm?, _ raw: UnsafeMutablePointer<Float>?, _ gradient: UnsafeMutablePointer<Float>, heads: Int) {
             guard let norm, let raw else { return }
@@ -90,6 +93,10 @@ extension BlockWeights {
             let rows = design.headNorm == .whole ? tokens : tokens * heads
             norm.backward(raw, outputGradient: state.heads, addingTo: gradient, tokens: rows)
         }
+        through(turnedNorm, state.run.rawQueries, state.queries, heads: c.headCount)
+        through(turnedNorm, state.run.rawKeys, state.keys, heads: c.keyValueHeadCount)
+        rotary?.rotate(state.queries, tokens: tokens, heads: c.headCount, backwards: true)
+        rotary?.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount, backwards: true)
         through(queryNorm, state.run.rawQueries, state.queries, heads: c.headCount)
         through(keyNorm, state.run.rawKeys, state.keys, heads: c.keyValueHeadCount)
         if design.fusesQueryKeyValue {

@@ -8,6 +8,10 @@ extension BlockDesign {
         gate: UnsafePointer<Float>, up: UnsafePointer<Float>, gateGradient: UnsafeMutablePointer<Float>,
         upGradient: UnsafeMutablePointer<Float>, count: Int
     ) {
+        if let gateClamp {
+            return caplet_clamped_swiglu_backward(
+                Float(gateClamp.alpha), Float(gateClamp.limit), gate, up, gateGradient, upGradient, count)
+        }
         switch (isGated, activation) {
         case (false, _): caplet_activation_backward(activation.kernel, up, upGradient, count)
         case (true, .silu): caplet_swiglu_backward(gate, up, gateGradient, upGradient, count)

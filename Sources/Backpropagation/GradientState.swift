@@ -7,8 +7,8 @@ final class GradientState {
     let run: RunState
     let queries: UnsafeMutablePointer<Float>  // [T, heads × headSize]
     let keys: UnsafeMutablePointer<Float>  // [T, kvHeads × headSize]
-    let values: UnsafeMutablePointer<Float>  // [T, kvHeads × headSize]
-    let attended: UnsafeMutablePointer<Float>  // [T, heads × headSize]
+    let values: UnsafeMutablePointer<Float>  // [T, kvHeads × valueSize]
+    let attended: UnsafeMutablePointer<Float>  // [T, heads × valueSize]
     let attentionOutput: UnsafeMutablePointer<Float>  // [T, hidden]
     let normalised: UnsafeMutablePointer<Float>  // [T, hidden]
     let gate: UnsafeMutablePointer<Float>  // [T, intermediate]
@@ -24,6 +24,7 @@ final class GradientState {
     let distanceQueries: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
     let distanceKeys: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
     /// Nil for families without.
+    let latent: LatentGradients?
     let experts: ExpertGradients?
     private let memory: FloatArena
     let tokens: Int
@@ -36,11 +37,13 @@ final class GradientState {
         run = RunState(c, tokens: tokens, forGradients: true)
         let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
         let intermediate = c.denseIntermediateSize
+        latent = c.latent.map { LatentGradients(c, $0, tokens: tokens) }
         experts = c.experts.map { ExpertGradients(c, $0, tokens: tokens) }
         let widths = [
-            queryWidth, keyWidth, keyWidth, queryWidth, c.hiddenSize, c.hiddenSize, intermediate, intermediate,
+            queryWidth, keyWidth, c.keyValueHeadCount * c.valueSize, c.headCount * c.valueSize, c.hiddenSize, c.hiddenSize, intermediate,
+            intermediate,
             c.hiddenSize, tokens, c.design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0,
-            c.design.fusesGateAndUp ? 2 * intermediate : 0, c.design.headNorm == .none ? 0 : queryWidth,
+            c.design.fusesGateAndUp ? 2 * intermediate : 0, c.design.headNorm == .none && !c.design.normalisesTurned ? 0 : queryWidth,
         ]
         let rows = c.distances?.rowCount ?? 0
         memory = FloatArena(counts: widths.map { $0 * tokens } + [rows * queryWidth, rows * queryWidth])
@@ -54,7 +57,9 @@ final class GradientState {
     /// The activations [rows, in] that a layer read.
     func input(of layer: BlockLayer) -> UnsafePointer<Float> {
         switch layer {
-        case .query, .key, .value, .queryKeyValue: return UnsafePointer(run.normalised)
+        case .query, .key, .value, .queryKeyValue, .queryLatent, .keyValueLatent: return UnsafePointer(run.normalised)
+        case .queryExpansion: return UnsafePointer(keptLatent.normalisedQuery)
+        case .keyValueExpansion: return UnsafePointer(keptLatent.normalisedKeyValue)
         case .attentionOutput: return UnsafePointer(run.attended)
         case .gate, .up, .gateAndUp: return UnsafePointer(run.mlpInput)
         case .down: return UnsafePointer(run.activated)
@@ -71,6 +76,16 @@ final class GradientState {
         return kept
     }
 
+    private var keptLatent: LatentState {
+        guard let kept = run.latent else { preconditionFailure("the model has no latent attention") }
+        return kept
+    }
+
+    private var ownLatent: LatentGradients {
+        guard let latent else { preconditionFailure("the model has no latent attention") }
+        return latent
+    }
+
     private var own: ExpertGradients {
         guard let experts else { preconditionFailure("the model has no experts") }
         return experts
@@ -79,7 +94,10 @@ final class GradientState {
     /// The gradient [rows, out] with respect to what a layer wrote.
     func outputGradient(of layer: BlockLayer) -> UnsafePointer<Float> {
         switch layer {
-        case .query: return UnsafePointer(queries)
+        case .query, .queryExpansion: return UnsafePointer(queries)
+        case .queryLatent: return UnsafePointer(ownLatent.query)
+        case .keyValueLatent: return UnsafePointer(ownLatent.joined)
+        case .keyValueExpansion: return UnsafePointer(ownLatent.expanded)
         case .key: return UnsafePointer(keys)
         case .value: return UnsafePointer(values)
         case .queryKeyValue: return UnsafePointer(queryKeyValue)

@@ -25,7 +25,7 @@ extension BlockWeights {
                 var sum: Float = 0
                 for i in 0..<width {
                     sum += above[i] * output[i]
-                    down[i] = routing.weights[row] * above[i]
+                    down[i] = experts.weighsInput ? above[i] : routing.weights[row] * above[i]
                 }
                 weights[row] = sum
             }
@@ -38,15 +38,25 @@ extension BlockWeights {
             self[.expertUp(expert)].applyTransposed(to: up, tokens: rows.count, into: input, accumulate: true)
             for row in rows {
                 let (target, source) = (state.normalised + routing.tokens[row] * width, gradients.input + row * width)
-                for i in 0..<width { target[i] += source[i] }
+                guard experts.weighsInput else {
+                    for i in 0..<width { target[i] += source[i] }
+                    continue
+                }
+                let (read, weight) = (state.run.mlpInput + routing.tokens[row] * width, routing.weights[row])
+                weights[row] = 0
+                for i in 0..<width {
+                    weights[row] += source[i] * read[i]
+                    target[i] += weight * source[i]
+                }
             }
         }
         routeBackward(router, weights, own, routing, gradients, state)
         runSharedExpertBackward(router, c, own, gradients, state)
     }
 
-    /// From the gradients of the weights of rows to those of the router's scores s, and of what it read. With p = softmax(s) over all
-    /// experts ∂/∂sⱼ = pⱼ (gⱼ − Σ gᵢ pᵢ), where g is 0 for those that were not chosen; with weights that sum to 1 the same over the chosen alone.
+    /// From the gradients g of the weights w of rows to those of the router's scores s, and of what it read. With w = c · p and p = softmax(s)
+    /// over all experts ∂/∂sⱼ = wⱼ gⱼ − pⱼ Σ gᵢ wᵢ, where w is 0 for those that were not chosen; with weights that sum to c it is
+    /// wⱼ (gⱼ − Σ gᵢ wᵢ / c) over the chosen alone. With p = σ(s) of each the first has no second term, and both are multiplied by 1 − pⱼ.
     private func routeBackward(
         _ router: RouterWeights, _ weights: [Float], _ own: ExpertState, _ routing: Routing, _ gradients: ExpertGradients,
         _ state: GradientState
@@ -58,11 +68,13 @@ extension BlockWeights {
         for expert in 0..<experts.count {
             for row in routing.rows(of: expert) {
                 let token = routing.tokens[row]
-                let mean = experts.renormalises ? means[token] : 0
-                gradients.scores[token * experts.count + expert] = routing.weights[row] * (weights[row] - mean)
+                let mean = experts.renormalises ? means[token] / Float(experts.scale) : 0
+                let place = token * experts.count + expert
+                let share = experts.scoring == .sigmoid ? 1 - own.probabilities[place] : 1
+                gradients.scores[place] = share * routing.weights[row] * (weights[row] - mean)
             }
         }
-        if !experts.renormalises {
+        if !experts.renormalises, experts.scoring == .softmax {
             for index in 0..<state.tokens * experts.count {
                 gradients.scores[index] -= own.probabilities[index] * means[index / experts.count]
             }
@@ -73,10 +85,10 @@ extension BlockWeights {
     private func runSharedExpertBackward(
         _ router: RouterWeights, _ c: ModelConfiguration, _ own: ExpertState, _ gradients: ExpertGradients, _ state: GradientState
     ) {
-        guard let shared = router.shared else { return }
+        guard router.experts.sharedSize > 0 else { return }
         let (tokens, width, size) = (state.tokens, c.hiddenSize, router.experts.sharedSize)
         for token in 0..<tokens {
-            let weight = own.sharedWeights[token]
+            let weight = router.shared == nil ? 1 : own.sharedWeights[token]
             var sum: Float = 0
             for i in token * width..<(token + 1) * width {
                 sum += state.down[i] * own.sharedOutput[i]
@@ -91,6 +103,6 @@ extension BlockWeights {
         )
         self[.sharedGate].applyTransposed(to: gradients.sharedGate, tokens: tokens, into: state.normalised, accumulate: true)
         self[.sharedUp].applyTransposed(to: gradients.sharedUp, tokens: tokens, into: state.normalised, accumulate: true)
-        shared.applyTransposed(to: gradients.sharedScores, tokens: tokens, into: state.normalised, accumulate: true)
+        router.shared?.applyTransposed(to: gradients.sharedScores, tokens: tokens, into: state.normalised, accumulate: true)
     }
 }

@@ -96,6 +96,33 @@ CAPLET_KERNEL(
     caplet_activation_backward(kind, gate, gate_gradient, count);
 }
 
+CAPLET_KERNEL(
+    void, caplet_clamped_swiglu,
+    (float alpha, float limit, const float *gate, const float *up, float *out, size_t count),
+    (alpha, limit, gate, up, out, count)
+) {
+    for (size_t i = 0; i < count; i++) {
+        float g = gate[i] > limit ? limit : gate[i];
+        float u = up[i] > limit ? limit : up[i] < -limit ? -limit : up[i];
+        out[i] = (u + 1.0f) * g * sigmoid(alpha * g);
+    }
+}
+
+CAPLET_KERNEL(
+    void, caplet_clamped_swiglu_backward,
+    (float alpha, float limit, const float *gate, const float *up, float *gate_gradient, float *up_gradient, size_t count),
+    (alpha, limit, gate, up, gate_gradient, up_gradient, count)
+) {
+    for (size_t i = 0; i < count; i++) {
+        float d = gate_gradient[i];
+        float g = gate[i] > limit ? limit : gate[i];
+        float u = up[i] > limit ? limit : up[i] < -limit ? -limit : up[i];
+        float s = sigmoid(alpha * g);
+        up_gradient[i] = up[i] > limit || up[i] < -limit ? 0 : d * g * s;
+        gate_gradient[i] = gate[i] > limit ? 0 : d * (u + 1.0f) * s * (1.0f + alpha * g * (1.0f - s));
+    }
+}
+
 // Near 0, where 1 - exp(-2y) loses digits, by the first terms of its series.
 static inline float hyperbolic_tangent(float y) {
     float a = fabsf(y), square = y * y;

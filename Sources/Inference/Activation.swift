@@ -23,6 +23,9 @@ extension BlockDesign {
     package func activate(
         gate: UnsafeMutablePointer<Float>, up: UnsafePointer<Float>, into out: UnsafeMutablePointer<Float>, count: Int
     ) {
+        if let gateClamp {
+            return caplet_clamped_swiglu(Float(gateClamp.alpha), Float(gateClamp.limit), gate, up, out, count)
+        }
         switch (isGated, activation) {
         case (false, _): caplet_activation(activation.kernel, up, out, count)
         case (true, .silu): caplet_swiglu(gate, up, out, count)

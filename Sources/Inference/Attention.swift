@@ -1,9 +1,10 @@
 import Architectures
 import CKernels
+import CLibrary
 import Matrices
 
 extension BlockWeights {
-    /// The positions that one sees: all up to it, the last of those within the window, or all there are; of
+    /// The positions that one sees: all up to it, the last of those within the window, those of its chunk, or all there are; of
     /// encoders with a window those so far to either side.
     package func visible(from position: Int, tokens: Int) -> Range<Int> {
         guard design.isCausal else {
@@ -11,7 +12,8 @@ extension BlockWeights {
             let reach = min(window, tokens)
             return max(0, position - reach)..<min(tokens, position + reach + 1)
         }
-        return max(0, position + 1 - (window ?? tokens))..<position + 1
+        guard let window else { return 0..<position + 1 }
+        return (isChunked ? position / window * window : max(0, position + 1 - window))..<position + 1
     }
 
     /// softmax(Q Kᵀ / √d) of one head in `scores` [T, T], 0 where a position does not look; scores go through c · tanh(s / c) where
@@ -34,8 +36,19 @@ extension BlockWeights {
                 (state.cappedScores.map { $0 + position * tokens + seen.lowerBound })?.update(from: first, count: seen.count)
             }
             let rest = takeDistances(head, from: position, seen, scale, of: first) ?? (c.attentionSoftCap == nil ? scale : 1)
-            caplet_softmax_row(first, rest, seen.count, tokens - seen.lowerBound)
+            normalise(first, rest, seen.count, width: tokens - seen.lowerBound, head)
         }
+    }
+
+    /// softmax(scale · scores) of some positions, zeros behind them. A sink is one position more, whose share is given to none.
+    func normalise(_ scores: UnsafeMutablePointer<Float>, _ scale: Float, _ count: Int, width: Int, _ head: Int) {
+        let largest = sinks == nil ? 0 : scale * (UnsafeBufferPointer(start: scores, count: count).max() ?? 0)
+        caplet_softmax_row(scores, scale, count, width)
+        guard let sink = sinks?[head] else { return }
+        // The largest of the shares is 1 / Σ e^(s − largest).
+        let top = UnsafeBufferPointer(start: scores, count: count).max() ?? 0
+        let share = 1 / (1 + expf(sink - largest) * top)
+        for i in 0..<count { scores[i] *= share }
     }
 
     /// Scales the scores of one position and takes from them what the head has for distances.
@@ -54,9 +67,9 @@ extension BlockWeights {
         func attend(_ head: Int, _ scores: UnsafeMutablePointer<Float>) {
             let shared = head / (c.headCount / c.keyValueHeadCount)
             weigh(head, tokens: tokens, c, state, into: scores)
-            products(  // attended [T, headSize] of this head
-                m: tokens, n: c.headSize, k: tokens, scores, .plain, lda: tokens, state.values + shared * c.headSize, .plain,
-                ldb: c.keyValueHeadCount * c.headSize, into: state.attended + head * c.headSize, ldc: c.headCount * c.headSize)
+            products(  // attended [T, valueSize] of this head
+                m: tokens, n: c.valueSize, k: tokens, scores, .plain, lda: tokens, state.values + shared * c.valueSize, .plain,
+                ldb: c.keyValueHeadCount * c.valueSize, into: state.attended + head * c.valueSize, ldc: c.headCount * c.valueSize)
         }
         // Scores of distances are made in buffers that all heads share.
         guard relative == nil else { return (0..<c.headCount).forEach { attend($0, state.scores) } }

@@ -3,6 +3,8 @@ import Architectures
 /// Where a block's linear layers take their inputs; an observer is called with each of them.
 public enum BlockInput: Hashable, Sendable {
     case attentionInput, attentionOutput, mlpInput, mlpOutput
+    /// The few numbers that queries, and keys and values, are made of.
+    case queryLatent, keyValueLatent
     /// What the second layer reads of the expert that all tokens go through.
     case sharedOutput
     /// What the layers of one of the other experts read: those of the tokens that were sent to it.
@@ -15,6 +17,8 @@ public enum BlockInput: Hashable, Sendable {
         case .attentionOutput: return "attention-output"
         case .mlpInput: return "mlp-input"
         case .mlpOutput: return "mlp-output"
+        case .queryLatent: return "query-latent"
+        case .keyValueLatent: return "key-value-latent"
         case .sharedOutput: return "shared-output"
         case .expertInput(let expert): return "expert-input-\(expert)"
         case .expertOutput(let expert): return "expert-output-\(expert)"
@@ -28,8 +32,12 @@ public typealias InputObserver = (BlockInput, UnsafeBufferPointer<Float>, _ widt
 extension ModelConfiguration {
     /// The inputs of a block, in the order in which they are read.
     package func inputs(ofBlock block: Int) -> [BlockInput] {
-        guard let experts = experts(inBlock: block) else { return [.attentionInput, .attentionOutput, .mlpInput, .mlpOutput] }
+        let attention: [BlockInput] =
+            [.attentionInput] + (latent?.queryRank == nil ? [] : [.queryLatent]) + (latent == nil ? [] : [.keyValueLatent]) + [
+                .attentionOutput
+            ]
+        guard let experts = experts(inBlock: block) else { return attention + [.mlpInput, .mlpOutput] }
         let own = (0..<experts.count).flatMap { [BlockInput.expertInput($0), .expertOutput($0)] }
-        return [.attentionInput, .attentionOutput, .mlpInput] + own + (experts.sharedSize > 0 ? [.sharedOutput] : [])
+        return attention + [.mlpInput] + own + (experts.sharedSize > 0 ? [.sharedOutput] : [])
     }
 }

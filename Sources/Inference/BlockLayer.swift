@@ -2,7 +2,8 @@ import Architectures
 
 /// The linear layers of a block.
 public enum BlockLayer: Hashable, Sendable {
-    case query, key, value, queryKeyValue, attentionOutput, gate, up, gateAndUp, down
+    case query, key, value, queryKeyValue, queryLatent, queryExpansion, keyValueLatent, keyValueExpansion, attentionOutput, gate, up,
+        gateAndUp, down
     /// Of the expert that all tokens go through.
     case sharedGate, sharedUp, sharedDown
     /// Of one of the experts that tokens are sent to.
@@ -14,6 +15,10 @@ public enum BlockLayer: Hashable, Sendable {
         case .key: return .key
         case .value: return .value
         case .queryKeyValue: return .queryKeyValue
+        case .queryLatent: return .queryLatent
+        case .queryExpansion: return .queryExpansion
+        case .keyValueLatent: return .keyValueLatent
+        case .keyValueExpansion: return .keyValueExpansion
         case .attentionOutput: return .attentionOutput
         case .gate: return .gate
         case .up: return .up
@@ -40,7 +45,10 @@ public enum BlockLayer: Hashable, Sendable {
 extension ModelConfiguration {
     /// The layers that a block may have: those of the family are among them.
     package func layers(inBlock block: Int) -> [BlockLayer] {
-        let attention: [BlockLayer] = [.query, .key, .value, .queryKeyValue, .attentionOutput]
+        let inputs: [BlockLayer] =
+            latent == nil
+            ? [.query, .key, .value, .queryKeyValue] : [.query, .queryLatent, .queryExpansion, .keyValueLatent, .keyValueExpansion]
+        let attention = inputs.filter { has($0.module, inBlock: block) } + [.attentionOutput]
         guard let experts = experts(inBlock: block) else { return attention + [.gate, .up, .gateAndUp, .down] }
         let shared: [BlockLayer] = experts.sharedSize > 0 ? [.sharedGate, .sharedUp, .sharedDown] : []
         return attention + shared + (0..<experts.count).flatMap { [.expertGate($0), .expertUp($0), .expertDown($0)] }

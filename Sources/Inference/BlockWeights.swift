@@ -7,13 +7,20 @@ public struct BlockWeights {
     package let design: BlockDesign
     /// How many positions each one sees, its own among them; nil where it sees all before it.
     package let window: Int?
+    let isChunked: Bool
     /// Nil in families whose scores do not know distances.
     package let relative: RelativePositions?
     package let rotation: BlockRotation
     /// What each head takes from its scores for every position further back; nil in families that do not.
     package let slopes: [Float]?
+    /// The score of each head that competes with those of positions, and brings nothing; nil in families without.
+    let sinks: [Float]?
     /// Of what attention reads, or of the sum after it in families with norms after; nil in families with norms of outputs alone.
     package let attentionNorm: Norm?
+    /// Nil in families without latent attention.
+    package let latentNorms: LatentNorms?
+    /// Of every head of queries and keys that has turned; nil where there is none.
+    package let turnedNorm: Norm?
     /// Of every head of queries and keys, or of all of them together.
     package let queryNorm: Norm?
     package let keyNorm: Norm?

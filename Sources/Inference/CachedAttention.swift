@@ -8,19 +8,23 @@ extension BlockWeights {
     func attend(tokens: Int, after cached: CachedBlock, _ c: ModelConfiguration, _ state: RunState) {
         let (size, start, cache) = (c.headSize, cached.start, cached.cache)
         cached.append(keys: state.keys, values: state.values, tokens: tokens)
-        let (keys, values, stride) = (cached.keys, cached.values, cache.width)
+        let (keys, values, stride, valueStride) = (cached.keys, cached.values, cache.width, cache.valueWidth)
+        let valueSize = c.valueSize
         let headsAShare = c.headCount / c.keyValueHeadCount
         let scale = 1 / Float(c.attentionScalar).squareRoot()
         func attend(_ worker: Int, _ index: Int) {
             let (token, head) = (index / c.headCount, index % c.headCount)
             let seen = visible(from: start + token, tokens: start + tokens)
-            let place = seen.lowerBound * stride + head / headsAShare * size
+            let shared = head / headsAShare
+            let (key, value) = (
+                keys + seen.lowerBound * stride + shared * size, values + seen.lowerBound * valueStride + shared * valueSize
+            )
             let scores = cache.scores(ofWorker: worker)
-            caplet_scores_row(state.queries + index * size, keys + place, stride, seen.count, size, scores)
+            caplet_scores_row(state.queries + index * size, key, stride, seen.count, size, scores)
             if let cap = c.attentionSoftCap { caplet_soft_cap(scores, scale, Float(cap), seen.count) }
             let rest = takeDistances(head, from: start + token, seen, scale, of: scores) ?? (c.attentionSoftCap == nil ? scale : 1)
-            caplet_softmax_row(scores, rest, seen.count, seen.count)
-            caplet_weighted_rows(scores, values + place, stride, seen.count, size, state.attended + index * size)
+            normalise(scores, rest, seen.count, width: seen.count, head)
+            caplet_weighted_rows(scores, value, valueStride, seen.count, valueSize, state.attended + index * valueSize)
         }
         let jobs = tokens * c.headCount
         guard jobs * (start + tokens) * size >= BlockWeights.leastSharedWork else {

@@ -41,13 +41,20 @@ extension BlockWeights {
         // Attention.
         enter(attentionNorm, state.normalised)  // [T, hidden]
         observe(.attentionInput, state.normalised, tokens, c.hiddenSize)
-        project(tokens: tokens, c, rotary?[rotation], state)
-        if let cached {
-            attend(tokens: tokens, after: cached, c, state)  // [T, heads × headSize]
+        if let latentNorms {
+            projectLatent(latentNorms, tokens: tokens, c, rotary?[rotation], state, observe: observe)
         } else {
-            attend(tokens: tokens, c, state)  // [T, heads × headSize]
+            project(tokens: tokens, c, rotary?[rotation], state)
         }
-        observe(.attentionOutput, state.attended, tokens, c.headCount * c.headSize)
+        if let temperature = c.temperature, rotation == .none {
+            warm(tokens: tokens, from: cached?.start ?? 0, temperature, c, state.queries)
+        }
+        if let cached {
+            attend(tokens: tokens, after: cached, c, state)  // [T, heads × valueSize]
+        } else {
+            attend(tokens: tokens, c, state)  // [T, heads × valueSize]
+        }
+        observe(.attentionOutput, state.attended, tokens, c.headCount * c.valueSize)
         if design.isParallel { enterParallel() }
         leave(.attentionOutput, state.attended, attentionOutputNorm, state.attentionOutput)
         state.middle?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
@@ -109,6 +116,7 @@ extension BlockWeights {
             apply(.key, to: state.normalised, tokens: tokens, into: keys)
             apply(.value, to: state.normalised, tokens: tokens, into: state.values)
         }
+        if design.normalisesTurned { return turnAndNormalise(queries, keys, tokens: tokens, c, rotary, state) }
         // Heads one by one, or all of a position together.
         let isWhole = design.headNorm == .whole
         queryNorm?.apply(queries, into: state.queries, tokens: isWhole ? tokens : tokens * c.headCount)
@@ -116,6 +124,32 @@ extension BlockWeights {
         projectDistances(state)
         rotary?.rotate(state.queries, tokens: tokens, heads: c.headCount)
         rotary?.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount)
+    }
+
+    /// Turns queries and keys where they are, and divides each head by its root mean square where it has turned.
+    private func turnAndNormalise(
+        _ queries: UnsafeMutablePointer<Float>, _ keys: UnsafeMutablePointer<Float>, tokens: Int, _ c: ModelConfiguration,
+        _ rotary: RotaryEmbedding?, _ state: RunState
+    ) {
+        for (from, to, heads) in [(queries, state.queries, c.headCount), (keys, state.keys, c.keyValueHeadCount)] {
+            rotary?.rotate(from, tokens: tokens, heads: heads)
+            if let turnedNorm {
+                turnedNorm.apply(from, into: to, tokens: tokens * heads)
+            } else if from != to {
+                to.update(from: from, count: tokens * heads * c.headSize)
+            }
+        }
+    }
+
+    /// Multiplies vectors [T, heads × headSize] of positions from `start` on.
+    package func warm(
+        tokens: Int, from start: Int, _ temperature: QueryTemperature, _ c: ModelConfiguration, _ vectors: UnsafeMutablePointer<Float>
+    ) {
+        let width = c.headCount * c.headSize
+        for token in 0..<tokens {
+            let factor = temperature.factor(at: start + token)
+            for i in token * width..<(token + 1) * width { vectors[i] *= factor }
+        }
     }
 }
 

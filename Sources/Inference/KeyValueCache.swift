@@ -11,8 +11,9 @@ public final class KeyValueCache {
     public let context: Int
     /// Floats of a token's keys, and of its values.
     let width: Int
+    let valueWidth: Int
     let team: WorkerTeam
-    /// [capacity, kvHeads × headSize] each, one a block.
+    /// [capacity, kvHeads × headSize] and [capacity, kvHeads × valueSize] each, one a block.
     private(set) var keys: [UnsafeMutablePointer<Float>]
     private(set) var values: [UnsafeMutablePointer<Float>]
     /// Room for the scores of one head and position, [workers, capacity].
@@ -28,6 +29,7 @@ public final class KeyValueCache {
         self.context = max(context, 1)
         self.team = team
         width = configuration.keyValueHeadCount * configuration.headSize
+        valueWidth = configuration.keyValueHeadCount * configuration.valueSize
         keys = []
         values = []
         scores = .allocate(capacity: 1)
@@ -40,7 +42,7 @@ public final class KeyValueCache {
     deinit { (keys + values + [scores]).forEach { $0.deallocate() } }
 
     /// Bytes that keys and values take.
-    public var byteCount: Int { (keys.count + values.count) * capacity * width * MemoryLayout<Float>.size }
+    public var byteCount: Int { keys.count * capacity * (width + valueWidth) * MemoryLayout<Float>.size }
 
     /// Makes room for so many more tokens.
     ///
@@ -49,15 +51,15 @@ public final class KeyValueCache {
         guard more <= context - count else { throw ModelError.contextFull(tokens: count + more, context: context) }
         guard count + more > capacity else { return }
         let grown = min(context, max(count + more, capacity + capacity / 2, KeyValueCache.leastCapacity))
-        func regrow(_ rows: UnsafeMutablePointer<Float>) -> UnsafeMutablePointer<Float> {
+        func regrow(_ rows: UnsafeMutablePointer<Float>, _ width: Int) -> UnsafeMutablePointer<Float> {
             let larger = UnsafeMutablePointer<Float>.allocate(capacity: grown * width)
             larger.update(from: rows, count: min(count, capacity) * width)
             rows.deallocate()
             return larger
         }
         for block in keys.indices {
-            keys[block] = regrow(keys[block])
-            values[block] = regrow(values[block])
+            keys[block] = regrow(keys[block], width)
+            values[block] = regrow(values[block], valueWidth)
         }
         scores.deallocate()
         scores = .allocate(capacity: team.count * grown)
@@ -89,6 +91,6 @@ package struct CachedBlock {
     /// Puts the keys and values of the tokens that are being run after the others.
     func append(keys: UnsafePointer<Float>, values: UnsafePointer<Float>, tokens: Int) {
         (self.keys + start * cache.width).update(from: keys, count: tokens * cache.width)
-        (self.values + start * cache.width).update(from: values, count: tokens * cache.width)
+        (self.values + start * cache.valueWidth).update(from: values, count: tokens * cache.valueWidth)
     }
 }

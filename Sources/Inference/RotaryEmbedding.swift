@@ -1,12 +1,13 @@
 import Architectures
 import CLibrary
 
-/// Rotary position embedding: of the first d components of a head the pairs (i, i + d/2), or the neighbours (2i, 2i + 1), turn by
+/// Rotary position embedding: of d components of a head, the first or the last, the pairs (i, i + d/2), or the neighbours (2i, 2i + 1), turn by
 /// position · θ^(−2i/d), or by what scaling makes of that (Su et al. 2021).
 public struct RotaryEmbedding {
     package let headSize: Int
-    /// Components that turn.
+    /// Components that turn, and the first of them.
     private let size: Int
+    private let first: Int
     /// From one component of a pair to the other, and from pair to pair.
     private let partner: Int
     private let step: Int
@@ -14,9 +15,12 @@ public struct RotaryEmbedding {
     private let cosines: [Float]
     private let sines: [Float]
 
-    /// - Parameter frequencies: of each pair, [size / 2].
-    package init(_ c: ModelConfiguration, _ frequencies: [Float], positions: Range<Int>) {
+    /// - Parameters:
+    ///   - frequencies: of each pair, [size / 2].
+    ///   - magnitude: what turned components are multiplied by.
+    package init(_ c: ModelConfiguration, _ frequencies: [Float], magnitude: Float = 1, positions: Range<Int>) {
         headSize = c.headSize
+        first = c.firstTurned
         size = c.rotarySize
         let half = size / 2
         (partner, step) = c.design.turnsNeighbours ? (1, 2) : (half, 1)
@@ -27,8 +31,8 @@ public struct RotaryEmbedding {
         for position in positions {
             for frequency in frequencies {
                 let angle = Float(position) * frequency
-                cosines.append(cosf(angle))
-                sines.append(sinf(angle))
+                cosines.append(magnitude * cosf(angle))
+                sines.append(magnitude * sinf(angle))
             }
         }
         self.cosines = cosines
@@ -45,7 +49,7 @@ public struct RotaryEmbedding {
             sines.withUnsafeBufferPointer { sines in
                 for token in 0..<tokens {
                     for head in 0..<heads {
-                        let x = vectors + (token * heads + head) * headSize
+                        let x = vectors + (token * heads + head) * headSize + first
                         for i in 0..<half {
                             let (c, s) = (cosines[token * half + i], sign * sines[token * half + i])
                             let (first, second) = (i * step, i * step + partner)

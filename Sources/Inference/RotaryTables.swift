@@ -6,7 +6,7 @@ public struct RotaryTables {
     private let local: RotaryEmbedding?
 
     init(_ c: ModelConfiguration, _ frequencies: RotaryFrequencies, positions: Range<Int>) {
-        usual = RotaryEmbedding(c, frequencies.usual, positions: positions)
+        usual = RotaryEmbedding(c, frequencies.usual, magnitude: Float(c.ropeScaling.magnitude), positions: positions)
         local = frequencies.local.map { RotaryEmbedding(c, $0, positions: positions) }
     }
 
@@ -29,7 +29,7 @@ struct RotaryFrequencies {
     init?(_ c: ModelConfiguration) {
         guard c.design.positions == .rotary else { return nil }
         let plain = c.rotaryFrequencies
-        usual = c.ropeScaling.divisors(plain).map { zip(plain, $0).map { $0 / $1 } } ?? plain
+        usual = c.ropeScaling.divisors(plain, theta: c.ropeTheta).map { zip(plain, $0).map { $0 / $1 } } ?? plain
         local = c.localRotaryFrequencies
     }
 }

@@ -6,9 +6,9 @@ package final class RunState {
     package let normalised: UnsafeMutablePointer<Float>  // [T, hidden]
     package let queries: UnsafeMutablePointer<Float>  // [T, heads × headSize]
     package let keys: UnsafeMutablePointer<Float>  // [T, kvHeads × headSize]
-    package let values: UnsafeMutablePointer<Float>  // [T, kvHeads × headSize]
+    package let values: UnsafeMutablePointer<Float>  // [T, kvHeads × valueSize]
     package let scores: UnsafeMutablePointer<Float>  // [T, T]
-    package let attended: UnsafeMutablePointer<Float>  // [T, heads × headSize]
+    package let attended: UnsafeMutablePointer<Float>  // [T, heads × valueSize]
     package let gate: UnsafeMutablePointer<Float>  // [T, intermediate]
     package let up: UnsafeMutablePointer<Float>  // [T, intermediate]
     /// What a layer puts out that stands for several; of families that have such.
@@ -36,14 +36,16 @@ package final class RunState {
     package let queryDistances: UnsafeMutablePointer<Float>  // [T, rowCount]
     package let keyDistances: UnsafeMutablePointer<Float>  // [T, rowCount]
     /// Nil for families without.
+    package let latent: LatentState?
     package let experts: ExpertState?
     private let memory: FloatArena
     package let capacity: Int
 
     /// About what one takes for so many tokens.
     package static func byteCount(_ c: ModelConfiguration, tokens: Int) -> Int {
-        let heads = (2 * c.headCount + 2 * c.keyValueHeadCount) * c.headSize
-        return 4 * tokens * (2 * c.hiddenSize + heads + 2 * c.denseIntermediateSize + 2 * tokens) + ExpertState.byteCount(c, tokens: tokens)
+        let heads = (c.headCount + c.keyValueHeadCount) * (c.headSize + c.valueSize)
+        return LatentState.byteCount(c, tokens: tokens) + 4 * tokens * (2 * c.hiddenSize + heads + 2 * c.denseIntermediateSize + 2 * tokens)
+            + ExpertState.byteCount(c, tokens: tokens)
     }
 
     /// - Parameter forGradients: keep what the backward pass through the block needs.
@@ -55,12 +57,14 @@ package final class RunState {
             design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0, design.fusesGateAndUp ? 2 * c.denseIntermediateSize : 0)
         let outputWidth = c.adjustsOutputs || c.experts != nil ? c.hiddenSize : 0
         let intermediate = c.denseIntermediateSize
+        latent = c.latent.map { LatentState(c, $0, tokens: tokens) }
         experts = c.experts.map { ExpertState(c, $0, tokens: tokens, forGradients: forGradients) }
-        let keepsHeads = forGradients && design.headNorm != .none
+        let keepsHeads = forGradients && (design.headNorm != .none || design.normalisesTurned)
+        let (valueWidth, attendedWidth) = (c.keyValueHeadCount * c.valueSize, c.headCount * c.valueSize)
         let keepsCapped = forGradients && c.attentionSoftCap != nil
         let kept = forGradients ? 1 : 0
         let widths = [
-            c.hiddenSize, queryWidth, keyWidth, keyWidth, tokens, queryWidth, intermediate, intermediate, fusedWidth,
+            c.hiddenSize, queryWidth, keyWidth, valueWidth, tokens, attendedWidth, intermediate, intermediate, fusedWidth,
             outputWidth, kept * outputWidth, outputWidth, kept * c.hiddenSize, kept * c.hiddenSize, keepsHeads ? queryWidth : 0,
             keepsHeads ? keyWidth : 0, keepsCapped ? tokens : 0, kept * c.hiddenSize, kept * intermediate,
         ]

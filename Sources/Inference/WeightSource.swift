@@ -46,6 +46,7 @@ struct WeightSource {
     func shape(_ module: Module) -> [Int] {
         let c = configuration
         let (queries, keys) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
+        let (queryRank, keyRank) = (c.latent?.queryRank ?? 0, c.latent?.keyValueRank ?? 0)
         switch module {
         case .tokenEmbedding, .head: return [c.vocabularySize, c.embeddingWidth]
         case .headBias: return [c.vocabularySize]
@@ -65,10 +66,18 @@ struct WeightSource {
         case .query: return [queries, c.hiddenSize]
         case .key, .value: return [keys, c.hiddenSize]
         case .queryKeyValue: return [queries + 2 * keys, c.hiddenSize]
-        case .attentionOutput: return [c.hiddenSize, queries]
+        case .attentionOutput: return [c.hiddenSize, c.headCount * c.valueSize]
+        case .queryLatent: return [queryRank, c.hiddenSize]
+        case .queryLatentNorm: return [queryRank]
+        case .queryExpansion: return [queries, queryRank]
+        case .keyValueLatent: return [keyRank + c.rotarySize, c.hiddenSize]
+        case .keyValueLatentNorm: return [keyRank]
+        case .keyValueExpansion: return [c.headCount * (c.headSize - c.rotarySize + c.valueSize), keyRank]
         case .gate, .up: return [c.intermediateSize, c.hiddenSize]
         case .gateAndUp: return [2 * c.intermediateSize, c.hiddenSize]
         case .down: return [c.hiddenSize, c.intermediateSize]
+        case .sinks: return [c.headCount]
+        case .routerCorrection: return [c.experts?.count ?? 0]
         case .router: return [c.experts?.count ?? 0, c.hiddenSize]
         case .expertGate, .expertUp: return [c.experts?.size ?? 0, c.hiddenSize]
         case .expertDown: return [c.hiddenSize, c.experts?.size ?? 0]
@@ -173,8 +182,10 @@ struct WeightSource {
         return try norm(.finalNorm)
     }
 
-    /// - Parameter scale: what its outputs are multiplied by.
-    func norm(_ module: Module, block: Int? = nil, scale: Double = 1) throws -> Norm {
+    /// - Parameters:
+    ///   - scale: what its outputs are multiplied by.
+    ///   - epsilon: where it is not that of the model.
+    func norm(_ module: Module, block: Int? = nil, scale: Double = 1, epsilon: Double? = nil) throws -> Norm {
         let (name, kind) = (self.name(module, block: block) ?? module.rawValue, configuration.design.norm)
         let width = shape(module)[0]
         var weight = [Float](repeating: 1, count: width)
@@ -195,7 +206,14 @@ struct WeightSource {
         }
         return Norm(
             kind: kind, weight: weight, bias: hasBias ? bias ?? [] : [Float](repeating: 0, count: width),
-            epsilon: Float(configuration.normEpsilon))
+            epsilon: Float(epsilon ?? configuration.normEpsilon))
+    }
+
+    /// Nil for families without.
+    private func sinks(_ block: Int) throws -> [Float]? {
+        guard let name = name(.sinks, block: block) else { return nil }
+        guard let found = try vector(name, configuration.headCount) else { throw ModelError.missingTensor(name) }
+        return found
     }
 
     /// The weights of a block, its linear layers made side by side.
@@ -212,9 +230,10 @@ struct WeightSource {
         }
         return BlockWeights(
             design: configuration.design, window: configuration.window?.size(inBlock: index),
+            isChunked: configuration.window?.isChunked ?? false,
             relative: try relativePositions(), rotation: configuration.rotation(inBlock: index), slopes: configuration.distanceSlopes,
-            attentionNorm: try inputNorm(.attentionNorm, block: index),
-            queryNorm: try optionalNorm(.queryNorm, block: index),
+            sinks: try sinks(index), attentionNorm: try inputNorm(.attentionNorm, block: index),
+            latentNorms: try latentNorms(index), turnedNorm: turnedNorm(index), queryNorm: try optionalNorm(.queryNorm, block: index),
             keyNorm: try optionalNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
             mlpNorm: try inputNorm(.mlpNorm, block: index),

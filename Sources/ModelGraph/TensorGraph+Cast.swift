@@ -89,8 +89,13 @@ extension TensorGraph {
 
     /// The graph with every tensor replaced by one of the same name and shape.
     public func mapTensors(_ transform: (Tensor) throws -> Tensor) throws -> TensorGraph {
+        try flatMapTensors { [try transform($0)] }
+    }
+
+    /// The same with any number of tensors in the place of each.
+    public func flatMapTensors(_ transform: (Tensor) throws -> [Tensor]) throws -> TensorGraph {
         var graph = TensorGraph()
-        for tensor in tensors { try graph.append(transform(tensor)) }
+        for tensor in tensors { for made in try transform(tensor) { try graph.append(made) } }
         graph.metadata = metadata
         graph.attachments = attachments
         graph.ties = ties

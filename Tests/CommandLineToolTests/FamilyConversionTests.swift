@@ -9,13 +9,16 @@ final class FamilyConversionTests: XCTestCase {
         "llama", "linear", "mistral-wide", "qwen2-full", "qwen3", "gemma", "gemma2-usual", "gemma3-usual", "phi", "phi3-usual",
         "phi3-part", "smollm3-usual", "granite", "olmo", "olmo2", "exaone4-full", "stablelm", "stablelm-parallel", "starcoder2-full",
         "gptneox", "falcon-heads", "falcon-two-norms", "falcon-one-norm", "cohere", "cohere2-usual", "glm-usual", "glm4",
-        "nemotron-usual", "bloom", "gpt2", "mixtral-one", "mixtral-wide", "olmoe-usual", "qwen2moe", "qwen3moe",
+        "nemotron-usual", "bloom", "gpt2", "mixtral-one", "mixtral-wide", "olmoe-usual", "qwen2moe", "qwen3moe", "gptoss-usual",
+        "granitemoe",
+        "granitemoe-shared", "deepseek2-usual", "deepseek2-lite", "deepseek3-usual", "llama4-usual", "yarn", "yarn-usual",
     ]
     private static let others = [
         "mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3", "exaone4", "starcoder2", "gptneox-sequence", "gptj",
         "falcon", "falcon-sequence", "cohere2", "glm", "nemotron", "opt", "bert", "roberta", "xlm-roberta", "electra",
         "electra-small", "distilbert", "deberta", "albert", "albert-groups", "modernbert", "bert-classes", "modernbert-classes", "mixtral",
         "qwen2moe-dense", "qwen3moe-dense", "olmoe",
+        "gptoss", "deepseek2", "deepseek3", "llama4",
     ]
     private static var folder: TemporaryFolder?
 
@@ -187,6 +190,46 @@ final class FamilyConversionTests: XCTestCase {
         XCTAssertEqual(Set(losses.map { Int($0 * 1e6) }).count, pipelines.count, "every pass leaves another model")
     }
 
+    /// Experts that a checkpoint has in one tensor, and latent attention, through passes that weigh their inputs, and back to what transformers loads.
+    func testPassesOnExpertsInOneTensor() throws {
+        try writeTexts()
+        let pipelines = [
+            "gptoss-usual": "wanda{keep=0.5}", "granitemoe-shared": "sparsegpt{keep=0.5}",
+            "llama4-usual": "wanda{keep=0.5},quantize{bits=8}",
+            "deepseek3-usual": "truncated-svd{keep=0.5},refit{passes=1}",
+        ]
+        let names = pipelines.keys.sorted()
+        for name in names {
+            let settings = "--calibration c.txt --context 24 --calibration-sequences 8"
+            try caplet("compress \(name) -o \(name).small.caplet --pipeline '\(pipelines[name] ?? "")' \(settings)")
+            try caplet("verify \(name).small.caplet")
+            try caplet("convert \(name).small.caplet -o \(name).small --to safetensors")
+            try caplet("convert \(name).small.caplet -o \(name).small.gguf --metadata general.name:str=Test")
+        }
+        let output = try PythonProcess.run(
+            """
+            import sys, os, numpy as np, torch
+            os.environ['HF_HUB_OFFLINE'] = '1'
+            from transformers import AutoModelForCausalLM
+            rows = np.array([[(i * 41 + r) % 251 for i in range(24)] for r in range(3)], dtype=np.int32)
+            np.save(sys.argv[1] + '/small.npy', rows)
+            rows = torch.tensor(rows.astype(np.int64))
+            for name in sys.argv[2:]:
+                for end in ('', '.small'):
+                    model = AutoModelForCausalLM.from_pretrained(f'{sys.argv[1]}/{name}{end}', dtype=torch.float32)
+                    print(model(rows, labels=rows).loss.item())
+            """, [path()] + names)
+        let theirs = output.split(separator: "\n").compactMap { Double($0) }
+        XCTAssertEqual(theirs.count, 2 * names.count)
+        for (index, name) in names.enumerated() {
+            let (before, after) = (theirs[2 * index], theirs[2 * index + 1])
+            XCTAssertGreaterThan(abs(after - before), 1e-3, name)
+            for end in ["small.caplet", "small", "small.gguf"] {
+                XCTAssertEqual(try MeanLoss.of("\(name).\(end)", tokens: "small.npy", in: path()), after, accuracy: 2e-4, "\(name) \(end)")
+            }
+        }
+    }
+
     /// The default pipeline leaves predictions nearer to the original's than the largest entries do, in every family: the mean of three seeds,
     /// because learning from the losses of a random model is a matter of chance.
     func testDefaultPipelineOnEveryFamily() throws {
@@ -266,7 +309,11 @@ final class FamilyConversionTests: XCTestCase {
     func testWhatIsNotImplementedIsRefusedByName() throws {
         try writeTexts()
         for (name, change, words) in [
-            ("linear", "s/\"linear\"/\"yarn\"/", "rope_scaling 'yarn'"),
+            ("deepseek2-usual", "s/\"norm_topk_prob\": false/\"norm_topk_prob\": true/", "norm_topk_prob true"),
+            ("deepseek2-usual", "s/\"topk_method\": \"greedy\"/\"topk_method\": \"noaux_tc\"/", "topk_method \"noaux_tc\""),
+            ("deepseek3-usual", "s/\"vocab_size\"/\"scoring_func\": \"softmax\", \"vocab_size\"/", "scoring_func \"softmax\""),
+            ("deepseek3-usual", "s/\"vocab_size\"/\"moe_layer_freq\": 2, \"vocab_size\"/", "moe_layer_freq 2"),
+            ("gptoss-usual", "s/\"hidden_act\": \"silu\"/\"hidden_act\": \"gelu\"/", "hidden_act 'gelu'"),
             ("phi3-usual", "s/\"default\"/\"longrope\"/", "rope_scaling 'longrope'"),
             ("linear", "s/\"linear\"/\"dynamic\"/", "rope_scaling 'dynamic'"),
             ("opt", "s/\"word_embed_proj_dim\": 48/\"word_embed_proj_dim\": 24/", "word_embed_proj_dim 24"),

@@ -25,10 +25,13 @@ LLAMA3 = {
     "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
     "original_max_position_embeddings": 16, "rope_theta": 10000.0,
 }
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "rope_theta": 10000.0, "beta_fast": 4.0}
 LINEAR = {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}
 SHAPE = dict(vocab_size=251, hidden_size=64, intermediate_size=88, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
              max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=None)
 HEAD = dict(SHAPE, head_dim=24)
+LATENT = dict(SHAPE, num_key_value_heads=4, moe_intermediate_size=36, kv_lora_rank=20, q_lora_rank=28,
+              qk_rope_head_dim=8, qk_nope_head_dim=12, v_head_dim=10, first_k_dense_replace=1)
 NEOX = {key: value for key, value in SHAPE.items() if key != "num_key_value_heads"}
 
 HALF = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5}
@@ -164,6 +167,39 @@ MODELS = {
                                                                      mlp_only_layers=[1], attention_bias=True)),
     "olmoe": (t.OlmoeConfig, t.OlmoeForCausalLM, dict(SHAPE, num_experts=5, num_experts_per_tok=3, norm_topk_prob=True)),
     "olmoe-usual": (t.OlmoeConfig, t.OlmoeForCausalLM, dict(SHAPE, num_key_value_heads=4, num_experts=7, num_experts_per_tok=2)),
+    "gptoss": (t.GptOssConfig, t.GptOssForCausalLM, dict(HEAD, intermediate_size=44, num_local_experts=5, num_experts_per_tok=3, sliding_window=7,
+                                                         swiglu_limit=0.5, swiglu_alpha=1.3, rope_parameters=dict(YARN, truncate=False))),
+    "granitemoe": (t.GraniteMoeConfig, t.GraniteMoeForCausalLM, dict(SHAPE, intermediate_size=44, num_local_experts=5, num_experts_per_tok=3,
+                                                                     embedding_multiplier=3.0, attention_multiplier=0.3,
+                                                                     residual_multiplier=0.4, logits_scaling=2.5)),
+    "granitemoe-shared": (t.GraniteMoeSharedConfig, t.GraniteMoeSharedForCausalLM, dict(
+        SHAPE, intermediate_size=44, num_local_experts=5, num_experts_per_tok=2, shared_intermediate_size=52, attention_bias=True,
+        embedding_multiplier=3.0, attention_multiplier=0.3, residual_multiplier=0.4, logits_scaling=2.5)),
+    "deepseek2": (t.DeepseekV2Config, t.DeepseekV2ForCausalLM, dict(
+        LATENT, q_lora_rank=None, n_routed_experts=6, num_experts_per_tok=2, n_shared_experts=2, n_group=3, topk_group=2, topk_method="group_limited_greedy",
+        routed_scaling_factor=1.7, attention_bias=True, rope_parameters=dict(YARN, mscale=0.9, mscale_all_dim=0.7))),
+    "deepseek2-usual": (t.DeepseekV2Config, t.DeepseekV2ForCausalLM, dict(
+        LATENT, n_routed_experts=5, num_experts_per_tok=2, n_shared_experts=1, first_k_dense_replace=0)),
+    # By the number of blocks llama.cpp knows models that have no latent queries.
+    "deepseek2-lite": (t.DeepseekV2Config, t.DeepseekV2ForCausalLM, dict(
+        LATENT, q_lora_rank=None, n_routed_experts=2, num_experts_per_tok=2, num_hidden_layers=27, routed_scaling_factor=1.7,
+        rope_parameters=dict(YARN, mscale=0.7, mscale_all_dim=0.7))),
+    "deepseek3": (t.DeepseekV3Config, t.DeepseekV3ForCausalLM, dict(
+        LATENT, n_routed_experts=8, num_experts_per_tok=3, n_shared_experts=1, n_group=4, topk_group=2, rope_interleave=False,
+        rope_parameters=dict(YARN, mscale=1.0, mscale_all_dim=1.0))),
+    "deepseek3-usual": (t.DeepseekV3Config, t.DeepseekV3ForCausalLM, dict(
+        LATENT, n_routed_experts=8, num_experts_per_tok=3, n_shared_experts=1, n_group=4, topk_group=2,
+        rope_parameters=dict(YARN, mscale=1.0, mscale_all_dim=1.0))),
+    "llama4": (t.Llama4TextConfig, t.Llama4ForCausalLM, dict(
+        HEAD, num_hidden_layers=4, intermediate_size=44, intermediate_size_mlp=52, num_local_experts=5, num_experts_per_tok=2, no_rope_layer_interval=2,
+        interleave_moe_layer_step=2, attention_chunk_size=6, floor_scale=4, attn_scale=0.4, rope_parameters=LLAMA3)),
+    "llama4-usual": (t.Llama4TextConfig, t.Llama4ForCausalLM, dict(
+        HEAD, num_hidden_layers=4, intermediate_size=44, intermediate_size_mlp=52, num_local_experts=3, num_experts_per_tok=1)),
+    "gptoss-usual": (t.GptOssConfig, t.GptOssForCausalLM, dict(
+        HEAD, intermediate_size=44, num_local_experts=5, num_experts_per_tok=3, sliding_window=7,
+        rope_parameters=dict(YARN, rope_theta=2.0, original_max_position_embeddings=64, beta_fast=32.0, truncate=False))),
+    "yarn": (t.Qwen3Config, t.Qwen3ForCausalLM, dict(HEAD, rope_parameters=dict(YARN, attention_factor=1.3))),
+    "yarn-usual": (t.Qwen3Config, t.Qwen3ForCausalLM, dict(HEAD, rope_parameters=YARN)),
     # As llama.cpp can run them: no window that it would not have, heads of the usual size.
     "mistral-wide": (t.MistralConfig, t.MistralForCausalLM, dict(HEAD, sliding_window=64)),
     "mixtral-wide": (t.MixtralConfig, t.MixtralForCausalLM, dict(HEAD, num_local_experts=5, num_experts_per_tok=3)),
@@ -202,14 +238,17 @@ def made(config_class, model_class, settings, seed):
     model = model_class(config).float().eval()
     with torch.no_grad():
         for name, p in model.named_parameters():
-            if p.ndim == 1:
+            if p.ndim == 1 or name.endswith("_bias"):
                 p.add_(torch.randn_like(p) * 0.2)
+        for name, b in model.named_buffers():
+            if name.endswith("e_score_correction_bias"):
+                b.add_(torch.randn_like(b) * 0.2)
     return model
 
 
 def is_linear(name, p):
     # Experts are together in one tensor; what scores them is no linear layer that is compressed.
-    if "gate.weight" in name and not name.endswith("gate_proj.weight"):
+    if "gate.weight" in name and not name.endswith("gate_proj.weight") or "router" in name or name.endswith("_bias"):
         return False
     return p.ndim in (2, 3) and any(f".{part}." in f".{name}" for part in ("layers", "h", "layer", "albert_layers"))
 
@@ -219,19 +258,24 @@ def is_transposed(model, name):
     return type(module).__name__ == "Conv1D"
 
 
-def of_experts(name, gradient):
-    """Gradients by the names that checkpoints have, where each expert has tensors of its own."""
+def parts_of(model, name, gradient):
+    """The gradient of what transformers has in one tensor by the names that checkpoints have, or Caplet gives where they have one too."""
+    if ".shared_mlp.input_linear." in name:
+        gate, up = gradient.chunk(2)
+        return {name.replace("input_linear", "gate_proj"): gate.contiguous(), name.replace("input_linear", "up_proj"): up.contiguous()}
     if ".experts." not in name:
         return {name: gradient}
     mlp, part = name.split(".experts.")
-    for_mixtral = {"gate_proj": "w1", "up_proj": "w3", "down_proj": "w2"}
+    if model.startswith(("gptoss", "llama4")):
+        gradient = gradient.transpose(1, 2)
+    if model.startswith("gptoss") and part == "gate_up_proj":
+        gradient = torch.cat([gradient[:, ::2], gradient[:, 1::2]], 1)
     parts = dict(zip(("gate_proj", "up_proj"), gradient.chunk(2, 1))) if part == "gate_up_proj" else {part: gradient}
-    found = {}
-    for part, experts in parts.items():
-        for index, expert in enumerate(experts):
-            found[f"{mlp}.experts.{index}.{part}.weight"] = expert.contiguous()
-            found[f"{mlp[:-4]}.block_sparse_moe.experts.{index}.{for_mixtral[part]}.weight"] = expert.clone()
-    return found
+    if model.startswith("mixtral"):
+        mlp = mlp[:-4] + ".block_sparse_moe"
+        parts = {{"gate_proj": "w1", "up_proj": "w3", "down_proj": "w2"}[part]: experts for part, experts in parts.items()}
+    return {f"{mlp}.experts.{index}.{part}.weight": expert.contiguous()
+            for part, experts in parts.items() for index, expert in enumerate(experts)}
 
 
 def main():
@@ -282,9 +326,7 @@ def main():
         np.array([value.item()]).tofile(f"{out}/{name}.divergence")
         gradients = {k: p.grad.float() for k, p in changed.named_parameters() if k in linear}
         gradients = {k: g.T.contiguous() if is_transposed(changed, k) else g for k, g in gradients.items()}
-        gradients = {n: g for k, grad in gradients.items() for n, g in of_experts(k, grad).items()}
-        if "experts" in str(gradients.keys()):
-            gradients = {k: g for k, g in gradients.items() if ".experts." not in k or ("block_sparse_moe" in k) == name.startswith("mixtral")}
+        gradients = {n: g for k, grad in gradients.items() for n, g in parts_of(name, k, grad).items()}
         save_file(gradients, f"{out}/{name}.gradients.safetensors")
 
 

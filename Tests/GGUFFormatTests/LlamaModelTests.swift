@@ -184,7 +184,8 @@ final class LlamaModelTests: XCTestCase {
         let base =
             #""model_type":"llama","vocab_size":8,"hidden_size":4,"intermediate_size":4,"num_hidden_layers":1,"num_attention_heads":1"#
         for (extra, isError) in [
-            ("", false), (#","rope_scaling":{"type":"linear","factor":2}"#, false), (#","rope_scaling":{"type":"yarn","factor":2}"#, true),
+            ("", false), (#","rope_scaling":{"type":"linear","factor":2}"#, false), (#","rope_scaling":{"type":"yarn","factor":2}"#, false),
+            (#","rope_scaling":{"type":"dynamic","factor":2}"#, true),
             (#","hidden_act":"gelu""#, true),
         ] {
             graph.attach(Attachment(name: "config.json", bytes: Array("{\(base)\(extra)}".utf8)))

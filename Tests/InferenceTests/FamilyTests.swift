@@ -18,7 +18,8 @@ final class FamilyTests: XCTestCase {
         "falcon", "falcon-heads", "falcon-two-norms", "falcon-one-norm", "falcon-sequence", "cohere", "cohere2", "glm", "glm4",
         "nemotron", "bloom", "gpt2", "gpt2-untied", "opt", "mixtral", "mixtral-one", "mixtral-wide", "olmoe", "qwen2moe", "qwen2moe-dense",
         "qwen3moe",
-        "qwen3moe-dense",
+        "qwen3moe-dense", "gptoss", "deepseek2", "deepseek2-usual", "deepseek3", "deepseek3-usual",
+        "llama4", "granitemoe", "granitemoe-shared", "yarn", "yarn-usual",
     ]
     private static var folder: TemporaryFolder?
 

@@ -1,7 +1,6 @@
 import Architectures
 import FormatKit
 import ModelGraph
-import Synchronization
 
 /// The experts of a checkpoint on their way to a file, which has those of a block in one tensor [experts, out, in], one after the other.
 struct GGUFExperts {
@@ -27,7 +26,8 @@ struct GGUFExperts {
             return nil
         }
         let experts = (0..<count).compactMap { parts[$0] }
-        guard experts.count == count, experts.allSatisfy({ $0.shape == tensor.shape && $0.type == tensor.type }), tensor.shape.rank == 2,
+        guard experts.count == count, experts.allSatisfy({ $0.shape == tensor.shape && $0.type == tensor.type }),
+            [1, 2].contains(tensor.shape.rank),
             let shape = Shape([count] + tensor.shape.dimensions)
         else {
             let types = Set(experts.map { "\($0.type.name) \($0.shape)" }).sorted().joined(separator: ", ")
@@ -53,7 +53,7 @@ extension GGUFTensor {
     ///
     /// - Throws: `FormatError.malformed` when there are not so many.
     func experts(_ count: Int, path: String, name: (Int) -> String) throws -> [GGUFTensor] {
-        guard shape.rank == 3, shape.dimensions[0] == count, count > 0, let part = Shape(Array(shape.dimensions.dropFirst())),
+        guard [2, 3].contains(shape.rank), shape.dimensions[0] == count, count > 0, let part = Shape(Array(shape.dimensions.dropFirst())),
             bytes.byteCount % count == 0, part.rows > 0, bytes.byteCount / count % part.rows == 0
         else {
             throw FormatError.malformed(path, "tensor '\(self.name)'", "has shape \(shape); matrices of \(count) experts were expected")
@@ -65,60 +65,6 @@ extension GGUFTensor {
             return GGUFTensor(
                 name: name(expert), type: type, shape: part,
                 bytes: mapped ?? RowSource(rows: expert * part.rows..<(expert + 1) * part.rows, of: bytes, bytesPerRow: size / part.rows))
-        }
-    }
-}
-
-extension RowSource {
-    /// Some rows of another source.
-    fileprivate convenience init(rows: Range<Int>, of source: any ByteSource, bytesPerRow: Int) {
-        self.init(rowCount: rows.count, bytesPerRow: bytesPerRow, isEncoder: source.rows?.isEncoder ?? false) {
-            let reader = try source.openRows(of: bytesPerRow)
-            return { run, out in try reader.read(run.lowerBound + rows.lowerBound..<run.upperBound + rows.lowerBound, into: out) }
-        }
-    }
-
-    /// The rows of several sources of as many rows each, one after the other; what reading one takes is kept for few of them at a time.
-    fileprivate convenience init(joining sources: [any ByteSource], rowsEach: Int, bytesPerRow: Int) {
-        self.init(
-            rowCount: sources.count * rowsEach, bytesPerRow: bytesPerRow,
-            isEncoder: sources.contains { $0.rows?.isEncoder ?? false }, makerByteCount: sources.map(\.pieceByteCount).max() ?? 0
-        ) {
-            let readers = OpenReaders(sources, bytesPerRow: bytesPerRow)
-            return { run, out in
-                var row = run.lowerBound
-                while row < run.upperBound {
-                    let source = row / rowsEach
-                    let end = min(run.upperBound, (source + 1) * rowsEach)
-                    let place = (row - run.lowerBound) * bytesPerRow..<(end - run.lowerBound) * bytesPerRow
-                    let reader = try readers[source]
-                    let target = UnsafeMutableRawBufferPointer(rebasing: out[place])
-                    try reader.read(row - source * rowsEach..<end - source * rowsEach, into: target)
-                    row = end
-                }
-            }
-        }
-    }
-}
-
-/// Readers of the sources that were read last.
-private final class OpenReaders: Sendable {
-    private let sources: [any ByteSource]
-    private let bytesPerRow: Int
-    private let open = Mutex<[Int: RowReader]>([:])
-    private static let mostOpen = 4
-
-    init(_ sources: [any ByteSource], bytesPerRow: Int) { (self.sources, self.bytesPerRow) = (sources, bytesPerRow) }
-
-    subscript(source: Int) -> RowReader {
-        get throws {
-            try open.withLock { open in
-                if let reader = open[source] { return reader }
-                if open.count >= OpenReaders.mostOpen, let oldest = open.keys.min() { open[oldest] = nil }
-                let reader = try sources[source].openRows(of: bytesPerRow)
-                open[source] = reader
-                return reader
-            }
         }
     }
 }

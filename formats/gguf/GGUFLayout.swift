@@ -27,6 +27,7 @@ struct GGUFLayout {
         var kept = GGUFKeptTensors()
         var long = GGUFLongNames()
         var experts = GGUFExperts(model.naming, path: path)
+        let keysAndValues = model.naming.flatMap { GGUFKeysAndValues($0.configuration, path: path) }
         for tensor in graph.tensors {
             if model.naming?.family.isDerived(tensor.name) == true { continue }
             if model.naming?.keepsBeside(tensor.name) == true {
@@ -37,6 +38,7 @@ struct GGUFLayout {
             let stored = try model.naming?.stored(plain, path: path) ?? plain
             try GGUFLayout.check(stored, path)
             if try model.naming?.comesBack(tensor, as: stored) == false { try kept.add(tensor, path: path) }
+            let isKeysAndValues = model.naming?.rule(forName: tensor.name)?.layout == .keysAndValues
             if stored.type.dtype != tensor.dtype, tensor.dtype.isComputable { dtypes.add(tensor.name, tensor.dtype) }
             if let expert = model.naming?.expert(of: tensor.name) {
                 guard let all = try experts.add(stored, expert: expert) else { continue }
@@ -44,8 +46,9 @@ struct GGUFLayout {
                 names.append(all.name)
                 continue
             }
-            tensors.append(long.shortened(stored))
-            names.append(tensor.name)
+            let parts = isKeysAndValues ? try keysAndValues?.split(stored) ?? [stored] : [stored]
+            tensors += parts.map { long.shortened($0) }
+            names += parts.map { _ in tensor.name }
         }
         try experts.checkAllAreWhole()
         for tensor in try model.naming?.addedTensors(graph) ?? [] {

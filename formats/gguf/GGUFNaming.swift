@@ -99,7 +99,7 @@ struct GGUFNaming {
     /// Tensors that the file has beside those of the graph.
     func addedTensors(_ graph: TensorGraph) throws -> [GGUFTensor] {
         guard case .llama3 = configuration.ropeScaling, !graph.contains(GGUFNaming.ropeDivisorsName),
-            let divisors = configuration.ropeScaling.divisors(configuration.rotaryFrequencies)
+            let divisors = configuration.ropeScaling.divisors(configuration.rotaryFrequencies, theta: configuration.ropeTheta)
         else { return [] }
         let dense = try DenseTensor(floats: divisors, shape: Shape(count: divisors.count))
         return [GGUFTensor(name: GGUFNaming.ropeDivisorsName, type: .plain(.f32), shape: dense.shape, bytes: dense.bytes)]
@@ -115,7 +115,7 @@ struct GGUFNaming {
         let heads: Int
         let c = configuration
         switch rule.layout {
-        case .same, .transposed, .lessOne, .oneRow: return nil
+        case .same, .transposed, .lessOne, .oneRow, .keysAndValues: return nil
         case .interleavedQueryHeads: heads = c.headCount
         case .interleavedKeyHeads: heads = c.keyValueHeadCount
         case .grouped: heads = c.headCount + 2 * c.keyValueHeadCount

@@ -18,7 +18,7 @@ struct GGUFReader {
         graph.sources = files.parts.map(\.file.stamp)
         graph.metadata = files.metadata(context)
         let long = try GGUFLongNames(graph.metadata[GGUFLongNames.key], path: path)
-        let stored = try files.tensors().map(long.restored)
+        var stored = try files.tensors().map(long.restored)
         graph.attachments = try GGUFAttachments.kept(graph.metadata, path: path)
         let dtypes = try GGUFOriginalDTypes(graph.metadata[GGUFOriginalDTypes.key], path: path)
         let kept = try GGUFKeptTensors.tensors(graph.metadata, path: path)
@@ -28,6 +28,7 @@ struct GGUFReader {
         let naming = configuration.flatMap { configuration in
             GGUFNaming(configuration, prefix: prefix.flatMap { text in configuration.family.flatMap { NamePrefix(text, of: $0) } })
         }
+        if let parts = configuration.flatMap({ GGUFKeysAndValues($0, path: path) }) { stored = try parts.joined(stored) }
         var beside = Dictionary(kept.map { ($0.name, $0) }) { first, _ in first }
         for tensor in stored where naming?.isAdded(tensor) != true {
             for restored in try naming?.restored(tensor, path: path) ?? [tensor] {

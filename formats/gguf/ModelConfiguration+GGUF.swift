@@ -54,6 +54,8 @@ extension ModelConfiguration {
         unturned = family.keys.rotary.unturned
         try readRopeScaling(metadata, name, ropeDivisors)
         try readExperts(value, family)
+        try readLatent(value, family)
+        readQueryScales(family)
         try checkInvariants()
     }
 
@@ -64,7 +66,10 @@ extension ModelConfiguration {
         if blockCount == family.squareRootDepth, headCount > 0 { attentionScalar = Double(hiddenSize / headCount) }
         if family.keys.attentionSoftCap != nil { attentionSoftCap = ModelConfiguration.shortest(value("attn_logit_softcapping")) }
         if family.keys.logitSoftCap != nil { logitSoftCap = ModelConfiguration.shortest(value("final_logit_softcapping")) }
-        if let keys = family.keys.window, let size = value("attention.sliding_window")?.integer, size > 0 {
+        let windowSize =
+            value("attention.sliding_window")?.integer ?? (family.keys.window?.isChunked == true ? family.keys.window?.size : nil)
+        if let keys = family.keys.window, let size = windowSize, size > 0 {
+            defer { window?.isChunked = keys.isChunked }
             let pattern = value("attention.sliding_window_pattern")
             if let list = pattern?.array {
                 window = AttentionWindow(size: size, blocks: .listed(list.map { $0.bool == true }))
@@ -98,11 +103,12 @@ extension ModelConfiguration {
         switch metadata["\(name).rope.scaling.type"]?.string ?? "none" {
         case "none": if let older, older != 0, older != 1 { ropeScaling = .linear(older) }
         case "linear": ropeScaling = .linear(ModelConfiguration.shortest(metadata["\(name).rope.scaling.factor"]) ?? 1)
+        case "yarn": ropeScaling = .yarn(yarn(metadata, name))
         case let type: unsupportedFeatures.append("rope.scaling.type '\(type)'")
         }
         guard let divisors else { return }
         if ropeScaling == .none, divisors.count == rotarySize / 2,
-            let scaling = RopeScaling(divisors: divisors, frequencies: rotaryFrequencies)
+            let scaling = RopeScaling(divisors: divisors, frequencies: rotaryFrequencies, theta: ropeTheta)
         {
             ropeScaling = scaling
         } else {
@@ -111,7 +117,7 @@ extension ModelConfiguration {
     }
 
     /// A float32 as the decimal number that it was written from: 1e-5, not 9.999999747e-06.
-    private static func shortest(_ value: MetadataValue?) -> Double? {
+    static func shortest(_ value: MetadataValue?) -> Double? {
         if case .float32(let float)? = value { return Double("\(float)") }
         return value?.number
     }
@@ -141,10 +147,11 @@ extension ModelConfiguration {
         if case .linear(let factor) = ropeScaling {
             entries += [("rope.scaling.type", .string("linear")), ("rope.scaling.factor", float(factor))]
         }
+        if case .yarn(let yarn) = ropeScaling { entries += yarn.ggufMetadata(float) }
         if let attentionSoftCap { entries.append(("attn_logit_softcapping", float(attentionSoftCap))) }
         if let logitSoftCap { entries.append(("final_logit_softcapping", float(logitSoftCap))) }
         if let window { entries.append(("attention.sliding_window", count(window.size))) }
-        entries += ggufExperts
+        entries += ggufExperts + ggufLatent
         if let localRopeTheta { entries.append(("rope.freq_base_swa", float(localRopeTheta))) }
         if family?.keys.parallel != nil { entries.append(("use_parallel_residual", .bool(design.isParallel))) }
         entries += ggufScales.map { ($0.key, float($0.value)) }
@@ -152,7 +159,10 @@ extension ModelConfiguration {
             // The mean over tokens, which is what embeddings are made of here.
             entries += [("attention.causal", .bool(false)), ("pooling_type", count(1))]
         }
-        return entries.map { ("\(name).\($0.key)", $0.value) }
+        // Of two values of a key the last one holds.
+        let last = Dictionary(entries.map { ($0.key, $0.value) }) { $1 }
+        var seen: Set<String> = []
+        return entries.filter { seen.insert($0.key).inserted }.map { ("\(name).\($0.key)", last[$0.key] ?? $0.value) }
     }
 
     private var ggufScales: [(key: String, value: Double)] {
@@ -173,8 +183,8 @@ extension ModelConfiguration {
         var reasons: [String] = []
         guard let family, family.ggufName != nil else { return reasons }
         let blocks = 0..<min(blockCount, 1024)
-        reasons += differencesOfExpertsInGGUF
-        if let window, window.size < contextLength {
+        reasons += differencesOfExpertsInGGUF + differencesOfAttentionInGGUF
+        if let window, window.size < contextLength, !window.isChunked || family.keys.window?.isChunked == true {
             if !family.slidesInGGUF {
                 reasons.append("llama.cpp lets positions of this family see beyond the sliding window of \(window.size)")
             } else if let usual = family.keys.window?.blocks,
@@ -197,7 +207,7 @@ extension ModelConfiguration {
             reasons.append("llama.cpp will not load the file: every head of this family has a key of its own there")
         }
         let divisor = blockCount == family.squareRootDepth ? hiddenSize / headCount : headSize
-        if family.keys.scales.attention == nil, attentionScalar != Double(divisor) {
+        if family.keys.scales.attention == nil, latent == nil, attentionScalar != Double(divisor) {
             reasons.append("llama.cpp divides scores by the root of \(divisor), not of query_pre_attn_scalar \(attentionScalar)")
         }
         return reasons

@@ -1,3 +1,4 @@
+import Architectures
 import FormatKit
 import ModelGraph
 import StrictJSON
@@ -23,7 +24,7 @@ struct SafetensorsLayout {
     /// - Throws: `FormatError.refused` for shards without a folder, `.unsupported` for a header over the limit.
     init(_ graph: TensorGraph, _ options: WriteOptions) throws {
         let path = options.outputPath ?? ""
-        let tensors = try graph.tensors.map { (name: $0.name, dense: try $0.denseForStorage()) }
+        let tensors = try FusedTensors(graph, path: path).joined
         if tensors.contains(where: { $0.name == SafetensorsHeader.metadataKey }) {
             throw FormatError.unsupported(path, "tensor '__metadata__'", "has a name that safetensors keeps for itself")
         }

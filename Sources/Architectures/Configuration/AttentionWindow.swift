@@ -1,4 +1,4 @@
-/// How far back positions look: at most `size` positions, their own among them, in some of the blocks.
+/// How far back positions look: at most `size` positions, their own among them, or the first of as many that they are one of, in some of the blocks.
 public struct AttentionWindow: Equatable, Sendable {
     public enum Blocks: Equatable, Sendable {
         case all
@@ -14,6 +14,8 @@ public struct AttentionWindow: Equatable, Sendable {
 
     public var size: Int
     public var blocks: Blocks
+    /// Whether the positions are taken as chunks of `size`, and each sees those of its own.
+    public var isChunked = false
 
     package init(size: Int, blocks: Blocks) { (self.size, self.blocks) = (size, blocks) }
 

@@ -32,6 +32,14 @@ package struct ConfigurationKeys: Sendable {
     package var rotary = RotaryKeys()
     package var window: WindowKeys?
     package var scales = ScaleKeys()
+    /// Whether the gate is clamped, by "swiglu_alpha" and "swiglu_limit".
+    package var clampsGate = false
+    /// Of families with latent attention.
+    package var isLatent = false
+    /// Of families that normalise what has turned: "use_qk_norm" says whether. These divide queries that do not turn too.
+    package var normalisesTurned = false
+    /// Of families whose neighbours turn unless this says no.
+    package var neighbours: String?
     /// Of families with experts.
     package var experts: ExpertKeys?
     /// Of families whose MLP may read what attention reads.
@@ -59,6 +67,8 @@ package struct RotaryKeys: Sendable {
     /// θ of blocks with a sliding window in families that have another one for these.
     package var localTheta: Double?
     package var localKey = "rope_local_base_freq"
+    /// Where config.json says nothing of it.
+    package var usualScaling = RopeScaling.none
     /// Blocks that do not turn; `.every` is what "no_rope_layers" and "no_rope_layer_interval" may change.
     package var unturned = UnturnedBlocks.none
 }
@@ -76,6 +86,11 @@ package struct WindowKeys: Sendable {
     package var isRequired = false
     /// Of encoders: the key of the window to both sides together, and that of the distance between blocks without it.
     package var bothSides: (window: String, step: String)?
+    /// What "sliding_window" is called, and blocks that have it.
+    package var name = "sliding_window"
+    package var type = "sliding_attention"
+    /// Whether positions see those of their own chunk of so many, not the last ones.
+    package var isChunked = false
     /// Whether "layer_types" is obeyed; where it is not it has to say the same as the window.
     package var hasTypes = true
 }

@@ -2,6 +2,7 @@ extension ArchitectureFamily {
     /// Those keys of config.json that are neither obeyed, nor looked at for a refusal, nor known to change nothing.
     func unknownKeys(among found: [String]) -> [String] {
         var known = KnownKeys.common.union(fixedSettings.keys).union(silentSettings.keys).union(absentSettings).union(otherKeys)
+        known.formUnion(fixedValues.keys)
         known.formUnion(keys.names)
         known.formUnion(biasSettings.compactMap(\.key))
         if design.positions == .rotary { known.formUnion(KnownKeys.rotary) }
@@ -18,13 +19,18 @@ extension ConfigurationKeys {
         names += [keyValueHeadCount, headDimension, intermediateSize, normEpsilon, parallel, oneKeyHead, rotary.share, rotary.size]
             .compactMap { $0 }
         names += [scales.attention, scales.embedding, scales.residual, scales.logit, scales.logitDivisor].compactMap { $0 }
+        if isLatent {
+            names += ["q_lora_rank", "kv_lora_rank", "v_head_dim", "qk_rope_head_dim", "qk_nope_head_dim", "qk_head_dim", "head_dim"]
+        }
+        if normalisesTurned { names += ["use_qk_norm", "attn_temperature_tuning", "attn_scale", "floor_scale"] }
+        if clampsGate { names += ["swiglu_alpha", "swiglu_limit"] }
         if attentionScalar != nil { names.append("query_pre_attn_scalar") }
         if attentionSoftCap != nil { names.append("attn_logit_softcapping") }
         if logitSoftCap != nil { names.append("final_logit_softcapping") }
         if rotary.localTheta != nil { names.append(rotary.localKey) }
         if let both = window?.bothSides { names += [both.window, both.step] }
         if case .every = rotary.unturned { names += ["no_rope_layers", "no_rope_layer_interval"] }
-        return names + otherNames.values + [embeddingWidth, ownBlockCount].compactMap { $0 } + (experts?.names ?? [])
+        return names + otherNames.values + [embeddingWidth, ownBlockCount, neighbours, window?.name].compactMap { $0 } + (experts?.names ?? [])
     }
 }
 

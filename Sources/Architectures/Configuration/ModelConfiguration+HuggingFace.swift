@@ -16,6 +16,7 @@ extension ModelConfiguration {
         let keys = family.keys
         self.init(family: family)
         try readSizes(json, keys)
+        if keys.isLatent { try readLatent(json) }
         try readExperts(json, keys.experts)
         if keys.parallel != nil { design.isParallel = keys.parallel.flatMap { json[$0]?.bool } ?? design.isParallel }
         normEpsilon = keys.normEpsilon.flatMap { json[$0]?.number } ?? keys.defaultEpsilon
@@ -25,6 +26,14 @@ extension ModelConfiguration {
         unsupportedFeatures = ModelConfiguration.unsupportedFeatures(in: json, family)
         try readWindow(json, keys)
         try readRotary(json, keys)
+        if let turned = json["qk_rope_head_dim"]?.integer { finishLatent(turned: turned) }
+        if let key = keys.neighbours { design.turnsNeighbours = json[key]?.bool ?? true }
+        if keys.normalisesTurned {
+            design.normalisesTurned = json["use_qk_norm"]?.bool ?? true
+            if json["attn_temperature_tuning"]?.bool ?? true {
+                temperature = QueryTemperature(scale: json["attn_scale"]?.number ?? 0.1, floor: json["floor_scale"]?.number ?? 8192)
+            }
+        }
         if !family.biasSettings.isEmpty {
             biasedModules = Set(family.biasSettings.filter { $0.key.flatMap { json[$0]?.bool } ?? $0.usual }.flatMap(\.modules))
         }
@@ -34,6 +43,11 @@ extension ModelConfiguration {
         // The activation is what the configuration names, as far as it can be run.
         if let named = ModelConfiguration.activationName(json, keys).flatMap(BlockDesign.Activation.init(configName:)) {
             design.activation = keys.approximatesGELU && named == .gelu ? .geluTanh : named
+        }
+        if keys.clampsGate {
+            let (alpha, limit) = (json["swiglu_alpha"]?.number ?? 1.702, json["swiglu_limit"]?.number ?? 7)
+            design.gateClamp = BlockDesign.GateClamp(alpha: alpha, limit: limit)
+            if design.activation != .silu { unsupportedFeatures.append("hidden_act '\(design.activation.configName)'") }
         }
         try checkInvariants()
     }

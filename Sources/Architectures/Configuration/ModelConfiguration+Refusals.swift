@@ -10,6 +10,9 @@ extension ModelConfiguration {
         for (key, value) in family.fixedSettings.sorted(by: { $0.key < $1.key }) {
             if let found = json[key]?.bool ?? family.silentSettings[key], found != value { features.append("\(key) \(found)") }
         }
+        for (key, values) in family.fixedValues.sorted(by: { $0.key < $1.key }) {
+            if let value = json.object?[key], value != .null, !values.contains(value) { features.append("\(key) \(text(value))") }
+        }
         for key in family.absentSettings {
             if let value = json.object?[key], value != .null { features.append("\(key) \(text(value))") }
         }

@@ -25,6 +25,7 @@ extension ModelConfiguration {
             try readScaling(older ?? full)
         } else {
             let object = older ?? newer
+            if object == nil { ropeScaling = keys.rotary.usualScaling }
             if older == nil, hasTypes { unsupportedFeatures.append("rope_parameters by layer type") }
             ropeTheta = object?["rope_theta"]?.number ?? json[keys.rotary.theta]?.number ?? ropeTheta
             try readScaling(object)
@@ -59,6 +60,8 @@ extension ModelConfiguration {
         }
         switch object["rope_type"]?.string ?? object["type"]?.string ?? "default" {
         case "default": break
+        case let type where type != "yarn" && family?.keys.isLatent == true && (object["mscale_all_dim"]?.number ?? 0) != 0:
+            unsupportedFeatures.append("mscale_all_dim beside rope_scaling '\(type)'")
         case "linear": ropeScaling = .linear(try factor("factor"))
         case "llama3":
             guard let original = object["original_max_position_embeddings"]?.integer else {
@@ -67,15 +70,33 @@ extension ModelConfiguration {
             ropeScaling = .llama3(
                 factor: try factor("factor"), lowFrequencyFactor: try factor("low_freq_factor"),
                 highFrequencyFactor: try factor("high_freq_factor"), originalContext: original)
+        case "yarn": ropeScaling = .yarn(try readYaRN(object))
         case let type: unsupportedFeatures.append("rope_scaling '\(type)'")
         }
+    }
+
+    private func readYaRN(_ object: JSONValue) throws -> YaRN {
+        func number(_ key: String) throws -> Double? {
+            guard let value = object.object?[key], value != .null else { return nil }
+            guard let number = value.number else { throw ConfigurationError("the rotary settings have no number '\(key)'") }
+            return number
+        }
+        let original = object["original_max_position_embeddings"]?.integer ?? contextLength
+        var yarn = YaRN(factor: try number("factor") ?? Double(contextLength) / Double(max(original, 1)), originalContext: original)
+        // 0 stands for what is usual.
+        if let turns = try number("beta_fast"), turns != 0 { yarn.fastTurns = turns }
+        if let turns = try number("beta_slow"), turns != 0 { yarn.slowTurns = turns }
+        yarn.truncates = object["truncate"]?.bool ?? true
+        yarn.attentionFactor = try number("attention_factor")
+        (yarn.scale, yarn.scaleOfAll) = (try number("mscale"), try number("mscale_all_dim"))
+        return yarn
     }
 
     /// SmolLM3's list has 1 for a block that turns, 0 for one that does not.
     private mutating func readUnturned(_ json: JSONValue, _ keys: ConfigurationKeys) throws {
         unturned = keys.rotary.unturned
         guard case .every(let usual) = unturned else { return }
-        if let list = json["no_rope_layers"]?.array {
+        if let list = json["no_rope_layers"]?.array, !list.isEmpty {
             unturned = .listed(
                 try list.map { entry in
                     guard let turns = entry.integer, (0...1).contains(turns) else {
@@ -87,6 +108,11 @@ extension ModelConfiguration {
             let step = json["no_rope_layer_interval"]?.integer ?? usual
             guard step > 0 else { throw ConfigurationError("no_rope_layer_interval is \(step)") }
             unturned = .every(step)
+        }
+        // Chunks are those of blocks that turn.
+        if window?.isChunked == true, json["layer_types"]?.array == nil {
+            let turns = (0..<min(max(blockCount, 0), 1 << 16)).map { rotation(inBlock: $0) != .none }
+            window?.blocks = .listed(turns)
         }
         // Without "layer_types" a window is that of the blocks that do not turn.
         if window?.blocks == .all {

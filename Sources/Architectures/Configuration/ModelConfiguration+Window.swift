@@ -6,11 +6,12 @@ extension ModelConfiguration {
         guard let keys = keys.window else { return }
         if let both = keys.bothSides { return try readNeighbours(json, keys, both) }
         let size: Int?
-        if let value = json.object?["sliding_window"] { size = value.integer } else { size = keys.size }
-        if size == nil, keys.isRequired { unsupportedFeatures.append("sliding_window null") }
+        if let value = json.object?[keys.name] { size = value.integer } else { size = keys.size }
+        if size == nil, keys.isRequired { unsupportedFeatures.append("\(keys.name) null") }
+        defer { window?.isChunked = keys.isChunked }
         guard let size, !keys.isOptional || json["use_sliding_window"]?.bool == true else { return }
         if let types = json["layer_types"]?.array {
-            let slides = try types.map(ModelConfiguration.slides)
+            let slides = try types.map { try ModelConfiguration.slides($0, keys) }
             if keys.hasTypes {
                 // Where blocks without a window do not turn, one that no block has is not the same as none.
                 if slides.contains(true) || unturnedWithoutWindow { window = AttentionWindow(size: size, blocks: .listed(slides)) }
@@ -48,11 +49,11 @@ extension ModelConfiguration {
 
     private var unturnedWithoutWindow: Bool { family?.keys.rotary.unturned == .withoutWindow }
 
-    private static func slides(_ type: JSONValue) throws -> Bool {
+    private static func slides(_ type: JSONValue, _ keys: WindowKeys) throws -> Bool {
         switch type.string {
-        case "sliding_attention": return true
+        case keys.type: return true
         case "full_attention": return false
-        default: throw ConfigurationError("layer_types has '\(type.string ?? "")'; sliding_attention and full_attention are known")
+        default: throw ConfigurationError("layer_types has '\(type.string ?? "")'; \(keys.type) and full_attention are known")
         }
     }
 }

@@ -33,12 +33,22 @@ extension ModelConfiguration {
         }
         if keys.logitSoftCap != nil { members.append(("final_logit_softcapping", logitSoftCap.map(JSONValue.number) ?? .null)) }
         if let keys = keys.window {
-            members.append(("sliding_window", id(window?.size)))
+            members.append((keys.name, id(window?.size)))
             if keys.isOptional { members.append(("use_sliding_window", .bool(window != nil))) }
             if keys.hasTypes, namesTypes(keys) { members.append(("layer_types", types)) }
         }
+        if let clamp = design.gateClamp {
+            members += [("swiglu_alpha", .number(clamp.alpha)), ("swiglu_limit", .number(clamp.limit))]
+        }
         members += scaleMembers(keys.scales)
-        members += expertMembers(keys.experts)
+        members += expertMembers(keys.experts) + latentMembers
+        if keys.normalisesTurned {
+            members += [
+                ("use_qk_norm", .bool(design.normalisesTurned)), ("attn_temperature_tuning", .bool(temperature != nil)),
+                ("attn_scale", .number(temperature?.scale ?? 0.1)), ("floor_scale", .integer(Int(temperature?.floor ?? 8192))),
+            ]
+        }
+        if let key = keys.neighbours { members.append((key, .bool(design.turnsNeighbours))) }
         if let biasedModules {
             for setting in family.biasSettings {
                 if let key = setting.key { members.append((key, .bool(setting.modules.contains(where: biasedModules.contains)))) }
@@ -55,7 +65,10 @@ extension ModelConfiguration {
     }
 
     private var types: JSONValue {
-        .array((0..<min(blockCount, 1 << 16)).map { .string(window?.size(inBlock: $0) == nil ? "full_attention" : "sliding_attention") })
+        .array(
+            (0..<min(blockCount, 1 << 16)).map {
+                .string(window?.size(inBlock: $0) == nil ? "full_attention" : family?.keys.window?.type ?? "")
+            })
     }
 
     private func scaleMembers(_ keys: ScaleKeys) -> [(key: String, value: JSONValue)] {
@@ -95,6 +108,22 @@ extension ModelConfiguration {
                         "high_freq_factor": .number(high), "original_max_position_embeddings": .integer(original),
                     ]
                 ))
+        case .yarn(let yarn): members.append(("rope_scaling", .object(JSONObject(yarn.members))))
+        }
+        return members
+    }
+}
+
+extension YaRN {
+    /// As config.json has it.
+    fileprivate var members: [(key: String, value: JSONValue)] {
+        var members: [(key: String, value: JSONValue)] = [
+            ("rope_type", "yarn"), ("type", "yarn"), ("factor", .number(factor)), ("beta_fast", .number(fastTurns)),
+            ("beta_slow", .number(slowTurns)), ("original_max_position_embeddings", .integer(originalContext)),
+            ("truncate", .bool(truncates)),
+        ]
+        for (key, value) in [("attention_factor", attentionFactor), ("mscale", scale), ("mscale_all_dim", scaleOfAll)] {
+            if let value { members.append((key, .number(value))) }
         }
         return members
     }

@@ -31,6 +31,10 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
     public var attentionScalar: Double
     /// Of families with embeddings of distances.
     public var distances: RelativeDistances?
+    /// Of families with latent attention.
+    public var latent: LatentAttention?
+    /// Nil where queries of blocks without positions are as they are.
+    public var temperature: QueryTemperature?
     /// c · tanh(score / c) for scores, and the same for logits; nil without.
     public var attentionSoftCap: Double?
     public var logitSoftCap: Double?
@@ -113,6 +117,10 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
         guard ropeTheta > 0, ropeTheta.isFinite else { throw ConfigurationError("rope_theta is \(ropeTheta)") }
         try checkScales()
         try checkAttention()
+        try checkLatent()
+        if let temperature, !(temperature.floor >= 1 && temperature.floor.isFinite && temperature.scale.isFinite) {
+            throw ConfigurationError("floor_scale is \(temperature.floor) and attn_scale \(temperature.scale)")
+        }
         try experts?.checkInvariants()
     }
 
@@ -135,7 +143,10 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
         if let distances, distances.span < 4 || distances.span > 1 << 20 || distances.maximum <= distances.span / 2 + 1 {
             throw ConfigurationError("position_buckets are \(distances.span), for distances up to \(distances.maximum)")
         }
-        if let window, window.size < 1 { throw ConfigurationError("sliding_window is \(window.size)") }
+        if let window, window.size < 1 { throw ConfigurationError("the attention window is \(window.size)") }
+        if let clamp = design.gateClamp, !(clamp.alpha.isFinite && clamp.limit > 0 && clamp.limit.isFinite) {
+            throw ConfigurationError("swiglu_alpha is \(clamp.alpha) and swiglu_limit \(clamp.limit)")
+        }
         for (name, value) in [
             ("query_pre_attn_scalar", attentionScalar), ("attn_logit_softcapping", attentionSoftCap),
             ("final_logit_softcapping", logitSoftCap),
@@ -150,6 +161,7 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
             guard factor > 0, factor.isFinite, low > 0, high > low, high.isFinite, original > 0 else {
                 throw ConfigurationError("rope_scaling has the factors \(factor), \(low), \(high) and a context of \(original)")
             }
+        case .yarn(let yarn): try yarn.checkInvariants(theta: ropeTheta)
         }
     }
 }

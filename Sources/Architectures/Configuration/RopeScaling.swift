@@ -7,11 +7,12 @@ public enum RopeScaling: Equatable, Sendable {
     case linear(Double)
     /// LLaMA 3.1: long wavelengths are divided by the factor, short ones kept, those between blended.
     case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContext: Int)
+    case yarn(YaRN)
 
     /// What divides each of the frequencies θ^(−2i/d); nil where all of them are kept.
     ///
     /// - Parameter frequencies: θ^(−2i/d) for i in 0 ..< d/2.
-    public func divisors(_ frequencies: [Float]) -> [Float]? {
+    public func divisors(_ frequencies: [Float], theta: Double) -> [Float]? {
         switch self {
         case .none: return nil
         case .linear(let factor): return frequencies.map { _ in Float(factor) }
@@ -23,17 +24,24 @@ public enum RopeScaling: Equatable, Sendable {
                 let share = (turns - low) / (high - low)
                 return Float(1 / ((1 - share) / factor + share))
             }
+        case .yarn(let yarn): return yarn.divisors(frequencies, theta: theta)
         }
+    }
+
+    /// What queries and keys are multiplied by when they turn.
+    public var magnitude: Double {
+        if case .yarn(let yarn) = self { return yarn.magnitude }
+        return 1
     }
 
     /// The one of LLaMA 3.1's settings whose divisors are these, as `rope_freqs.weight` of a GGUF file has them: the low and high
     /// factors of 1 and 4 that every such model has, and an original context that is a power of two. Nil for others.
-    public init?(divisors: [Float], frequencies: [Float]) {
+    public init?(divisors: [Float], frequencies: [Float], theta: Double) {
         guard let factor = divisors.max(), divisors.count == frequencies.count, factor >= 1, factor.isFinite else { return nil }
         for bits in 9...20 {
             let candidate = RopeScaling.llama3(
                 factor: Double(factor), lowFrequencyFactor: 1, highFrequencyFactor: 4, originalContext: 1 << bits)
-            guard let theirs = candidate.divisors(frequencies) else { continue }
+            guard let theirs = candidate.divisors(frequencies, theta: theta) else { continue }
             if zip(theirs, divisors).allSatisfy({ abs($0 - $1) <= 1e-5 * abs($1) }) {
                 self = candidate
                 return

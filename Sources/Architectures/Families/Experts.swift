@@ -52,10 +52,10 @@ extension ArchitectureFamily {
 
     /// The router and the layers of each expert, which GGUF has all in one tensor.
     static func expertRules(
-        _ mlp: String, gate: String = "gate_proj", up: String = "up_proj", down: String = "down_proj"
+        _ mlp: String, router: String = "gate", gate: String = "gate_proj", up: String = "up_proj", down: String = "down_proj"
     ) -> [TensorRule] {
         [
-            TensorRule("\(mlp).gate.weight", "blk.{}.ffn_gate_inp.weight", .router, .router),
+            TensorRule("\(mlp).\(router).weight", "blk.{}.ffn_gate_inp.weight", .router, .router),
             TensorRule("\(mlp).experts.{}.\(gate).weight", "blk.{}.ffn_gate_exps.weight", .linear, .expertGate),
             TensorRule("\(mlp).experts.{}.\(up).weight", "blk.{}.ffn_up_exps.weight", .linear, .expertUp),
             TensorRule("\(mlp).experts.{}.\(down).weight", "blk.{}.ffn_down_exps.weight", .linear, .expertDown),

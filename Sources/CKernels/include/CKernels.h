@@ -307,6 +307,11 @@ void caplet_swiglu_backward(const float *gate, const float *up, float *gate_grad
 // Of f(gate) * up, as caplet_swiglu_backward.
 void caplet_gated_backward(caplet_activation_kind kind, const float *gate, const float *up, float *gate_gradient, float *up_gradient,
                            size_t count);
+// g * sigmoid(alpha * g) * (u + 1) with g = min(gate, limit) and u = up within -limit and limit; out may be gate. The second as
+// caplet_swiglu_backward.
+void caplet_clamped_swiglu(float alpha, float limit, const float *gate, const float *up, float *out, size_t count);
+void caplet_clamped_swiglu_backward(float alpha, float limit, const float *gate, const float *up, float *gate_gradient, float *up_gradient,
+                                    size_t count);
 // gradient[i] *= 1 - (capped[i] / cap)^2: that of what came out of caplet_soft_cap with scale 1 becomes that of what went in.
 void caplet_soft_cap_backward(const float *capped, float cap, float *gradient, size_t count);
 // Of probabilities = softmax(scale * scores[0..<valid]): the gradient of the probabilities becomes that of the scores, 0 from valid to n.

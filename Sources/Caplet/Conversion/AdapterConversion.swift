@@ -38,7 +38,7 @@ struct AdapterConversion {
             guard case .plain(let dtype) = storage, [.f32, .f16, .bf16].contains(dtype) else {
                 throw RequestError(.usage, "an adapter of safetensors is stored as f32, f16 or bf16")
             }
-            split = try LowRankSplit(original.graph, reasonAgainst: PEFTAdapter.reasonAgainst)
+            split = try LowRankSplit(original.graph, reasonAgainst: AdapterConversion.reasonAgainst(original))
         default:
             throw RequestError(.usage, "adapters go with gguf and safetensors, not with \(target.format.name)")
         }
@@ -51,6 +51,15 @@ struct AdapterConversion {
         }
         if OutputStage.isSame(path, target.path) { throw RequestError(.usage, "\(path): is where the base is to be, not the adapter") }
         try OutputTarget.check(path, isFolder: target.format.writesFolder(path), replaces: target.options.force, context)
+    }
+
+    /// Why PEFT cannot adapt a tensor of the model; nil where it can.
+    private static func reasonAgainst(_ model: Model) -> (Tensor) -> String? {
+        let family = model.configuration?.family
+        return { tensor in
+            if family?.isPartOfFused(tensor.name) == true { return "is a part of a tensor of the checkpoint" }
+            return PEFTAdapter.reasonAgainst(tensor)
+        }
     }
 
     /// Writes the adapter under a temporary name; it is committed with the base, so that neither is there without the other.

@@ -33,7 +33,8 @@ struct Conversion {
         } else {
             adapter = nil
         }
-        let decoded = try Conversion.decoded(adapter?.split.base ?? original, request, context)
+        let decoded = try Conversion.decoded(
+            adapter?.split.base ?? original, request, formatName: target.format.name, context)
         var graph = try Conversion.cast(decoded, request, context)
         if target.writesModelFolder, !original.provenance.isEmpty {
             let old = graph.attachment(ModelCard.fileName)?.bytes
@@ -93,7 +94,9 @@ struct Conversion {
     /// The graph with weights that other tools have quantised as floats, when that is asked for.
     ///
     /// - Throws: `RequestError` for another dtype without: codes would be taken for numbers.
-    private static func decoded(_ graph: TensorGraph, _ request: ConversionRequest, _ context: RequestContext) throws -> TensorGraph {
+    private static func decoded(
+        _ graph: TensorGraph, _ request: ConversionRequest, formatName: String, _ context: RequestContext
+    ) throws -> TensorGraph {
         let schemes = graph.quantizationSchemes
         if let wanted = request.dequantization {
             if schemes.isEmpty { context.warn("no weight is quantised, and nothing is decoded") }
@@ -102,7 +105,14 @@ struct Conversion {
                     .unsupported, "\(request.model): the weights are quantised by \(other), which is no FP8", remedy: .applyScales)
             }
             // A dtype that is asked for is made from floats, in one rounding.
-            return try graph.decodingQuantization(as: request.storage == nil && request.mixture == nil ? nil : .f32, path: request.model)
+            let decoded = try graph.decodingQuantization(as: request.storage == nil && request.mixture == nil ? nil : .f32, path: request.model)
+            let family = graph.structure.architecture.flatMap(ArchitectureFamily.named)
+            if let whole = decoded.tensors.first(where: { family?.isFused($0.name) == true }), formatName != "safetensors" {
+                throw RequestError(
+                    .unsupported, "\(request.model): '\(whole.name)' is the tensor of all experts; "
+                        + "decode to safetensors, and write \(formatName) of what comes of that")
+            }
+            return decoded
         }
         if !schemes.isEmpty, request.storage != nil || request.mixture != nil || !request.tensorStorage.isEmpty {
             throw RequestError(
