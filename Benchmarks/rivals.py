@@ -112,7 +112,7 @@ def llama_mixture(source, target, name, threads, imatrix=None):
     parameters.ftype, parameters.nthread = LLAMA_MIXTURES[name], int(threads)
     if imatrix:
         entries = importance(imatrix)
-        parameters.imatrix = ctypes.addressof(entries)
+        parameters.imatrix = ctypes.cast(entries, type(parameters.imatrix))
     start = time.perf_counter()
     if llama.llama_model_quantize(source.encode(), target.encode(), ctypes.byref(parameters)) != 0:
         sys.exit(f"{source}: llama.cpp cannot quantize this model")

@@ -38,7 +38,7 @@ extension ModelConfiguration {
         let size = json["sliding_window"]?.integer ?? whole / 2
         let slides: [Bool]
         if let types = json["layer_types"]?.array {
-            slides = try types.map(ModelConfiguration.slides)
+            slides = try types.map { try ModelConfiguration.slides($0, keys) }
         } else {
             let step = json[both.step]?.integer ?? 3
             guard step > 0 else { throw ConfigurationError("\(both.step) is \(step)") }
