@@ -132,7 +132,7 @@ typedef void (*weighted_encoder)(const float *, const float *, uint8_t *, size_t
 typedef void (*putter)(const uint8_t *, uint8_t *, size_t);
 
 // Blocks for weighted errors, then the same blocks with other codes.
-static void round_blocks(const char *name, const char *put_name, weighted_encoder f, putter put, size_t elements, size_t bytes, int top) {
+static void round_blocks(const char *name, weighted_encoder f, putter put, size_t elements, size_t bytes, int top) {
     static float in[BLOCKS * 256], weights[BLOCKS * 256];
     static uint8_t blocks[BLOCKS * 256], codes[BLOCKS * 256];
     seed(name);
@@ -144,7 +144,7 @@ static void round_blocks(const char *name, const char *put_name, weighted_encode
     f(in, weights, blocks, BLOCKS * elements);
     report("exact", name, elements, "all", blocks, BLOCKS * bytes);
     put(codes, blocks, BLOCKS * elements);
-    report("exact", put_name, elements, "all", blocks, BLOCKS * bytes);
+    report("exact", name, elements + 1, "all", blocks, BLOCKS * bytes);
 }
 
 typedef double (*point_rounder)(float *, const float *, const float *, size_t, uint8_t *, float *);
@@ -161,27 +161,24 @@ static void round_points(const char *name, point_rounder f, size_t bytes) {
             for (int j = i; j < 256; j++) factor[i * 256 + j] = j == i ? 2.0f : j == i + 1 ? 0.5f : 0.0f;
         }
         double sum = f(in, weights, turn ? factor : 0, 256, block, errors);
-        report("exact", name, 256, turn ? "fed" : "plain", block, bytes);
-        report("exact", name, 256, turn ? "fed.sum" : "plain.sum", &sum, sizeof sum);
+        report("exact", name, 256 + (size_t)turn, "all", block, bytes);
+        report("exact", name, 258 + (size_t)turn, "all", &sum, sizeof sum);
     }
 }
 
-#define ROUND(type, elements, bytes, top) \
-    round_blocks(#type "_encode_weighted", #type "_put", caplet_##type##_encode_weighted, caplet_##type##_put, elements, bytes, top)
-
 static void round_all(void) {
     decode("q8_0_decode", caplet_q8_0_decode, 32, 34, 0, -1);
-    ROUND(q2_k, 256, 84, 3);
-    ROUND(q3_k, 256, 110, 7);
-    ROUND(q4_k, 256, 144, 15);
-    ROUND(q5_k, 256, 176, 31);
-    ROUND(q6_k, 256, 210, 63);
-    ROUND(q4_0, 32, 18, 15);
-    ROUND(q5_0, 32, 22, 31);
-    ROUND(q8_0, 32, 34, 254);
-    ROUND(iq4_nl, 32, 18, 15);
-    ROUND(iq4_xs, 256, 136, 15);
-    round_points("iq2_xxs_round", caplet_iq2_xxs_round, 66);
+    round_blocks("q2_k", caplet_q2_k_encode_weighted, caplet_q2_k_put, 256, 84, 3);
+    round_blocks("q3_k", caplet_q3_k_encode_weighted, caplet_q3_k_put, 256, 110, 7);
+    round_blocks("q4_k", caplet_q4_k_encode_weighted, caplet_q4_k_put, 256, 144, 15);
+    round_blocks("q5_k", caplet_q5_k_encode_weighted, caplet_q5_k_put, 256, 176, 31);
+    round_blocks("q6_k", caplet_q6_k_encode_weighted, caplet_q6_k_put, 256, 210, 63);
+    round_blocks("q4_0", caplet_q4_0_encode_weighted, caplet_q4_0_put, 32, 18, 15);
+    round_blocks("q5_0", caplet_q5_0_encode_weighted, caplet_q5_0_put, 32, 22, 31);
+    round_blocks("q8_0", caplet_q8_0_encode_weighted, caplet_q8_0_put, 32, 34, 254);
+    round_blocks("iq4_nl", caplet_iq4_nl_encode_weighted, caplet_iq4_nl_put, 32, 18, 15);
+    round_blocks("iq4_xs", caplet_iq4_xs_encode_weighted, caplet_iq4_xs_put, 256, 136, 15);
+    round_points("iq2_xxs_rounded", caplet_iq2_xxs_round, 66);
     round_points("iq2_xs_round", caplet_iq2_xs_round, 74);
     round_points("iq2_s_round", caplet_iq2_s_round, 82);
     round_points("iq3_xxs_round", caplet_iq3_xxs_round, 98);

@@ -42,6 +42,13 @@ static void elementwise(size_t n) {
     }
     caplet_swiglu(a, b, out, n);
     report("rounded", "swiglu", n, "all", out, n * 4);
+    caplet_clamped_swiglu(1.702f, 0.75f, a, b, out, n);
+    report("rounded", "clamped_swiglu", n, "all", out, n * 4);
+    float clamped[MOST];
+    memcpy(out, c, sizeof out);
+    caplet_clamped_swiglu_backward(1.702f, 0.75f, a, b, out, clamped, n);
+    report("rounded", "clamped_swiglu_backward.gate", n, "all", out, n * 4);
+    report("rounded", "clamped_swiglu_backward.up", n, "all", clamped, n * 4);
     float gate[MOST], up[MOST];
     memcpy(gate, c, sizeof gate);
     caplet_swiglu_backward(a, b, gate, up, n);
