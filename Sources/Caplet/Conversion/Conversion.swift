@@ -105,11 +105,13 @@ struct Conversion {
                     .unsupported, "\(request.model): the weights are quantised by \(other), which is no FP8", remedy: .applyScales)
             }
             // A dtype that is asked for is made from floats, in one rounding.
-            let decoded = try graph.decodingQuantization(as: request.storage == nil && request.mixture == nil ? nil : .f32, path: request.model)
+            let decoded = try graph.decodingQuantization(
+                as: request.storage == nil && request.mixture == nil ? nil : .f32, path: request.model)
             let family = graph.structure.architecture.flatMap(ArchitectureFamily.named)
             if let whole = decoded.tensors.first(where: { family?.isFused($0.name) == true }), formatName != "safetensors" {
                 throw RequestError(
-                    .unsupported, "\(request.model): '\(whole.name)' is the tensor of all experts; "
+                    .unsupported,
+                    "\(request.model): '\(whole.name)' is the tensor of all experts; "
                         + "decode to safetensors, and write \(formatName) of what comes of that")
             }
             return decoded
