@@ -10,7 +10,11 @@ BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhas
 # The last three: the kernels as they are on ARM.
 TEST_PACKAGES := zstd python3 python3-venv g++ qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 
-.PHONY: all build demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier generation python clean packages test-packages
+PREFIX ?= /usr/local
+# The packages of Debian that the program needs where it runs.
+RUN_PACKAGES := libopenblas0, liblapacke, libzstd1, zlib1g, libxxhash0, libnettle8
+
+.PHONY: all build install uninstall deb commands demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier generation python clean packages test-packages
 
 all: build
 
@@ -24,6 +28,34 @@ test-packages:
 ## build: the release build of the command line tool.
 build: packages
 	$(SWIFT_BUILD) --product caplet
+
+## install: the program, its manual page, and completions for bash, zsh and fish, under PREFIX; DESTDIR goes before it.
+install: build
+	install -D -m 755 $(CAPLET) $(DESTDIR)$(PREFIX)/bin/caplet
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
+	set -o pipefail; $(CAPLET) --experimental-dump-help | python3 docs/manual.py man "$$($(CAPLET) --version)" > $(DESTDIR)$(PREFIX)/share/man/man1/caplet.1
+	$(CAPLET) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/caplet
+	$(CAPLET) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_caplet
+	$(CAPLET) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/caplet.fish
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/caplet share/man/man1/caplet.1 share/bash-completion/completions/caplet \
+		share/zsh/site-functions/_caplet share/fish/vendor_completions.d/caplet.fish)
+
+## deb: a package for Debian, .build/caplet_VERSION_ARCHITECTURE.deb.
+deb: build
+	rm -rf .build/deb
+	$(MAKE) install DESTDIR=.build/deb PREFIX=/usr
+	mkdir -p .build/deb/DEBIAN .build/deb/usr/share/doc/caplet && cp LICENSE .build/deb/usr/share/doc/caplet/copyright
+	printf 'Package: caplet\nVersion: %s\nArchitecture: %s\nMaintainer: Caplet\nSection: science\nPriority: optional\nDepends: %s\nDescription: %s\n %s\n' \
+		"$$($(CAPLET) --version)" "$$(dpkg --print-architecture)" "libc6, libstdc++6, $(RUN_PACKAGES)" \
+		"converts, compresses and packs model checkpoints" "Reads and writes safetensors, GGUF, npy and its own format of low-rank and sparse weights." \
+		> .build/deb/DEBIAN/control
+	dpkg-deb --root-owner-group --build .build/deb .build/caplet_$$($(CAPLET) --version)_$$(dpkg --print-architecture).deb
+
+## commands: docs/commands.md, made of the program's declarations.
+commands: build
+	set -o pipefail; $(CAPLET) --experimental-dump-help | python3 docs/manual.py markdown > docs/commands.md
 
 ## demo: compress the bundled model to half its linear parameters and show what it cost.
 demo: build

@@ -74,7 +74,7 @@ final class ForceTests: XCTestCase {
         for command in [
             "evaluate tiny --text pipe", "evaluate tiny --tokens pipe", "evaluate tiny --task pipe", "inspect pipe",
             "convert pipe -o out.npz",
-            "compress tiny -o out.npz --pipeline-file pipe", "compress tiny -o out.npz --calibration pipe",
+            "compress tiny -o out.npz --pipeline-file pipe", "compress tiny -o out.caplet --calibration pipe",
         ] {
             let result = try CapletProcess.shell("timeout 20 caplet \(command)", in: folder.path)
             XCTAssertEqual(result.status, 66, "\(command): \(result.errors)")

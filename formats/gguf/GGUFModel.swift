@@ -60,10 +60,12 @@ struct GGUFModel {
             naming.family.name(of: .head, prefix: naming.prefix).map { Tie(name: $0, target: naming.embedding) }
         }
         for tie in graph.ties where tie != known { warnings.append("gguf cannot tie '\(tie.name)' to '\(tie.target)'; the tie is lost") }
-        // What a GGUF file brought along stays; where nothing is known of the model its files are all that says what it is.
-        guard options.embedsFiles || isFromGGUF || naming == nil else { return }
+        // What a GGUF file brought along stays; where nothing is known of the model its files are all that says what it is. Of families that
+        // llama.cpp does not tell apart, config.json says which it is.
+        let takesAll = options.embedsFiles || isFromGGUF || naming == nil
         let made = madeFiles
         for attachment in graph.attachments where made[attachment.name] != attachment.bytes {
+            guard takesAll || attachment.name == ModelConfiguration.fileName else { continue }
             if let entry = GGUFAttachments.entry(attachment) {
                 files.append(entry)
             } else {

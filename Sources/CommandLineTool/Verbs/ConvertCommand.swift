@@ -91,7 +91,7 @@ struct ConvertCommand: ParsableCommand {
 
     @Flag(
         help: """
-            Put copies of the files of the model's folder into a GGUF file, so that converting it back gives them byte for byte; its own keys say \
+            Put copies of all files of the model's folder into a GGUF file, so that converting it back gives them byte for byte; its own keys say \
             what llama.cpp needs of them.
             """)
     var embedFiles = false
