@@ -175,7 +175,8 @@ final class EncoderCommandTests: XCTestCase {
             XCTAssertEqual(Double(result.tokens), expected[1])
             if model == "filler" { XCTAssertEqual(result.mean_nll, expected[0], accuracy: 1e-5) }
         }
-        let convert = "caplet convert filler -o filler.gguf --strict --embed-files && caplet convert filler.gguf -o back --to safetensors --strict"
+        let convert =
+            "caplet convert filler -o filler.gguf --strict --embed-files && caplet convert filler.gguf -o back --to safetensors --strict"
         let converted = try CapletProcess.shell("\(convert) && caplet diff filler back", in: folder.path)
         XCTAssertEqual(converted.status, 0, converted.errors + converted.output)
         try PythonProcess.run(
