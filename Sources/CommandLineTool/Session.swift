@@ -102,4 +102,10 @@ final class Session {
     }
 
     func print(_ line: String) { Swift.print(line) }
+
+    /// Text that is seen at once.
+    func write(_ text: String) {
+        Swift.print(text, terminator: "")
+        fflush(stdout)
+    }
 }
