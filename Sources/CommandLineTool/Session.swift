@@ -106,6 +106,9 @@ final class Session {
     /// Text that is seen at once.
     func write(_ text: String) {
         Swift.print(text, terminator: "")
-        fflush(stdout)
+        if fflush(stdout) != 0 { outputFailure = errno }
     }
+
+    /// The number of the error that `write` met; nil while what it writes arrives.
+    private(set) var outputFailure: Int32?
 }

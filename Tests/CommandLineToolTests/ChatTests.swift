@@ -115,6 +115,13 @@ final class ChatTests: XCTestCase {
         // Too long by itself: without a terminal an answer that fails ends the program.
         let long = try CapletProcess.shell("yes word | head -200 | tr '\\n' ' ' | caplet chat m --context 64", in: folder.path)
         XCTAssertEqual(long.status, 64, long.errors)
+        // Without anybody to read the answers there are no more of them; a disk that is full is a failure.
+        let unread = try CapletProcess.shell(
+            "yes Hi | timeout 20 caplet chat m --max-tokens 2 | head -1 > /dev/null; exit ${PIPESTATUS[1]}", in: folder.path)
+        XCTAssertEqual(unread.status, 0, unread.errors)
+        let unwritten = try CapletProcess.shell(
+            "yes Hi | timeout 20 caplet chat m --max-tokens 2 > /dev/full; exit ${PIPESTATUS[1]}", in: folder.path)
+        XCTAssertEqual(unwritten.status, 74, unwritten.errors)
         let unknown = try CapletProcess.shell("echo /rest | caplet chat m", in: folder.path)
         XCTAssertTrue(unknown.errors.contains("/rest is none of /reset, /quit and /help"), unknown.errors)
     }

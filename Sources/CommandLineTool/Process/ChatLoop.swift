@@ -1,4 +1,5 @@
 import Caplet
+import Glibc
 
 /// Questions and answers in turn until there are no more questions.
 struct ChatLoop {
@@ -22,6 +23,11 @@ struct ChatLoop {
             // While it waits there is nothing to clean up.
             InterruptSignal.release()
             if InterruptSignal.isSet, !InterruptSignal.isFromKeyboard { throw Cancelled() }
+            if let failure = session.outputFailure {
+                // Whoever read the answers had enough of them.
+                if failure == EPIPE { return }
+                throw UsageError("standard output cannot be written: \(String(cString: strerror(failure)))", .writeFailed)
+            }
             guard let line = try lines.next() else { break }
             switch line.trimmingSpaces {
             case "": continue
