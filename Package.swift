@@ -134,7 +134,7 @@ let package = Package(
             "CapletRuntimeTests",
             [
                 "Backpropagation", "CapletFormat", "CapletRuntime", "Execution", "FormatKit", "Inference", "ModelGraph", "Models",
-                "PostTrainingQuantization", "RPCA", "SafetensorsFormat", "TestSupport", "Tokenization",
+                "PostTrainingQuantization", "RPCA", "SafetensorsFormat", "StrictJSON", "TestSupport", "Tokenization",
             ]),
         test("TextInputTests", ["FormatKit", "ModelGraph", "TestSupport", "TextInput"]),
         test("FormatKitTests", ["Execution", "FormatKit", "ModelGraph", "TestSupport"]),

@@ -8,6 +8,7 @@
 static const int caught[] = {SIGINT, SIGTERM, SIGHUP};
 enum { CAUGHT = sizeof caught / sizeof *caught };
 
+/// The number of the signal that came; 0 for none.
 static atomic_int interrupted;
 /// Of each signal in `caught` whether the handler below is to be taken away again.
 static int was_set[CAUGHT];
@@ -21,13 +22,16 @@ static void set_handler(int number, void (*handler)(int)) {
     sigaction(number, &action, NULL);
 }
 
-static void interrupt(int number) {
-    (void)number;
-    int error = errno;
-    atomic_store(&interrupted, 1);
+void caplet_release_interrupts(void) {
     for (int i = 0; i < CAUGHT; i++) {
         if (was_set[i]) set_handler(caught[i], SIG_DFL);
     }
+}
+
+static void interrupt(int number) {
+    int error = errno;
+    atomic_store(&interrupted, number);
+    caplet_release_interrupts();
     errno = error;
 }
 
@@ -44,6 +48,11 @@ void caplet_catch_interrupts(void) {
     }
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+}
+
+void caplet_catch_interrupts_again(void) {
+    atomic_store(&interrupted, 0);
+    caplet_catch_interrupts();
 }
 
 int caplet_is_interrupted(void) { return atomic_load_explicit(&interrupted, memory_order_relaxed); }

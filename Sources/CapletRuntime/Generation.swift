@@ -10,11 +10,15 @@ public final class Generation {
         case maxTokens = "max-tokens"
         /// Prompt and answer fill the context.
         case context
+        /// One of `GenerationOptions.stops` came.
+        case stop
     }
 
     /// The tokens of the prompt.
     public let promptTokens: [Int32]
-    /// The answer's tokens so far, without the one that ended it.
+    /// How many of them a conversation's cache had already; known when the first token is.
+    public private(set) var reusedTokenCount = 0
+    /// The answer's tokens so far, without the one that ended it; those of a text that it stopped at are among them.
     public private(set) var tokens: [Int32] = []
     /// Nil while there may be more.
     public private(set) var end: End?
@@ -23,21 +27,25 @@ public final class Generation {
 
     private let model: LanguageModel
     private let options: GenerationOptions
-    private let cache: KeyValueCache
+    private let cached: CachedTokens
+    private var cache: KeyValueCache { cached.cache }
     private var sampler: Sampler
     private var stream = TextStream()
+    private var stops: StopTexts
+    /// Text of tokens that `next` has not given out.
+    private var pending = ""
 
-    init(_ model: LanguageModel, _ prompt: [Int32], _ options: GenerationOptions) throws {
-        try options.check()
+    /// - Parameter cached: a cache that nothing else uses before the answer has ended; nil for one of its own.
+    init(_ model: LanguageModel, _ prompt: [Int32], _ options: GenerationOptions, cached: CachedTokens? = nil) throws {
+        let context = try model.context(options)
         guard !prompt.isEmpty else { throw RuntimeError.emptyPrompt }
-        let context = options.context ?? model.contextLength
-        guard context <= model.contextLength else { throw RuntimeError.contextTooLong(context, limit: model.contextLength) }
         guard prompt.count < context else { throw RuntimeError.promptTooLong(tokens: prompt.count, context: context) }
         self.model = model
         self.options = options
         promptTokens = prompt
-        cache = try model.transformer.makeCache(context: context, team: model.team)
+        self.cached = try cached ?? CachedTokens(model.transformer.makeCache(context: context, team: model.team))
         sampler = Sampler(options)
+        stops = StopTexts(options.stops)
     }
 
     /// Bytes that the keys and values of prompt and answer take.
@@ -48,12 +56,10 @@ public final class Generation {
     /// - Throws: `Cancelled`; `ModelError.badToken` for a prompt of ids that the model does not have; `GraphError` for rows of embeddings
     ///   that are not finite.
     public func next() throws -> String? {
-        while let token = try nextToken() {
-            let text = stream.add(model.tokenizer.bytes(of: token))
-            if !text.isEmpty { return text }
-        }
-        let rest = stream.finish()
-        return rest.isEmpty ? nil : rest
+        while pending.isEmpty, try nextToken() != nil {}
+        if pending.isEmpty, end != nil { pending = stops.add(stream.finish()) + stops.finish() }
+        defer { pending = "" }
+        return pending.isEmpty ? nil : pending
     }
 
     /// The next token; nil when the answer has ended.
@@ -65,19 +71,24 @@ public final class Generation {
             end = .maxTokens
             return nil
         }
-        let entering = tokens.last.map { [$0] } ?? promptTokens
+        let isFirst = tokens.isEmpty
+        let runBefore = isFirst ? cached.keepPrefix(of: promptTokens) : cache.count
+        if isFirst { reusedTokenCount = runBefore }
+        let entering = tokens.last.map { [$0] } ?? Array(promptTokens[runBefore...])
         guard cache.count + entering.count <= cache.context else {
             end = .context
             return nil
         }
         try options.cancellation.check()
-        let logits = try model.transformer.logits(after: entering, cache, cancellation: options.cancellation)
-        let token = sampler.token(from: logits)
+        let logits = try cached.logits(after: entering, model.transformer, cancellation: options.cancellation)
+        let token = sampler.token(from: logits, after: cached.tokens[...])
         guard !model.endTokens.contains(token) else {
             (end, endToken) = (.endOfSequence, token)
             return nil
         }
         tokens.append(token)
+        pending += stops.add(stream.add(model.tokenizer.bytes(of: token)))
+        if stops.isFound { end = .stop }
         return token
     }
 }

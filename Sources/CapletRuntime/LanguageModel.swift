@@ -72,12 +72,32 @@ public final class LanguageModel {
     /// - Parameter messages: objects with "role" and "content", the last one the user's.
     /// - Throws: `RuntimeError.noChatTemplate`; `ChatTemplateError`; as the other.
     public func generate(messages: [JSONValue], _ options: GenerationOptions = GenerationOptions()) throws -> Generation {
+        try Generation(self, promptTokens(messages), options)
+    }
+
+    /// The tokens of a conversation, with what begins an answer.
+    func promptTokens(_ messages: [JSONValue]) throws -> [Int32] {
         guard let chat = try chat.get() else { throw RuntimeError.noChatTemplate }
         let text = try chat.text(messages, addsGenerationPrompt: true)
         // A template that writes the token that begins a text has put it there.
         let ids = tokenizer.encode(text, addSpecial: false, parseSpecial: true)
         let begins = ids.first == tokenizer.vocabulary.bosID || !tokenizer.vocabulary.addsBOS
-        return try Generation(self, begins ? ids : [tokenizer.vocabulary.bosID].compactMap { $0 } + ids, options)
+        return begins ? ids : [tokenizer.vocabulary.bosID].compactMap { $0 } + ids
+    }
+
+    /// - Throws: `RuntimeError.noChatTemplate`; `ChatTemplateError` for one that cannot be rendered.
+    func checkChatTemplate() throws {
+        guard try chat.get() != nil else { throw RuntimeError.noChatTemplate }
+    }
+
+    /// Most tokens of prompt and answer under these options.
+    ///
+    /// - Throws: `RuntimeError` for options out of their range.
+    func context(_ options: GenerationOptions) throws -> Int {
+        try options.check()
+        let context = options.context ?? contextLength
+        guard context <= contextLength else { throw RuntimeError.contextTooLong(context, limit: contextLength) }
+        return context
     }
 
     /// The same for a prompt that is token ids.

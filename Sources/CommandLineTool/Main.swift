@@ -21,7 +21,7 @@ struct CapletCommand: ParsableCommand {
             """,
         version: Version.text,
         subcommands: [
-            ConvertCommand.self, CompressCommand.self, EvaluateCommand.self, RunCommand.self, CompareCommand.self,
+            ConvertCommand.self, CompressCommand.self, EvaluateCommand.self, RunCommand.self, ChatCommand.self, CompareCommand.self,
             TokenizeCommand.self, ImatrixCommand.self, InspectCommand.self, DiffCommand.self, VerifyCommand.self, FormatsCommand.self,
             PassesCommand.self,
             PluginCheckCommand.self,
@@ -32,7 +32,23 @@ struct CapletCommand: ParsableCommand {
         FatalFailure.reportInOneLine()
         ProcessSetup.apply()
         checkArguments()
-        Self.main(nil)
+        var command = parsed()
+        do { try command.run() } catch { exit(withError: error) }
+    }
+
+    /// The verb that the arguments ask for; the end of the process where they ask for help or make no sense.
+    private static func parsed() -> ParsableCommand {
+        let hints = ArgumentHints(arguments: Array(CommandLine.arguments.dropFirst()))
+        if let line = hints.unknownVerb { exit(withError: ValidationError(line)) }
+        do {
+            return try parseAsRoot()
+        } catch {
+            guard exitCode(for: error).rawValue == ExitStatus.usage.rawValue, let line = hints.unknownOption else { exit(withError: error) }
+            // The usage of the verb stays.
+            let text = fullMessage(for: error)
+            fputs("Error: \(line)\(text.firstRange(of: "\nUsage: ").map { String(text[$0.lowerBound...]) } ?? "")\n", stderr)
+            Glibc.exit(ExitStatus.usage.rawValue)
+        }
     }
 
     /// Text cannot stand for an argument that is not UTF-8: a file of another name would be read or written.

@@ -102,4 +102,13 @@ final class Session {
     }
 
     func print(_ line: String) { Swift.print(line) }
+
+    /// Text that is seen at once.
+    func write(_ text: String) {
+        Swift.print(text, terminator: "")
+        if fflush(stdout) != 0 { outputFailure = errno }
+    }
+
+    /// The number of the error that `write` met; nil while what it writes arrives.
+    private(set) var outputFailure: Int32?
 }

@@ -105,6 +105,20 @@ final class RunTests: XCTestCase {
         let piped = try CapletProcess.shell(
             "printf 'The people of' | caplet run m.caplet --prompt - --temperature 0 --max-tokens 30", in: folder.path)
         XCTAssertEqual(piped.output, reference.text + "\n")
+        // A prompt from a file, and an end before a text that spans tokens.
+        try Data("The people of".utf8).write(to: URL(fileURLWithPath: folder.path("prompt.txt")))
+        XCTAssertEqual(try caplet("run m.caplet --file prompt.txt \(options)", in: folder.path).output, piped.output)
+        XCTAssertEqual(
+            try CapletProcess.shell("caplet run m.caplet --file - \(options) < prompt.txt", in: folder.path).output, piped.output)
+        let middle = reference.text.dropFirst(30).firstIndex(of: " ") ?? reference.text.startIndex
+        let stop = String(reference.text[reference.text.index(before: middle)...].prefix(4))
+        let stopped = try run("m.caplet", "The people of", "\(options) --stop § --stop '\(stop)'", in: folder.path)
+        XCTAssertEqual(stopped.text, reference.text.components(separatedBy: stop)[0])
+        XCTAssertEqual(stopped.stopped, "stop")
+        XCTAssertEqual(
+            try caplet("run m.caplet --prompt 'The people of' --top-k 1 --max-tokens 30", in: folder.path).output, piped.output)
+        let penalised = try run("m.caplet", "The people of", "\(options) --repetition-penalty 1000", in: folder.path)
+        XCTAssertEqual(Set(penalised.tokens).count, 30, "no token comes twice within 64")
     }
 
     /// A byte changed anywhere in the weights, and a file cut short, are errors with status 65 and no text.

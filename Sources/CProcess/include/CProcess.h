@@ -8,7 +8,13 @@
 /// past a limit on file sizes become errors of write.
 void caplet_catch_interrupts(void);
 
-/// Whether such a signal has come.
+/// From now on such a signal ends the process as usual, but for those that it was started with ignoring.
+void caplet_release_interrupts(void);
+
+/// Forgets a signal that came, and catches the next one.
+void caplet_catch_interrupts_again(void);
+
+/// The number of such a signal that has come; 0 for none.
 int caplet_is_interrupted(void);
 
 /// From now on, a thread other than the first that ends the process by exit or quick_exit is not let: it sleeps for ever, and the flag

@@ -1,16 +1,15 @@
 import ArgumentParser
 import Caplet
-import Dispatch
-// Its standard streams are variables, which nobody assigns to.
-@preconcurrency import Glibc
 
 struct RunCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
         abstract: "Generate text with a model.",
         discussion: """
-            Prints what the model writes after the prompt, token by token, until it ends the text itself, --max-tokens are written, or \
-            prompt and answer fill the context. --chat and --messages go through the model's chat template, as chat programs do. Weights stay in memory as they are stored: a .caplet is run from its codes, factors and \
+            Prints what the model writes after the prompt, token by token, until it ends the text itself, a --stop text comes, --max-tokens \
+            are written, or prompt and answer fill the context. --chat and --messages go through the model's chat template, as chat programs \
+            do. Tokens are chosen by --repetition-penalty, --top-k, --top-p, --min-p and --temperature in this order, as in llama.cpp, but \
+            that --top-p counts with the temperature. Weights stay in memory as they are stored: a .caplet is run from its codes, factors and \
             sparse values. The text depends on model, prompt, seed and the options, not on --threads.
             """)
 
@@ -20,6 +19,9 @@ struct RunCommand: ParsableCommand {
     @Option(help: "The text to continue; - reads it from standard input.")
     var prompt: String?
 
+    @Option(help: "A file with the text to continue, in UTF-8, all of it; - is standard input.")
+    var file: String?
+
     @Option(help: "What a user says, to be answered by the model's chat template; - reads it from standard input.")
     var chat: String?
 
@@ -27,49 +29,30 @@ struct RunCommand: ParsableCommand {
         help: "A .json file with a conversation to answer: a list of objects with role and content, or an object with that as messages.")
     var messages: String?
 
-    @Option(help: "Most tokens to write.")
-    var maxTokens = 256
-
-    @Option(help: "0 takes the likeliest token each time; the higher, the more are likely.")
-    var temperature = 0.8
-
-    @Option(help: "Draw from the fewest likeliest tokens that have this probability together; 1 is all.")
-    var topP = 0.95
-
-    @Option(help: "Seed of the draws.")
-    var seed: UInt64 = 0
-
-    @Option(help: "Tokens of prompt and answer together; the default is what the model was made for.")
-    var context: Int?
+    @OptionGroup var sampling: SamplingOptions
 
     @Option(help: "Format of the model, instead of looking at it.")
     var from: String?
 
     @OptionGroup var common: CommonOptions
 
-    private var options: GenerationOptions {
-        GenerationOptions(maxTokens: maxTokens, temperature: temperature, topP: topP, seed: seed, context: context)
-    }
-
     func validate() throws {
-        guard [prompt, chat, messages].compactMap({ $0 }).count == 1 else {
-            throw ValidationError("give one of --prompt TEXT, --chat TEXT and --messages FILE.json")
+        guard [prompt, file, chat, messages].compactMap({ $0 }).count == 1 else {
+            throw ValidationError("give one of --prompt TEXT, --file FILE, --chat TEXT and --messages FILE.json")
         }
-        do { try options.check() } catch { throw ValidationError("\(error)") }
-        try CountOption.check("--max-tokens", maxTokens, from: 0)
-        try CountOption.check("--context", context, from: 1)
     }
 
     func run() throws {
         try Session.run(common) { session in
             let clock = GenerationClock()
             let input = try self.input()
+            let named = NamedErrors(path: self.model)
             let opened = try session.perform(OpenRequest(model: self.model, format: from))
-            let model = try naming { try LanguageModel(opened, threads: common.threads) }
+            let model = try named.naming { try LanguageModel(opened, threads: common.threads) }
             clock.opened()
-            var options = options
+            var options = sampling.options
             options.cancellation = session.cancellation
-            let answer = try naming {
+            let answer = try named.naming {
                 switch input {
                 case .text(let text): return try model.generate(text, options)
                 case .messages(let messages): return try model.generate(messages: messages, options)
@@ -77,17 +60,17 @@ struct RunCommand: ParsableCommand {
             }
             var text = ""
             do {
-                while let piece = try naming({ try answer.next() }) {
+                while let piece = try named.naming({ try answer.next() }) {
                     clock.wrote(answer.tokens.count)
-                    if common.json { text += piece } else { write(piece) }
+                    if common.json { text += piece } else { session.write(piece) }
                 }
             } catch let error as Cancelled {
-                if !common.json { write("\n") }
+                if !common.json { session.write("\n") }
                 if common.json { try report(answer, text, model, clock, session, isInterrupted: true) }
                 throw error
             }
             clock.ended(answer.tokens.count)
-            if !common.json { write("\n") }
+            if !common.json { session.write("\n") }
             try report(answer, text, model, clock, session, isInterrupted: false)
             return .done
         }
@@ -101,6 +84,7 @@ struct RunCommand: ParsableCommand {
     /// What is to be continued or answered.
     private func input() throws -> Input {
         if let prompt { return .text(try prompt == "-" ? TextDocuments.plainText(of: "-") : prompt) }
+        if let file { return .text(try TextDocuments.plainText(of: file)) }
         if let chat {
             let text = try chat == "-" ? TextDocuments.plainText(of: "-") : chat
             return .messages([["role": "user", "content": .string(text)]])
@@ -111,21 +95,6 @@ struct RunCommand: ParsableCommand {
             throw UsageError("\(path): is no list of messages, objects with role and content", .malformedInput)
         }
         return .messages(list)
-    }
-
-    /// Puts the model's path before errors that do not know it.
-    private func naming<Result>(_ body: () throws -> Result) throws -> Result {
-        do {
-            return try body()
-        } catch let error where !(error is Cancelled) {
-            throw UsageError("\(self.model): \(error)", ExitStatus(error))
-        }
-    }
-
-    /// Text that is seen at once.
-    private func write(_ text: String) {
-        print(text, terminator: "")
-        fflush(stdout)
     }
 
     private func report(

@@ -1,0 +1,29 @@
+import Execution
+import Inference
+
+/// A key-value cache with the tokens that are in it.
+final class CachedTokens {
+    let cache: KeyValueCache
+    private(set) var tokens: [Int32] = []
+
+    init(_ cache: KeyValueCache) { self.cache = cache }
+
+    /// Forgets all tokens but those that `sequence` begins with too, of which one at least is left to be run.
+    ///
+    /// - Returns: how many are kept.
+    func keepPrefix(of sequence: [Int32]) -> Int {
+        var count = 0
+        while count < tokens.count, count < sequence.count - 1, tokens[count] == sequence[count] { count += 1 }
+        cache.truncate(to: count)
+        tokens.removeLast(tokens.count - count)
+        return count
+    }
+
+    /// The logits after these tokens, which follow those in the cache.
+    ///
+    /// - Throws: as `Transformer.logits(after:)`; the tokens that were run by then stay.
+    func logits(after entering: [Int32], _ transformer: Transformer, cancellation: Cancellation) throws -> [Float] {
+        defer { tokens += entering.prefix(cache.count - tokens.count) }
+        return try transformer.logits(after: entering, cache, cancellation: cancellation)
+    }
+}
