@@ -332,7 +332,6 @@ final class FamilyConversionTests: XCTestCase {
                 "bloom", "s/\"apply_residual_connection_post_layernorm\": false/\"apply_residual_connection_post_layernorm\": true/",
                 "apply_residual_connection_post_layernorm true"
             ),
-            ("electra", "s/\"embedding_size\": 48/\"embedding_size\": 24/", "embedding_size 24"),
             ("qwen3", "s/\"vocab_size\"/\"is_causal\": false, \"vocab_size\"/", "is_causal false"),
             ("olmo2", "s/\"vocab_size\"/\"partial_rotary_factor\": 0.5, \"vocab_size\"/", "partial_rotary_factor 0.5"),
             ("granite", "s/\"attention_bias\": true/\"attention_bias\": false/", "proj.bias' that config.json denies"),

@@ -93,8 +93,9 @@ final class SizeTests: XCTestCase {
             ("-o a.caplet --max-loss-increase 0.1 --size 3MB", "exclude each other"), ("-o a.caplet --max-loss-increase 0", "above 0"),
             ("-o a.gguf --lossless", "caplet convert"),
             ("-o a.caplet --size 20kB --calibration '\(text)' --calibration-sequences 2 --context 64", "has more than"),
-            ("-o a.gguf --size 3MB --calibration '\(text)'", "has more than"),
-            ("-o a.gguf --size 3GB --calibration '\(text)'", "the caplet format has fewer"),
+            ("-o a.gguf --size 1MB --calibration '\(text)'", "the smallest types give a file of"),
+            ("-o a.npz --size 3MB --calibration '\(text)'", "has more than"),
+            ("-o a.npz --size 3GB --calibration '\(text)'", "the caplet format has fewer"),
         ] {
             let result = try caplet("compress '\(model)' \(options)", in: folder.path, status: 64)
             XCTAssertTrue(result.errors.contains(words), result.errors)
