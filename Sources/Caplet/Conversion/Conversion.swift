@@ -78,14 +78,15 @@ struct Conversion {
         try CountRange.check("the size of a shard", request.maximumShardBytes, from: 1, to: .max)
         if request.mixture != nil, name != "gguf" { throw RequestError(.usage, "\(name) files have no mixtures of types") }
         if request.maximumShardBytes != nil, !target.format.splitsOutput { throw RequestError(.usage, "\(name) files are not split") }
-        if request.embedsFiles, name != "gguf" { throw RequestError(.usage, "\(name) files need no copies of a folder's files") }
+        if request.embedsFiles != nil, name != "gguf" { throw RequestError(.usage, "\(name) files need no copies of a folder's files") }
         if request.byteOrder == .big, !target.format.writesBigEndian { throw RequestError(.usage, "\(name) files are little-endian") }
         if !request.metadataEdits.isEmpty, !target.format.editsMetadata {
             throw RequestError(.usage, "the metadata of \(name) files is not edited")
         }
         target.options.byteOrder = request.byteOrder
         target.options.forcesNames = request.forcesNames
-        target.options.embedsFiles = request.embedsFiles
+        let storesOtherwise = request.storage != nil || request.mixture != nil || !request.tensorStorage.isEmpty || request.adapter != nil
+        target.options.embedsFiles = request.embedsFiles ?? !storesOtherwise
         target.options.metadataEdits = request.metadataEdits
         target.options.modelName = ModelPath.folderName(request.model)
         return target

@@ -33,8 +33,9 @@ public struct ConversionRequest: Request {
     public var byteOrder = ByteReader.Order.little
     /// Whether a GGUF file is written of a model that llama.cpp would not load, with a warning.
     public var forcesNames = false
-    /// Whether a GGUF file holds copies of the files of the model's folder, beside what its own keys say of them.
-    public var embedsFiles = false
+    /// Whether a GGUF file holds copies of the files of the model's folder, beside what its own keys say of them; nil where it does if nothing is
+    /// stored otherwise, so that all of it comes back.
+    public var embedsFiles: Bool?
     /// Whether what is at the output is replaced.
     public var replacesOutput = false
 

@@ -90,11 +90,12 @@ struct ConvertCommand: ParsableCommand {
     var forceNames = false
 
     @Flag(
+        inversion: .prefixedNo,
         help: """
             Put copies of all files of the model's folder into a GGUF file, so that converting it back gives them byte for byte; its own keys say \
-            what llama.cpp needs of them.
+            what llama.cpp needs of them. Without --dtype, --tensor-type and --as they are there if nothing else is said.
             """)
-    var embedFiles = false
+    var embedFiles: Bool?
 
     @Flag(help: "List what would be written, and write nothing.")
     var dryRun = false
