@@ -29,7 +29,9 @@ public struct GGUFQuantization: Sendable {
     /// - Throws: `FormatError.unsupported` for a mixture or an importance matrix and a model that has no names in GGUF; `.malformed` for an
     ///   importance matrix of another model.
     public mutating func cast(_ graph: TensorGraph, path: String) throws -> GraphCast {
-        let naming = try GGUFModel.configuration(of: graph).flatMap { GGUFNaming($0, prefix: $0.family?.prefix(graph.contains)) }
+        // A configuration that is broken is the writer's to refuse; keys that do not suffice leave tensors their names.
+        let configuration = (try? GGUFModel.configuration(of: graph)) ?? nil
+        let naming = configuration.flatMap { GGUFNaming($0, prefix: $0.family?.prefix(graph.contains)) }
         var types: [String: BlockCodec] = [:]
         if let mixture {
             guard let naming else {
