@@ -50,12 +50,15 @@ final class GGUFQuantizationTests: XCTestCase {
             """, [folder.path, Repository.path("Benchmarks")] + mixtures)
     }
 
-    /// Weighed errors are smaller where weights are, for every type that takes an importance matrix.
+    /// Types by name, and what is refused or has no effect.
     func testTypesByNameAndRefusals() throws {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
         let options = "--dtype q4_k --tensor-type attn_v=q6_k --tensor-type 'model.layers.[0]*=f16' --tensor-type '*layers.2.*down*=bf16'"
         let result = try caplet("convert '\(Self.example)' -o m.gguf \(options)", in: folder)
+        _ = try caplet("imatrix '\(Self.example)' -o own.gguf --calibration-sequences 1 -q", in: folder)
+        let plain = try caplet("convert '\(Self.example)' -o q8.gguf --dtype q8_0 --imatrix own.gguf", in: folder)
+        XCTAssertTrue(plain.errors.contains("changes nothing of 42 matrices"), plain.errors)
         XCTAssertTrue(result.errors.contains("no tensor has a name like 'model.layers.[0]*'"), result.errors)
         try PythonProcess.run(
             """

@@ -1,4 +1,5 @@
 import Execution
+import Foundation
 import LayerwiseCompression
 import LinearAlgebra
 import ModelGraph
@@ -76,6 +77,21 @@ final class BlockQuantizationTests: XCTestCase {
             let before = try cost(plain, of: tensor, curvature.inputs, curvature.rows)
             let after = try cost(matrix.blocks(codec, execution), of: tensor, curvature.inputs, curvature.rows)
             XCTAssertLessThan(after, 0.8 * before, codec.name)
+        }
+    }
+
+    /// What an importance matrix does: the errors of columns that count more are smaller, at the price of the others.
+    func testWeightsOfColumnsCount() throws {
+        let tensor = try tensor(rows: 8, columns: 512)
+        let weights = (0..<512).map { $0 % 4 == 0 ? Float(16) : 1 }
+        for codec in Self.codecs where codec.encodes {
+            func error(_ weighting: ColumnWeights?) throws -> Double {
+                let made = try floats(.blocks(BlockTensor(codec, encoding: tensor.payload, name: "w", weights: weighting)))
+                return zip(try floats(tensor.payload), made).enumerated().reduce(0.0) {
+                    $0 + Double(weights[$1.offset % 512]) * pow(Double($1.element.0 - $1.element.1), 2)
+                }
+            }
+            XCTAssertLessThan(try error(ColumnWeights(weights, columns: 512)), try 0.99 * error(nil), codec.name)
         }
     }
 

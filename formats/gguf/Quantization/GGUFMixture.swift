@@ -35,9 +35,7 @@ struct GGUFMixtureTypes {
     private let isLargestLlama: Bool
     /// Matrices of a kind in the file, and those that were asked for.
     private let valueCount: Int
-    private let downCount: Int
-    private let gateCount: Int
-    private let upCount: Int
+    private let blockCount: Int
     private var values = 0
     private var downs = 0
     private var gates = 0
@@ -53,8 +51,7 @@ struct GGUFMixtureTypes {
         hasOutput = names.contains("output.weight")
         isLargestLlama = naming.ggufName == "llama" && configuration.blockCount == 80
         valueCount = names.count { $0.contains("attn_v.weight") || $0.contains("attn_qkv.weight") || $0.contains("attn_kv_b.weight") }
-        downCount = configuration.blockCount
-        (gateCount, upCount) = (configuration.blockCount, configuration.blockCount)
+        blockCount = configuration.blockCount
     }
 
     /// - Parameter name: by GGUF; each is asked for once, in the order of the file.
@@ -79,11 +76,11 @@ struct GGUFMixtureTypes {
         }
         if name.contains("ffn_gate") {
             defer { gates += 1 }
-            return inMiddle(block(name, gates), of: gateCount) && mixture == .iq3_xs ? .iq3_xxs : mixture.usual
+            return inMiddle(block(name, gates), of: blockCount) && mixture == .iq3_xs ? .iq3_xxs : mixture.usual
         }
         if name.contains("ffn_up") {
             defer { ups += 1 }
-            return inMiddle(block(name, ups), of: upCount) && mixture == .iq3_xs ? .iq3_xxs : mixture.usual
+            return inMiddle(block(name, ups), of: blockCount) && mixture == .iq3_xs ? .iq3_xxs : mixture.usual
         }
         return mixture.usual
     }
@@ -98,7 +95,7 @@ struct GGUFMixtureTypes {
         if expertCount == 8, name.contains("attn_k.weight") { return .q4_K }
         if name.contains("ffn_down") {
             defer { downs += 1 }
-            return downs < downCount / 8 ? .iq3_s : mixture.usual
+            return downs < blockCount / 8 ? .iq3_s : mixture.usual
         }
         if name.contains("attn_output.weight") { return expertCount == 8 ? .q5_K : .iq3_s }
         return mixture.usual
@@ -122,7 +119,7 @@ struct GGUFMixtureTypes {
 
     private mutating func down(_ name: String) -> BlockCodec {
         defer { downs += 1 }
-        let place = block(name, downs), count = downCount
+        let place = block(name, downs), count = blockCount
         switch mixture {
         case .q2_k_s: return place < count / 8 ? .q4_K : mixture.usual
         case .q3_k_m:

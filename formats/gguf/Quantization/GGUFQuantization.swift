@@ -40,7 +40,7 @@ public struct GGUFQuantization: Sendable {
             }
             types = GGUFQuantization.types(mixture, naming, graph)
         }
-        var (unused, weighted) = (Set(exceptions.indices), 0)
+        var (unused, weighted, unweighted) = (Set(exceptions.indices), 0, 0)
         let (storage, exceptions, importance) = (storage, exceptions, importance)
         let cast = try graph.cast { tensor in
             let name = naming?.storedName(of: tensor.name) ?? tensor.name
@@ -54,9 +54,14 @@ public struct GGUFQuantization: Sendable {
             guard let wanted else { return nil }
             let weights = try importance.flatMap { try $0.weights(of: tensor, name, expert: naming?.expert(of: tensor.name), path: path) }
             if weights != nil { weighted += 1 }
+            // The types whose encoding is a fact of ggml's, and plain floats.
+            if weights != nil, !wanted.weighsErrors { unweighted += 1 }
             return TensorStorage(wanted, orElse: GGUFFallback.storage(insteadOf: wanted), weights: weights)
         }
         for index in unused.sorted() { warnings.append("no tensor has a name like '\(exceptions[index].pattern.text)'") }
+        if unweighted > 0 {
+            warnings.append("the importance matrix changes nothing of \(unweighted) matrices, whose types do not weigh errors")
+        }
         if importance != nil, weighted == 0 {
             throw FormatError.malformed(path, "importance matrix", "has an entry for none of the model's matrices")
         }
@@ -113,5 +118,13 @@ extension ImportanceMatrix {
         // An expert that no token of the text reached: nothing is known of it.
         guard values.contains(where: { $0 > 0 }) else { return nil }
         return ColumnWeights(values, columns: columns)
+    }
+}
+
+extension FloatStorage {
+    /// Whether blocks are made of least weighted error where weights are given.
+    fileprivate var weighsErrors: Bool {
+        if case .blocks(let codec) = self { return codec.rounding != nil }
+        return false
     }
 }
