@@ -49,6 +49,7 @@ let package = Package(
         .target(name: "CCapletPlugin"),
         target("CLibrary", []),
         target("Execution", ["CFileSystem", "CLibrary"]),
+        target("MessagePassing", ["CLibrary", "Execution"], exclude: ["MPI"]),
         target("Matrices", ["CKernels", "CLibrary"]),
         target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution", "Matrices"]),
         target("ModelGraph", ["CKernels", "CLibrary", "CMapping", "Execution", "Matrices"]),
@@ -156,7 +157,8 @@ let package = Package(
             [
                 "Architectures", "Backpropagation", "BuiltIns", "Calibration", "CapletFormat", "CapletRuntime", "ChatTemplates",
                 "Execution", "FormatKit",
-                "GGUFFormat", "Inference", "LinearAlgebra", "LowRankAdapters", "ModelGraph", "Models", "PassKit", "PluginLoading",
+                "GGUFFormat", "Inference", "LinearAlgebra", "LowRankAdapters", "MessagePassing", "ModelGraph", "Models", "PassKit",
+                "PluginLoading",
                 "QuantizedCheckpoints", "StrictJSON", "TextInput", "Tokenization",
             ]),
         .executableTarget(

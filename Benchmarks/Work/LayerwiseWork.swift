@@ -47,8 +47,7 @@ struct LayerwiseWork {
         guard let keep = Double(try arguments.text("keep")), (0...1).contains(keep) else { throw WorkError("keep= is a share") }
         var settings = SolverSettings.lowRankAndSparse
         if try arguments.text("rows") == "cholesky" { settings.values.usualSteps = .max / 2 }
-        var h = Matrix(zeros: inputs.columns, inputs.columns)
-        try SecondMoment.add(inputs, scale: 1 / Float(inputs.rows), to: &h, execution)
+        let h = try inputs.secondMoment(execution)
         let (start, cpuStart) = (now(), cpuSeconds())
         let s = try SparseSolver(secondMoment: h, execution, settings)
             .solve(weight, count: Int(keep * Double(weight.elements.count)), execution)
@@ -88,9 +87,18 @@ private final class GivenInputs: CalibrationProvider {
         try body(group, sums.map { Float(($0 / Double(inputs.rows)).squareRoot()) })
     }
 
-    func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
-        var sum = Matrix(zeros: inputs.columns, inputs.columns)
-        try SecondMoment.add(inputs, scale: 1 / Float(inputs.rows), to: &sum, execution)
-        try body(group, sum)
+    func forEachSecondMoment(
+        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
+    ) throws {
+        try body(group, inputs.secondMoment(execution))
+    }
+}
+
+extension Matrix {
+    /// XᵀX / N of N rows.
+    fileprivate func secondMoment(_ execution: ExecutionContext) throws -> Matrix {
+        let sum = SecondMomentSum(width: columns, scale: 1 / Float(rows), ranges: [0..<1], execution)
+        try sum.add([0: self], until: 1, execution)
+        return try sum.total(at: nil, execution) ?? Matrix(zeros: columns, columns)
     }
 }

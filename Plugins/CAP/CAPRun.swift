@@ -38,9 +38,18 @@ struct CAPRun {
     /// The chosen units as they are, or with S computed again.
     private func results(_ pools: [CandidatePool], _ masks: UnitMasks) throws -> [(Payload, TensorReport)] {
         if pass.refit == .solve { return try solved(pools, masks) }
-        return try context.execution.uncheckedParallelMap(pools.count) { index in
-            try common.finish(index, pass.dtype) { try result(index, pools[index], masks) }
+        let owners = context.owners(common.tensors, isKnown: context.isFinished) { Double($0.shape.elementCount) }
+        let own = context.own(owners)
+        var results = [(Payload, TensorReport)?](repeating: nil, count: pools.count)
+        try results.withUnsafeMutableBufferPointer { buffer in
+            let slots = buffer
+            try context.execution.uncheckedParallelFor(own.count) { place in
+                let index = own[place]
+                slots[index] = try common.finish(index, pass.dtype, isShared: true) { try result(index, pools[index], masks) }
+            }
         }
+        try common.exchange(owners, &results)
+        return results.compactMap { $0 }
     }
 
     private func result(_ index: Int, _ pool: CandidatePool, _ masks: UnitMasks) throws -> PruningResult {
@@ -62,8 +71,12 @@ struct CAPRun {
         var results = [(Payload, TensorReport)?](repeating: nil, count: pools.count)
         try results.withUnsafeMutableBufferPointer { buffer in
             let slots = buffer
-            try common.forEachSecondMoment { index, h in
-                slots[index] = try common.finish(index, pass.dtype) {
+            try common.forEachSecondMoment { owners in
+                var some = Array(slots)
+                try common.exchange(owners, &some)
+                for index in some.indices { slots[index] = some[index] }
+            } _: { index, h in
+                slots[index] = try common.finish(index, pass.dtype, isShared: true) {
                     let solution = try LayerSolver(secondMoment: h, context.execution).solve(
                         common.weight(index), lowRank: pools[index].triplets(masks.keptTriplets(index)),
                         entries: masks.entries[index].count { $0 }, context.execution)

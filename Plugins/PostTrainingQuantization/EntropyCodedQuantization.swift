@@ -21,7 +21,7 @@ struct EntropyCodedQuantization {
         defer { context.execution.progress.end() }
         let run = try EntropyCodedRun(pass, selected, context)
         guard !run.isEmpty else { return report }
-        let roughly = run.start(pass.aim)
+        let roughly = try run.start(pass.aim)
         if pass.splitsOffComponents { try run.splitOffLeadingComponents(step: roughly) }
         let start: Double
         switch pass.aim {
@@ -59,7 +59,7 @@ struct EntropyCodedQuantization {
 
     /// Rounds until codes and scales need as many bits as asked for, and keeps that.
     private func meet(bits: Double, _ start: Double, _ run: EntropyCodedRun) throws -> Double {
-        let found = try search(bits * Double(run.valueCount), slack: Self.rateSlack, start, run) { run.bits }
+        let found = try search(bits * Double(run.valueCount), slack: Self.rateSlack, start, run) { try run.bits() }
         guard let found else {
             throw PassError(.usage, pass: QuantizePass.name, "bits=\(bits) is too little: scales alone take more")
         }

@@ -10,7 +10,35 @@ final class EntropyCodedRun {
         let shape: Shape
         /// Whether it is all of its tensor.
         let isWhole: Bool
-        var matrix: CodedMatrix
+        /// The rank that works on it.
+        let owner: Int
+        /// At that rank.
+        var matrix: CodedMatrix?
+    }
+
+    /// What a round made of a part.
+    private struct Figures {
+        let outermost: Double
+        let total: Double
+        /// Of codes at order 0.
+        let entropy: Double
+        /// The same with scales.
+        let bits: Double
+        let lengths: [Float]
+
+        static let count = 4 + 256
+
+        init(_ rounded: CodedMatrix.Rounded) {
+            (outermost, total) = (Double(rounded.histogram.outermost), Double(rounded.histogram.total))
+            (entropy, bits, lengths) = (rounded.histogram.entropy, rounded.bits, rounded.histogram.lengths)
+        }
+
+        init(_ numbers: [Double]) {
+            (outermost, total, entropy, bits) = (numbers[0], numbers[1], numbers[2], numbers[3])
+            lengths = numbers[4...].map { Float($0) }
+        }
+
+        var numbers: [Double] { [outermost, total, entropy, bits] + lengths.map(Double.init) }
     }
 
     private let pass: QuantizePass
@@ -19,8 +47,13 @@ final class EntropyCodedRun {
     private var parts: [Part] = []
     /// Bits a code of each part, from the round before.
     private var lengths: [[Float]?] = []
-    private var rounded: [CodedMatrix.Rounded] = []
-    private var kept: [CodedMatrix.Rounded] = []
+    /// Of this rank's parts; nil for others.
+    private var rounded: [CodedMatrix.Rounded?] = []
+    private var kept: [CodedMatrix.Rounded?] = []
+    /// Of all parts, of the last round.
+    private var figures: [Figures] = []
+    /// The rank that works on each tensor.
+    private let owners: [Int]
     /// Rounds that an interrupted run had made are taken from what it kept.
     private var rounds = 0
     /// The step of the last round, and the lengths that it was made with.
@@ -38,15 +71,22 @@ final class EntropyCodedRun {
         self.tensors = tensors
         self.context = context
         if case .bits = pass.aim { keepsCodes = false } else { keepsCodes = true }
-        var found = [[Part]](repeating: [], count: tensors.count)
-        try ErrorPrices(objective: pass.objective, tensors: tensors, context: context).forEach { index, curvature in
-            let tensor = tensors[index]
+        var found = [[CodedMatrix]](repeating: [], count: tensors.count)
+        let prices = ErrorPrices(objective: pass.objective, tensors: tensors, context: context)
+        owners = prices.owners
+        try prices.forEach { index, curvature in
+            try parts(of: tensors[index]).walk(tensors[index].payload, curvature) { found[index].append($1) }
+        }
+        for (index, tensor) in tensors.enumerated() {
             let isWhole = tensor.payload.elementArray != nil && tensor.shape.rank == 2
-            try parts(of: tensor).walk(tensor.payload, curvature) { part, matrix in
-                found[index].append(Part(shape: part.shape, isWhole: isWhole, matrix: matrix))
+            var next = 0
+            _ = try parts(of: tensor).rebuild(tensor.payload) { part in
+                let matrix = owners[index] == context.ensemble.rank ? found[index][next] : nil
+                parts.append(Part(shape: part.shape, isWhole: isWhole, owner: owners[index], matrix: matrix))
+                next += 1
+                return part
             }
         }
-        parts = found.flatMap { $0 }
         lengths = parts.map { _ in nil }
     }
 
@@ -63,36 +103,44 @@ final class EntropyCodedRun {
     func splitOffLeadingComponents(step: Double) throws {
         let largest = parts.map { $0.shape.elementCount + 2 * $0.shape.columns * $0.shape.columns }.max() ?? 0
         let found = try context.execution.sharing(bytesEach: 24 * largest).uncheckedParallelMap(parts.count) { index -> LowRankTensor? in
-            try parts[index].isWhole ? LeadingComponents(of: parts[index].matrix, step: step, context.execution)?.factors : nil
+            guard let matrix = parts[index].matrix, parts[index].isWhole else { return nil }
+            return try LeadingComponents(of: matrix, step: step, context.execution)?.factors
         }
         for (index, leading) in found.enumerated() {
             guard let leading else { continue }
-            parts[index].matrix = try parts[index].matrix.without(leading, context.execution)
+            parts[index].matrix = try parts[index].matrix?.without(leading, context.execution)
+        }
+    }
+
+    /// Numbers of each part, which its rank has.
+    private func numbers(each count: Int, _ own: (Int, CodedMatrix) -> [Double]) throws -> [[Double]] {
+        try context.numbers(parts.map(\.owner), each: count) { index in
+            guard let matrix = parts[index].matrix else { preconditionFailure("part \(index) is another rank's") }
+            return own(index, matrix)
         }
     }
 
     /// A step that is likely to be near.
-    func start(_ aim: QuantizePass.Aim) -> Double {
+    func start(_ aim: QuantizePass.Aim) throws -> Double {
         switch aim {
-        case .bits(let bits): return start(bits: bits)
+        case .bits(let bits): return try start(bits: bits)
         // A file of a size has little else than codes.
-        case .size(let size): return start(bits: min(Double(size) * 8 / Double(max(valueCount, 1)), 6))
+        case .size(let size): return try start(bits: min(Double(size) * 8 / Double(max(valueCount, 1)), 6))
         case .lossIncrease(let increase):
             // Errors spread evenly over a step cost ½ · step²/12 a value, where what errors cost is known.
-            return pass.objective == .loss ? (24 * increase / Double(max(valueCount, 1))).squareRoot() : start(bits: 3)
+            return try pass.objective == .loss ? (24 * increase / Double(max(valueCount, 1))).squareRoot() : start(bits: 3)
         }
     }
 
     /// Levels apart by a share of the values' own size that fits the rate.
-    private func start(bits: Double) -> Double {
-        let logs = parts.map { part -> (Double, Double) in
-            let matrix = part.matrix
-            let square = matrix.squaredNorm / Double(max(part.shape.elementCount, 1))
+    private func start(bits: Double) throws -> Double {
+        let logs = try numbers(each: 2) { index, matrix in
+            let count = Double(parts[index].shape.elementCount)
+            let square = matrix.squaredNorm / max(count, 1)
             let relative = matrix.rowScales.reduce(0.0) { $0 + log2(Double(max($1, .leastNormalMagnitude))) }
-            let count = Double(part.shape.elementCount)
-            return (count * (0.5 * log2(max(square, 1e-30)) - relative / Double(max(matrix.rowScales.count, 1))), count)
+            return [count * (0.5 * log2(max(square, 1e-30)) - relative / Double(max(matrix.rowScales.count, 1))), count]
         }
-        let mean = logs.reduce(0) { $0 + $1.0 } / max(logs.reduce(0) { $0 + $1.1 }, 1)
+        let mean = logs.reduce(0) { $0 + $1[0] } / max(logs.reduce(0) { $0 + $1[1] }, 1)
         return exp2(mean + 2.05 - bits)
     }
 
@@ -109,17 +157,16 @@ final class EntropyCodedRun {
         _ = try RateSearch(slack: 0.01).find(target: bits * Double(valueCount), start: start) { step in
             found = step
             return try round(step: step, stride: Self.sampleStride) {
-                zip(parts, rounded).reduce(0.0) {
-                    $0 + $1.1.histogram.entropy * Double($1.0.shape.elementCount) / Double(max($1.1.histogram.total, 1))
-                }
+                zip(parts, figures).reduce(0.0) { $0 + $1.1.entropy * Double($1.0.shape.elementCount) / max($1.1.total, 1) }
             } ?? 4 * bits * Double(valueCount)
         }
         return found
     }
 
     /// Bits that codes and scales of the last round need at order 0, with those of components that were taken off.
-    var bits: Double {
-        rounded.reduce(0) { $0 + $1.bits } + parts.reduce(0) { $0 + ($1.matrix.values.leading.map(LeadingComponents.bits(of:)) ?? 0) }
+    func bits() throws -> Double {
+        let components = try numbers(each: 1) { [$1.values.leading.map(LeadingComponents.bits(of:)) ?? 0] }
+        return figures.reduce(0) { $0 + $1.bits } + components.reduce(0) { $0 + $1[0] }
     }
 
     /// Keeps what the last round made.
@@ -140,10 +187,14 @@ final class EntropyCodedRun {
         let found = try context.recording(QuantizePass.name, name) {
             var found = PassSnapshot()
             rounded = try made(step: step, lengths, keepsCodes: keepsCodes && stride == 1, stride: stride)
-            let clipped = rounded.reduce(0) { $0 + $1.histogram.outermost }
-            let reaches = Double(clipped) <= EntropyCodedRun.clippedShare * Double(rounded.reduce(0) { $0 + $1.histogram.total })
+            figures = try context.numbers(parts.map(\.owner), each: Figures.count) { index in
+                guard let made = rounded[index] else { preconditionFailure("part \(index) is another rank's") }
+                return Figures(made).numbers
+            }.map { Figures($0) }
+            let clipped = figures.reduce(0) { $0 + $1.outermost }
+            let reaches = clipped <= EntropyCodedRun.clippedShare * figures.reduce(0) { $0 + $1.total }
             found.numbers = ["step": [step], "rate": reaches ? [try rate()] : []]
-            try found.set("lengths", rounded.flatMap(\.histogram.lengths))
+            try found.set("lengths", figures.flatMap(\.lengths))
             return found
         }
         let all = try found.floats("lengths") ?? []
@@ -155,11 +206,12 @@ final class EntropyCodedRun {
         return found.numbers["rate"]?.first
     }
 
-    private func made(step: Double, _ lengths: [[Float]?], keepsCodes: Bool, stride: Int = 1) throws -> [CodedMatrix.Rounded] {
+    /// Of this rank's parts.
+    private func made(step: Double, _ lengths: [[Float]?], keepsCodes: Bool, stride: Int = 1) throws -> [CodedMatrix.Rounded?] {
         // A part is worked on tile by tile: few parts side by side keep all threads at work.
-        let largest = parts.map { 16 * $0.matrix.values.columns * $0.matrix.values.columns }.max() ?? 0
+        let largest = parts.map { 16 * $0.shape.columns * $0.shape.columns }.max() ?? 0
         return try context.execution.sharing(bytesEach: largest).uncheckedParallelMap(parts.count) { index in
-            try parts[index].matrix.rounded(
+            try parts[index].matrix?.rounded(
                 CodedMatrix.Round(step: step, lengths: lengths[index], lambda: Float(pass.lambda), keepsCodes: keepsCodes, stride: stride),
                 context.execution)
         }
@@ -170,27 +222,33 @@ final class EntropyCodedRun {
 
     /// The same with what was kept; rounded once more where only the codes' numbers are known.
     func keptPayloads() throws -> [(payload: Payload, bits: Double)] {
-        if let best, kept.contains(where: { $0.codes == nil }) || kept.isEmpty {
+        if let best, kept.contains(where: { $0.map { $0.codes == nil } ?? false }) || kept.isEmpty {
             kept = try made(step: best.step, best.lengths, keepsCodes: true)
         }
         return try payloads(kept)
     }
 
-    private func payloads(_ rounded: [CodedMatrix.Rounded]) throws -> [(payload: Payload, bits: Double)] {
+    /// Each rank makes its own; all have them.
+    private func payloads(_ rounded: [CodedMatrix.Rounded?]) throws -> [(payload: Payload, bits: Double)] {
         var next = 0
-        return try tensors.indices.map { index in
-            var bits = 0.0
-            let payload = try parts(of: tensors[index]).rebuild(tensors[index].payload) { _ in
-                let (part, made) = (parts[next], rounded[next])
+        var bits = [Double](repeating: 0, count: tensors.count)
+        var payloads = [Payload?](repeating: nil, count: tensors.count)
+        for index in tensors.indices {
+            let made = try parts(of: tensors[index]).rebuild(tensors[index].payload) { old in
+                let place = next
                 next += 1
-                bits += made.bits
-                let codes = Payload.quantized(try made.tensor(shape: part.shape, groupSize: part.matrix.groupSize))
-                guard let leading = part.matrix.values.leading else { return codes }
-                bits += LeadingComponents.bits(of: leading)
+                guard let made = rounded[place], let matrix = parts[place].matrix else { return old }
+                bits[index] += made.bits
+                let codes = Payload.quantized(try made.tensor(shape: parts[place].shape, groupSize: matrix.groupSize))
+                guard let leading = matrix.values.leading else { return codes }
+                bits[index] += LeadingComponents.bits(of: leading)
                 return .composite([.lowRank(leading), codes])
             }
-            return (payload, bits)
+            if owners[index] == context.ensemble.rank { payloads[index] = made }
         }
+        try context.exchange(tensors, owners, &payloads)
+        let all = try context.numbers(owners, each: 1) { [bits[$0]] }
+        return zip(payloads.compactMap { $0 }, all).map { ($0, $1[0]) }
     }
 }
 

@@ -3,27 +3,44 @@ import LinearAlgebra
 import ModelGraph
 import PassKit
 
-/// What errors cost in each tensor, all in one unit; given out one tensor at a time.
+/// What errors cost in each tensor, all in one unit; given out one tensor at a time, each to the rank that works on it.
 struct ErrorPrices {
     let objective: QuantizePass.Objective
     let tensors: [Tensor]
     let context: PassContext
+    /// The rank that works on each tensor.
+    let owners: [Int]
 
-    /// Calls `body` for each tensor, in no order, with what its errors cost: the divergence of the model's predictions; the error of its outputs as
+    init(objective: QuantizePass.Objective, tensors: [Tensor], context: PassContext) {
+        (self.objective, self.tensors, self.context) = (objective, tensors, context)
+        owners = context.ensemble.owners(tensors.map(\.solveCost))
+    }
+
+    /// Calls `body` for each tensor of this rank, in no order, with what its errors cost: the divergence of the model's predictions; the error of its outputs as
     /// a share of them; that of the weights. What nothing is known of comes last: all elements alike, and an error as large as the tensor as dear
     /// as that of an average one.
     func forEach(_ body: (Int, WeightCurvature) throws -> Void) throws {
         var positions: [String: Int] = [:]
         for (index, tensor) in tensors.enumerated() { positions[tensor.name] = index }
-        var (known, prices, values) = (Set<Int>(), [Int: Double](), 0)
-        func give(_ index: Int, _ curvature: WeightCurvature) throws {
-            let (count, price) = (tensors[index].shape.elementCount, try relativePrice(curvature, tensors[index]))
+        var prices: [Int: Double] = [:]
+        func work(_ index: Int, _ curvature: WeightCurvature) throws {
+            let price = try relativePrice(curvature, tensors[index])
             // An expert that saw no token of the text: nothing is known of it.
             guard price > 0 else { return }
-            prices[index] = price * Double(count)
-            values += count
-            known.insert(index)
+            prices[index] = price * Double(tensors[index].shape.elementCount)
             try body(index, curvature)
+        }
+        // Ranks do not work on what they have as soon as they have it: the others would wait.
+        var (held, heldBytes) = ([(Int, WeightCurvature)](), 0)
+        func give(_ index: Int, _ curvature: WeightCurvature) throws {
+            guard context.ensemble.isShared else { return try work(index, curvature) }
+            held.append((index, curvature))
+            heldBytes += curvature.inputs.elements.count * MemoryLayout<Float>.size
+            if heldBytes > context.execution.memory.byteLimit / 4 { try workOff() }
+        }
+        func workOff() throws {
+            for (index, curvature) in held { try work(index, curvature) }
+            (held, heldBytes) = ([], 0)
         }
         switch objective {
         case .loss:
@@ -32,24 +49,33 @@ struct ErrorPrices {
                     .unsupported, pass: QuantizePass.name,
                     "what errors cost the predictions of this model cannot be measured; use objective=inputs or objective=weights")
             }
-            try gradients.forEachCurvature(seed: context.seed) { name, curvature in
-                guard let index = positions[name] else { return }
-                var curvature = curvature
+            try gradients.forEachCurvature(
+                seed: context.seed, at: { positions[$0].map { [owners[$0]] } ?? [] }
+            ) { name, curvature in
+                guard let index = positions[name], var curvature else { return }
                 curvature.temper(role: tensors[index].role)
                 try give(index, curvature)
             }
         case .inputs:
             try context.requireCalibration(for: QuantizePass.name).forEachSecondMoment(
-                of: { $0.members.contains { positions[$0] != nil } }
+                of: { $0.members.contains { positions[$0] != nil } },
+                at: { Array(Set($0.members.compactMap { positions[$0].map { owners[$0] } })).sorted() }
             ) { group, h in
-                for index in group.members.compactMap({ positions[$0] }) { try give(index, try ofOutputs(h, tensors[index])) }
+                guard let h else { return }
+                for index in group.members.compactMap({ positions[$0] }) where owners[index] == context.ensemble.rank {
+                    try give(index, try ofOutputs(h, tensors[index]))
+                }
             }
         case .weights: break
         }
         // In the order of the tensors: sums do not depend on which way the model was gone through.
-        let sum = tensors.indices.reduce(0.0) { $0 + (prices[$1] ?? 0) }
-        let relative = values > 0 ? sum / Double(values) : 1
-        for index in tensors.indices where !known.contains(index) { try body(index, try unknown(tensors[index], relative)) }
+        try workOff()
+        let all = try context.numbers(owners, each: 1) { [prices[$0] ?? 0] }.map { $0[0] }
+        let values = tensors.indices.reduce(0) { $0 + (all[$1] > 0 ? tensors[$1].shape.elementCount : 0) }
+        let relative = values > 0 ? all.reduce(0, +) / Double(values) : 1
+        for index in tensors.indices where owners[index] == context.ensemble.rank && prices[index] == nil {
+            try body(index, try unknown(tensors[index], relative))
+        }
     }
 
     private func ofOutputs(_ h: Matrix, _ tensor: Tensor) throws -> WeightCurvature {

@@ -173,9 +173,11 @@ private struct Residuals {
     /// values ← values + scale · L of some rows.
     func addLowRank(_ rows: Range<Int>, scale: Float, to values: UnsafeMutablePointer<Float>) {
         guard u.columns > 0, !rows.isEmpty else { return }
-        multiply(
-            m: rows.count, n: v.columns, k: u.columns, alpha: scale, UnsafePointer(u.elements).advanced(by: rows.lowerBound * u.columns),
-            .plain,
-            lda: u.columns, v.elements, .plain, ldb: v.columns, beta: 1, into: values, ldc: v.columns)
+        u.elements.withUnsafeBufferPointer { u in
+            guard let base = u.baseAddress else { return }
+            multiply(
+                m: rows.count, n: v.columns, k: self.u.columns, alpha: scale, base + rows.lowerBound * self.u.columns, .plain,
+                lda: self.u.columns, v.elements, .plain, ldb: v.columns, beta: 1, into: values, ldc: v.columns)
+        }
     }
 }

@@ -93,26 +93,33 @@ struct PruningRun {
     private func candidates() throws -> [LayerCandidate] {
         context.execution.progress.begin("pricing", total: tensors.count, unit: "layers")
         defer { context.execution.progress.end() }
-        var layers = [LayerCandidate?](repeating: nil, count: tensors.count)
-        try layers.withUnsafeMutableBufferPointer { buffer in
+        let stage = "pricing"
+        var found = [PassSnapshot?](repeating: nil, count: tensors.count)
+        try found.withUnsafeMutableBufferPointer { buffer in
             let slots = buffer
-            func price(_ index: Int, _ h: Matrix?) throws {
-                let found = try context.recording("pricing", tensors[index].name) {
-                    guard let h else { preconditionFailure("'\(tensors[index].name)' is not priced") }
-                    return try rank(index, h).snapshot(inputPower: (0..<h.rows).map { h[$0, $0] })
-                }
-                let (choice, power) = try RankChoice.Choice.made(of: found, shape: tensors[index].shape)
-                slots[index] = try LayerCandidate(
-                    name: tensors[index].name, block: context.original.structure.block(of: tensors[index].name),
-                    weight: common.originals[index].payload, inputPower: power, lowRank: choice.terms, rankGain: choice.gain,
-                    context.execution)
+            let known = Set(tensors.indices.filter { context.isRecorded(stage, tensors[$0].name) })
+            for index in known.sorted() {
+                slots[index] = try context.recording(stage, tensors[index].name) { preconditionFailure("\(index) is not priced") }
                 context.execution.progress.advance(by: 1, remark: tensors[index].name)
             }
-            let known = Set(tensors.indices.filter { context.isRecorded("pricing", tensors[$0].name) })
-            for index in known.sorted() { try price(index, nil) }
-            try common.forEachSecondMoment(of: { !known.contains($0) }) { try price($0, $1) }
+            try common.forEachSecondMoment(of: { !known.contains($0) }) { owners in
+                var some = Array(slots)
+                try context.exchange(stage, tensors.map(\.name), owners, &some)
+                for index in some.indices { slots[index] = some[index] }
+            } _: { index, h in
+                slots[index] = try context.recording(stage, tensors[index].name, isShared: true) {
+                    try rank(index, h).snapshot(inputPower: (0..<h.rows).map { h[$0, $0] })
+                }
+                context.execution.advanceShared(remark: tensors[index].name)
+            }
         }
-        return layers.compactMap { $0 }
+        return try zip(tensors.indices, found.compactMap { $0 }).map { index, found in
+            let (choice, power) = try RankChoice.Choice.made(of: found, shape: tensors[index].shape)
+            return try LayerCandidate(
+                name: tensors[index].name, block: context.original.structure.block(of: tensors[index].name),
+                weight: common.originals[index].payload, inputPower: power, lowRank: choice.terms, rankGain: choice.gain,
+                context.execution)
+        }
     }
 
     private func rank(_ index: Int, _ h: Matrix) throws -> RankChoice.Choice {
@@ -141,9 +148,10 @@ struct PruningRun {
         defer { context.execution.progress.end() }
         var results = [(Payload, TensorReport)?](repeating: nil, count: layers.count)
         func keep(_ index: Int, _ make: () throws -> PruningResult) throws -> (Payload, TensorReport) {
-            defer { context.execution.progress.advance(by: 1, remark: layers[index].name) }
-            return try common.finish(index, pass.dtype, make)
+            defer { context.execution.advanceShared(remark: layers[index].name) }
+            return try common.finish(index, pass.dtype, isShared: true, make)
         }
+        let known = Set(layers.indices.filter { context.isFinished(tensors[$0]) })
         /// The best entries with the values that they have: against the weights alone they are the solution.
         func unsolved(_ index: Int) throws -> PruningResult {
             try PruningResult(
@@ -159,19 +167,32 @@ struct PruningRun {
         }
         try results.withUnsafeMutableBufferPointer { buffer in
             let slots = buffer
-            guard pass.solves else {
-                return try common.forEach(Array(layers.indices)) { index in slots[index] = try keep(index) { try unsolved(index) } }
+            func together(_ owners: [Int?]) throws {
+                var some = Array(slots)
+                try common.exchange(owners, &some)
+                for index in some.indices { slots[index] = some[index] }
             }
+            /// Makes some layers' results, each rank its own, and gives them to all.
+            func share(_ members: [Int], _ make: (Int) throws -> PruningResult) throws {
+                var owners = [Int?](repeating: nil, count: layers.count)
+                let some = context.owners(members.map { tensors[$0] }, isKnown: context.isFinished) { $0.solveCost }
+                for (index, owner) in zip(members, some) { owners[index] = owner }
+                let own = members.filter { owners[$0].map { $0 == context.ensemble.rank } ?? true }
+                try common.forEach(own) { index in slots[index] = try keep(index) { try make(index) } }
+                try together(owners)
+            }
+            guard pass.solves else { return try share(Array(layers.indices), unsolved) }
             if pass.isSequential {
-                return try solveSequentially(layers) { index, h in
-                    let result = try keep(index) { try solved(index, h) }
-                    slots[index] = result
-                    return result.0
+                return try solveSequentially(layers) { inputs in
+                    try share(inputs.keys.sorted()) { index in
+                        guard let h = inputs[index] else { preconditionFailure("'\(layers[index].name)' has no inputs") }
+                        return try solved(index, h)
+                    }
+                    return inputs.keys.sorted().compactMap { index in slots[index].map { (layers[index].name, $0.0) } }
                 }
             }
-            let known = Set(layers.indices.filter { context.isFinished(tensors[$0]) })
             for index in known.sorted() { slots[index] = try keep(index) { try unsolved(index) } }
-            try common.forEachSecondMoment(of: { !known.contains($0) }) { index, h in
+            try common.forEachSecondMoment(of: { !known.contains($0) }, together: together) { index, h in
                 slots[index] = try keep(index) { try solved(index, h) }
             }
         }
@@ -179,21 +200,18 @@ struct PruningRun {
     }
 
     /// Each block against what the blocks before it, as they are stored, really produce.
+    ///
+    /// - Parameter solved: is given the second moments of a block's layers, by number, and gives their payloads by name.
     private func solveSequentially(
-        _ layers: [LayerCandidate], _ solved: (_ index: Int, _ h: Matrix) throws -> Payload
+        _ layers: [LayerCandidate], _ solved: (_ inputs: [Int: Matrix]) throws -> [(name: String, payload: Payload)]
     ) throws {
         let positions = Dictionary(uniqueKeysWithValues: layers.enumerated().map { ($1.name, $0) })
         try calibration.forEachBlock { inputs in
-            var stored: [(name: String, payload: Payload)] = []
+            var moments: [Int: Matrix] = [:]
             for input in inputs {
-                let members = input.group.members.compactMap { positions[$0] }
-                var made = [Payload?](repeating: nil, count: layers.count)
-                try made.withUnsafeMutableBufferPointer { buffer in
-                    let slots = buffer
-                    try common.forEach(members) { slots[$0] = try solved($0, input.secondMoment) }
-                }
-                for index in members { if let payload = made[index] { stored.append((layers[index].name, payload)) } }
+                for index in input.group.members.compactMap({ positions[$0] }) { moments[index] = input.secondMoment }
             }
+            let stored = try solved(moments)
             return ReplacedWeights(stored.map(\.name)) { [stored] in try stored[$0].payload.densifiedMatrix(context.execution) }
         }
     }

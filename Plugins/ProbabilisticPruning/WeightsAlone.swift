@@ -20,7 +20,9 @@ final class WeightsAlone: CalibrationProvider {
     func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { try losses(sequences: sequences, replacing: [:]) }
 
     /// Each matrix as a group and a block of its own.
-    func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
+    func forEachSecondMoment(
+        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
+    ) throws {
         for (index, tensor) in tensors.enumerated() {
             let group = InputGroup(name: tensor.name, block: index, members: [tensor.name])
             guard isWanted(group) else { continue }

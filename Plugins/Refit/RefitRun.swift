@@ -24,8 +24,10 @@ struct RefitRun {
     }
 
     /// A tensor with its values moved, to wait for the pass to end.
-    private func finish(_ tensor: Tensor, _ make: () throws -> Payload) throws -> (Payload, TensorReport) {
-        try context.finishing(tensor) {
+    private func finish(
+        _ tensor: Tensor, isShared: Bool = false, _ make: () throws -> Payload
+    ) throws -> (Payload, TensorReport) {
+        try context.finishing(tensor, isShared: isShared) {
             let payload = try make()
             let figures = [
                 Measurement(name: "rank", value: Double(payload.rank)), Measurement(name: "density", value: payload.density ?? 0),
@@ -36,16 +38,27 @@ struct RefitRun {
 
     func refitWeights() throws -> [(Payload, TensorReport)] {
         let largest = tensors.map { $0.shape.elementCount }.max() ?? 0
-        return try execution.sharing(bytesEach: 32 * largest).uncheckedParallelMap(tensors.count) { index in
-            try finish(tensors[index]) {
-                let tensor = try movable(tensors[index])
-                guard let original = context.original[tensor.name] else {
-                    throw PassError(.unsupported, pass: RefitPass.name, "'\(tensor.name)' is not in the original model")
+        let owners = context.owners(tensors, isKnown: context.isFinished) {
+            Double($0.shape.elementCount) * Double(max(min($0.shape.rows, $0.shape.columns), 1))
+        }
+        let own = context.own(owners)
+        var results = [(Payload, TensorReport)?](repeating: nil, count: tensors.count)
+        try results.withUnsafeMutableBufferPointer { buffer in
+            let slots = buffer
+            try execution.sharing(bytesEach: 32 * largest).uncheckedParallelFor(own.count) { place in
+                let index = own[place]
+                slots[index] = try finish(tensors[index], isShared: true) {
+                    let tensor = try movable(tensors[index])
+                    guard let original = context.original[tensor.name] else {
+                        throw PassError(.unsupported, pass: RefitPass.name, "'\(tensor.name)' is not in the original model")
+                    }
+                    try WeightRefit().refit(tensor, to: original.finiteMatrix(execution))
+                    return try tensor.payload(tensor.values)
                 }
-                try WeightRefit().refit(tensor, to: original.finiteMatrix(execution))
-                return try tensor.payload(tensor.values)
             }
         }
+        try context.exchange(tensors, owners, &results)
+        return results.compactMap { $0 }
     }
 
     private func gradients() throws -> (any CalibrationProvider, any GradientProvider) {

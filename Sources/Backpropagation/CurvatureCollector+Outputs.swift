@@ -6,7 +6,7 @@ import LinearAlgebra
 extension CurvatureCollector {
     /// Draws next tokens, adds the head's statistics, whose gradients need no draw: E gᵣ² = pᵣ(1 − pᵣ), and gives the gradients with
     /// respect to the final hidden states.
-    func addHead(_ final: Transformer.Activations, first: Int) throws -> [[Float]] {
+    func addHead(_ final: Transformer.Activations, _ terms: Range<Int>, first: Int) throws -> [[Float]] {
         let head = try model.head(execution)
         let (width, vocabulary) = (model.configuration.hiddenSize, model.configuration.vocabularySize)
         let seed = seed
@@ -44,7 +44,7 @@ extension CurvatureCollector {
             }
             return (gradient, statistics)
         }
-        if let name = try model.tensorName(.head) { try add(name, vocabulary, width, made.map(\.statistics)) }
+        if let name = try model.tensorName(.head) { try sums[name]?.add(terms, made.map(\.statistics), execution) }
         return made.map(\.gradient)
     }
 

@@ -13,7 +13,7 @@ public final class CurvatureCollector {
     let model: Transformer
     let seed: UInt64
     let execution: ExecutionContext
-    private var sums: [String: CurvatureSum] = [:]
+    var sums: [String: CurvatureSum] = [:]
 
     public init(_ model: Transformer, seed: UInt64, _ execution: ExecutionContext) {
         self.model = model
@@ -23,51 +23,77 @@ public final class CurvatureCollector {
 
     /// Calls `body` once for each weight [out, in]: the head, unless it is the embedding too, the layers of the last block first, the embedding.
     ///
-    /// - Parameter body: is given the name, the mean of xₜxₜᵀ over the weight's inputs where each position weighs ‖gₜ‖², [in, in], and the mean
-    ///   of gₜᵣ² over the gradients of its outputs, [out]. A weight that is embedding and head at once has both.
-    public func forEach(_ tokens: [[Int32]], _ body: (_ name: String, _ inputs: Matrix, _ rows: [Double]) throws -> Void) throws {
+    /// - Parameters:
+    ///   - homes: the ranks that are given what is found of a weight; nil for all. Others' `body` is given nil.
+    ///   - body: is given the name, the mean of xₜxₜᵀ over the weight's inputs where each position weighs ‖gₜ‖², [in, in], and the mean of gₜᵣ²
+    ///     over the gradients of its outputs, [out]. A weight that is embedding and head at once has both.
+    public func forEach(
+        _ tokens: [[Int32]], at homes: (String) -> [Int]? = { _ in nil },
+        _ body: (_ name: String, _ found: (inputs: Matrix, rows: [Double])?) throws -> Void
+    ) throws {
         let count = Double(max(tokens.reduce(0) { $0 + $1.count }, 1))
-        func give(_ names: [String]) throws {
+        let shares = TermShares(tokens, execution.ensemble)
+        let embedding = try model.tensorName(.tokenEmbedding)
+        func give(_ names: [String], adding other: CurvatureSum? = nil) throws {
             for name in names {
                 guard let sum = sums.removeValue(forKey: name) else { continue }
-                try body(name, sum.meanInputs, sum.rows.map { $0 / count })
+                let found = try sum.total(at: homes(name), execution.ensemble, adding: name == embedding ? other : nil)
+                try body(name, found.map { ($0.meanInputs, $0.rows.map { $0 / count }) })
             }
         }
-        let embedding = try model.tensorName(.tokenEmbedding)
-        let states = try HiddenStates(tokens, of: model, execution)
+        let first = shares.sequences(of: shares.own).lowerBound
+        let own = Array(tokens[shares.sequences(of: shares.own)])
+        let states = try HiddenStates(own, of: model, execution)
         let inputs = try BlockInputs(moving: states, through: model, replacing: [:], execution)
         let wave = model.sideBySide(tokens: tokens.map(\.count).max() ?? 0, execution, forGradients: true).threads
-        let waves = states.waves(wave)
-        for range in waves {
-            let final = states[range]
-            let gradients =
-                try model.isCausal ? addHead(final, first: range.lowerBound) : embeddingGradients(final, first: range.lowerBound)
-            states[range] = Transformer.Activations(hidden: gradients, tokenCounts: final.tokenCounts)
+        let waves = shares.waves(wave).map { terms in
+            let range = shares.sequences(of: terms)
+            return (terms: terms, sequences: range.lowerBound - first..<range.upperBound - first)
         }
-        try give(sums.keys.filter { $0 != embedding })
+        if model.isCausal, let head = try model.tensorName(.head) {
+            sums[head] = CurvatureSum(
+                rows: model.configuration.vocabularySize, columns: model.configuration.hiddenSize, shares, execution)
+        }
+        for wave in waves {
+            let final = states[wave.sequences]
+            let global = first + wave.sequences.lowerBound
+            let gradients = try model.isCausal ? addHead(final, wave.terms, first: global) : embeddingGradients(final, first: global)
+            states[wave.sequences] = Transformer.Activations(hidden: gradients, tokenCounts: final.tokenCounts)
+        }
+        try give(sums.keys.filter { $0 != embedding }.sorted())
         for index in (0..<model.configuration.blockCount).reversed() {
             try execution.cancellation.check()
-            try addBlock(index, gradients: states, inputs, waves)
+            try addBlock(index, gradients: states, inputs, shares, waves)
             // Weights that blocks share are given once all of these have been seen.
             guard model.configuration.sharedBlocks(index).lowerBound == index else { continue }
             try give(model.configuration.layers(inBlock: index).compactMap { model.name(of: $0, block: index) })
         }
-        for range in waves { try addEmbedding(Array(tokens[range]), states[range].hidden) }
-        try give(sums.keys.sorted())
+        var ofEmbedding = try embeddingSum(own, states, shares, waves)
+        if let embedding, sums[embedding] == nil { (sums[embedding], ofEmbedding) = (ofEmbedding, nil) }
+        try give(sums.keys.sorted(), adding: ofEmbedding)
     }
 
+    typealias Wave = (terms: Range<Int>, sequences: Range<Int>)
+
     /// Adds a block's layers, and takes the gradients back to its input.
-    private func addBlock(_ index: Int, gradients: HiddenStates, _ inputs: BlockInputs, _ waves: [Range<Int>]) throws {
+    private func addBlock(
+        _ index: Int, gradients: HiddenStates, _ inputs: BlockInputs, _ shares: TermShares, _ waves: [Wave]
+    ) throws {
         let entered = try inputs.states(of: index)
         let weights = try inputs.weights(of: index)
-        for range in waves {
-            var part = gradients[range]
-            let states = try model.backwardStates(&part.hidden, through: weights, entered[range], execution)
-            gradients[range] = part
-            for layer in model.configuration.layers(inBlock: index) {
-                guard let name = model.name(of: layer, block: index) else { continue }
+        let layers = model.configuration.layers(inBlock: index).compactMap { layer in
+            model.name(of: layer, block: index).map { (layer: layer, name: $0) }
+        }
+        for (layer, name) in layers where sums[name] == nil {
+            sums[name] = CurvatureSum(rows: weights[layer].outputSize, columns: weights[layer].inputSize, shares, execution)
+        }
+        for wave in waves {
+            var part = gradients[wave.sequences]
+            let states = try model.backwardStates(&part.hidden, through: weights, entered[wave.sequences], execution)
+            gradients[wave.sequences] = part
+            for (layer, name) in layers {
                 try add(
-                    name, weights[layer].outputSize, weights[layer].inputSize,
+                    name, wave.terms, weights[layer].outputSize, weights[layer].inputSize,
                     states.map { (inputs: $0.input(of: layer), gradients: $0.outputGradient(of: layer), tokens: $0.rowCount(of: layer)) })
             }
         }
@@ -76,7 +102,7 @@ public final class CurvatureCollector {
     private typealias Rows = (inputs: UnsafePointer<Float>, gradients: UnsafePointer<Float>, tokens: Int)
 
     /// Adds the inputs [tokens, in] and the gradients of the outputs [tokens, out] of a layer; positions keep their order.
-    private func add(_ name: String, _ out: Int, _ width: Int, _ parts: [Rows]) throws {
+    private func add(_ name: String, _ terms: Range<Int>, _ out: Int, _ width: Int, _ parts: [Rows]) throws {
         let weighed = try execution.uncheckedParallelMap(parts.count) { index -> Statistics in
             let part = parts[index]
             var rows = [Double](repeating: 0, count: out)
@@ -96,53 +122,36 @@ public final class CurvatureCollector {
             }
             return (inputs, rows, weight)
         }
-        try add(name, out, width, weighed)
+        try sums[name]?.add(terms, weighed, execution)
     }
 
-    /// What some positions add to a weight: inputs multiplied by the roots of their positions' weights, Σ gₜᵣ², Σ ‖gₜ‖².
-    typealias Statistics = (inputs: [Float], rows: [Double], weight: Double)
-
-    func add(_ name: String, _ out: Int, _ width: Int, _ parts: [Statistics]) throws {
-        var sum = sums.removeValue(forKey: name) ?? CurvatureSum(rows: out, columns: width)
-        let tile = 128
-        for part in parts {
-            sum.weight += part.weight
-            for r in 0..<out { sum.rows[r] += part.rows[r] }
-        }
-        try sum.inputs.elements.withUnsafeMutableBufferPointer { buffer in
-            let base = buffer.baseAddress!
-            try execution.uncheckedParallelFor((width + tile - 1) / tile) { slot in
-                let first = slot * tile
-                for part in parts where !part.inputs.isEmpty {
-                    part.inputs.withUnsafeBufferPointer { x in
-                        multiply(
-                            m: min(tile, width - first), n: width, k: x.count / width, x.baseAddress! + first, .transposed, lda: width,
-                            x.baseAddress!, .plain, ldb: width, beta: 1, into: base + first * width, ldc: width)
-                    }
-                }
-            }
-        }
-        sums[name] = sum
-    }
+    typealias Statistics = CurvatureSum.Statistics
 
     /// An error in a token's row enters the first block wherever the token stands: the "inputs" of a row are the gradients there.
-    private func addEmbedding(_ tokens: [[Int32]], _ gradients: [[Float]]) throws {
+    private func embeddingSum(
+        _ tokens: [[Int32]], _ states: HiddenStates, _ shares: TermShares, _ waves: [Wave]
+    ) throws -> CurvatureSum? {
         // Where a norm comes first, gradients are those of what it puts out.
-        guard try model.tensorName(.embeddingNorm) == nil, let name = try model.tensorName(.tokenEmbedding) else { return }
+        guard try model.tensorName(.embeddingNorm) == nil, try model.tensorName(.tokenEmbedding) != nil else { return nil }
         let scale = model.configuration.embeddingScale * model.configuration.embeddingScale
         let (width, vocabulary) = (model.configuration.hiddenSize, model.configuration.vocabularySize)
-        try add(
-            name, vocabulary, width,
-            zip(tokens, gradients).map { tokens, gradients in
-                var rows = [Double](repeating: 0, count: vocabulary)
-                var weight = 0.0
-                for (position, token) in tokens.enumerated() {
-                    var square = 0.0
-                    for j in position * width..<(position + 1) * width { square += Double(gradients[j]) * Double(gradients[j]) }
-                    rows[Int(token)] += scale * square
-                    weight += square
-                }
-                return (gradients, rows, weight)
-            })
+        let sum = CurvatureSum(rows: vocabulary, columns: width, shares, execution)
+        for wave in waves {
+            let part = states[wave.sequences].hidden
+            try sum.add(
+                wave.terms,
+                zip(tokens[wave.sequences], part).map { tokens, gradients in
+                    var rows = [Double](repeating: 0, count: vocabulary)
+                    var weight = 0.0
+                    for (position, token) in tokens.enumerated() {
+                        var square = 0.0
+                        for j in position * width..<(position + 1) * width { square += Double(gradients[j]) * Double(gradients[j]) }
+                        rows[Int(token)] += scale * square
+                        weight += square
+                    }
+                    return (gradients, rows, weight)
+                }, execution)
+        }
+        return sum
     }
 }

@@ -1,24 +1,103 @@
+import Execution
 import LinearAlgebra
 
-/// Sums over positions, with inputs xₜ and gradients gₜ of the outputs of a weight [out, in].
-struct CurvatureSum {
+/// Sums over positions, with inputs xₜ and gradients gₜ of the outputs of a weight [out, in]: the terms of a tree, each of some sequences.
+final class CurvatureSum {
+    private let shares: TermShares
+    private let width: Int
+    private let out: Int
     /// Σ ‖gₜ‖² xₜxₜᵀ
-    var inputs: Matrix
-    /// Σ gₜᵣ²
-    var rows: [Double]
-    /// Σ ‖gₜ‖²
-    var weight = 0.0
+    private let inputs: TreeSum
+    /// Σ gₜᵣ² and Σ ‖gₜ‖² of each term of this rank's; nil where nothing was added.
+    private var rows: [[Double]?]
+    private var weights: [Double]
 
-    init(rows: Int, columns: Int) {
-        inputs = Matrix(zeros: columns, columns)
-        self.rows = [Double](repeating: 0, count: rows)
+    /// What some positions add: inputs multiplied by the roots of their positions' weights, Σ gₜᵣ², Σ ‖gₜ‖².
+    typealias Statistics = (inputs: [Float], rows: [Double], weight: Double)
+
+    private static let tile = 128
+
+    init(rows out: Int, columns width: Int, _ shares: TermShares, _ execution: ExecutionContext) {
+        (self.out, self.width, self.shares) = (out, width, shares)
+        inputs = TreeSum(floats: width * width, ranges: shares.ranges, execution)
+        rows = [[Double]?](repeating: nil, count: shares.own.count)
+        weights = [Double](repeating: 0, count: shares.own.count)
     }
 
-    /// The mean of xₜxₜᵀ where each position weighs ‖gₜ‖², [in, in]: zeros for a weight whose outputs never mattered.
-    var meanInputs: Matrix {
-        var mean = inputs
+    /// Adds whole terms, in order.
+    ///
+    /// - Parameter sequences: what each of their sequences adds.
+    func add(_ terms: Range<Int>, _ sequences: [Statistics], _ execution: ExecutionContext) throws {
+        let first = shares.sequences(of: terms).lowerBound
+        func parts(_ term: Int) -> ArraySlice<Statistics> {
+            let range = shares.sequences(of: term..<term + 1)
+            return sequences[range.lowerBound - first..<range.upperBound - first]
+        }
+        for term in terms {
+            let place = term - shares.own.lowerBound
+            var sum = rows[place] ?? [Double](repeating: 0, count: out)
+            for part in parts(term) {
+                weights[place] += part.weight
+                for r in 0..<out { sum[r] += part.rows[r] }
+            }
+            rows[place] = sum
+        }
+        let (width, tile, steps) = (width, Self.tile, try inputs.steps(until: terms.upperBound))
+        try execution.uncheckedParallelFor((width + tile - 1) / tile) { index in
+            let start = index * tile * width
+            let count = min(tile, width - index * tile) * width
+            for step in steps {
+                switch step {
+                case .add(let slot): TreeSum.add(inputs.slot(slot + 1) + start, to: inputs.slot(slot) + start, count: count)
+                case .term(let term, let slot):
+                    let target = inputs.slot(slot) + start
+                    var isFirst = true
+                    for part in parts(term) where !part.inputs.isEmpty {
+                        part.inputs.withUnsafeBufferPointer { x in
+                            guard let x0 = x.baseAddress else { return }
+                            multiply(
+                                m: count / width, n: width, k: x.count / width, x0 + index * tile, .transposed, lda: width, x0, .plain,
+                                ldb: width, beta: isFirst ? 0 : 1, into: target, ldc: width)
+                        }
+                        isFirst = false
+                    }
+                    if isFirst { target.update(repeating: 0, count: count) }
+                }
+            }
+        }
+    }
+
+    /// The mean of xₜxₜᵀ where each position weighs ‖gₜ‖², [in, in], zeros for a weight whose outputs never mattered; and Σ gₜᵣ²: over the
+    /// sequences of all ranks.
+    ///
+    /// - Parameter homes: the ranks that are given it; nil for all.
+    /// - Returns: nil elsewhere.
+    func total(
+        at homes: [Int]?, _ ensemble: any Ensemble, adding other: CurvatureSum? = nil
+    ) throws -> (meanInputs: Matrix, rows: [Double])? {
+        var (weight, rows) = try scalars(ensemble)
+        let sum = try inputs.total(at: homes)
+        if let other {
+            let more = try other.scalars(ensemble)
+            weight += more.weight
+            for r in rows.indices { rows[r] += more.rows[r] }
+            let added = try other.inputs.total(at: homes)
+            if let sum, let added { TreeSum.add(added, to: sum, count: width * width) }
+        }
+        guard let sum else { return nil }
         // In double: of tiny gradients the reciprocal is no float.
-        for i in mean.elements.indices { mean.elements[i] = weight > 0 ? Float(Double(mean.elements[i]) / weight) : 0 }
-        return mean
+        let mean = Matrix(rows: width, columns: width) { out in
+            for i in 0..<width * width { out[i] = weight > 0 ? Float(Double(sum[i]) / weight) : 0 }
+        }
+        return (mean, rows)
+    }
+
+    /// Σ ‖gₜ‖² and Σ gₜᵣ² over the terms of all ranks.
+    private func scalars(_ ensemble: any Ensemble) throws -> (weight: Double, rows: [Double]) {
+        let wide = shares.ranges.map { $0.lowerBound * out..<$0.upperBound * out }
+        let all = try ensemble.gather(rows.flatMap { $0 ?? [Double](repeating: 0, count: out) }, wide, zero: 0)
+        var sums = [Double](repeating: 0, count: out)
+        for start in stride(from: 0, to: all.count, by: max(out, 1)) { for r in 0..<out { sums[r] += all[start + r] } }
+        return (try ensemble.gather(weights, shares.ranges, zero: 0).reduce(0, +), sums)
     }
 }

@@ -7,14 +7,17 @@ extension Transformer {
     /// input, so that 1 is what leaving the block out would cost.
     ///
     /// - Parameters:
-    ///   - inputs: what enters the block.
+    ///   - inputs: what enters the block, of this rank's sequences.
+    ///   - ranges: the sequences of each rank; nil where this one has all, and other ranks do something else.
     ///   - targets: what should leave it, [tokens, hidden] for each sequence.
     ///   - replacements: matrices that stand in for weights of the block.
     ///   - gradient: is given the gradient of every replaced weight.
     public func blockError(
-        _ index: Int, inputs: Activations, targets: [[Float]], replacing replacements: ReplacedWeights, _ execution: ExecutionContext,
-        gradient: ((String, Matrix) throws -> Void)? = nil
+        _ index: Int, inputs: Activations, of ranges: [Range<Int>]? = nil, targets: [[Float]], replacing replacements: ReplacedWeights,
+        _ execution: ExecutionContext, gradient: ((String, Matrix) throws -> Void)? = nil
     ) throws -> Double {
+        let execution = ranges == nil ? execution.alone : execution
+        let (ensemble, ranges) = (execution.ensemble, ranges ?? [0..<inputs.hidden.count])
         let weights = try block(index, replacing: replacements, execution)
         var outputs = inputs
         try forward(&outputs, through: weights, execution)
@@ -31,12 +34,12 @@ extension Transformer {
             }
             return (error, scale, difference)
         }
-        let scale = max(sums.reduce(0) { $0 + $1.scale }, .leastNormalMagnitude)
-        let value = sums.reduce(0) { $0 + $1.error } / scale
+        let scale = max(try ensemble.gather(sums.map(\.scale), ranges, zero: 0).reduce(0, +), .leastNormalMagnitude)
+        let value = try ensemble.gather(sums.map(\.error), ranges, zero: 0).reduce(0, +) / scale
         guard let gradient else { return value }
         let factor = Float(2 / scale)
         var gradients = sums.map { $0.difference.map { $0 * factor } }
-        try backward(&gradients, through: weights, index, inputs, replacements, execution).forEach(gradient)
+        try backward(&gradients, of: ranges, through: weights, index, inputs, replacements, execution).forEach(gradient)
         return value
     }
 }

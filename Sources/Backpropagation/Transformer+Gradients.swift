@@ -12,12 +12,17 @@ extension Transformer {
     /// Block inputs of all the sequences are kept, blocks × tokens × hidden floats, and the weights of one block at a time.
     ///
     /// - Parameters:
+    ///   - sequences: those of this rank.
+    ///   - ranges: the sequences of each rank; nil where this one has all, and other ranks do something else.
     ///   - reference: the final hidden states of each sequence under the weights to agree with.
     ///   - gradient: is given the gradient of every replaced weight, those of the last block first; blocks behind are not run again.
     public func divergence(
-        _ sequences: [[Int32]], from reference: [[Float]], replacing replacements: ReplacedWeights, _ execution: ExecutionContext,
-        gradient: ((String, Matrix) throws -> Void)? = nil
+        _ sequences: [[Int32]], of ranges: [Range<Int>]? = nil, from reference: [[Float]], replacing replacements: ReplacedWeights,
+        _ execution: ExecutionContext, gradient: ((String, Matrix) throws -> Void)? = nil
     ) throws -> Double {
+        let execution = ranges == nil ? execution.alone : execution
+        let (ensemble, ranges) = (execution.ensemble, ranges ?? [0..<sequences.count])
+        let counts = try ensemble.gather(sequences.map(\.count), ranges, zero: 0)
         let states = try HiddenStates(sequences, of: self, execution)
         let blocks = 0..<configuration.blockCount
         let first = blocks.first { block in
@@ -31,22 +36,22 @@ extension Transformer {
         }
         let head = isCausal ? try self.head(execution) : nil
         let classifier = isClassifier ? try self.classifier(execution) : nil
-        let tokens = sequences.reduce(0) { $0 + $1.count }
+        let tokens = counts.reduce(0, +)
         var back = try execution.uncheckedParallelMap(sequences.count) { index -> (value: Double, gradient: [Float]) in
             guard let head else {
                 var (value, gradient) = distance(states[index], from: reference[index], scale: 1 / Float(tokens))
                 if let classifier, !gradient.isEmpty {
-                    let scale = Float(tokens) / Float(sequences.count)
+                    let scale = Float(tokens) / Float(counts.count)
                     value +=
                         Double(scale)
                         * classifier.divergence(
-                            states[index], from: reference[index], scale: 1 / Float(sequences.count), addingTo: &gradient)
+                            states[index], from: reference[index], scale: 1 / Float(counts.count), addingTo: &gradient)
                 }
                 return (value, gradient)
             }
             return divergence(states[index], from: reference[index], tokens: sequences[index].count, scale: 1 / Float(tokens), head)
         }
-        let value = back.reduce(0) { $0 + $1.value } / Double(max(tokens, 1))
+        let value = try ensemble.gather(back.map(\.value), ranges, zero: 0).reduce(0, +) / Double(max(tokens, 1))
         guard let gradient, let inputs, let first else { return value }
         var gradients = back.map(\.gradient)
         back = []
@@ -55,14 +60,14 @@ extension Transformer {
             try execution.cancellation.check()
             let weights = try inputs.weights(of: index)
             let entered = try inputs.states(of: index)[0..<sequences.count]
-            let sums = try backward(&gradients, through: weights, index, entered, replacements, execution)
+            let sums = try backward(&gradients, of: ranges, through: weights, index, entered, replacements, execution)
             let blocks = configuration.sharedBlocks(index)
             guard blocks.count > 1 else {
                 try sums.forEach(gradient)
                 continue
             }
             // What the blocks that share a weight say of it comes together.
-            sums.forEach { name, part in
+            try sums.forEach { name, part in
                 guard var sum = shared.removeValue(forKey: name) else { return shared[name] = part }
                 for i in sum.elements.indices { sum.elements[i] += part.elements[i] }
                 shared[name] = sum
@@ -124,23 +129,24 @@ extension Transformer {
     }
 
     /// Takes the gradients with respect to a block's output back to its input, for each sequence, and gives those of its replaced
-    /// weights, summed over the sequences in order: as many of these at a time as there is memory for.
+    /// weights, summed over the sequences of all ranks: as many of these at a time as there is memory for.
     func backward(
-        _ gradients: inout [[Float]], through weights: BlockWeights, _ index: Int, _ inputs: Activations,
+        _ gradients: inout [[Float]], of ranges: [Range<Int>], through weights: BlockWeights, _ index: Int, _ inputs: Activations,
         _ replacements: ReplacedWeights, _ execution: ExecutionContext
     ) throws -> WeightGradientSums {
         let layers = configuration.layers(inBlock: index).compactMap { layer in
             name(of: layer, block: index).map { (layer: layer, name: $0) }
         }
         .filter { replacements.contains($0.name) }
-        let sums = WeightGradientSums(layers, weights)
+        let sums = WeightGradientSums(layers, weights, ranges, execution)
+        let first = ranges[execution.ensemble.rank].lowerBound
         let wave = sideBySide(tokens: inputs.tokenCounts.max() ?? 0, execution, forGradients: true).threads
         for start in stride(from: 0, to: gradients.count, by: wave) {
             let range = start..<min(start + wave, gradients.count)
             var part = Array(gradients[range])
             let states = try backwardStates(&part, through: weights, inputs[range], execution)
             gradients.replaceSubrange(range, with: part)
-            try sums.add(states, execution)
+            try sums.add(states, first: first + start, execution)
         }
         return sums
     }

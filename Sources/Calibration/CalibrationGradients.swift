@@ -1,4 +1,5 @@
 import Backpropagation
+import Execution
 import Inference
 import LinearAlgebra
 import PassKit
@@ -11,21 +12,23 @@ final class CalibrationGradients: GradientProvider {
 
     func divergence() throws -> any RefitObjective {
         let (model, execution) = (calibration.model, calibration.execution)
-        let states = try HiddenStates(calibration.tokens.sequences, of: model, execution)
-        try model.forward(states, through: 0..<model.configuration.blockCount, execution)
+        let states = try SharedStates(calibration.tokens.sequences, of: model, execution)
+        try model.forward(states.states, through: 0..<model.configuration.blockCount, execution)
         return Divergence(calibration: calibration, reference: states)
     }
 
-    func forEachCurvature(seed: UInt64, _ body: (String, WeightCurvature) throws -> Void) throws {
+    func forEachCurvature(
+        seed: UInt64, at homes: (String) -> [Int]?, _ body: (String, WeightCurvature?) throws -> Void
+    ) throws {
         let collector = CurvatureCollector(calibration.model, seed: seed, calibration.execution)
-        try collector.forEach(calibration.tokens.sequences) { name, inputs, rows in
-            try body(name, WeightCurvature(inputs: inputs, rows: rows))
+        try collector.forEach(calibration.tokens.sequences, at: homes) { name, found in
+            try body(name, found.map { WeightCurvature(inputs: $0.inputs, rows: $0.rows) })
         }
     }
 
     func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws {
         let (model, execution) = (calibration.model, calibration.execution)
-        let original = try HiddenStates(calibration.tokens.sequences, of: model, execution)
+        let original = try SharedStates(calibration.tokens.sequences, of: model, execution)
         let inputs = try original.copy(execution)
         for blocks in model.configuration.sharedBlocks {
             var errors: [BlockError] = []
@@ -33,13 +36,13 @@ final class CalibrationGradients: GradientProvider {
             for block in blocks {
                 try execution.cancellation.check()
                 if block > blocks.lowerBound { entered = try original.copy(execution) }
-                try model.forward(original, through: block..<block + 1, execution)
+                try model.forward(original.states, through: block..<block + 1, execution)
                 let targets = blocks.count > 1 ? try original.copy(execution) : original
                 errors.append(BlockError(calibration: calibration, block: block, inputs: entered, targets: targets))
             }
             let objective: any RefitObjective = errors.count == 1 ? errors[0] : SharedBlockError(errors)
             let weights = try refit(blocks.lowerBound, objective)
-            try model.forward(inputs, through: blocks, replacing: weights, execution)
+            try model.forward(inputs.states, through: blocks, replacing: weights, execution)
         }
     }
 }
@@ -48,17 +51,19 @@ final class CalibrationGradients: GradientProvider {
 private final class Divergence: RefitObjective {
     private let calibration: CalibrationModel
     /// The original's final hidden states of every sequence.
-    private let reference: HiddenStates
+    private let reference: SharedStates
 
-    init(calibration: CalibrationModel, reference: HiddenStates) {
+    init(calibration: CalibrationModel, reference: SharedStates) {
         self.calibration = calibration
         self.reference = reference
     }
 
     func value(sequences: [Int], replacing weights: ReplacedWeights, gradient: WeightGradient?) throws -> Double {
-        try calibration.model.divergence(
-            sequences.map { calibration.tokens.sequences[$0] }, from: sequences.map { reference[$0] }, replacing: weights,
-            calibration.execution, gradient: gradient)
+        let ensemble = calibration.ensemble
+        let ranges = Shares.ranges(sequences.count, among: ensemble.count)
+        return try calibration.model.divergence(
+            sequences[ranges[ensemble.rank]].map { calibration.tokens.sequences[$0] }, of: ranges,
+            from: reference.some(sequences, ranges).hidden, replacing: weights, calibration.execution, gradient: gradient)
     }
 }
 
@@ -66,10 +71,10 @@ private final class Divergence: RefitObjective {
 private final class BlockError: RefitObjective {
     private let calibration: CalibrationModel
     private let block: Int
-    private let inputs: HiddenStates
-    private let targets: HiddenStates
+    private let inputs: SharedStates
+    private let targets: SharedStates
 
-    init(calibration: CalibrationModel, block: Int, inputs: HiddenStates, targets: HiddenStates) {
+    init(calibration: CalibrationModel, block: Int, inputs: SharedStates, targets: SharedStates) {
         self.calibration = calibration
         self.block = block
         self.inputs = inputs
@@ -77,9 +82,10 @@ private final class BlockError: RefitObjective {
     }
 
     func value(sequences: [Int], replacing weights: ReplacedWeights, gradient: WeightGradient?) throws -> Double {
-        try calibration.model.blockError(
-            block, inputs: inputs.some(sequences), targets: sequences.map { targets[$0] }, replacing: weights, calibration.execution,
-            gradient: gradient)
+        let ranges = Shares.ranges(sequences.count, among: calibration.ensemble.count)
+        return try calibration.model.blockError(
+            block, inputs: inputs.some(sequences, ranges), of: ranges, targets: targets.some(sequences, ranges).hidden,
+            replacing: weights, calibration.execution, gradient: gradient)
     }
 }
 

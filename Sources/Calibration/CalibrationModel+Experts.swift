@@ -82,19 +82,18 @@ extension CalibrationModel {
     }
 
     /// Root mean squares of the inputs of a block.
-    func inputNorms(_ squares: InputSquares, _ block: Int) -> [BlockInput: [Float]] {
+    func inputNorms(_ sums: [BlockInput: InputSquares.Sums], _ block: Int) -> [BlockInput: [Float]] {
         let inputs = model.configuration.inputs(ofBlock: block)
         let experts = model.configuration.experts(inBlock: block)
-        let sums = Dictionary(uniqueKeysWithValues: inputs.map { ($0, squares.sums($0)) })
         func norms(_ input: BlockInput) -> [Float]? {
-            guard let (squares, rows) = sums[input], rows > 0 else { return nil }
-            return squares.map { Float(($0 / Double(rows)).squareRoot()) }
+            guard let found = sums[input], found.rows > 0 else { return nil }
+            return found.squares.map { Float(($0 / Double(found.rows)).squareRoot()) }
         }
         var (all, seen) = (0.0, 0)
         for case .expertOutput(let expert) in inputs {
-            guard let (squares, rows) = sums[.expertOutput(expert)] else { continue }
-            all += squares.reduce(0, +)
-            seen += rows
+            guard let found = sums[.expertOutput(expert)] else { continue }
+            all += found.squares.reduce(0, +)
+            seen += found.rows
         }
         var result: [BlockInput: [Float]] = [:]
         for input in inputs {

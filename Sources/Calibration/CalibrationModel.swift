@@ -35,8 +35,7 @@ public final class CalibrationModel: CalibrationProvider {
         self.tokens = tokens
     }
 
-    /// Sequences whose inputs are summed at a time: of some 2048 tokens, whatever the machine, because sums depend on it.
-    private var momentWave: Int { max(1, 2048 / max(tokens.sequences.map(\.count).max() ?? 1, 1)) }
+    var ensemble: any Ensemble { execution.ensemble }
 
     public var sequenceCount: Int { tokens.sequences.count }
     public var scoredTokensPerSequence: Int { tokens.scoredTokenCount / max(tokens.sequences.count, 1) }
@@ -52,9 +51,12 @@ public final class CalibrationModel: CalibrationProvider {
         try losses(sequences: sequences, of: try Transformer(source.with(graph), weights: .openBLAS(on: execution)), replacing: [:])
     }
 
+    /// Each rank runs its share of the sequences.
     private func losses(sequences: [Int], of model: Transformer, replacing weights: ReplacedWeights) throws -> [Double] {
-        let states = try HiddenStates(sequences.map { tokens.sequences[$0] }, of: model, execution)
-        return try losses(sequences, of: model, continuing: states, from: 0, replacing: weights)
+        let ranges = Shares.ranges(sequences.count, among: ensemble.count)
+        let own = Array(sequences[ranges[ensemble.rank]])
+        let states = try HiddenStates(own.map { tokens.sequences[$0] }, of: model, execution)
+        return try ensemble.gather(losses(own, of: model, continuing: states, from: 0, replacing: weights), ranges, zero: 0)
     }
 
     /// The loss of each sequence, from the hidden states that enter block `first` on, which are moved on to the last.
@@ -79,11 +81,25 @@ public final class CalibrationModel: CalibrationProvider {
     /// Of the original model: mean-pooled embeddings of all sequences, and the logits of their classes where it has such; made once.
     private func originalOutputs() throws -> (embeddings: [[Float]], classes: [[Float]]) {
         if let known = knownOutputs { return known }
-        let states = try HiddenStates(tokens.sequences, of: model, execution)
+        let ranges = Shares.ranges(tokens.sequences.count, among: ensemble.count)
+        let states = try HiddenStates(Array(tokens.sequences[ranges[ensemble.rank]]), of: model, execution)
         try model.forward(states, through: 0..<model.configuration.blockCount, execution)
-        let made = (model.pooledEmbeddings(final: states), model.isClassifier ? try model.classLogits(final: states, execution) : [])
+        let made = (
+            try gathered(model.pooledEmbeddings(final: states), ranges),
+            model.isClassifier ? try gathered(model.classLogits(final: states, execution), ranges) : []
+        )
         knownOutputs = made
         return made
+    }
+
+    /// Rows of one width, of all ranks.
+    private func gathered(_ own: [[Float]], _ ranges: [Range<Int>]) throws -> [[Float]] {
+        guard ensemble.isShared else { return own }
+        let widths = try ensemble.gather([own.first?.count ?? 0], ensemble.places, zero: 0)
+        let width = widths.max() ?? 0
+        let wide = ranges.map { $0.lowerBound * width..<$0.upperBound * width }
+        let all = try ensemble.gather(own.flatMap { $0 }, wide, zero: 0)
+        return (0..<(ranges.last?.upperBound ?? 0)).map { Array(all[$0 * width..<($0 + 1) * width]) }
     }
 
     public var warnings: [String] { [scarceExperts.note(of: model.configuration.experts)].compactMap { $0 } }
@@ -93,15 +109,15 @@ public final class CalibrationModel: CalibrationProvider {
     public func forEachLoss(
         sequences: [Int], replacingEach names: [String], by weight: (Int) throws -> Matrix, _ body: (Int, [Double]) throws -> Void
     ) throws {
-        let states = try HiddenStates(sequences.map { tokens.sequences[$0] }, of: model, execution)
+        let ranges = Shares.ranges(sequences.count, among: ensemble.count)
+        let own = Array(sequences[ranges[ensemble.rank]])
+        let states = try HiddenStates(own.map { tokens.sequences[$0] }, of: model, execution)
         let blocks = names.map { structure.block(of: $0) ?? 0 }
         for block in 0..<model.configuration.blockCount {
             for index in names.indices where blocks[index] == block {
-                try body(
-                    index,
-                    losses(
-                        sequences, of: model, continuing: try states.copy(execution), from: block,
-                        replacing: [names[index]: try weight(index)]))
+                let found = try losses(
+                    own, of: model, continuing: try states.copy(execution), from: block, replacing: [names[index]: try weight(index)])
+                try body(index, ensemble.gather(found, ranges, zero: 0))
             }
             try model.forward(states, through: block..<block + 1, execution)
         }
@@ -115,11 +131,12 @@ public final class CalibrationModel: CalibrationProvider {
     }
 
     public func forEachSecondMoment(
-        of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void
+        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
     ) throws {
         let wanted = structure.inputGroups.filter(isWanted)
         guard let last = wanted.map(\.block).max() else { return }
-        let states = try HiddenStates(tokens.sequences, of: model, execution)
+        let shares = TermShares(tokens.sequences, ensemble)
+        let states = try HiddenStates(Array(tokens.sequences[shares.sequences(of: shares.own)]), of: model, execution)
         var block = 0
         while block <= min(last, model.configuration.blockCount - 1) {
             try execution.cancellation.check()
@@ -131,13 +148,14 @@ public final class CalibrationModel: CalibrationProvider {
                 continue
             }
             // Let go of before the moments are worked on.
-            let moments = try sharedMoments(states, through: shared, of: groups.map(\.input))
-            for (input, group) in groups { if let moment = moments[input] { try body(group, moment) } }
+            let found = try sharedMoments(states, shares, through: shared, of: groups) { homes($0) }
+            for (input, group) in groups where found.isSeen(input) { try body(group, found.moments[input]) }
         }
     }
 
     public func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws {
-        let states = try HiddenStates(tokens.sequences, of: model, execution)
+        let shares = TermShares(tokens.sequences, ensemble)
+        let states = try HiddenStates(Array(tokens.sequences[shares.sequences(of: shares.own)]), of: model, execution)
         for shared in model.configuration.sharedBlocks {
             let block = shared.lowerBound
             let squares = InputSquares(model.configuration.inputs(ofBlock: block), sequences: states.count)
@@ -150,52 +168,112 @@ public final class CalibrationModel: CalibrationProvider {
                     states[range] = part
                 }
             }
-            let norms = inputNorms(squares, block)
+            let norms = inputNorms(try squares.sums(shares, ensemble), block)
             for (input, group) in groups(block, { _ in true }) { if let norms = norms[input] { try body(group, norms) } }
         }
     }
 
-    /// The same for blocks in a row that share their weights: the mean over these.
+    /// The second moments of some inputs of a block.
+    struct FoundMoments {
+        /// Those that this rank is given.
+        var moments: [BlockInput: Matrix]
+        /// Of those whose moments all ranks are given, nil for one that nobody saw; of others whether anybody did.
+        let seen: Set<BlockInput>
+
+        func isSeen(_ input: BlockInput) -> Bool { seen.contains(input) }
+    }
+
+    /// The second moments of inputs of blocks in a row that share their weights: the mean over these, for all ranks.
+    ///
+    /// - Parameter homes: the ranks that are given the moment of a group; nil for all.
     func sharedMoments(
-        _ states: HiddenStates, through blocks: Range<Int>, of groups: [BlockInput]
-    ) throws -> [BlockInput: Matrix] {
+        _ states: HiddenStates, _ shares: TermShares, through blocks: Range<Int>, of groups: [(input: BlockInput, group: InputGroup)],
+        at homes: (InputGroup) -> [Int]?
+    ) throws -> FoundMoments {
         var sums: [BlockInput: Matrix] = [:]
+        var seen = Set<BlockInput>()
+        let isAlone = blocks.count == 1
+        let places = Dictionary(groups.map { ($0.input, homes($0.group)) }) { first, _ in first }
         for block in blocks {
             try execution.cancellation.check()
-            let found = try secondMoments(states, through: try model.block(block, execution), block, of: groups)
-            if blocks.count == 1 { return found }
-            for (input, moment) in found {
+            let weights = try model.block(block, execution)
+            let found = try secondMoments(states, shares, through: weights, block, of: groups.map(\.input)) {
+                isAlone ? places[$0] ?? nil : nil
+            }
+            if isAlone { return found }
+            seen.formUnion(found.seen)
+            for (input, moment) in found.moments {
                 var sum = sums.removeValue(forKey: input) ?? Matrix(zeros: moment.rows, moment.columns)
                 for i in sum.elements.indices { sum.elements[i] += moment.elements[i] / Float(blocks.count) }
                 sums[input] = sum
             }
         }
-        return sums
+        return FoundMoments(moments: sums, seen: seen)
     }
 
-    /// Moves the states through a block, some sequences at a time, and sums XᵀX over some of its inputs. Waves and
-    /// tiles are of fixed size and added in order, so that sums do not depend on the number of threads.
-    func secondMoments(
-        _ states: HiddenStates, through weights: BlockWeights, _ block: Int, of groups: [BlockInput]
-    ) throws -> [BlockInput: Matrix] {
+    /// Moves the states of this rank's sequences through a block, and sums XᵀX over some of its inputs, of all ranks' sequences.
+    private func secondMoments(
+        _ states: HiddenStates, _ shares: TermShares, through weights: BlockWeights, _ block: Int, of groups: [BlockInput],
+        at homes: (BlockInput) -> [Int]?
+    ) throws -> FoundMoments {
         let wanted = inputsToSee(for: groups, block)
-        var sums: [BlockInput: Matrix] = [:]
-        var rows: [BlockInput: Int] = [:]
-        let total = states.tokenCounts.reduce(0, +)
-        for range in states.waves(momentWave) {
-            var part = states[range]
+        var sums: [BlockInput: SecondMomentSum] = [:]
+        var rows = [Int](repeating: 0, count: wanted.count)
+        let total = tokens.sequences.reduce(0) { $0 + $1.count }
+        let first = shares.sequences(of: shares.own).lowerBound
+        func sum(_ input: BlockInput, width: Int) -> SecondMomentSum {
+            if let sum = sums[input] { return sum }
+            let made = SecondMomentSum(width: width, scale: 1 / Float(total), ranges: shares.ranges, execution)
+            sums[input] = made
+            return made
+        }
+        for terms in shares.waves(model.wave(execution)) {
+            let range = shares.sequences(of: terms)
+            let place = range.lowerBound - first..<range.upperBound - first
+            var part = states[place]
             let inputs = InputCollector(wanted, sequences: part.tokenCounts.count)
             try model.forward(&part, through: weights, execution) { inputs.collect($0, $1, $2, $3) }
-            states[range] = part
-            for input in wanted {
-                guard let x = inputs.matrix(input) else { continue }
-                rows[input, default: 0] += x.rows
-                var sum = sums.removeValue(forKey: input) ?? Matrix(zeros: x.columns, x.columns)
-                try SecondMoment.add(x, scale: 1 / Float(total), to: &sum, execution)
-                sums[input] = sum
+            states[place] = part
+            for (index, input) in wanted.enumerated() {
+                guard let width = inputs.width(input) else { continue }
+                var read: [Int: Matrix] = [:]
+                for term in terms {
+                    let own = shares.sequences(of: term..<term + 1)
+                    let x = inputs.matrix(input, own.lowerBound - range.lowerBound..<own.upperBound - range.lowerBound, width: width)
+                    rows[index] += x.rows
+                    read[term] = x
+                }
+                try sum(input, width: width).add(read, until: terms.upperBound, execution)
             }
         }
-        standInForScarce(&sums, rows, total: total, block, wanted: groups)
-        return sums
+        rows = try totals(rows)
+        let widths = try ensemble.isShared ? most(wanted.map { sums[$0]?.width ?? 0 }) : wanted.map { sums[$0]?.width ?? 0 }
+        let isRouted = model.configuration.experts(inBlock: block) != nil
+        var moments: [BlockInput: Matrix] = [:]
+        for (index, input) in wanted.enumerated() where widths[index] > 0 {
+            let sum = sum(input, width: widths[index])
+            try sum.add([:], until: shares.own.upperBound, execution)
+            // What stands in for an expert's is made of others'.
+            moments[input] = try sum.total(at: isRouted ? nil : homes(input), execution)
+            sums[input] = nil
+        }
+        var seen = Set(wanted.indices.filter { widths[$0] > 0 }.map { wanted[$0] })
+        if isRouted {
+            let counts = Dictionary(uniqueKeysWithValues: zip(wanted, rows)).filter { $0.value > 0 }
+            standInForScarce(&moments, counts, total: total, block, wanted: groups)
+            seen.formUnion(moments.keys)
+        }
+        return FoundMoments(moments: moments, seen: seen)
+    }
+
+    /// The sums, and the largest, of what all ranks have.
+    private func totals(_ own: [Int]) throws -> [Int] { try together(own) { $0 + $1 } }
+    private func most(_ own: [Int]) throws -> [Int] { try together(own) { max($0, $1) } }
+
+    private func together(_ own: [Int], _ join: (Int, Int) -> Int) throws -> [Int] {
+        guard ensemble.isShared, !own.isEmpty else { return own }
+        let ranges = (0..<ensemble.count).map { $0 * own.count..<($0 + 1) * own.count }
+        let all = try ensemble.gather(own, ranges, zero: 0)
+        return own.indices.map { index in ranges.dropFirst().reduce(all[index]) { join($0, all[$1.lowerBound + index]) } }
     }
 }

@@ -42,18 +42,21 @@ public struct Perplexity: Sendable {
     public static func sequenceLosses(
         of model: Transformer, over tokens: TokenSequences, _ execution: ExecutionContext
     ) throws -> [(sum: Double, count: Int)] {
-        var losses: [(sum: Double, count: Int)] = []
+        var (sums, counts) = ([Double](), [Int]())
         execution.progress.begin("evaluate", total: tokens.sequences.count, unit: "sequences")
         defer { execution.progress.end() }
-        let wave = Perplexity.sequencesAtATime
-        for start in stride(from: 0, to: tokens.sequences.count, by: wave) {
-            let part = Array(tokens.sequences[start..<min(start + wave, tokens.sequences.count)])
+        let (wave, ensemble) = (Perplexity.sequencesAtATime, execution.ensemble)
+        let ranges = Shares.ranges(tokens.sequences.count, among: ensemble.count)
+        let own = ranges[ensemble.rank]
+        for start in stride(from: own.lowerBound, to: own.upperBound, by: wave) {
+            let part = Array(tokens.sequences[start..<min(start + wave, own.upperBound)])
             for sequence in try model.tokenLosses(part, execution) {
-                losses.append((sequence.reduce(0, +), sequence.count))
+                sums.append(sequence.reduce(0, +))
+                counts.append(sequence.count)
             }
-            execution.progress.advance(by: part.count)
+            execution.advanceShared(by: part.count)
         }
-        return losses
+        return zip(try ensemble.gather(sums, ranges, zero: 0), try ensemble.gather(counts, ranges, zero: 0)).map { (sum: $0, count: $1) }
     }
 
     static let sequencesAtATime = 16

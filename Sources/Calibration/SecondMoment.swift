@@ -2,36 +2,75 @@ import Execution
 import Inference
 import LinearAlgebra
 
-/// Sums of XᵀX, in tiles of columns that run side by side.
-public enum SecondMoment {
-    static let tile = 128
+/// A sum of XᵀX over groups of sequences, the terms of a tree, in tiles of columns that run side by side.
+public final class SecondMomentSum {
+    public let width: Int
+    private let scale: Float
+    private let sum: TreeSum
 
-    /// sum += scale · XᵀX for X [tokens, width]: tokens · width² operations, since what is left of a tile is what is above it.
-    public static func add(_ x: Matrix, scale: Float, to sum: inout Matrix, _ execution: ExecutionContext) throws {
-        let width = x.columns
-        try sum.elements.withUnsafeMutableBufferPointer { out in
-            let base = out.baseAddress!
-            try x.elements.withUnsafeBufferPointer { values in
-                let x0 = values.baseAddress!
-                try execution.uncheckedParallelFor((width + tile - 1) / tile) { index in
-                    let first = index * tile
-                    multiply(
-                        m: min(tile, width - first), n: width - first, k: x.rows, alpha: scale, x0 + first, .transposed, lda: width,
-                        x0 + first, .plain, ldb: width, beta: 1, into: base + first * (width + 1), ldc: width)
+    private static let tile = 128
+
+    /// - Parameters:
+    ///   - scale: what XᵀX is multiplied by.
+    ///   - ranges: the terms of each rank.
+    public init(width: Int, scale: Float, ranges: [Range<Int>], _ execution: ExecutionContext) {
+        (self.width, self.scale) = (width, scale)
+        sum = TreeSum(floats: width * width, ranges: ranges, execution)
+    }
+
+    /// Adds terms, those that are left out before them as zeros: width² operations a token, since what is left of a tile is what is above it.
+    ///
+    /// - Parameter terms: X [tokens, width] by the number of the term, in order.
+    public func add(_ terms: [Int: Matrix], until end: Int, _ execution: ExecutionContext) throws {
+        let (width, tile) = (width, Self.tile)
+        let steps = try sum.steps(until: end)
+        try execution.uncheckedParallelFor((width + tile - 1) / tile) { index in
+            let first = index * tile
+            let rows = min(tile, width - first)
+            for step in steps {
+                switch step {
+                case .term(let term, let slot):
+                    let out = sum.slot(slot) + first * (width + 1)
+                    guard let x = terms[term], x.rows > 0 else {
+                        for row in 0..<rows { (out + row * width).update(repeating: 0, count: width - first) }
+                        continue
+                    }
+                    x.elements.withUnsafeBufferPointer { values in
+                        guard let x0 = values.baseAddress else { return }
+                        multiply(
+                            m: rows, n: width - first, k: x.rows, alpha: scale, x0 + first, .transposed, lda: width, x0 + first, .plain,
+                            ldb: width, beta: 0, into: out, ldc: width)
+                    }
+                case .add(let slot):
+                    for row in first..<first + rows {
+                        TreeSum.add(
+                            sum.slot(slot + 1) + row * width + first, to: sum.slot(slot) + row * width + first, count: width - first)
+                    }
                 }
             }
+        }
+    }
+
+    /// The sum over the terms of all ranks.
+    ///
+    /// - Parameter homes: the ranks that are given it; nil for all.
+    /// - Returns: [width, width]; nil elsewhere.
+    public func total(at homes: [Int]?, _ execution: ExecutionContext) throws -> Matrix? {
+        guard let found = try sum.total(at: homes) else { return nil }
+        let (width, tile) = (width, Self.tile)
+        return try Matrix(rows: width, columns: width) { out in
+            guard let out = out.baseAddress else { return }
             try execution.uncheckedParallelFor((width + tile - 1) / tile) { index in
-                for above in 0..<index {
-                    for row in index * tile..<min((index + 1) * tile, width) {
-                        for column in above * tile..<(above + 1) * tile { base[row * width + column] = base[column * width + row] }
-                    }
+                for row in index * tile..<min((index + 1) * tile, width) {
+                    (out + row * width + index * tile).update(from: found + row * width + index * tile, count: width - index * tile)
+                    for column in 0..<index * tile { out[row * width + column] = found[column * width + row] }
                 }
             }
         }
     }
 }
 
-/// Gathers the inputs of each group from all sequences of a wave into one matrix [tokens, width] each.
+/// Gathers the inputs of each group from all sequences of a wave into matrices [tokens, width].
 final class InputCollector {
     private let slots: InputSlots<[Float]>
     private let widths: InputSlots<Int>
@@ -46,10 +85,12 @@ final class InputCollector {
         widths.place(input, sequence)?.pointee = width
     }
 
-    /// Nil where nothing was read.
-    func matrix(_ input: BlockInput) -> Matrix? {
-        guard let width = widths.values(input).max(), width > 0 else { return nil }
-        let elements = slots.values(input).flatMap { $0 }
+    /// Of an input; nil where nothing was read.
+    func width(_ input: BlockInput) -> Int? { widths.values(input).max().flatMap { $0 > 0 ? $0 : nil } }
+
+    /// What some sequences read, one after the other.
+    func matrix(_ input: BlockInput, _ sequences: Range<Int>, width: Int) -> Matrix {
+        let elements = slots.values(input)[sequences].flatMap { $0 }
         return Matrix(rows: elements.count / width, columns: width, elements: elements)
     }
 }

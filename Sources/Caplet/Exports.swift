@@ -6,6 +6,7 @@
 @_exported import Execution
 @_exported import FormatKit
 @_exported import GGUFFormat
+@_exported import MessagePassing
 @_exported import ModelGraph
 @_exported import Models
 @_exported import PassKit

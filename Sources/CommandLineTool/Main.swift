@@ -39,10 +39,13 @@ struct CapletCommand: ParsableCommand {
     /// The verb that the arguments ask for; the end of the process where they ask for help or make no sense.
     private static func parsed() -> ParsableCommand {
         let hints = ArgumentHints(arguments: Array(CommandLine.arguments.dropFirst()))
-        if let line = hints.unknownVerb { exit(withError: ValidationError(line)) }
         do {
+            if let line = hints.unknownVerb { throw ValidationError(line) }
             return try parseAsRoot()
         } catch {
+            // Of processes that were started together the first says it.
+            if let rank = LaunchedRank.current()?.rank, rank > 0 { Glibc.exit(exitCode(for: error).rawValue) }
+            if hints.unknownVerb != nil { exit(withError: error) }
             guard exitCode(for: error).rawValue == ExitStatus.usage.rawValue, let line = hints.unknownOption else { exit(withError: error) }
             // The usage of the verb stays.
             let text = fullMessage(for: error)

@@ -55,39 +55,45 @@ final class Session {
     /// Set by the signals that ask for a stop.
     let cancellation: Cancellation
 
-    private init(_ options: CommonOptions, _ diagnostics: Diagnostics) throws {
+    private init(_ options: CommonOptions, _ diagnostics: Diagnostics, _ ensemble: any Ensemble) throws {
         self.options = options
         self.diagnostics = diagnostics
         cancellation = InterruptSignal.cancellation
         let searched = try PluginSearch.files(getenv(PluginSearch.variable).map { String(cString: $0) })
         workspace = try Workspace(
             threads: options.threads, memory: options.memory?.bytes, scratchFolder: options.scratch, plugins: searched + options.plugin,
-            cancellation: cancellation)
+            cancellation: cancellation, ensemble: ensemble)
     }
 
     /// Runs a verb, prints its error as one line, and ends the process with the status that belongs to it.
-    static func run(_ options: CommonOptions, _ body: (Session) throws -> ExitStatus) throws {
-        let diagnostics = Diagnostics(options)
+    ///
+    /// - Parameter ranks: how processes that were started together share the work; nil for a verb that rank 0 does alone.
+    static func run(_ options: CommonOptions, ranks: EnsembleOptions? = nil, _ body: (Session) throws -> ExitStatus) throws {
+        let rank = Ranks(ranks)
+        if rank.hasNothingToDo { throw ExitCode(ExitStatus.done.rawValue) }
+        let diagnostics = Diagnostics(options, isSilent: !rank.isFirst)
         var status: ExitStatus
         do {
-            status = try body(Session(options, diagnostics))
+            status = try body(Session(options, diagnostics, rank.join()))
             if status == .done, options.strict, diagnostics.warningCount > 0 { status = .warnings }
+            if status == .done { try rank.leave() }
         } catch let error as ExitCode {
             throw error
-        } catch let error as UsageError {
-            diagnostics.error(error.description)
-            status = error.status
         } catch {
-            status = ExitStatus(error)
+            status = (error as? UsageError)?.status ?? ExitStatus(error)
             let count = diagnostics.warningCount
             let strict = "\(count) warning\(count == 1 ? "" : "s"), and --strict was given; nothing was written"
-            diagnostics.error(status == .warnings ? strict : Remedies.line(error))
+            let line = (error as? UsageError)?.description ?? (status == .warnings ? strict : Remedies.line(error))
+            rank.willFail()
+            diagnostics.error(line)
+            rank.fail(line, status)
         }
         // Results that did not arrive are a failure, unless whoever read them had enough.
         if fflush(stdout) != 0, errno != EPIPE {
             diagnostics.error("standard output cannot be written: \(String(cString: strerror(errno)))")
             status = .writeFailed
         }
+        if status != .done { rank.fail("ends with status \(status.rawValue)", status) }
         // A thread that was left behind may hold what the end of a process waits for.
         if Workspace.hasAbandonedPlugins { _exit(status.rawValue) }
         throw ExitCode(status.rawValue)
@@ -101,7 +107,7 @@ final class Session {
         return try workspace.perform(request, requestOptions, cancellation: cancellation, report: diagnostics.report)
     }
 
-    func print(_ line: String) { Swift.print(line) }
+    func print(_ line: String) { if workspace.ensemble.isFirst { Swift.print(line) } }
 
     /// Text that is seen at once.
     func write(_ text: String) {

@@ -62,7 +62,9 @@ public final class QuadraticCalibration: CalibrationProvider {
                     })))
     }
 
-    public func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
+    public func forEachSecondMoment(
+        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
+    ) throws {
         for group in groups where isWanted(group) {
             guard let all = inputs[group.members[0]], let columns = all.first?.columns else { continue }
             var sum = Matrix(zeros: columns, columns)
@@ -83,7 +85,9 @@ public final class QuadraticCalibration: CalibrationProvider {
         func divergence() -> any RefitObjective { Objective(calibration) }
 
         /// Exact: the loss is quadratic in each row by itself.
-        func forEachCurvature(seed: UInt64, _ body: (String, WeightCurvature) throws -> Void) throws {
+        func forEachCurvature(
+            seed: UInt64, at homes: (String) -> [Int]?, _ body: (String, WeightCurvature?) throws -> Void
+        ) throws {
             try calibration.forEachSecondMoment { group, h in
                 for name in group.members {
                     guard let weight = calibration.weights[name] else { continue }

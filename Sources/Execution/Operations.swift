@@ -46,6 +46,17 @@ public enum Operations {
         }
     }
 
+    private static let runs = Atomic<Int>(0)
+    private static let works = Atomic<Int>(0)
+
+    /// Runs of one block on one sequence, forward, so far.
+    public static var blockRuns: Int { runs.load(ordering: .relaxed) }
+    public static func addBlockRuns(_ count: Int) { runs.wrappingAdd(count, ordering: .relaxed) }
+
+    /// Matrices that this process worked on for all ranks, so far.
+    public static var solves: Int { works.load(ordering: .relaxed) }
+    public static func addSolve() { works.wrappingAdd(1, ordering: .relaxed) }
+
     public static var soFar: Count {
         Count(
             all: [products.load(ordering: .relaxed), factorisations.load(ordering: .relaxed)],

@@ -1,7 +1,7 @@
 import CLibrary
 
 /// A thread of the system's.
-struct SystemThread {
+package struct SystemThread {
     private let handle: pthread_t
 
     private final class Start {
@@ -15,7 +15,7 @@ struct SystemThread {
     /// - Parameters:
     ///   - stackBytes: of its stack; nil for what the system gives.
     ///   - isDetached: nobody waits for it; `join` may not be called.
-    init?(stackBytes: Int? = nil, isDetached: Bool = false, _ body: @escaping @Sendable () -> Void) {
+    package init?(stackBytes: Int? = nil, isDetached: Bool = false, _ body: @escaping @Sendable () -> Void) {
         var attributes = pthread_attr_t()
         guard pthread_attr_init(&attributes) == 0 else { return nil }
         defer { pthread_attr_destroy(&attributes) }
@@ -43,5 +43,5 @@ struct SystemThread {
     }
 
     /// Waits until the thread has ended.
-    func join() { pthread_join(handle, nil) }
+    package func join() { pthread_join(handle, nil) }
 }

@@ -146,6 +146,7 @@ public final class Transformer {
     ) throws {
         let c = configuration
         let counts = activations.tokenCounts
+        Operations.addBlockRuns(counts.count)
         let rotary = self.rotary(positions: counts.max() ?? 0)
         try activations.hidden.withUnsafeMutableBufferPointer { hidden in
             let slots = hidden

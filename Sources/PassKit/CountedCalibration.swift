@@ -36,9 +36,11 @@ public final class CountedCalibration: CalibrationProvider {
     }
 
     /// A pass, however few groups are wanted: what a run that goes on is spared counts as in one that was not interrupted.
-    public func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
+    public func forEachSecondMoment(
+        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
+    ) throws {
         sequencePasses += Double(sequenceCount)
-        try base.forEachSecondMoment(of: isWanted, body)
+        try base.forEachSecondMoment(of: isWanted, at: homes, body)
     }
 
     public func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws {

@@ -28,5 +28,15 @@ public protocol GradientProvider: AnyObject {
 
     /// Calls `body` once for each linear layer, for embedding and head, with the curvature at the original weights, one at a time. Of an encoder
     /// it is that of the squared distance of sentence embeddings, scaled to length one, from the original's.
-    func forEachCurvature(seed: UInt64, _ body: (String, WeightCurvature) throws -> Void) throws
+    ///
+    /// - Parameter homes: the ranks that are given what is found of a layer; nil for all. Others' `body` is given nil.
+    func forEachCurvature(
+        seed: UInt64, at homes: (String) -> [Int]?, _ body: (String, WeightCurvature?) throws -> Void) throws
+}
+
+extension GradientProvider {
+    /// For all ranks.
+    public func forEachCurvature(seed: UInt64, _ body: (String, WeightCurvature) throws -> Void) throws {
+        try forEachCurvature(seed: seed, at: { _ in nil }) { name, found in if let found { try body(name, found) } }
+    }
 }

@@ -20,7 +20,7 @@ public struct PassContext {
     /// Where results wait to be written; nil where they stay in memory.
     public let results: ResultStore?
     /// What of the pass an interrupted run had finished; nil where nothing is kept.
-    private var finished: FinishedPass?
+    private(set) var finished: FinishedPass?
     /// Called with lines worth showing while the pass runs.
     public let note: (String) -> Void
 
@@ -59,12 +59,17 @@ public struct PassContext {
 
     /// What the pass makes of a tensor by itself, to wait for the pass to end, and its entry in the report; what an interrupted run had
     /// made is not made again. For each tensor once a pass, from any thread.
-    public func finishing(_ tensor: Tensor, _ make: () throws -> (Payload, TensorReport)) throws -> (Payload, TensorReport) {
+    ///
+    /// - Parameter isShared: whether this rank makes it for all, which are given it by `exchange`.
+    public func finishing(
+        _ tensor: Tensor, isShared: Bool = false, _ make: () throws -> (Payload, TensorReport)
+    ) throws -> (Payload, TensorReport) {
         func kept() throws -> (Payload, TensorReport) {
             let (payload, report) = try make()
+            if isShared { Operations.addSolve() }
             return (try results?.keep(payload) ?? payload, report)
         }
-        return try finished?.tensor(tensor.name, kept) ?? kept()
+        return try finished?.tensor(tensor.name, isShared: isShared, kept) ?? kept()
     }
 
     /// The payload, with bytes elsewhere when there is too much in memory: for what is not worth keeping for a run that goes on.
@@ -75,8 +80,16 @@ public struct PassContext {
 
     /// What a stage of the pass finds out about a tensor, which takes long and is little; what an interrupted run had found out is not looked
     /// for again. For each tensor and stage once a pass, from any thread.
-    public func recording(_ stage: String, _ tensor: String, _ make: () throws -> PassSnapshot) throws -> PassSnapshot {
-        try finished?.record(stage, tensor, make) ?? make()
+    ///
+    /// - Parameter isShared: whether this rank finds it out for all, which are given it by `exchange`.
+    public func recording(
+        _ stage: String, _ tensor: String, isShared: Bool = false, _ make: () throws -> PassSnapshot
+    ) throws -> PassSnapshot {
+        func counted() throws -> PassSnapshot {
+            if isShared { Operations.addSolve() }
+            return try make()
+        }
+        return try finished?.record(stage, tensor, isShared: isShared, counted) ?? counted()
     }
 
     /// Whether a stage of an interrupted run had found out about a tensor.
@@ -126,7 +139,9 @@ public protocol CalibrationProvider: AnyObject {
     /// the N activations that the original model feeds to the group over the whole set.
     ///
     /// - Parameter isWanted: which groups; what follows the last of them is not run.
-    func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws
+    /// - Parameter homes: the ranks that are given the moment of a group; nil for all. Others' `body` is given nil.
+    func forEachSecondMoment(
+        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void) throws
 
     /// The same with √Hⱼⱼ alone, the root mean square of each input, [in]: a forward pass and next to nothing more.
     func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws
@@ -148,6 +163,11 @@ extension CalibrationProvider {
 
     public func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws {
         try forEachSecondMoment { group, h in try body(group, h.diagonalRoots) }
+    }
+
+    /// For all ranks.
+    public func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
+        try forEachSecondMoment(of: isWanted, at: { _ in nil }) { group, h in if let h { try body(group, h) } }
     }
 
     /// Of all groups.

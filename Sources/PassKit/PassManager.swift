@@ -44,6 +44,8 @@ public struct PassManager {
     public func run(_ graph: inout TensorGraph, _ context: PassContext, keeping work: FinishedWork? = nil) throws -> [PassReport] {
         try checkCalibration(isGiven: context.calibration != nil)
         Operations.count(sharedBy: context.execution.threads)
+        // Ranks that share work tell each other what they have finished, wherever it is kept.
+        let work = context.ensemble.isShared ? work ?? FinishedWork { _ in } : work
         var reports: [PassReport] = []
         for (index, (pass, invocation)) in zip(passes, pipeline.invocations).enumerated() {
             try context.execution.cancellation.check()

@@ -35,15 +35,25 @@ extension TensorSelection {
             memory: context.execution.memory.byteLimit)
         let outer = context.execution.with(threads: shares.sideBySide)
         let inner = context.with(context.execution.with(threads: shares.each))
-        let results = try outer.uncheckedParallelMap(selected.count) { index in
-            let tensor = selected[index]
-            defer { context.execution.progress.advance(by: 1, remark: tensor.name) }
-            return try context.finishing(tensor) {
-                let (payload, measurements) = try transform(tensor, inner)
-                return (payload, try TensorReport(comparing: tensor, with: payload, measurements, inner.execution))
+        // Whatever is done with a matrix [m, n], most take about m·n·min(m, n) operations.
+        let owners = context.owners(selected, isKnown: context.isFinished) {
+            Double($0.shape.elementCount) * Double(max(min($0.shape.rows, $0.shape.columns), 1))
+        }
+        let own = context.own(owners)
+        var results = [(Payload, TensorReport)?](repeating: nil, count: selected.count)
+        try results.withUnsafeMutableBufferPointer { slots in
+            let slots = slots
+            try outer.uncheckedParallelFor(own.count) { place in
+                let tensor = selected[own[place]]
+                defer { if owners[own[place]] != nil || context.ensemble.isFirst { context.execution.advanceShared(remark: tensor.name) } }
+                slots[own[place]] = try context.finishing(tensor, isShared: true) {
+                    let (payload, measurements) = try transform(tensor, inner)
+                    return (payload, try TensorReport(comparing: tensor, with: payload, measurements, inner.execution))
+                }
             }
         }
-        for (payload, entry) in results {
+        try context.exchange(selected, owners, &results)
+        for (payload, entry) in results.compactMap({ $0 }) {
             try graph.setPayload(payload, of: entry.name)
             report.tensors.append(entry)
         }

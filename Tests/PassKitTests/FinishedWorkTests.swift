@@ -89,7 +89,9 @@ final class FinishedWorkTests: XCTestCase {
         }
 
         func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { [] }
-        func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {}
+        func forEachSecondMoment(
+        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
+    ) throws {}
     }
 
     private let names = ["a", "b", "c"]
@@ -223,7 +225,9 @@ final class FinishedWorkTests: XCTestCase {
             return try sequences.map { Double($0) + Double(try XCTUnwrap(graph["a"]).finiteMatrix().elements[0]) }
         }
 
-        func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {}
+        func forEachSecondMoment(
+        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
+    ) throws {}
     }
 
     private func matrix(_ value: Float) -> Matrix { Matrix(rows: 5, columns: 7, elements: [Float](repeating: value, count: 35)) }

@@ -101,6 +101,8 @@ final class ResultStoreTests: XCTestCase {
         let scoredTokensPerSequence = 0
         func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] { [] }
         func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { [] }
-        func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {}
+        func forEachSecondMoment(
+        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
+    ) throws {}
     }
 }

@@ -18,7 +18,10 @@ struct BlockQuantization {
     /// What the tensors of a run are made of.
     private struct Work {
         let tensors: [Tensor]
-        let matrices: [BlockMatrix]
+        /// This rank's; nil for others.
+        let matrices: [BlockMatrix?]
+        /// The rank that works on each.
+        let owners: [Int]
         let units: [BlockUnit]
         let allocation: BlockAllocation
 
@@ -66,18 +69,29 @@ struct BlockQuantization {
         let codecs = work.codecs(chosen)
         context.execution.progress.begin(QuantizePass.name, total: selected.count, unit: "matrices")
         defer { context.execution.progress.end() }
-        for (index, tensor) in selected.enumerated() {
-            let made = try work.matrices[index].blocks(codecs[index], context.execution)
-            let payload = try context.keeping(made)
+        for (index, payload) in try payloads(work, codecs, context, tells: true).enumerated() {
             let figures = [Measurement(name: "bitsPerWeight", value: codecs[index].bitsPerElement)]
-            report.tensors.append(try TensorReport(comparing: tensor, with: payload, figures, context.execution))
-            try graph.setPayload(payload, of: tensor.name)
-            context.execution.progress.advance(by: 1, remark: codecs[index].name)
+            report.tensors.append(try TensorReport(comparing: selected[index], with: payload, figures, context.execution))
+            try graph.setPayload(payload, of: selected[index].name)
         }
         if pass.objective == .loss { report.measure("loss.predictedIncrease", predicted) }
         report.measure("bitsPerWeight", 8 * Double(work.allocation.byteCount(chosen)) / Double(max(values(selected), 1)))
         report.notes.append(BlockQuantization.summary(codecs))
         return report
+    }
+
+    /// The blocks of all matrices, each made by its rank.
+    ///
+    /// - Parameter tells: whether they are what the pass comes to, and count as its progress.
+    private func payloads(_ work: Work, _ codecs: [BlockCodec], _ context: PassContext, tells: Bool = false) throws -> [Payload] {
+        var payloads = [Payload?](repeating: nil, count: work.tensors.count)
+        for (index, matrix) in work.matrices.enumerated() {
+            guard let matrix else { continue }
+            payloads[index] = try context.keeping(matrix.blocks(codecs[index], context.execution))
+            if tells { context.execution.advanceShared(remark: codecs[index].name) }
+        }
+        try context.exchange(work.tensors, work.owners, &payloads)
+        return payloads.compactMap { $0 }
     }
 
     private func values(_ tensors: [Tensor]) -> Int { tensors.reduce(0) { $0 + $1.shape.elementCount } }
@@ -96,28 +110,34 @@ struct BlockQuantization {
     /// Matrices with their prices, and what every type costs each of them.
     private func prepare(_ tensors: [Tensor], _ graph: TensorGraph, _ context: PassContext) throws -> Work {
         var matrices = [BlockMatrix?](repeating: nil, count: tensors.count)
-        var costs = [[Double]](repeating: [], count: tensors.count)
+        var found = [PassSnapshot?](repeating: nil, count: tensors.count)
+        let (stage, prices) = ("types", ErrorPrices(objective: pass.objective, tensors: tensors, context: context))
         context.execution.progress.begin("\(QuantizePass.name), types", total: tensors.count, unit: "matrices")
         defer { context.execution.progress.end() }
-        try ErrorPrices(objective: pass.objective, tensors: tensors, context: context).forEach { index, curvature in
+        try prices.forEach { index, curvature in
             let matrix = try BlockMatrix(tensors[index], curvature: curvature, context.execution)
-            let known = try context.recording("types", tensors[index].name) {
+            matrices[index] = matrix
+            found[index] = try context.recording(stage, tensors[index].name, isShared: true) {
                 var found = PassSnapshot()
                 found.numbers["costs"] = try self.costs(matrix, context.execution)
                 return found
             }
-            guard let found = known.numbers["costs"], found.count == codecs.count else {
-                throw PassError(.unsupported, pass: QuantizePass.name, "what an interrupted run has kept does not fit this model")
-            }
-            matrices[index] = matrix
-            costs[index] = found
-            context.execution.progress.advance(by: 1)
+            context.execution.advanceShared()
+        }
+        let owners = zip(tensors, prices.owners).map { context.isRecorded(stage, $0.name) ? nil : $1 }
+        for (index, owner) in owners.enumerated() where owner == nil && found[index] == nil {
+            found[index] = try context.recording(stage, tensors[index].name) { preconditionFailure("\(index) has no costs") }
+        }
+        try context.exchange(stage, tensors.map(\.name), owners, &found)
+        let costs = found.compactMap { $0?.numbers["costs"] }
+        guard costs.count == tensors.count, costs.allSatisfy({ $0.count == codecs.count }) else {
+            throw PassError(.unsupported, pass: QuantizePass.name, "what an interrupted run has kept does not fit this model")
         }
         var units = BlockUnit.units(tensors, graph.structure)
-        let made = matrices.compactMap { $0 }
-        precondition(made.count == tensors.count)
-        for index in units.indices { units[index].setChoices(codecs, made, costs) }
-        return Work(tensors: tensors, matrices: made, units: units, allocation: BlockAllocation(units: units.map(\.choices)))
+        for index in units.indices { units[index].setChoices(codecs, tensors, costs) }
+        return Work(
+            tensors: tensors, matrices: matrices, owners: prices.owners, units: units,
+            allocation: BlockAllocation(units: units.map(\.choices)))
     }
 
     /// Of each codec; infinite where rows are no whole blocks of it.
@@ -160,8 +180,7 @@ struct BlockQuantization {
 
     private func graph(_ graph: TensorGraph, _ work: Work, _ chosen: [Int], _ context: PassContext) throws -> TensorGraph {
         var made = graph
-        for (index, codec) in work.codecs(chosen).enumerated() {
-            let payload = try work.matrices[index].blocks(codec, context.execution)
+        for (index, payload) in try payloads(work, work.codecs(chosen), context).enumerated() {
             try made.setPayload(payload, of: work.tensors[index].name)
         }
         return made

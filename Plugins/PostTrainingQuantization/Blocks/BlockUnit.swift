@@ -34,9 +34,9 @@ struct BlockUnit {
     private init(members: [Int]) { self.members = members }
 
     /// - Parameter costs: of each tensor, what each codec costs.
-    mutating func setChoices(_ all: [BlockCodec], _ matrices: [BlockMatrix], _ costs: [[Double]]) {
+    mutating func setChoices(_ all: [BlockCodec], _ tensors: [Tensor], _ costs: [[Double]]) {
         for (position, codec) in all.enumerated() {
-            let bytes = members.compactMap { matrices[$0].byteCount(codec) }
+            let bytes = members.compactMap { codec.byteCount(tensors[$0].shape) }
             guard bytes.count == members.count else { continue }
             codecs.append(codec)
             choices.append(BlockAllocation.Choice(bytes: bytes.reduce(0, +), cost: members.reduce(0.0) { $0 + costs[$1][position] }))

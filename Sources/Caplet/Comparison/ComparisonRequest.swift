@@ -58,13 +58,16 @@ public struct ComparisonRequest: Request {
         context.willRead([model] + (calibration?.paths ?? []) + sources.map(\.path))
         let store = CellStore(output, makesAnew: makesAnew)
         try context.reads.check(output: store.path)
-        try store.check()
-        OutputStage.recover(besides: store.measuredPath, note: context.note)
+        if context.execution.ensemble.isFirst {
+            try store.check()
+            OutputStage.recover(besides: store.measuredPath, note: context.note)
+        }
         let opened = try context.open(model, from: format).model
         try context.reads.check(output: store.path)
         try context.checkWarnings()
         let comparison = try context.naming(model) { try run(opened, store, context).run(entries) }
         try context.checkWarnings()
+        guard context.execution.ensemble.isFirst else { return comparison }
         try store.write(comparison.document, as: CellStore.documentName)
         try store.write(ComparisonPage(comparison).text, as: CellStore.pageName)
         return comparison

@@ -4,13 +4,14 @@ import CapletFormat
 import Dispatch
 import Execution
 import FormatKit
+import FoundationEssentials
 import Glibc
 import Inference
 import ModelGraph
 import Models
 import PassKit
 
-/// Makes the cells of a comparison that are not there yet, one after the other.
+/// Makes the cells of a comparison that are not there yet, one after the other; where ranks share them, each its own.
 final class ComparisonRun {
     private let model: Model
     /// In the order of `inputs.texts`.
@@ -51,16 +52,40 @@ final class ComparisonRun {
         let identities = entries.map {
             CellIdentity(inputs: inputs, method: $0.method.name, pipeline: $0.pipeline.description, budget: $0.budget)
         }
-        for place in store.places([denseIdentity] + identities) { try context.reads.check(output: place) }
-        let storedDense = try store.read(denseIdentity)
-        let stored = try identities.map { try store.read($0) }
-        let folders = try store.make()
+        let isFirst = ensemble.isFirst
+        if isFirst { for place in store.places([denseIdentity] + identities) { try context.reads.check(output: place) } }
+        let found = try shared(isFirst ? ([denseIdentity] + identities).map { try store.read($0) } : [])
+        let (storedDense, stored) = (found[0], Array(found.dropFirst()))
+        let folders = try isFirst ? store.make() : []
         // Only empty folders go: what stopped before its first cell leaves nothing behind.
         defer { for folder in folders.reversed() { rmdir(folder) } }
-        let found = stored.filter { $0 != nil }.count
-        if found > 0 { context.note("\(found) of \(entries.count) cells are there already") }
+        let ready = stored.filter { $0 != nil }.count
+        if ready > 0 { context.note("\(ready) of \(entries.count) cells are there already") }
+        let store = store
+        ensemble.whenPosted { bytes, _ in
+            // One that cannot be written is met again when all come together.
+            if let cell = try? JSONOutput.value(ComparisonCell.self, from: Data(bytes)) { try? store.write(cell) }
+        }
+        defer { ensemble.whenPosted(nil) }
 
         let dense = try storedDense ?? make(denseIdentity, (model.graph, []), baseline: nil, execution(ComparisonMethod.dense), since: now)
+        if isFirst, storedDense == nil { try store.write(dense) }
+        let owners = try owners(entries, stored)
+        var made = [Outcome?](repeating: nil, count: entries.count)
+        for (index, entry) in entries.enumerated() where owners[index] == ensemble.rank {
+            try context.execution.cancellation.check()
+            let start = now
+            let execution = execution("\(index + 1)/\(entries.count) \(identities[index].fileName)").alone
+            do {
+                let cell = try make(identities[index], compressed(entry, execution), baseline: dense, execution, since: start)
+                if isFirst { try store.write(cell) } else { try ensemble.post(Array(try JSONOutput.line(cell).utf8)) }
+                made[index] = .cell(cell)
+                if isFirst { tell(entry, .cell(cell)) }
+            } catch let error as PassError {
+                made[index] = .missing("\(error)")
+                if isFirst { tell(entry, .missing("\(error)")) }
+            }
+        }
         var cells: [ComparisonCell] = []
         var missing: [MethodComparison.Missing] = []
         for (index, entry) in entries.enumerated() {
@@ -68,23 +93,65 @@ final class ComparisonRun {
                 cells.append(cell)
                 continue
             }
-            try context.execution.cancellation.check()
-            let start = now
-            let execution = execution("\(index + 1)/\(entries.count) \(identities[index].fileName)")
-            do {
-                let cell = try make(identities[index], compressed(entry, execution), baseline: dense, execution, since: start)
-                cells.append(cell)
-                context.note(
-                    "\(entry.method.name) \(entry.budget): \(cell.losses.map(CellText.excess).joined(separator: ", ")) over dense, "
-                        + "\(NumberText.decimal(cell.seconds, places: 1)) s")
-            } catch let error as PassError {
-                context.warn("\(entry.method.name) \(entry.budget): \(error)")
-                missing.append(MethodComparison.Missing(method: entry.method.name, budget: entry.budget, reason: "\(error)"))
+            let outcome = try shared(made[index], from: owners[index] ?? 0)
+            if isFirst, owners[index] != 0 {
+                tell(entry, outcome)
+                if case .cell(let cell) = outcome { try store.write(cell) }
+            }
+            switch outcome {
+            case .cell(let cell): cells.append(cell)
+            case .missing(let reason):
+                missing.append(MethodComparison.Missing(method: entry.method.name, budget: entry.budget, reason: reason))
             }
         }
         return MethodComparison(
             inputs: inputs, dense: dense, cells: cells, missing: missing, budgets: Set(entries.map(\.budget)).sorted(by: >),
             measure: model.isEncoder ? .cosineDistance : .loss)
+    }
+
+    private var ensemble: any Ensemble { context.execution.ensemble }
+
+    /// What became of a cell.
+    private enum Outcome: Codable {
+        case cell(ComparisonCell)
+        /// What the method cannot do.
+        case missing(String)
+    }
+
+    private func tell(_ entry: Entry, _ outcome: Outcome) {
+        switch outcome {
+        case .cell(let cell):
+            context.note(
+                "\(entry.method.name) \(entry.budget): \(cell.losses.map(CellText.excess).joined(separator: ", ")) over dense, "
+                    + "\(NumberText.decimal(cell.seconds, places: 1)) s")
+        case .missing(let reason): context.warn("\(entry.method.name) \(entry.budget): \(reason)")
+        }
+    }
+
+    /// The rank that makes each cell; nil for those that are there.
+    private func owners(_ entries: [Entry], _ stored: [ComparisonCell?]) throws -> [Int?] {
+        let calibration = try calibrationTokens.map { tokens in
+            CalibrationCost(
+                model.graph, sequences: tokens.sequences.count, tokens: tokens.sequences.map(\.count).max() ?? 0)
+        }
+        let costs = try zip(entries, stored).map { entry, stored in
+            stored != nil
+                ? 0 : try entry.manager.costs(of: model.graph, calibration: calibration).reduce(1.0) { $0 + ($1.cost?.operations ?? 0) }
+        }
+        return zip(ensemble.owners(costs), stored).map { $1 == nil ? $0 : nil }
+    }
+
+    /// The cells that rank 0 has found, for all ranks.
+    private func shared(_ cells: [ComparisonCell?]) throws -> [ComparisonCell?] {
+        guard ensemble.isShared else { return cells }
+        let bytes = try ensemble.broadcast(Array(try JSONOutput.line(cells).utf8), from: 0)
+        return try JSONOutput.value([ComparisonCell?].self, from: Data(bytes))
+    }
+
+    private func shared(_ outcome: Outcome?, from owner: Int) throws -> Outcome {
+        let own = try outcome.map { Array(try JSONOutput.line($0).utf8) } ?? []
+        let bytes = try ensemble.isShared ? ensemble.broadcast(own, from: owner) : own
+        return try outcome ?? JSONOutput.value(Outcome.self, from: Data(bytes))
     }
 
     private var now: UInt64 { DispatchTime.now().uptimeNanoseconds }
@@ -96,7 +163,8 @@ final class ComparisonRun {
 
     private func compressed(_ entry: Entry, _ execution: ExecutionContext) throws -> (TensorGraph, [PassReport]) {
         if calibration == nil, let tokens = calibrationTokens {
-            calibration = try CalibrationModel(model, tokens: tokens, context.execution)
+            // A cell is one rank's.
+            calibration = try CalibrationModel(model, tokens: tokens, context.execution.alone)
         }
         var result = model.graph
         let reports = try entry.manager.run(
@@ -123,7 +191,6 @@ final class ComparisonRun {
             seconds: Double(now - start) / 1e9, layers: LayerShape.all(of: graph, made.reports),
             spectra: baseline == nil ? try Spectrum.some(of: graph, execution) : nil)
         try context.reads.checkUnchanged()
-        try store.write(cell)
         return cell
     }
 

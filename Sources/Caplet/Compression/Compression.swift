@@ -57,7 +57,7 @@ struct Compression {
         guard input.quantization.isEmpty || aim == .lossless else {
             throw RequestError(.unsupported, "\(request.model): \(ModelError.quantized(input.quantization))")
         }
-        try checkPlaces(context)
+        if execution.ensemble.isFirst { try checkPlaces(context) }
         try target.checkShapes(of: input, at: request.model, context)
         for line in manager.warnings { context.warn(line) }
         try context.checkWarnings()
@@ -111,7 +111,8 @@ struct Compression {
 
     func run(_ context: RequestContext) throws -> CompressionResult {
         // Opened before the work, so that a report that cannot be written is known before and not after it.
-        let reportFile = try request.reportPath.map { try AtomicFileWriter(path: $0, force: request.replacesOutput) }
+        let ensemble = execution.ensemble
+        let reportFile = try ensemble.isFirst ? request.reportPath.map { try AtomicFileWriter(path: $0, force: request.replacesOutput) } : nil
         let sets = try context.naming(request.original ?? request.model) {
             try CalibrationSets(calibration, original, context, execution)
         }
@@ -123,18 +124,23 @@ struct Compression {
             outputByteCount: { try target.byteCount($0, provenance: provenance + Compression.roomForLosses, execution) },
             outputSize: target.size(execution), results: ResultStore(execution.memory), note: { context.note($0) })
         let start = DispatchTime.now().uptimeNanoseconds
-        let unfinished = unfinishedRun(provenance, tokens: sets?.digest, context)
+        let identity = identity(provenance, tokens: sets?.digest, context)
+        if ensemble.isShared { try RankAgreement.check(identity(), ensemble) }
+        let unfinished = unfinishedRun(identity, context)
         return try unfinished.run(beginsAnew: request.replacesOutput, context) { work in
             var graph = input.graph
             let reports = try context.naming(request.model) { try manager.run(&graph, passContext, keeping: work) }
             for warning in reports.flatMap({ $0.warnings ?? [] }) { context.warn(warning) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
-            let prepared = try target.prepare(graph, provenance: provenance + Compression.losses(reports), context)
+            let ranks = try RankReport.all(ensemble)
+            // All have come to the end, and the first writes.
+            let prepared = try ensemble.isFirst ? target.prepare(graph, provenance: provenance + Compression.losses(reports), context) : nil
+            let bytes = Int(try ensemble.broadcast(Double(prepared?.plan.byteCount ?? 0), from: 0))
             let result = CompressionResult(
                 output: request.output, pipeline: pipeline.description, seed: request.seed, original: input.graph, compressed: graph,
-                outputBytes: prepared.plan.byteCount, seconds: seconds, passes: reports)
+                outputBytes: bytes, seconds: seconds, passes: reports, ranks: ranks)
             let report = try reportFile.map { try result.prepare(in: $0) }
-            try context.commit([prepared] + [report].compactMap { $0 })
+            try context.commit([prepared, report].compactMap { $0 })
             return result
         }
     }
@@ -170,13 +176,15 @@ struct Compression {
             input.graph, sequences: calibration.sequences, tokens: TokenisedText.windowLength(calibration.context, configuration))
     }
 
+    /// All that results depend on.
+    ///
     /// - Parameter tokens: digest of the calibration text's.
-    private func unfinishedRun(
+    private func identity(
         _ provenance: [(key: String, value: String)], tokens: String?, _ context: RequestContext
-    ) -> UnfinishedRun {
+    ) -> @Sendable () throws -> [String: String] {
         let plugins = context.workspace.plugins.map(\.path)
         let (format, original) = (target.format.name, original)
-        let identity = { @Sendable in
+        return {
             var identity = Dictionary(uniqueKeysWithValues: provenance.map { ($0.key, $0.value) })
             identity["output format"] = format
             identity["calibration tokens"] = tokens
@@ -185,7 +193,10 @@ struct Compression {
             for plugin in plugins { identity["plugin \(plugin)"] = try ContentDigest.of(file: plugin) }
             return identity
         }
-        return UnfinishedRun(
+    }
+
+    private func unfinishedRun(_ identity: @escaping @Sendable () throws -> [String: String], _ context: RequestContext) -> UnfinishedRun {
+        UnfinishedRun(
             output: request.output, identity: identity, format: CapletFormat(), threads: context.execution.threads,
             checkInputs: { try context.reads.checkUnchanged() })
     }

@@ -32,10 +32,12 @@ public struct CompressionResult: Encodable, Sendable {
     public let peakMemoryBytes: Int
     /// What each pass did, in order.
     public let passes: [PassReport]
+    /// What each rank did; nil where there was one.
+    public let ranks: [RankReport]?
 
     init(
         output: String, pipeline: String, seed: UInt64, original: TensorGraph, compressed: TensorGraph, outputBytes: Int,
-        seconds: Double, passes: [PassReport]
+        seconds: Double, passes: [PassReport], ranks: [RankReport]? = nil
     ) {
         self.output = output
         self.pipeline = pipeline
@@ -52,6 +54,7 @@ public struct CompressionResult: Encodable, Sendable {
         self.seconds = seconds
         peakMemoryBytes = PeakMemory.bytes
         self.passes = passes
+        self.ranks = ranks
     }
 
     /// The summary as a file of JSON, to be committed with the output.

@@ -57,6 +57,12 @@ public enum FailureKind: Sendable {
         case let error as TokenizationError:
             if case .unsupported = error { self = .unsupported } else { self = .malformedInput }
         case is Cancelled: self = .cancelled
+        case let error as EnsembleError:
+            switch error.kind {
+            case .unsupported: self = .unsupported
+            case .different: self = .usage
+            case .lost: self = .internalError
+            }
         default: self = .internalError
         }
     }

@@ -52,6 +52,14 @@ struct OutputTarget {
 
     /// Bytes of the file that `write` would make.
     func byteCount(_ graph: TensorGraph, provenance: [(key: String, value: String)], _ execution: ExecutionContext) throws -> Int {
+        // Of ranks the first finds it out, which has the graph as all have it.
+        let found = try execution.ensemble.isFirst ? ownByteCount(graph, provenance, execution) : 0
+        return Int(try execution.ensemble.broadcast(Double(found), from: 0))
+    }
+
+    private func ownByteCount(
+        _ graph: TensorGraph, _ provenance: [(key: String, value: String)], _ execution: ExecutionContext
+    ) throws -> Int {
         var options = self.options
         options.provenance = provenance
         if let format = format as? any MeasurableFormat { return try format.byteCount(graph, at: path, options, execution) }

@@ -37,10 +37,14 @@ public final class RequestContext: Sendable {
     init(_ workspace: Workspace, _ options: RequestOptions, _ cancellation: Cancellation, _ report: @escaping @Sendable (Event) -> Void) {
         self.workspace = workspace
         self.options = options
-        self.report = report
+        // What there is to say all ranks come to: the first says it.
+        let isFirst = workspace.ensemble.isFirst
+        let tell: @Sendable (Event) -> Void = { if isFirst { report($0) } }
+        self.report = tell
         execution = ExecutionContext(
-            threads: workspace.threads, cancellation: cancellation, progress: EventProgress(report),
-            memory: WorkingMemory(byteLimit: workspace.memory, scratchFolder: workspace.scratchFolder))
+            threads: workspace.threads, cancellation: cancellation, progress: EventProgress(tell),
+            memory: WorkingMemory(byteLimit: workspace.memory, scratchFolder: workspace.scratchFolder), ensemble: workspace.ensemble)
+        workspace.ensemble.whenAdvanced { units, remark in tell(.advanced(by: units, remark: remark)) }
         willRead(workspace.plugins.map(\.path))
     }
 

@@ -20,6 +20,8 @@ public final class Workspace: Sendable {
     public let plugins: [PluginLibrary]
     /// Threads that a request uses; 0 stands for all processors. Results never depend on it.
     public let threads: Int
+    /// The processes that carry out requests together, each of which performs the same; results never depend on their number.
+    public let ensemble: any Ensemble
     /// Bytes of memory that a request may hold; nil for three quarters of what the machine, or a limit on the process, leaves.
     public let memory: Int?
     /// The folder for what is more than that; nil for that of the output, or the system's for large temporary files.
@@ -35,18 +37,20 @@ public final class Workspace: Sendable {
     ///   - scratchFolder: the folder for what is more than that; nil for that of the output.
     ///   - plugins: shared libraries with formats and passes; their code is run.
     ///   - cancellation: asks functions of plugins to stop, beside the cancellation of a request.
+    ///   - ensemble: the processes that carry out requests together.
     /// - Throws: `RequestError` for less memory than `leastMemory`; `ScratchError` for a folder in which no file can be made; `PluginError` for a library that cannot be loaded or declares what is there already.
     public init(
         threads: Int = 0, memory: Int? = nil, scratchFolder: String? = nil, plugins: [String] = [],
-        cancellation: Cancellation = Cancellation()
+        cancellation: Cancellation = Cancellation(), ensemble: any Ensemble = LocalEnsemble()
     ) throws {
         LinearAlgebraRuntime.useOneThreadPerCall()
         if let memory, memory < Workspace.leastMemory {
             throw RequestError(.usage, "memory of \(memory) bytes is less than the \(Workspace.leastMemory >> 20) MiB that work needs")
         }
         if let scratchFolder { _ = try ScratchSpace(folder: scratchFolder) }
-        self.threads = threads
-        (self.memory, self.scratchFolder) = (memory, scratchFolder)
+        let resources = try RankResources(threads: threads, memory: memory, ensemble)
+        self.threads = resources.threads
+        (self.memory, self.scratchFolder, self.ensemble) = (resources.memory, scratchFolder, ensemble)
         let calls = PluginCalls(cancellation)
         pluginCalls = calls
         var registry = Registry.builtIn

@@ -11,12 +11,15 @@ final class Diagnostics: Sendable {
     var warningCount: Int { warnings.load(ordering: .relaxed) }
     /// Nil where nobody watches.
     private let progress: ProgressLine?
+    private let isSilent: Bool
 
-    init(_ options: CommonOptions) {
+    /// - Parameter isSilent: whether another rank says all there is to say.
+    init(_ options: CommonOptions, isSilent: Bool = false) {
+        self.isSilent = isSilent
         var logger = Logger(label: "caplet") { _ in StandardErrorLogHandler() }
         logger.logLevel = options.quiet ? .error : (options.verbose ? .debug : .notice)
         self.logger = logger
-        progress = options.noProgress || options.quiet ? nil : ProgressLine()
+        progress = options.noProgress || options.quiet || isSilent ? nil : ProgressLine()
     }
 
     /// Tells what happens to a request.
@@ -41,6 +44,7 @@ final class Diagnostics: Sendable {
     }
 
     private func write(_ level: Logger.Level, _ line: String) {
+        if isSilent { return }
         progress?.clear()
         logger.log(level: level, "\(line)")
     }

@@ -54,6 +54,8 @@ struct CompareCommand: ParsableCommand {
     @Flag(help: "Make cells anew that were made from something else.")
     var force = false
 
+    @OptionGroup var ranks: EnsembleOptions
+
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -66,7 +68,7 @@ struct CompareCommand: ParsableCommand {
 
     func run() throws {
         ProcessMemory.useHugePages()
-        try Session.run(common) { session in
+        try Session.run(common, ranks: ranks) { session in
             let comparison = try session.perform(request())
             if session.options.json {
                 session.print(try comparison.document)

@@ -98,6 +98,8 @@ struct CompressCommand: ParsableCommand {
     @Flag(help: "Replace what is at the output.")
     var force = false
 
+    @OptionGroup var ranks: EnsembleOptions
+
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -127,7 +129,7 @@ struct CompressCommand: ParsableCommand {
 
     func run() throws {
         ProcessMemory.useHugePages()
-        try Session.run(common) { session in
+        try Session.run(common, ranks: ranks) { session in
             let request = try self.request()
             if dryRun {
                 try show(session.perform(CompressionPlanRequest(request)), session)

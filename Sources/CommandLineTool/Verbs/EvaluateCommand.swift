@@ -58,6 +58,8 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "Format of the model, instead of looking at it.")
     var from: String?
 
+    @OptionGroup var ranks: EnsembleOptions
+
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -71,7 +73,7 @@ struct EvaluateCommand: ParsableCommand {
     }
 
     func run() throws {
-        try Session.run(common) { session in
+        try Session.run(common, ranks: ranks) { session in
             switch try session.perform(request()) {
             case .loss(let loss): try EvaluationReport(loss: loss, tokens: tokens).print(session)
             case .task(let result): try TaskReport(result: result).print(session)

@@ -89,32 +89,47 @@ public struct BudgetedPruning {
         try execution.uncheckedParallelFor(indices.count) { try body(indices[$0]) }
     }
 
-    /// Calls `body` for each tensor of the run, or some of them, with the second moment of its inputs: block by block, the layers of a block side by
-    /// side.
+    /// Calls `body` for each tensor of the run that is this rank's, or some of them, with the second moment of its inputs: block by block, or
+    /// some blocks at a time where ranks share them, side by side.
     ///
-    /// - Parameter isWanted: whether a tensor is to be visited.
+    /// - Parameters:
+    ///   - isWanted: whether a tensor is to be visited; the same for all ranks.
+    ///   - together: called by all ranks when those of some blocks are done, with the rank of each of these; nil for all others.
     public func forEachSecondMoment(
-        of isWanted: (_ index: Int) -> Bool = { _ in true }, _ body: (_ index: Int, _ h: Matrix) throws -> Void
+        of isWanted: (_ index: Int) -> Bool = { _ in true }, together: (_ owners: [Int?]) throws -> Void,
+        _ body: (_ index: Int, _ h: Matrix) throws -> Void
     ) throws {
-        let wanted = Set(tensors.indices.filter(isWanted))
+        let (wanted, ensemble) = (Set(tensors.indices.filter(isWanted)), context.ensemble)
         var positions: [String: Int] = [:]
         for index in wanted { positions[tensors[index].name] = index }
-        var (visited, block) = (0, 0)
+        let windows = MomentWindows(tensors, wanted: wanted, context.original.structure, context.execution)
+        var (visited, window) = (0, 0)
         var waiting: [Int: Matrix] = [:]
         func work() throws {
             // Those with the most work first.
             let order = waiting.keys.sorted { (tensors[$1].shape.elementCount, $0) < (tensors[$0].shape.elementCount, $1) }
             try forEach(order) { index in if let h = waiting[index] { try body(index, h) } }
-            visited += order.count
             waiting = [:]
+            try together(windows.owners(inWindow: window))
         }
-        try calibration.forEachSecondMoment(of: { $0.members.contains { positions[$0] != nil } }) { group, h in
-            if group.block != block { try work() }
-            block = group.block
-            for index in group.members.compactMap({ positions[$0] }) { waiting[index] = h }
+        func members(_ group: InputGroup) -> [Int] { group.members.compactMap { positions[$0] } }
+        try calibration.forEachSecondMoment(
+            of: { !members($0).isEmpty }, at: { group in Array(Set(members(group).compactMap { windows.owners[$0] })).sorted() }
+        ) { group, h in
+            while window < windows.window(of: group.block) {
+                try work()
+                window += 1
+            }
+            visited += members(group).count
+            if let h { for index in members(group) where windows.owners[index] == ensemble.rank { waiting[index] = h } }
         }
         try work()
         try checkVisited(visited, of: wanted.count)
+    }
+
+    /// Gives all ranks the results that each has of its own layers.
+    public func exchange(_ owners: [Int?], _ results: inout [(Payload, TensorReport)?]) throws {
+        try context.exchange(tensors, owners, &results)
     }
 
     private func checkVisited(_ visited: Int, of wanted: Int) throws {
@@ -126,8 +141,12 @@ public struct BudgetedPruning {
 
 extension BudgetedPruning {
     /// A result as it is stored, to wait for the pass to end, and its entry in the report; what an interrupted run had stored is not made again.
-    public func finish(_ index: Int, _ dtype: StoredDType, _ make: () throws -> PruningResult) throws -> (Payload, TensorReport) {
-        try context.finishing(tensors[index]) {
+    ///
+    /// - Parameter isShared: whether this rank makes it for all.
+    public func finish(
+        _ index: Int, _ dtype: StoredDType, isShared: Bool = false, _ make: () throws -> PruningResult
+    ) throws -> (Payload, TensorReport) {
+        try context.finishing(tensors[index], isShared: isShared) {
             let result = try make()
             let tensor = tensors[index]
             let stored = try result.payload(result.storageDType(dtype, for: tensor))

@@ -54,13 +54,7 @@ public struct CalibratedLayers {
     /// - Throws: `GraphError.notFinite` for weights, `PassError` for inputs that are not finite or were not visited.
     public func forEach(_ body: (CalibratedLayer) throws -> Void) throws {
         func visit(_ index: Int, _ inputs: CalibratedLayer.Inputs?, threads: Int) throws {
-            let execution = context.execution.with(threads: threads)
-            let weight = try tensors[index].finiteMatrix(execution)
-            guard inputs?.isFinite ?? true else {
-                throw PassError(.unsupported, pass: pass, "the inputs of '\(tensors[index].name)' are not finite")
-            }
-            try body(
-                CalibratedLayer(index: index, tensor: tensors[index], weight: weight, inputs: inputs, pass: pass, execution: execution))
+            try body(layer(index, inputs, threads: threads))
         }
         guard haveInputs, let calibration else {
             try context.execution.uncheckedParallelFor(tensors.count) { try visit($0, nil, threads: 1) }
@@ -79,6 +73,61 @@ public struct CalibratedLayers {
         case .norms: try calibration.forEachInputNorms { try visitMembers($0, .norms($1)) }
         }
         if let missed = unvisited.min() { throw Self.inputsUnknown(tensors[missed], pass) }
+    }
+
+    private func layer(_ index: Int, _ inputs: CalibratedLayer.Inputs?, threads: Int) throws -> CalibratedLayer {
+        let execution = context.execution.with(threads: threads)
+        let weight = try tensors[index].finiteMatrix(execution)
+        guard inputs?.isFinite ?? true else {
+            throw PassError(.unsupported, pass: pass, "the inputs of '\(tensors[index].name)' are not finite")
+        }
+        return CalibratedLayer(index: index, tensor: tensors[index], weight: weight, inputs: inputs, pass: pass, execution: execution)
+    }
+
+    /// Calls `body` once for each layer that is this rank's; what comes of them is given to all ranks, some blocks at a time.
+    ///
+    /// - Parameter together: called by all ranks with the rank of each layer that is done; nil for all others.
+    private func forEachShared(_ together: (_ owners: [Int?]) throws -> Void, _ body: (CalibratedLayer) throws -> Void) throws {
+        let (rank, execution) = (context.ensemble.rank, context.execution)
+        func work(_ inputs: [Int: CalibratedLayer.Inputs?]) throws {
+            let order = inputs.keys.sorted { (tensors[$1].shape.elementCount, $0) < (tensors[$0].shape.elementCount, $1) }
+            let threads = max(execution.threads / max(order.count, 1), 1)
+            try execution.uncheckedParallelFor(order.count) { place in
+                try body(layer(order[place], inputs[order[place]] ?? nil, threads: threads))
+            }
+        }
+        let all = Set(tensors.indices)
+        let windows = MomentWindows(tensors, wanted: all, structure, execution)
+        let positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
+        func members(_ group: InputGroup) -> [Int] { group.members.compactMap { positions[$0] } }
+        guard haveInputs, let calibration else {
+            let own = all.filter { windows.owners[$0] == rank }
+            try work(Dictionary(uniqueKeysWithValues: own.map { ($0, nil) }))
+            return try together(windows.owners)
+        }
+        var unvisited = all
+        var waiting: [Int: CalibratedLayer.Inputs?] = [:]
+        var window = 0
+        func take(_ group: InputGroup, _ inputs: CalibratedLayer.Inputs?) throws {
+            while window < windows.window(of: group.block) {
+                try work(waiting)
+                waiting = [:]
+                try together(windows.owners(inWindow: window))
+                window += 1
+            }
+            unvisited.subtract(members(group))
+            if let inputs { for index in members(group) where windows.owners[index] == rank { waiting[index] = inputs } }
+        }
+        switch statistics {
+        case .secondMoment:
+            try calibration.forEachSecondMoment(
+                of: { _ in true }, at: { group in Array(Set(members(group).compactMap { windows.owners[$0] })).sorted() }
+            ) { try take($0, $1.map { .secondMoment($0) }) }
+        case .norms: try calibration.forEachInputNorms { try take($0, .norms($1)) }
+        }
+        if let missed = unvisited.min() { throw Self.inputsUnknown(tensors[missed], pass) }
+        try work(waiting)
+        try together(windows.owners(inWindow: window))
     }
 
     /// The results of `body` for all layers, in the order of `tensors`.
@@ -132,8 +181,8 @@ public struct CalibratedLayers {
     ) throws -> PassReport {
         var report = PassReport(pass: pass)
         report.leftAlone = leftAlone
-        let results = try map(pass) { layer in
-            try context.finishing(layer.tensor) {
+        let results = try made { layer in
+            try context.finishing(layer.tensor, isShared: true) {
                 let (payload, measurements) = try compress(layer)
                 return (payload, try TensorReport(comparing: layer.tensor, with: payload, measurements, layer.execution))
             }
@@ -144,6 +193,26 @@ public struct CalibratedLayers {
         }
         try measureLosses(results.map(\.0), &report)
         return report
+    }
+
+    /// What becomes of all layers, each made by its rank, for all ranks.
+    private func made(_ make: (CalibratedLayer) throws -> (Payload, TensorReport)) throws -> [(Payload, TensorReport)] {
+        guard context.ensemble.isShared else { return try map(pass, make) }
+        context.execution.progress.begin(pass, total: tensors.count, unit: "layers")
+        defer { context.execution.progress.end() }
+        var results = [(Payload, TensorReport)?](repeating: nil, count: tensors.count)
+        try results.withUnsafeMutableBufferPointer { buffer in
+            let slots = buffer
+            try forEachShared { owners in
+                var some = Array(slots)
+                try context.exchange(tensors, owners, &some)
+                for index in some.indices { slots[index] = some[index] }
+            } _: { layer in
+                slots[layer.index] = try make(layer)
+                context.execution.advanceShared(remark: layer.tensor.name)
+            }
+        }
+        return results.compactMap { $0 }
     }
 
     private func measureLosses(_ payloads: [Payload], _ report: inout PassReport) throws {

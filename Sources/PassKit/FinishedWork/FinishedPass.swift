@@ -30,14 +30,35 @@ public final class FinishedPass: Sendable {
     }
 
     /// What the pass makes of a tensor by itself, and its entry in the report: from before, or by `make`. Once a tensor and pass.
-    func tensor(_ name: String, _ make: () throws -> (Payload, TensorReport)) throws -> (Payload, TensorReport) {
+    ///
+    /// - Parameter isShared: whether this rank makes it for all.
+    func tensor(_ name: String, isShared: Bool, _ make: () throws -> (Payload, TensorReport)) throws -> (Payload, TensorReport) {
         made.withLock { _ = $0.insert(name) }
         if let tensor = earlier.tensors[name], let report = tensor.report { return (tensor.payload, report) }
         let (payload, report) = try make()
         var segment = WorkSegment(pass: index)
         segment.tensors = [FinishedTensor(name: name, payload: payload, report: report)]
-        try work.add(segment)
+        try add(segment, isShared: isShared)
         return (payload, report)
+    }
+
+    /// What another rank made of tensors or found out about them.
+    func received(_ segment: WorkSegment) throws {
+        made.withLock { $0.formUnion(segment.tensors.map(\.name)) }
+        var own = segment.under(index)
+        let posted = work.posted(index)
+        own.tensors.removeAll { posted.tensors.contains($0.name) }
+        own.records.removeAll { posted.records.contains($0.key) }
+        try add(own, isShared: false)
+    }
+
+    /// Lets go of what waits to be sent to rank 0: all ranks have it.
+    func forgetPosts() { work.forgetPosts(index) }
+
+    private func add(_ segment: WorkSegment, isShared: Bool) throws {
+        if segment.tensors.isEmpty, segment.records.isEmpty { return }
+        // What all ranks make rank 0 keeps.
+        if work.keepsAll || isShared { try work.add(segment) }
     }
 
     /// Whether an equal run had made something of a tensor.
@@ -47,12 +68,12 @@ public final class FinishedPass: Sendable {
     func hasRecord(_ stage: String, _ name: String) -> Bool { earlier.records[FinishedRecord.key(stage, name)] != nil }
 
     /// What a stage finds out about a tensor: from before, or by `make`.
-    func record(_ stage: String, _ name: String, _ make: () throws -> PassSnapshot) throws -> PassSnapshot {
+    func record(_ stage: String, _ name: String, isShared: Bool, _ make: () throws -> PassSnapshot) throws -> PassSnapshot {
         if let found = earlier.records[FinishedRecord.key(stage, name)] { return found }
         let found = try make()
         var segment = WorkSegment(pass: index)
         segment.records = [FinishedRecord(stage: stage, name: name, found: found)]
-        try work.add(segment)
+        try add(segment, isShared: isShared)
         return found
     }
 
@@ -75,7 +96,7 @@ public final class FinishedPass: Sendable {
 
     /// Adds answers to what is finished.
     func add(_ answers: [FinishedLosses]) throws {
-        if answers.isEmpty { return }
+        if answers.isEmpty || !work.keepsAll { return }
         var segment = WorkSegment(pass: index)
         segment.losses = answers
         try work.add(segment)
@@ -86,7 +107,7 @@ public final class FinishedPass: Sendable {
 
     /// Keeps where the pass stands, when it is time.
     func keep(_ make: () throws -> PassSnapshot) throws {
-        guard work.isTimeForSnapshot else { return }
+        guard work.keepsAll, work.isTimeForSnapshot else { return }
         var segment = WorkSegment(pass: index)
         segment.snapshot = try make()
         // What it is made of may change when this returns.
@@ -109,9 +130,10 @@ public final class FinishedPass: Sendable {
     ///   - before: what the pass was given.
     ///   - isLast: whether the output comes next, and no other pass.
     func finish(_ report: PassReport, _ graph: TensorGraph, since before: TensorGraph, isLast: Bool) throws {
+        guard work.keepsAll else { return }
         var segment = WorkSegment(pass: index)
         segment.report = report
-        let made = made.withLock { $0 }
+        let made = made.withLock { $0 }.union(work.posted(index).tensors)
         for tensor in graph.tensors where !made.contains(tensor.name) {
             if let old = before[tensor.name], tensor.payload.hasSameBytes(as: old.payload) { continue }
             segment.tensors.append(FinishedTensor(name: tensor.name, payload: tensor.payload, report: nil))

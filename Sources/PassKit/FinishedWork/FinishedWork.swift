@@ -19,12 +19,23 @@ public final class FinishedWork: Sendable {
         var quickPasses = Set<Int>()
         /// What the last snapshot took to keep.
         var snapshotSeconds = 0.0
+        /// Names of what other ranks have posted, of each pass.
+        var posted: [Int: Posted] = [:]
+    }
+
+    /// What other ranks have sent of their own accord.
+    struct Posted {
+        var tensors = Set<String>()
+        /// By `FinishedRecord.key`.
+        var records = Set<String>()
     }
 
     private let state: Mutex<State>
     private let writing = Mutex(())
     private let keep: @Sendable (WorkSegment) throws -> Void
     private let secondsBetween: Double
+    /// Whether this process keeps what all ranks make, and does not only send what it makes for all.
+    let keepsAll: Bool
 
     /// Seconds of work that may be lost.
     public static let usualSecondsBetween = 30.0
@@ -37,10 +48,13 @@ public final class FinishedWork: Sendable {
     /// - Parameters:
     ///   - earlier: what an equal run has kept, in its order.
     ///   - secondsBetween: from one time of keeping to the next.
+    ///   - keepsAll: whether this process keeps what all ranks make; one that does not sends what it alone makes.
     ///   - keep: puts a segment elsewhere; called on any thread, once at a time.
     public init(
-        _ earlier: [WorkSegment] = [], secondsBetween: Double = usualSecondsBetween, keep: @escaping @Sendable (WorkSegment) throws -> Void
+        _ earlier: [WorkSegment] = [], secondsBetween: Double = usualSecondsBetween, keepsAll: Bool = true,
+        keep: @escaping @Sendable (WorkSegment) throws -> Void
     ) {
+        self.keepsAll = keepsAll
         var state = State()
         for segment in earlier { state.earlier[segment.pass, default: WorkSegment(pass: segment.pass)].add(segment) }
         state.hasKept = !earlier.isEmpty
@@ -65,6 +79,23 @@ public final class FinishedWork: Sendable {
         }
         guard isWorthKeeping else { return }
         try keepPending(after: soon ? min(FinishedWork.leastSeconds, secondsBetween) : secondsBetween)
+    }
+
+    /// Adds what another rank has made and sends before all come together.
+    public func addPosted(_ segment: WorkSegment) throws {
+        state.withLock { state in
+            state.posted[segment.pass, default: Posted()].tensors.formUnion(segment.tensors.map(\.name))
+            state.posted[segment.pass, default: Posted()].records.formUnion(segment.records.map(\.key))
+        }
+        try add(segment)
+    }
+
+    func posted(_ pass: Int) -> Posted { state.withLock { $0.posted[pass] } ?? Posted() }
+
+    /// Lets go of what is not sent yet of a pass.
+    func forgetPosts(_ pass: Int) {
+        if keepsAll { return }
+        state.withLock { $0.pending[pass] = nil }
     }
 
     /// Adds to what is to be kept, and keeps it.

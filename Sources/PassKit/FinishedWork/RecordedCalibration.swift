@@ -70,8 +70,10 @@ final class RecordedCalibration: CalibrationProvider {
         }
     }
 
-    func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
-        try base.forEachSecondMoment(of: isWanted, body)
+    func forEachSecondMoment(
+        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
+    ) throws {
+        try base.forEachSecondMoment(of: isWanted, at: homes, body)
     }
 
     func forEachInputNorms(_ body: (InputGroup, [Float]) throws -> Void) throws { try base.forEachInputNorms(body) }

@@ -18,6 +18,13 @@ public struct WorkSegment {
 
     public init(pass: Int) { self.pass = pass }
 
+    /// The tensors and records of a segment, as those of another pass.
+    func under(_ pass: Int) -> WorkSegment {
+        var segment = WorkSegment(pass: pass)
+        (segment.tensors, segment.records) = (tensors, records)
+        return segment
+    }
+
     mutating func add(_ other: WorkSegment) {
         tensors += other.tensors
         losses += other.losses

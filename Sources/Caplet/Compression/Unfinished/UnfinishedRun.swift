@@ -49,19 +49,50 @@ final class UnfinishedRun: Sendable {
     /// - Parameter beginsAnew: throw away what any run has finished, and begin anew.
     /// - Throws: as `segments`, and what `body` throws.
     func run<Result>(beginsAnew: Bool, _ context: RequestContext, _ body: (FinishedWork) throws -> Result) throws -> Result {
-        let earlier = try segments(beginsAnew: beginsAnew, context)
+        let ensemble = context.execution.ensemble
+        let earlier = try UnfinishedRun.all(ensemble.isFirst ? segments(beginsAnew: beginsAnew, context) : [], ensemble)
         if !earlier.isEmpty { context.note("goes on from what an interrupted run has finished, \(path)") }
-        let work = FinishedWork(earlier) { self.keep($0, context) }
+        let work = work(earlier, ensemble, context)
+        defer { ensemble.whenPosted(nil) }
         do {
             let result = try body(work)
-            UnfinishedFolder(path).remove()
+            if ensemble.isFirst { UnfinishedFolder(path).remove() }
             return result
         } catch {
-            if (try? work.keepAtInterruption()) == true, access(path, F_OK) == 0 {
+            if ensemble.isFirst, (try? work.keepAtInterruption()) == true, access(path, F_OK) == 0 {
                 context.note("what is finished is in \(path): an equal run that does not begin anew goes on from there")
             }
             throw error
         }
+    }
+
+    /// What rank 0 has found, for all ranks.
+    private static func all(_ segments: [WorkSegment], _ ensemble: any Ensemble) throws -> [WorkSegment] {
+        guard ensemble.isShared else { return segments }
+        let count = Int(try ensemble.broadcast(Double(segments.count), from: 0))
+        return try (0..<count).map { index in
+            let message = try ensemble.broadcast(ensemble.isFirst ? segments[index].message() : [], from: 0)
+            return ensemble.isFirst ? segments[index] : try WorkSegment(message: message)
+        }
+    }
+
+    /// Seconds after which a rank sends what it alone has made to rank 0: with those that rank 0 takes to keep it less than a minute.
+    private static let secondsBetweenPosts = 15.0
+
+    /// Rank 0 keeps in the folder what it makes, and what others send it of theirs.
+    private func work(_ earlier: [WorkSegment], _ ensemble: any Ensemble, _ context: RequestContext) -> FinishedWork {
+        guard ensemble.isFirst else {
+            return FinishedWork(earlier, secondsBetween: Self.secondsBetweenPosts, keepsAll: false) { try ensemble.post($0.message()) }
+        }
+        let work = FinishedWork(earlier) { self.keep($0, context) }
+        ensemble.whenPosted { message, rank in
+            do {
+                try work.addPosted(WorkSegment(message: message))
+            } catch {
+                context.note("what rank \(rank) has finished cannot be kept: \(error)")
+            }
+        }
+        return work
     }
 
     /// What an equal run has finished, in its order; empty when there was none.
