@@ -7,14 +7,14 @@ CAPLET := .build/release/caplet
 SWIFT_BUILD := swift build -c release --static-swift-stdlib
 
 BUILD_PACKAGES := libopenblas-dev liblapacke-dev libzstd-dev zlib1g-dev libxxhash-dev nettle-dev pkg-config
-# The last three: the kernels as they are on ARM.
-TEST_PACKAGES := zstd python3 python3-venv g++ qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+# qemu and two more: the kernels as they are on ARM. Open MPI: several processes that share the work.
+TEST_PACKAGES := zstd python3 python3-venv g++ qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross libopenmpi-dev openmpi-bin procps
 
 PREFIX ?= /usr/local
 # The packages of Debian that the program needs where it runs.
 RUN_PACKAGES := libopenblas0, liblapacke, libzstd1, zlib1g, libxxhash0, libnettle8
 
-.PHONY: all build install uninstall deb commands demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier generation python clean packages test-packages
+.PHONY: all build mpi install uninstall deb commands demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier generation python clean packages test-packages
 
 all: build
 
@@ -29,17 +29,24 @@ test-packages:
 build: packages
 	$(SWIFT_BUILD) --product caplet
 
+## mpi: .build/release/libcaplet-mpi.so, through which processes that mpirun or srun starts share the work, by the user's own MPI; MPICC names its compiler.
+MPICC ?= mpicc
+mpi:
+	mkdir -p $(dir $(CAPLET))
+	$(MPICC) -O2 -Wall -fPIC -shared -o $(dir $(CAPLET))libcaplet-mpi.so Sources/MessagePassing/MPI/caplet-mpi.c
+
 ## install: the program, its manual page, and completions for bash, zsh and fish, under PREFIX; DESTDIR goes before it.
 install: build
 	install -D -m 755 $(CAPLET) $(DESTDIR)$(PREFIX)/bin/caplet
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	set -o pipefail; $(CAPLET) --experimental-dump-help | python3 docs/manual.py man "$$($(CAPLET) --version)" > $(DESTDIR)$(PREFIX)/share/man/man1/caplet.1
+	if [ -f $(dir $(CAPLET))libcaplet-mpi.so ]; then install -D -m 755 $(dir $(CAPLET))libcaplet-mpi.so $(DESTDIR)$(PREFIX)/lib/caplet/libcaplet-mpi.so; fi
 	$(CAPLET) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/caplet
 	$(CAPLET) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_caplet
 	$(CAPLET) --generate-completion-script fish > $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/caplet.fish
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/caplet share/man/man1/caplet.1 share/bash-completion/completions/caplet \
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/,bin/caplet lib/caplet/libcaplet-mpi.so share/man/man1/caplet.1 share/bash-completion/completions/caplet \
 		share/zsh/site-functions/_caplet share/fish/vendor_completions.d/caplet.fish)
 
 ## deb: a package for Debian, .build/caplet_VERSION_ARCHITECTURE.deb.

@@ -12,7 +12,11 @@ final class InputSquares: Sendable {
 
         mutating func add(_ other: Sums) {
             rows += other.rows
-            if squares.isEmpty { squares = other.squares } else { for column in other.squares.indices { squares[column] += other.squares[column] } }
+            if squares.isEmpty {
+                squares = other.squares
+            } else {
+                for column in other.squares.indices { squares[column] += other.squares[column] }
+            }
         }
     }
 

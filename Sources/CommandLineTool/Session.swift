@@ -83,7 +83,7 @@ final class Session {
             status = (error as? UsageError)?.status ?? ExitStatus(error)
             let count = diagnostics.warningCount
             let strict = "\(count) warning\(count == 1 ? "" : "s"), and --strict was given; nothing was written"
-            let line = (error as? UsageError)?.description ?? (status == .warnings ? strict : Remedies.line(error))
+            let line = (error as? UsageError)?.description ?? (status == .warnings ? strict : rank.line(error))
             rank.willFail()
             diagnostics.error(line)
             rank.fail(line, status)

@@ -32,7 +32,8 @@ struct MessageLibrary {
         let theirs = try function("version", (@convention(c) () -> Number).self)()
         guard theirs == MessageLibrary.version else {
             throw EnsembleError(
-                .unsupported, "\(found): is of version \(theirs), and this program takes \(MessageLibrary.version); `make mpi` makes it anew")
+                .unsupported,
+                "\(found): is of version \(theirs), and this program takes \(MessageLibrary.version); `make mpi` makes it anew")
         }
         open = try function("open", (@convention(c) (Numbers, Numbers, UnsafeMutablePointer<CChar>, Number) -> Number).self)
         send = try function("send", (@convention(c) (UnsafeRawPointer?, Number, Number, Number, Numbers) -> Number).self)

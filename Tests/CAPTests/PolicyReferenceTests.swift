@@ -65,8 +65,8 @@ final class PolicyReferenceTests: XCTestCase {
 
         func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { [] }
         func forEachSecondMoment(
-        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
-    ) throws {}
+            of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
+        ) throws {}
     }
 
     /// Losses of all steps and the probabilities that are learned, from the same draws.

@@ -90,8 +90,8 @@ final class FinishedWorkTests: XCTestCase {
 
         func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { [] }
         func forEachSecondMoment(
-        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
-    ) throws {}
+            of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
+        ) throws {}
     }
 
     private let names = ["a", "b", "c"]
@@ -226,8 +226,8 @@ final class FinishedWorkTests: XCTestCase {
         }
 
         func forEachSecondMoment(
-        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
-    ) throws {}
+            of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
+        ) throws {}
     }
 
     private func matrix(_ value: Float) -> Matrix { Matrix(rows: 5, columns: 7, elements: [Float](repeating: value, count: 35)) }

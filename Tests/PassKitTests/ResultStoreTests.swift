@@ -102,7 +102,7 @@ final class ResultStoreTests: XCTestCase {
         func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] { [] }
         func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] { [] }
         func forEachSecondMoment(
-        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
-    ) throws {}
+            of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
+        ) throws {}
     }
 }

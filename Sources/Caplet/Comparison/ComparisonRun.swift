@@ -61,8 +61,7 @@ final class ComparisonRun {
         defer { for folder in folders.reversed() { rmdir(folder) } }
         let ready = stored.filter { $0 != nil }.count
         if ready > 0 { context.note("\(ready) of \(entries.count) cells are there already") }
-        let store = store
-        ensemble.whenPosted { bytes, _ in
+        ensemble.whenPosted { [store] bytes, _ in
             // One that cannot be written is met again when all come together.
             if let cell = try? JSONOutput.value(ComparisonCell.self, from: Data(bytes)) { try? store.write(cell) }
         }

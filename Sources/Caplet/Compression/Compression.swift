@@ -112,7 +112,8 @@ struct Compression {
     func run(_ context: RequestContext) throws -> CompressionResult {
         // Opened before the work, so that a report that cannot be written is known before and not after it.
         let ensemble = execution.ensemble
-        let reportFile = try ensemble.isFirst ? request.reportPath.map { try AtomicFileWriter(path: $0, force: request.replacesOutput) } : nil
+        let reportFile =
+            try ensemble.isFirst ? request.reportPath.map { try AtomicFileWriter(path: $0, force: request.replacesOutput) } : nil
         let sets = try context.naming(request.original ?? request.model) {
             try CalibrationSets(calibration, original, context, execution)
         }

@@ -26,7 +26,11 @@ enum EnsembleKind: ExpressibleByArgument, Equatable {
     case mpi(String?)
 
     init?(argument: String) {
-        if argument == "none" { self = .none } else if argument == "mpi" { self = .mpi(nil) } else {
+        if argument == "none" {
+            self = .none
+        } else if argument == "mpi" {
+            self = .mpi(nil)
+        } else {
             guard argument.hasPrefix("mpi:"), argument.count > 4 else { return nil }
             self = .mpi(String(argument.dropFirst(4)))
         }

@@ -35,6 +35,12 @@ final class Ranks {
         try ended?.close()
     }
 
+    /// What an error says. A launcher stops all ranks by a signal when one of them is gone.
+    func line(_ error: any Error) -> String {
+        guard let ensemble, ensemble.isShared, error is Cancelled else { return Remedies.line(error) }
+        return "stopped by a signal, as all ranks are when one is gone"
+    }
+
     /// Notes that this rank is about to say why it fails.
     func willFail() { ensemble?.willFail() }
 
