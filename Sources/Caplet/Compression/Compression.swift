@@ -31,7 +31,7 @@ struct Compression {
         self.request = request
         execution = context.execution(beside: request.output)
         try request.calibration?.check()
-        context.willRead([request.model, request.original] + (request.calibration?.paths ?? []))
+        context.willRead([request.model, request.original] + (request.calibration?.paths ?? []) + (request.measuredText?.filePaths ?? []))
         let passes = context.registry.passes
         aim = try request.aim ?? Compression.usualAim(request, context)
         // A pipeline that was written out is checked before the model is looked for.
@@ -116,6 +116,7 @@ struct Compression {
             try CalibrationSets(calibration, original, context, execution)
         }
         if case .keep = aim, let reason = DefaultPipeline.reason(input.graph) { context.note(reason) }
+        let measuredText = try context.naming(request.original ?? request.model) { try self.measuredText(sets, context) }
         let provenance = try self.provenance(sets, context)
         let target = target
         let passContext = PassContext(
@@ -129,13 +130,34 @@ struct Compression {
             let reports = try context.naming(request.model) { try manager.run(&graph, passContext, keeping: work) }
             for warning in reports.flatMap({ $0.warnings ?? [] }) { context.warn(warning) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+            let cost = try measuredText.flatMap { try measuredCost(graph, $0, context) }
             let prepared = try target.prepare(graph, provenance: provenance + Compression.losses(reports), context)
             let result = CompressionResult(
                 output: request.output, pipeline: pipeline.description, seed: request.seed, original: input.graph, compressed: graph,
-                outputBytes: prepared.plan.byteCount, seconds: seconds, passes: reports)
-            let report = try reportFile.map { try result.prepare(in: $0) }
+                inputBytes: FileSize.bytes(at: request.model), outputBytes: prepared.plan.byteCount, seconds: seconds, cost: cost,
+                passes: reports)
+            let report = try reportFile.map {
+                try result.prepare(in: $0, at: request.reportPath ?? "", model: request.model, of: graph)
+            }
             try context.commit([prepared] + [report].compactMap { $0 })
             return result
+        }
+    }
+
+    /// What the result is to be measured on; nil where nothing is, or nothing changes.
+    private func measuredText(_ sets: CalibrationSets?, _ context: RequestContext) throws -> MeasuredText? {
+        guard request.measuresCost, aim != .lossless else { return nil }
+        guard let own = request.measuredText else { return sets?.measured }
+        return try MeasuredText(own, windowLength: calibration?.context, original, context)
+    }
+
+    /// Nil, with a warning, for a result that cannot be run: it is written all the same.
+    private func measuredCost(_ graph: TensorGraph, _ text: MeasuredText, _ context: RequestContext) throws -> MeasuredCost? {
+        do {
+            return try MeasuredCost(of: graph, from: original, on: text, execution)
+        } catch let error where error is GraphError || error is ModelError {
+            context.warn("\(request.output): what it cost cannot be measured: \(error)")
+            return nil
         }
     }
 
