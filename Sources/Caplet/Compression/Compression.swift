@@ -59,7 +59,7 @@ struct Compression {
         }
         try checkPlaces(context)
         try target.checkShapes(of: input, at: request.model, context)
-        for line in manager.warnings { context.warn(line) }
+        for line in manager.warnings + [CompressionWarnings.ofAim(aim, input.graph)].compactMap({ $0 }) { context.warn(line) }
         try context.checkWarnings()
         if calibration?.source == .builtIn {
             context.note("no calibration text is given: English speeches that come with the program are used")
@@ -123,18 +123,26 @@ struct Compression {
             execution: execution, seed: request.seed, original: original.graph, calibration: sets?.calibration, heldBack: sets?.heldBack,
             outputByteCount: { try target.byteCount($0, provenance: provenance + Compression.roomForLosses, execution) },
             outputSize: target.size(execution), results: ResultStore(execution.memory), note: { context.note($0) })
+        // Where a pass cannot say what it costs, it says why when it runs.
+        let costs = (try? manager.costs(of: input.graph, calibration: calibrationCost)) ?? []
+        let plan = WorkPlan(costs, measures: measuredText != nil, execution)
         let start = DispatchTime.now().uptimeNanoseconds
         let unfinished = unfinishedRun(provenance, tokens: sets?.digest, context)
         return try unfinished.run(beginsAnew: request.replacesOutput, context) { work in
             var graph = input.graph
-            let reports = try context.naming(request.model) { try manager.run(&graph, passContext, keeping: work) }
+            let reports = try context.naming(request.model) { try manager.run(&graph, passContext, keeping: work, plan) }
             for warning in reports.flatMap({ $0.warnings ?? [] }) { context.warn(warning) }
+            for warning in CompressionWarnings.ofNothingChanged(reports) { context.warn(warning, .describePasses) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+            plan.enter(costs.count, execution.progress)
             let cost = try measuredText.flatMap { try measuredCost(graph, $0, context) }
+            if measuredText != nil { plan.enter(costs.count + 1, execution.progress) }
             let prepared = try target.prepare(graph, provenance: provenance + Compression.losses(reports), context)
+            let inputBytes = FileSize.bytes(at: try HubPath.resolved(request.model))
+            try warnOfSize(prepared.plan.byteCount, from: inputBytes, context)
             let result = CompressionResult(
                 output: request.output, pipeline: pipeline.description, seed: request.seed, original: input.graph, compressed: graph,
-                inputBytes: FileSize.bytes(at: request.model), outputBytes: prepared.plan.byteCount, seconds: seconds, cost: cost,
+                inputBytes: inputBytes, outputBytes: prepared.plan.byteCount, seconds: seconds, cost: cost,
                 passes: reports)
             let report = try reportFile.map {
                 try result.prepare(in: $0, at: request.reportPath ?? "", model: request.model, of: graph)
@@ -149,6 +157,15 @@ struct Compression {
         guard request.measuresCost, aim != .lossless else { return nil }
         guard let own = request.measuredText else { return sets?.measured }
         return try MeasuredText(own, windowLength: calibration?.context, original, context)
+    }
+
+    /// Says so of an output that is no smaller, unless that was to be expected of the last pass and is said already.
+    private func warnOfSize(_ bytes: Int, from inputBytes: Int, _ context: RequestContext) throws {
+        guard aim != .lossless, manager.warnings.isEmpty else { return }
+        let line = CompressionWarnings.ofSize(
+            bytes, request.output, from: inputBytes, request.model, formatName: target.format.name)
+        if let line { context.warn(line) }
+        try context.checkWarnings()
     }
 
     /// Nil, with a warning, for a result that cannot be run: it is written all the same.

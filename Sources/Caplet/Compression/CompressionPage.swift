@@ -51,8 +51,9 @@ struct CompressionPage {
         let shapes = layers.map(\.shape)
         let bits = Dictionary(layers.map { ($0.shape.name, $0.bits) }) { first, _ in first }
         let own = [
-            shapes.contains { $0.rank > 0 } ? LayerCharts.chart(shapes, "Rank of the layers", "rank") { Double($0.rank) } : nil,
-            shapes.contains { $0.density != 1 }
+            shapes.contains { $0.rank > 0 }
+                ? LayerCharts.chart(shapes, "Rank of the layers", "rank", isWhole: true) { Double($0.rank) } : nil,
+            shapes.contains { $0.density > 0 && $0.density < 1 }
                 ? LayerCharts.chart(shapes, "Density of the layers", "entries kept, share of all") { $0.density } : nil,
             LayerCharts.chart(shapes, "Bits of the layers", "bits stored for each weight") { bits[$0.name] },
         ]
@@ -68,7 +69,8 @@ struct CompressionPage {
 
     private var passes: String {
         var table = SVGElement("table")
-        table.append(["pass", "tensors", "relative error", "seconds"].reduce(SVGElement("tr")) { $0.holding(SVGElement("th", text: $1)) })
+        let head = ["pass", "tensors", "relative error", "seconds"]
+        table.append(head.reduce(SVGElement("tr")) { $0.holding(SVGElement("th", text: $1)) })
         for pass in result.passes {
             let cells = [
                 pass.pass, "\(pass.tensors.count)", NumberText.significant(pass.relativeError), NumberText.decimal(pass.seconds, places: 1),

@@ -4,7 +4,8 @@ enum LayerCharts {
     ///
     /// - Parameter named: of what the layers are, as the title goes on: "caplet at 0.5".
     static func chart(
-        _ layers: [LayerShape], _ title: String, of named: String = "", _ yLabel: String, y: (LayerShape) -> Double?
+        _ layers: [LayerShape], _ title: String, of named: String = "", _ yLabel: String, isWhole: Bool = false,
+        y: (LayerShape) -> Double?
     ) -> LineChart? {
         guard layers.contains(where: { $0.block != nil && y($0) != nil }) else { return nil }
         var kinds: [String] = []
@@ -22,6 +23,6 @@ enum LayerCharts {
         return LineChart(
             title: title + (named.isEmpty ? "" : ", \(named)"), xLabel: "block", yLabel: yLabel,
             series: series.filter { !$0.points.isEmpty },
-            yIncludesZero: true, xIsWhole: true)
+            yIncludesZero: true, yIsWhole: isWhole, xIsWhole: true)
     }
 }

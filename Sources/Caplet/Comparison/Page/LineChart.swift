@@ -23,6 +23,8 @@ struct LineChart {
     let series: [Series]
     var yIncludesZero = false
     var yMayBeLogarithmic = false
+    /// Whether the vertical axis counts things.
+    var yIsWhole = false
     /// Whether the horizontal axis counts things.
     var xIsWhole = false
     private let width = 480.0
@@ -74,7 +76,7 @@ struct LineChart {
         let scale = ChartScale(values, includesZero: yIncludesZero, mayBeLogarithmic: yMayBeLogarithmic)
         if scale.isLogarithmic { return scale }
         let ends = series.flatMap { $0.points.flatMap { [$0.y - ($0.error ?? 0), $0.y + ($0.error ?? 0)] } }
-        return ChartScale(ends, includesZero: yIncludesZero)
+        return ChartScale(ends, includesZero: yIncludesZero, isWhole: yIsWhole)
     }
 
     private var right: Double { width - LineChart.margin.right }
