@@ -20,31 +20,26 @@ extension MeasuredCost {
     fileprivate var lines: [(name: String, value: String)] {
         if let distance {
             let mean = MeasuredCost.number(distance, distanceStandardError, places: 6)
-            return [
-                (
-                    "distance",
-                    "\(mean) from the original's embeddings (1 − cosine), on \(NumberText.grouped(sequences)) sentences of \(place)"
-                )
-            ]
+            return [("distance", "\(mean) (1 − cosine to the original) on \(place(sequences, "sentences"))")]
         }
         guard let lossBefore, let lossAfter, let divergence, let agreement else { return [] }
         let rise = (lossAfter < lossBefore ? "" : "+") + MeasuredCost.number(lossAfter - lossBefore, lossDifferenceStandardError, places: 4)
         let (before, after) = (NumberText.decimal(lossBefore, places: 4), NumberText.decimal(lossAfter, places: 4))
+        let likeness = MeasuredCost.number(divergence, divergenceStandardError, places: 4)
         return [
-            ("loss", "\(before) → \(after) nats a token, \(rise), on \(NumberText.grouped(tokens)) tokens of \(place)"),
-            (
-                "likeness",
-                "\(MeasuredCost.number(divergence, divergenceStandardError, places: 4)) nats of KL divergence from the original, "
-                    + "the same likeliest token in \(NumberText.decimal(100 * agreement, places: 1)) %"
-            ),
+            ("loss", "\(before) → \(after), \(rise) nats on \(place(tokens, "tokens"))"),
+            ("likeness", "KL \(likeness) nats, the same likeliest token in \(NumberText.decimal(100 * agreement, places: 1)) %"),
         ]
     }
 
-    private var place: String {
+    /// "8,160 held-out tokens".
+    private func place(_ count: Int, _ what: String) -> String {
+        let number = NumberText.grouped(count)
         switch origin {
-        case .ownText: return "the text given"
-        case .heldOut, .chosenBy: return "a \(origin.rawValue)"
-        case .calibrated: return "the \(origin.rawValue): other text loses more"
+        case .ownText: return "\(number) \(what) of the text"
+        case .heldOut: return "\(number) held-out \(what)"
+        case .chosenBy: return "\(number) \(what) that passes may have chosen by"
+        case .calibrated: return "\(number) \(what) calibrated on: other text loses more"
         }
     }
 

@@ -19,8 +19,9 @@ enum HubPath {
         if let revision = mainRevision(folder), exists("\(folder)/snapshots/\(revision)") { return "\(folder)/snapshots/\(revision)" }
         let revisions = (try? FolderListing.names(in: "\(folder)/snapshots")) ?? []
         guard let only = revisions.first, revisions.count == 1 else {
-            let found = revisions.isEmpty ? "has no snapshot of a model: its download did not end" : "has \(revisions.count) snapshots; name one of them"
-            throw RequestError(.malformedInput, "\(path): \(found)")
+            let found =
+                revisions.isEmpty ? "no snapshot of a model: its download did not end" : "\(revisions.count) snapshots; name one of them"
+            throw RequestError(.malformedInput, "\(path): has \(found)")
         }
         return "\(folder)/snapshots/\(only)"
     }
