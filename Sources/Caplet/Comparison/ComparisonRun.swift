@@ -41,7 +41,8 @@ final class ComparisonRun {
         let method: ComparisonMethod
         let budget: Double
         let pipeline: Pipeline
-        let manager: PassManager
+        /// Nil for llama.cpp's types.
+        let manager: PassManager?
     }
 
     /// - Returns: the cells, dense model apart. What a method cannot do is a warning, and leaves its cell out.
@@ -60,7 +61,8 @@ final class ComparisonRun {
         let found = stored.filter { $0 != nil }.count
         if found > 0 { context.note("\(found) of \(entries.count) cells are there already") }
 
-        let dense = try storedDense ?? make(denseIdentity, (model.graph, []), baseline: nil, execution(ComparisonMethod.dense), since: now)
+        let dense =
+            try storedDense ?? make(denseIdentity, Made(graph: model.graph), baseline: nil, execution(ComparisonMethod.dense), since: now)
         var cells: [ComparisonCell] = []
         var missing: [MethodComparison.Missing] = []
         for (index, entry) in entries.enumerated() {
@@ -72,13 +74,14 @@ final class ComparisonRun {
             let start = now
             let execution = execution("\(index + 1)/\(entries.count) \(identities[index].fileName)")
             do {
-                let cell = try make(identities[index], compressed(entry, execution), baseline: dense, execution, since: start)
+                let made = try compressed(entry, identities[index], execution)
+                let cell = try make(identities[index], made, baseline: dense, execution, since: start)
                 cells.append(cell)
                 context.note(
-                    "\(entry.method.name) \(entry.budget): \(cell.losses.map(CellText.excess).joined(separator: ", ")) over dense, "
+                    "\(entry.method.name) \(BudgetText.text(entry.budget)): \(cell.losses.map(CellText.excess).joined(separator: ", ")) over dense, "
                         + "\(NumberText.decimal(cell.seconds, places: 1)) s")
             } catch let error as PassError {
-                context.warn("\(entry.method.name) \(entry.budget): \(error)")
+                context.warn("\(entry.method.name) \(BudgetText.text(entry.budget)): \(error)")
                 missing.append(MethodComparison.Missing(method: entry.method.name, budget: entry.budget, reason: "\(error)"))
             }
         }
@@ -94,32 +97,51 @@ final class ComparisonRun {
         return own.with(progress: CellProgress(prefix, own.progress))
     }
 
-    private func compressed(_ entry: Entry, _ execution: ExecutionContext) throws -> (TensorGraph, [PassReport]) {
+    /// What a method makes of the model.
+    private struct Made {
+        let graph: TensorGraph
+        var reports: [PassReport] = []
+        /// Nil for a .caplet, whose bytes are counted.
+        var fileBytes: Int?
+        var choice: String?
+    }
+
+    private func compressed(_ entry: Entry, _ identity: CellIdentity, _ execution: ExecutionContext) throws -> Made {
         if calibration == nil, let tokens = calibrationTokens {
             calibration = try CalibrationModel(model, tokens: tokens, context.execution)
         }
+        let isGGUF = entry.method.formatName == "gguf"
+        let target = isGGUF ? try OutputTarget("\(store.path)/model.gguf", formatName: "gguf", replaces: true, context) : nil
+        guard let manager = entry.manager else {
+            let types = try LlamaTypes(model, calibration)
+            let made = try types.largest(under: Int(entry.budget), target, path: store.path, execution)
+            return Made(graph: made.graph, fileBytes: made.bytes, choice: made.name)
+        }
+        let byteCount = { (graph: TensorGraph) in
+            try target?.byteCount(graph, provenance: [], execution) ?? self.fileBytes(graph, identity, execution)
+        }
         var result = model.graph
-        let reports = try entry.manager.run(
+        let reports = try manager.run(
             &result,
             PassContext(
                 execution: execution, seed: inputs.seed, original: model.graph, calibration: calibration,
+                outputByteCount: entry.method.unit == .bytes ? byteCount : nil,
                 note: { [context] in context.detail($0) }))
-        return (result, reports)
+        return Made(graph: result, reports: reports, fileBytes: isGGUF ? try byteCount(result) : nil)
     }
 
     private func make(
-        _ identity: CellIdentity, _ made: (graph: TensorGraph, reports: [PassReport]), baseline: ComparisonCell?,
-        _ execution: ExecutionContext, since start: UInt64
+        _ identity: CellIdentity, _ made: Made, baseline: ComparisonCell?, _ execution: ExecutionContext, since start: UInt64
     ) throws -> ComparisonCell {
         let graph = made.graph
         let transformer = try Transformer(model.with(graph), weights: .openBLAS)
         let losses = try texts.indices.map { index in
             TextLoss(try sequenceLosses(of: transformer, over: texts[index], execution), over: baseline?.losses[index])
         }
-        let fileBytes = try fileBytes(graph, identity, execution)
+        let fileBytes = try made.fileBytes ?? self.fileBytes(graph, identity, execution)
         let cell = ComparisonCell(
             identity: identity, linearParameters: graph.linearParameterCount,
-            parameters: graph.parameterCount, losses: losses, payloadBytes: graph.byteCount, fileBytes: fileBytes,
+            parameters: graph.parameterCount, losses: losses, payloadBytes: graph.byteCount, fileBytes: fileBytes, choice: made.choice,
             seconds: Double(now - start) / 1e9, layers: LayerShape.all(of: graph, made.reports),
             spectra: baseline == nil ? try Spectrum.some(of: graph, execution) : nil)
         try context.reads.checkUnchanged()

@@ -83,6 +83,7 @@ public final class RequestContext: Sendable {
     /// Reads a model in whatever format it is.
     func open(_ path: String, from formatName: String? = nil) throws -> (model: Model, format: any FormatKit.Format) {
         let path = try HubPath.resolved(path)
+        if let adapter = UnknownFolder.adapterAlone(path) { warn("\(path): \(adapter)") }
         let format = try formatName.map { try registry.format(named: $0) } ?? self.format(at: path)
         let context = ReadContext(execution: execution, followsLinks: options.followsLinks, warn: { self.warn($0) })
         let graph = try format.read(path, context)

@@ -1,4 +1,5 @@
 import FormatKit
+import Glibc
 import ModelGraph
 import StrictJSON
 
@@ -8,7 +9,7 @@ enum UnknownFolder {
     static func description(_ path: String) -> String? {
         guard let names = try? FolderListing.names(in: path) else { return nil }
         if names.isEmpty { return "is an empty folder" }
-        if names.contains("adapter_config.json") { return adapter(path) }
+        if let adapter = adapterAlone(path) { return adapter }
         if names.contains("config.json") {
             let parts = names.filter { $0.hasSuffix(".incomplete") || $0.hasSuffix(".part") }
             let unfinished = parts.first.map { "; \($0) is a download that did not end" } ?? ""
@@ -17,7 +18,9 @@ enum UnknownFolder {
         return nil
     }
 
-    private static func adapter(_ path: String) -> String {
+    /// What an adapter's folder is that has no model beside it; nil for all else.
+    static func adapterAlone(_ path: String) -> String? {
+        guard access("\(path)/adapter_config.json", F_OK) == 0, access("\(path)/config.json", F_OK) != 0 else { return nil }
         let bytes = try? MappedFile(path: "\(path)/adapter_config.json").withBytes { Array($0) }
         let base = bytes.flatMap { try? JSONValue(strict: $0) }?["base_model_name_or_path"]?.string
         return "is an adapter and not a model: it goes onto \(base.map { "'\($0)'" } ?? "a model that adapter_config.json does not name"), "

@@ -43,7 +43,7 @@ final class ProgressLine: Sendable {
 
     func advance(by units: Int, remark: String) {
         state.withLock { state in
-            state.stage?.done += units
+            state.stage?.advance(by: units, now: ProgressLine.now)
             if !remark.isEmpty { state.stage?.remark = remark }
         }
         showIfDue()

@@ -7,14 +7,29 @@ struct ProgressStage {
     let total: Int
     /// Nanoseconds, as all times here.
     let start: UInt64
-    var done = 0
+    private(set) var done = 0
     var remark = ""
 
-    /// Seconds that are left by the rate so far; nil before anything is done.
-    func secondsLeft(now: UInt64) -> Double? {
-        guard done > 0 else { return nil }
-        return Double(now - start) / 1e9 / Double(done) * Double(max(total - done, 0))
+    /// When the first units were done, and how many these were: what comes before them is often no part of their rate.
+    private var first: (time: UInt64, done: Int)?
+
+    init(name: String, unit: String, total: Int, start: UInt64) {
+        (self.name, self.unit, self.total, self.start) = (name, unit, total, start)
     }
+
+    mutating func advance(by units: Int, now: UInt64) {
+        done += units
+        if first == nil { first = (now, done) }
+    }
+
+    /// Units a second since the first of them; nil before there are others.
+    func rate(now: UInt64) -> Double? {
+        guard let first, done > first.done, now > first.time else { return nil }
+        return Double(done - first.done) / (Double(now - first.time) / 1e9)
+    }
+
+    /// Seconds that are left by the rate so far; nil before there is one.
+    func secondsLeft(now: UInt64) -> Double? { rate(now: now).map { Double(max(total - done, 0)) / $0 } }
 
     var share: Double { Double(done) / Double(max(total, 1)) }
 }
@@ -57,10 +72,8 @@ struct ProgressText {
 
     init(_ stage: ProgressStage, _ clock: WorkClock, now: UInt64) {
         let number = clock.mark.map { $0.count > 1 ? "stage \($0.number)/\($0.count) " : "" } ?? ""
-        head = "\(number)\(stage.name) \(stage.done)/\(stage.total) \(stage.unit)"
-        let seconds = Double(now - stage.start) / 1e9
-        let perSecond = seconds > 0 ? Double(stage.done) / seconds : 0
-        rate = perSecond > 0 ? "\(NumberText.decimal(perSecond, places: perSecond < 10 ? 2 : 0)) \(stage.unit)/s" : nil
+        head = "\(number)\(stage.name) \(stage.done)/\(max(stage.total, stage.done)) \(stage.unit)"
+        rate = stage.rate(now: now).map { "\(NumberText.decimal($0, places: $0 < 10 ? 2 : 0)) \(stage.unit)/s" }
         left = clock.secondsLeft(stage, now: now).map { "\(NumberText.duration($0)) left" }
         remark = stage.remark.isEmpty ? nil : stage.remark
     }

@@ -6,12 +6,12 @@ struct ComparisonCharts {
 
     /// Loss against parameters and against bytes, a line a method.
     var loss: [LineChart] {
-        [
-            chart("Excess loss against parameters, \(comparison.textName)", "parameters kept in linear layers, millions") {
-                Double($0.linearParameters) / 1e6
-            },
-            chart("Excess loss against bytes, \(comparison.textName)", "size as .caplet, MB") { Double($0.fileBytes) / 1e6 },
-        ]
+        let bytes = chart("Excess loss against bytes, \(comparison.textName)", "size of the file, MB") { Double($0.fileBytes) / 1e6 }
+        if comparison.budgetsAreBytes { return [bytes] }
+        let parameters = chart("Excess loss against parameters, \(comparison.textName)", "parameters kept in linear layers, millions") {
+            Double($0.linearParameters) / 1e6
+        }
+        return [parameters, bytes]
     }
 
     private func chart(_ title: String, _ xLabel: String, x: (ComparisonCell) -> Double) -> LineChart {
@@ -22,7 +22,7 @@ struct ComparisonCharts {
                     LineChart.Point(
                         x: x(cell), y: comparison.loss(cell).excess, error: comparison.loss(cell).excessStandardError,
                         remark:
-                            "\(method) \(cell.identity.budget): \(CellText.excess(comparison.loss(cell))) \(comparison.measure.rawValue), \(NumberText.grouped(cell.linearParameters)) parameters, "
+                            "\(method) \(BudgetText.text(cell.identity.budget)): \(CellText.excess(comparison.loss(cell))) \(comparison.measure.rawValue), \(NumberText.grouped(cell.linearParameters)) parameters, "
                             + NumberText.bytes(cell.fileBytes))
                 },
                 stands: method == ComparisonMethod.own)
@@ -69,6 +69,6 @@ struct ComparisonCharts {
 
     private func layerChart(_ cell: ComparisonCell, _ title: String, _ yLabel: String, y: (LayerShape) -> Double?) -> LineChart? {
         LayerCharts.chart(
-            cell.layers, "\(title) of the layers", of: "\(ComparisonMethod.own) at \(cell.identity.budget)", yLabel, y: y)
+            cell.layers, "\(title) of the layers", of: "\(ComparisonMethod.own) at \(BudgetText.text(cell.identity.budget))", yLabel, y: y)
     }
 }

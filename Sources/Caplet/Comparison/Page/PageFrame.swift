@@ -40,7 +40,7 @@ enum PageFrame {
         dl{display:grid;grid-template-columns:max-content 1fr;gap:.2em 1.2em}dt{opacity:.75}dd{margin:0;font-variant-numeric:tabular-nums}
         .scroll{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums}caption{text-align:left;padding-bottom:.5em}
         th,td{padding:.25em .8em;border-bottom:1px solid var(--faint);text-align:right;white-space:nowrap}
-        th:first-child,td:first-child{text-align:left}.best,.own td:first-child{font-weight:600}
+        th:first-child,td:first-child{text-align:left}.best span,.own td:first-child{font-weight:700}small{display:block;opacity:.75}
         footer{font-size:12px;overflow-wrap:anywhere;opacity:.75;margin-top:2em}
         @media(max-width:480px){th,td{padding:.25em .45em;white-space:normal}dl{grid-template-columns:1fr}dd{margin-bottom:.4em}}
         """
