@@ -125,7 +125,7 @@ final class ComparisonRun {
             &result,
             PassContext(
                 execution: execution, seed: inputs.seed, original: model.graph, calibration: calibration,
-                outputByteCount: entry.method.unit == .bytes ? byteCount : nil,
+                outputByteCount: entry.method.unit == .bytes ? byteCount : nil, outputSize: target?.size(execution),
                 note: { [context] in context.detail($0) }))
         return Made(graph: result, reports: reports, fileBytes: isGGUF ? try byteCount(result) : nil)
     }

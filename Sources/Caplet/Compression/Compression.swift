@@ -156,7 +156,7 @@ struct Compression {
     private func measuredText(_ sets: CalibrationSets?, _ context: RequestContext) throws -> MeasuredText? {
         guard request.measuresCost, aim != .lossless else { return nil }
         guard let own = request.measuredText else { return sets?.measured }
-        return try MeasuredText(own, windowLength: calibration?.context, original, context)
+        return try MeasuredText(own, windowLength: request.measuredContext ?? calibration?.context, original, context)
     }
 
     /// Says so of an output that is no smaller, unless that was to be expected of the last pass and is said already.

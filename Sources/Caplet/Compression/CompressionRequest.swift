@@ -36,6 +36,8 @@ public struct CompressionRequest: Request {
     public var calibration: CalibrationText?
     /// What the result is measured on beside its original; nil for the part of the calibration text that no pass is given.
     public var measuredText: TextSource?
+    /// Tokens in a window of that text; nil for the context of the calibration's, or else the model's, at most 2048.
+    public var measuredContext: Int?
     /// Whether what the compression cost is measured, where there is text to do so.
     public var measuresCost = true
     /// Seed of every random choice.

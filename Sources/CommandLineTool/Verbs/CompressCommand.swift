@@ -63,7 +63,7 @@ struct CompressCommand: ParsableCommand {
     @Option(help: "Token sequences to take from the calibration text, at even distances.")
     var calibrationSequences = 64
 
-    @Option(help: "Tokens in a calibration sequence; the default is the model's context, at most 2048.")
+    @Option(help: "Tokens in a sequence of either text; the default is the model's context, at most 2048.")
     var context: Int?
 
     @Option(
@@ -159,6 +159,7 @@ struct CompressCommand: ParsableCommand {
             request.calibration = CalibrationText(.text(source), sequences: calibrationSequences, context: context)
         }
         request.measuredText = text.isEmpty ? nil : TextSource(text, field: textField)
+        request.measuredContext = context
         request.measuresCost = !noMeasure
         request.seed = seed
         request.original = original
