@@ -25,9 +25,18 @@ packages:
 test-packages:
 	@.ci/install-packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
 
+COMMIT_HEADER := Sources/CVersion/commit.h
+# The commit for `caplet --version`, where there is a repository; the source beside it is built again for it.
+define name_commit
+	@commit=$$(git describe --always --dirty --abbrev=12 --exclude='*' 2>/dev/null) && \
+		printf '#define CAPLET_COMMIT "%s"\n' "$$commit" > $(COMMIT_HEADER) || rm -f $(COMMIT_HEADER)
+	@touch Sources/CVersion/version.c
+endef
+
 ## build: the release build of the command line tool.
 build: packages
-	$(SWIFT_BUILD) --product caplet
+	$(call name_commit)
+	trap 'rm -f $(COMMIT_HEADER)' EXIT; $(SWIFT_BUILD) --product caplet
 
 ## mpi: .build/release/libcaplet-mpi.so, through which processes that mpirun or srun starts share the work, by the user's own MPI; MPICC names its compiler.
 MPICC ?= mpicc
@@ -39,7 +48,7 @@ mpi:
 install: build
 	install -D -m 755 $(CAPLET) $(DESTDIR)$(PREFIX)/bin/caplet
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
-	set -o pipefail; $(CAPLET) --experimental-dump-help | python3 docs/manual.py man "$$($(CAPLET) --version)" > $(DESTDIR)$(PREFIX)/share/man/man1/caplet.1
+	set -o pipefail; $(CAPLET) --experimental-dump-help | python3 docs/manual.py man "$$($(CAPLET) --version | cut -d' ' -f1)" > $(DESTDIR)$(PREFIX)/share/man/man1/caplet.1
 	if [ -f $(dir $(CAPLET))libcaplet-mpi.so ]; then install -D -m 755 $(dir $(CAPLET))libcaplet-mpi.so $(DESTDIR)$(PREFIX)/lib/caplet/libcaplet-mpi.so; fi
 	$(CAPLET) --generate-completion-script bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/caplet
 	$(CAPLET) --generate-completion-script zsh > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_caplet
@@ -55,10 +64,10 @@ deb: build
 	$(MAKE) install DESTDIR=.build/deb PREFIX=/usr
 	mkdir -p .build/deb/DEBIAN .build/deb/usr/share/doc/caplet && cp LICENSE .build/deb/usr/share/doc/caplet/copyright
 	printf 'Package: caplet\nVersion: %s\nArchitecture: %s\nMaintainer: Caplet\nSection: science\nPriority: optional\nDepends: %s\nDescription: %s\n %s\n' \
-		"$$($(CAPLET) --version)" "$$(dpkg --print-architecture)" "libc6, libstdc++6, $(RUN_PACKAGES)" \
+		"$$($(CAPLET) --version | cut -d' ' -f1)" "$$(dpkg --print-architecture)" "libc6, libstdc++6, $(RUN_PACKAGES)" \
 		"converts, compresses and packs model checkpoints" "Reads and writes safetensors, GGUF, npy and its own format of low-rank and sparse weights." \
 		> .build/deb/DEBIAN/control
-	dpkg-deb --root-owner-group --build .build/deb .build/caplet_$$($(CAPLET) --version)_$$(dpkg --print-architecture).deb
+	dpkg-deb --root-owner-group --build .build/deb .build/caplet_$$($(CAPLET) --version | cut -d' ' -f1)_$$(dpkg --print-architecture).deb
 
 ## commands: docs/commands.md, made of the program's declarations.
 commands: build

@@ -42,6 +42,7 @@ let package = Package(
         .target(name: "CFileSystem"),
         .target(name: "CMapping"),
         .target(name: "CDefaultText"),
+        .target(name: "CVersion"),
         .target(name: "CAllocation", dependencies: ["CProcess"]),
         .target(name: "CKernels"),
         .target(name: "COpenBLAS"),
@@ -176,7 +177,7 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "CAllocation", "Caplet", "Conformance", "CProcess",
+                "CAllocation", "Caplet", "Conformance", "CProcess", "CVersion",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -26,7 +26,7 @@ import model_scale
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CAPLET = ROOT / ".build/release/caplet"
 AIMS = {"rpca": ["--pipeline", "rpca"], "sparsegpt": ["--pipeline", "sparsegpt{keep=0.5}"], "keep": ["--keep", "0.5"], "size": ["--size", "3MB"]}
-WREN = model_scale.shape(256, 768, 6, 4, 4)
+WREN = model_scale.shape(256, 768, 6, 8, 4)
 
 
 def moments(shape, ranks):

@@ -37,44 +37,18 @@ struct DemoError: Error, CustomStringConvertible {
     let description: String
 }
 
-/// What the demo needs of `caplet evaluate --json`.
+/// What the demo needs of `caplet evaluate --original --json`.
 struct Evaluation: Decodable {
-    let meanNll: Double
     let perplexity: Double
-    let perplexityStandardError: Double
-    let seconds: Double
-    let peakMemoryBytes: Int
+    let meanNllDifference: Double
+    let meanNllDifferenceStandardError: Double
+    let agreement: Double
 }
 
 /// What the demo needs of `caplet compress --json`.
 struct Compression: Decodable {
-    struct Pass: Decodable {
-        let pass: String
-        let tensors: [Tensor]
-        let notes: [String]
-        let seconds: Double
-    }
-
-    struct Tensor: Decodable {
-        let name: String
-        let parametersBefore: Int
-        let parametersAfter: Int
-        let measurements: [Measurement]
-
-        func measurement(_ name: String) -> Double { measurements.first { $0.name == name }?.value ?? 0 }
-    }
-
-    struct Measurement: Decodable {
-        let name: String
-        let value: Double
-    }
-
     let parametersBefore: Int
-    let parametersAfter: Int
     let linearParametersBefore: Int
     let linearParametersAfter: Int
-    let outputBytes: Int
     let seconds: Double
-    let peakMemoryBytes: Int
-    let passes: [Pass]
 }

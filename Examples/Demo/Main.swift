@@ -1,6 +1,6 @@
 import Foundation
 
-/// The whole path on a real model: compress, verify, evaluate before and after, and what was chosen where.
+/// The whole path on a real model, in two worlds: fewer bytes, beside llama.cpp's types, and fewer parameters, beside other pruning methods.
 ///
 /// Arguments: the `caplet` program, the folder with wren-7m and its text, and a folder for what is made.
 @main
@@ -29,99 +29,115 @@ struct Demo {
     let output: String
 
     private var model: String { "\(examples)/wren-7m" }
-    private var calibration: String { "\(examples)/text/speeches-calibration.txt" }
+    private var weights: String { "\(model)/model.safetensors" }
+    private var calibration: [String] { ["--calibration", "\(examples)/text/speeches-calibration.txt"] }
     private var text: String { "\(examples)/text/speeches-evaluation.txt" }
-
-    private struct Row {
-        let name: String
-        let parameters: Int
-        let linear: Int
-        let bytes: Int
-        let evaluation: Evaluation
-        let seconds: Double?
-        let peak: Int?
-    }
+    private var small: String { "\(output)/wren-7m.caplet" }
 
     func run() throws {
         try FileManager.default.createDirectory(atPath: output, withIntermediateDirectories: true)
-        let small = "\(output)/wren-7m.caplet"
-        let baseline = "\(output)/wren-7m-magnitude.caplet"
-        let ours = try caplet.json(
-            Compression.self, ["compress", model, "-o", small, "--keep", "0.5", "--calibration", calibration, "--force"])
+        let bytes = try bytesTable()
         _ = try caplet.run(["verify", small])
-        let simple = try caplet.json(
-            Compression.self, ["compress", model, "-o", baseline, "--pipeline", "magnitude{keep=0.5}", "--force"])
-        let before = try evaluate(model)
-        let rows = [
-            Row(
-                name: "dense bf16", parameters: ours.parametersBefore, linear: ours.linearParametersBefore,
-                bytes: try size("\(model)/model.safetensors"), evaluation: before, seconds: nil, peak: nil),
-            Row(
-                name: "magnitude", parameters: simple.parametersAfter, linear: simple.linearParametersAfter,
-                bytes: simple.outputBytes, evaluation: try evaluate(baseline), seconds: simple.seconds, peak: simple.peakMemoryBytes),
-            Row(
-                name: "caplet", parameters: ours.parametersAfter, linear: ours.linearParametersAfter, bytes: ours.outputBytes,
-                evaluation: try evaluate(small), seconds: ours.seconds, peak: ours.peakMemoryBytes),
-        ]
-        printTable(rows, weights: ours.parametersBefore)
-        for pass in ours.passes {
-            for note in pass.notes { print("\(pass.pass): \(note)") }
+        let parameters = try parametersTable()
+        print("\nFewer bytes: everything is quantised. Fewer parameters: half of the linear layers'.")
+        print("Excess is the rise of the mean loss on other speeches, in nats a token; same is how")
+        print("often both models find the same token the likeliest.\n")
+        bytes.lines.forEach { print($0) }
+        print("")
+        parameters.lines.forEach { print($0) }
+        try printSentence()
+        print(
+            """
+
+            Try next:
+              caplet chat \(small)
+              caplet inspect \(small)
+              caplet compress MODEL -o small.caplet        # a model of your own
+              caplet compress MODEL -o small.gguf --size 4GB --report run.html
+            """)
+    }
+
+    /// Files of about as many bytes, by llama.cpp's types and by `compress --size`.
+    private func bytesTable() throws -> DemoTable {
+        let importance = "\(output)/imatrix.gguf"
+        let calibrated = calibration + ["--context", "256"]
+        _ = try caplet.run(["imatrix", model, "-o", importance, "--force"] + calibrated)
+        var table = DemoTable(title: "fewer bytes", columns: ["bytes", "bits", "excess", "same", "seconds"])
+        let dense = try size(weights)
+        table.add("dense bf16", [DemoTable.grouped(dense), bits(dense), "0", "100 %", ""])
+        for type in ["q4_k_m", "q3_k_m"] {
+            let file = "\(output)/\(type).gguf"
+            _ = try caplet.run(["convert", model, "-o", file, "--dtype", type, "--imatrix", importance, "--force"])
+            table.add("GGUF \(type)", try row(file, seconds: nil))
         }
-        if let last = ours.passes.last { printLayers(last) }
-        print("\nThe compressed model, tokenizer and configuration included, is \(small).")
+        let limit = try size("\(output)/q3_k_m.gguf")
+        for (name, file, size) in [("GGUF --size", "\(output)/wren-7m.gguf", "\(limit)"), (".caplet --size", small, "3MB")] {
+            let made = try caplet.json(
+                Compression.self, ["compress", model, "-o", file, "--size", size, "--no-measure", "--force"] + calibrated)
+            table.add(name, try row(file, seconds: made.seconds))
+        }
+        return table
+    }
+
+    /// Half of the linear layers' parameters, by several methods.
+    private func parametersTable() throws -> DemoTable {
+        var table = DemoTable(title: "fewer parameters", columns: ["linear", "bytes", "excess", "same", "seconds"])
+        for (name, choice) in [
+            ("wanda", ["--pipeline", "wanda{keep=0.5}"]), ("sparsegpt", ["--pipeline", "sparsegpt{keep=0.5}"]),
+            ("--keep 0.5", ["--keep", "0.5"]),
+        ] {
+            let file = "\(output)/\(name.hasPrefix("--") ? "wren-7m-half" : name).caplet"
+            let made = try caplet.json(
+                Compression.self,
+                ["compress", model, "-o", file] + choice + calibration
+                    + ["--calibration-sequences", "32", "--context", "128", "--no-measure", "--force"])
+            if table.isEmpty {
+                table.add(
+                    "dense bf16", [DemoTable.grouped(made.linearParametersBefore), DemoTable.grouped(try size(weights)), "0", "100 %", ""])
+            }
+            let found = try evaluate(file)
+            table.add(
+                name,
+                [
+                    DemoTable.grouped(made.linearParametersAfter), DemoTable.grouped(try size(file)), excess(found), same(found),
+                    String(format: "%.1f", made.seconds),
+                ])
+        }
+        return table
+    }
+
+    private func row(_ file: String, seconds: Double?) throws -> [String] {
+        let (bytes, found) = (try size(file), try evaluate(file))
+        return [DemoTable.grouped(bytes), bits(bytes), excess(found), same(found), seconds.map { String(format: "%.1f", $0) } ?? ""]
     }
 
     private func evaluate(_ path: String) throws -> Evaluation {
-        try caplet.json(Evaluation.self, ["evaluate", path, "--text", text, "--context", "256"])
+        try caplet.json(
+            Evaluation.self, ["evaluate", path, "--original", model, "--text", text, "--context", "256", "--windows", "48"])
     }
+
+    private func excess(_ found: Evaluation) -> String {
+        String(format: "%.4f ± %.4f", found.meanNllDifference, found.meanNllDifferenceStandardError)
+    }
+
+    private func same(_ found: Evaluation) -> String { String(format: "%.1f %%", 100 * found.agreement) }
+
+    private static let parameters = 6_819_072
+
+    private func bits(_ bytes: Int) -> String { String(format: "%.2f", Double(bytes) * 8 / Double(Demo.parameters)) }
 
     private func size(_ path: String) throws -> Int {
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
         return (attributes[.size] as? Int) ?? 0
     }
 
-    private func printTable(_ rows: [Row], weights: Int) {
-        print("\nToken-level perplexity of held-out speeches, windows of 256; parameters of the linear layers in brackets.\n")
-        print(line(["model", "parameters", "(linear)", "bytes", "bits/weight", "perplexity", "excess nats", "seconds", "peak memory"]))
-        let dense = rows[0].evaluation.meanNll
-        for row in rows {
-            print(
-                line([
-                    row.name, "\(row.parameters)", "(\(row.linear))", "\(row.bytes)",
-                    String(format: "%.2f", Double(row.bytes) * 8 / Double(weights)),
-                    String(format: "%.2f ± %.2f", row.evaluation.perplexity, row.evaluation.perplexityStandardError),
-                    String(format: "%.4f", row.evaluation.meanNll - dense),
-                    row.seconds.map { String(format: "%.1f", $0) } ?? "-",
-                    row.peak.map { String(format: "%.0f MB", Double($0) / 1e6) } ?? "-",
-                ]))
-        }
+    /// What the packed model writes, to the end of its first sentence.
+    private func printSentence() throws {
+        let prompt = "The people of this country"
         print("")
-    }
-
-    private func line(_ cells: [String]) -> String {
-        let widths = [11, 10, 10, 10, 11, 14, 11, 8, 11]
-        return zip(cells, widths).enumerated().map { index, cell in
-            let padding = String(repeating: " ", count: max(cell.1 - cell.0.count, 0))
-            return index == 0 ? cell.0 + padding : padding + cell.0
-        }.joined(separator: "  ")
-    }
-
-    /// Rank and density of every linear layer: a row a block, a column a layer.
-    private func printLayers(_ pass: Compression.Pass) {
-        let kinds = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-        print("\nRank + density of each layer:\n")
-        func padded(_ text: String, _ width: Int) -> String { String(repeating: " ", count: max(width - text.count, 0)) + text }
-        print(padded("block", 5) + kinds.map { padded($0, 13) }.joined())
-        var block = 0
-        while pass.tensors.contains(where: { $0.name.contains("layers.\(block).") }) {
-            let cells = kinds.map { kind -> String in
-                guard let tensor = pass.tensors.first(where: { $0.name.contains("layers.\(block).") && $0.name.contains(kind) }) else {
-                    return "-"
-                }
-                return String(format: "%.0f + %.3f", tensor.measurement("rank"), tensor.measurement("density"))
-            }
-            print(padded("\(block)", 5) + cells.map { padded($0, 13) }.joined())
-            block += 1
-        }
+        let written = try caplet.run(["run", small, "--prompt", prompt, "--temperature", "0", "--max-tokens", "48"])
+        let words = String(decoding: written, as: UTF8.self).split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        let end = words.firstIndex { ".!?".contains($0) } ?? words.lastIndex { $0 != " " }
+        print("\n  \(prompt) \(end.map { String(words[...$0]) } ?? "")")
     }
 }

@@ -12,12 +12,14 @@ struct EntropyCodedQuantization {
     private static let lossSlack = 0.05
     /// A loss on text is noise beyond some digit: more steps find nothing better.
     private static let lossRounds = 10
+    /// Rounds that a search mostly takes.
+    private static let usualRounds = 8
 
     func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: QuantizePass.name)
         let (selected, leftAlone) = try pass.selection.split(graph, pass: QuantizePass.name)
         report.leftAlone = leftAlone
-        context.execution.progress.begin(QuantizePass.name, total: RateSearch.usualLimit, unit: "rounds")
+        context.execution.progress.begin(QuantizePass.name, total: Self.usualRounds, unit: "rounds")
         defer { context.execution.progress.end() }
         let run = try EntropyCodedRun(pass, selected, context)
         guard !run.isEmpty else { return report }

@@ -21,6 +21,7 @@ public struct RPCAPass: TensorPass {
     public static let options: [any PassOption] = [lambda, mu, iterations, tolerance, dtype, TensorSelection.option]
     public static let reads: PassReads = .values
     public static let leaves = PassResult.lowRank
+    public static let completion: String? = "prune-probabilistic{keep=0.5},refit"
 
     /// The dtypes of `dtype`.
     enum FloatWord: String, CaseIterable, Sendable {

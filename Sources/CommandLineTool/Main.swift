@@ -1,4 +1,5 @@
 import ArgumentParser
+import CVersion
 import Caplet
 // Its standard streams are variables, which nobody assigns to.
 @preconcurrency import Glibc
@@ -19,13 +20,19 @@ struct CapletCommand: ParsableCommand {
             output, all else to standard error. Exit status: 0 done, 1 a check said no, 2 warnings under --strict, 64 usage, \
             65 malformed input, 66 input that cannot be opened, 69 unsupported, 70 internal error, 74 write failed, 130 interrupted.
             """,
-        version: Version.text,
+        version: "\(Version.text) (commit \(commit))",
         subcommands: [
             ConvertCommand.self, CompressCommand.self, EvaluateCommand.self, RunCommand.self, ChatCommand.self, CompareCommand.self,
             TokenizeCommand.self, ImatrixCommand.self, InspectCommand.self, DiffCommand.self, VerifyCommand.self, FormatsCommand.self,
             PassesCommand.self,
             PluginCheckCommand.self,
         ])
+
+    /// What the program was built from.
+    private static var commit: String {
+        let commit = String(cString: caplet_commit())
+        return commit.isEmpty ? "unknown" : commit
+    }
 
     static func main() {
         InterruptSignal.catchFirst()

@@ -25,6 +25,7 @@ enum Remedies {
         case .forceNames: return "; --force-names writes it all the same"
         case .applyScales: return "; convert --dequantize (--dequantize-fp8 for FP8 alone) makes floats of them"
         case .giveAim: return "; --keep 0.5 keeps half of the linear layers' parameters, --pipeline runs passes of your choice"
+        case .describePasses: return "; `caplet passes NAME` says what a pass works on"
         case .compressWeightsAlone:
             let pipeline = "prune-probabilistic{objective=weights layers=matrices}"
             return "; `caplet compress MODEL -o OUTPUT --pipeline '\(pipeline)'` compresses weights without running it"

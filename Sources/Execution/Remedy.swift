@@ -28,6 +28,8 @@ public enum Remedy: Sendable, Equatable {
     case forceNames
     /// To say what a compression is to reach: a share of the parameters, or passes.
     case giveAim
+    /// To read what passes work on.
+    case describePasses
     /// To compress weights as they are, without running the model.
     case compressWeightsAlone
 }

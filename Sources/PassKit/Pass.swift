@@ -47,6 +47,8 @@ public protocol Pass: PreparedPass, SendableMetatype {
     static var reads: PassReads { get }
     /// What it makes of the tensors.
     static var leaves: PassResult { get }
+    /// Pipeline text of passes that have to follow for the model to become smaller; nil where none has to.
+    static var completion: String? { get }
 
     /// - Throws: `PassError` for values that exclude each other; single values, and what they require of others, are checked already.
     init(_ options: PassOptions) throws
@@ -79,4 +81,8 @@ public struct PassError: RemediableError, CustomStringConvertible {
     static func needsCalibration(_ pass: String) -> PassError {
         PassError(.usage, pass: pass, "needs calibration text", remedy: .giveCalibration)
     }
+}
+
+extension Pass {
+    public static var completion: String? { nil }
 }

@@ -10,27 +10,31 @@ public struct PassDeclaration: Sendable {
     public let reads: PassReads
     /// What it leaves.
     public let leaves: PassResult
+    /// Pipeline text of passes that have to follow for the model to become smaller; nil where none has to.
+    public let completion: String?
     /// The file that the pass was loaded from; nil for one that is built in.
     public let origin: String?
     /// Makes the pass; every value fits its option already.
     let make: @Sendable (PassOptions) throws -> any PreparedPass
 
     public init(
-        name: String, summary: String, options: [any PassOption], reads: PassReads, leaves: PassResult, origin: String?,
-        make: @escaping @Sendable (PassOptions) throws -> any PreparedPass
+        name: String, summary: String, options: [any PassOption], reads: PassReads, leaves: PassResult, completion: String? = nil,
+        origin: String?, make: @escaping @Sendable (PassOptions) throws -> any PreparedPass
     ) {
         self.name = name
         self.summary = summary
         self.options = options
         self.reads = reads
         self.leaves = leaves
+        self.completion = completion
         self.origin = origin
         self.make = make
     }
 
     public init(_ type: any Pass.Type) {
         self.init(
-            name: type.name, summary: type.summary, options: type.options, reads: type.reads, leaves: type.leaves, origin: nil
+            name: type.name, summary: type.summary, options: type.options, reads: type.reads, leaves: type.leaves,
+            completion: type.completion, origin: nil
         ) { try type.init($0) }
     }
 

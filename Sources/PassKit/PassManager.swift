@@ -40,8 +40,12 @@ public struct PassManager {
 
     /// Runs all passes. After each one every tensor is checked for consistency.
     ///
-    /// - Parameter work: what an equal run has finished, and where this one keeps what it finishes.
-    public func run(_ graph: inout TensorGraph, _ context: PassContext, keeping work: FinishedWork? = nil) throws -> [PassReport] {
+    /// - Parameters:
+    ///   - work: what an equal run has finished, and where this one keeps what it finishes.
+    ///   - plan: what is said of the passes as they begin, and of what comes after them.
+    public func run(
+        _ graph: inout TensorGraph, _ context: PassContext, keeping work: FinishedWork? = nil, _ plan: WorkPlan? = nil
+    ) throws -> [PassReport] {
         try checkCalibration(isGiven: context.calibration != nil)
         Operations.count(sharedBy: context.execution.threads)
         // Ranks that share work tell each other what they have finished, wherever it is kept.
@@ -57,6 +61,7 @@ public struct PassManager {
             let before = finished == nil ? nil : graph
             let (parameters, bytes) = (graph.parameterCount, graph.byteCount)
             let (start, work) = (DispatchTime.now(), WorkSoFar())
+            plan?.enter(index, context.execution.progress)
             if index > 0 { try pass.checkAim(on: graph, context.outputSize) }
             var report = try pass.run(&graph, context.with(finished))
             for warning in context.calibration?.warnings ?? [] where !reports.contains(where: { $0.warnings?.contains(warning) == true }) {

@@ -29,8 +29,17 @@ struct PassOrder {
         }
     }
 
-    /// A line for each two passes of which the later takes up the values that the earlier made, and not what they are made of.
+    /// A line for each two passes of which the later takes up the values that the earlier made, and not what they are made of; and one for a
+    /// last pass that leaves more than there was.
     var warnings: [String] {
+        let unfinished = steps.last.flatMap { last in
+            let name = last.declaration.name
+            return last.declaration.completion.map { "'\(name)' alone makes the model larger; write \(name),\($0)" }
+        }
+        return lostParts + [unfinished].compactMap { $0 }
+    }
+
+    private var lostParts: [String] {
         pairs.filter { earlier, later in
             guard later.declaration.reads.contains(.values), !later.declaration.reads.contains(.parts) else { return false }
             switch earlier.declaration.leaves {

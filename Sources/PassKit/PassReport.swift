@@ -28,6 +28,12 @@ public struct PassReport: Codable, Sendable {
         measurements.append(Measurement(name: name, value: value))
     }
 
+    /// Whether the model is what it was, value for value and byte for byte.
+    public var changedNothing: Bool {
+        bytesBefore == bytesAfter && parametersBefore == parametersAfter
+            && tensors.allSatisfy { $0.squaredError == 0 && $0.bytesBefore == $0.bytesAfter && $0.parametersBefore == $0.parametersAfter }
+    }
+
     public mutating func warn(_ warning: String) { warnings = (warnings ?? []) + [warning] }
 
     public func measurement(_ name: String) -> Double? { measurements.last { $0.name == name }?.value }

@@ -20,6 +20,9 @@ public struct TextSource: Sendable, Hashable, ExpressibleByStringLiteral {
     /// Text of one place.
     public init(stringLiteral path: String) { self.init([path]) }
 
+    /// The places that are no standard input.
+    public var filePaths: [String] { paths.filter { $0 != "-" } }
+
     /// The files of the places, those of folders and patterns sorted by name; "-" as it is.
     ///
     /// - Throws: `FileAccessError`; `FormatError.malformed` for a folder or pattern without text.

@@ -75,7 +75,7 @@ struct Transcript {
     }
 
     private static let changing: [(pattern: String, replacement: String)] = [
-        (#"[0-9.,]+ s\b"#, "# s"), (#"[0-9.,]+ MB/s"#, "# MB/s"), (#"peak memory [0-9.]+ [kMG]?B"#, "peak memory #"),
+        (#"[0-9.,]+ s\b"#, "# s"), (#"[0-9.,]+ MB/s"#, "# MB/s"), (#"memory +[0-9.]+ [kMG]?B at"#, "memory     # at"),
         (#""(seconds|megabytes_per_second|peak_memory_bytes)":[0-9.e-]+"#, "\"$1\":#"), (#" +$"#, ""),
     ]
 

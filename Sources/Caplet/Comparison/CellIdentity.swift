@@ -47,11 +47,11 @@ public struct CellIdentity: Codable, Equatable, Sendable {
     public let method: String
     /// Empty for the dense model.
     public let pipeline: String
-    /// Share of the linear layers' parameters to keep, 1 for the dense model.
+    /// Share of the linear layers' parameters to keep, or from 1000 on bytes of the file; 1 for the dense model.
     public let budget: Double
 
     /// The name of the cell's file without its ending.
-    var fileName: String { method == ComparisonMethod.dense ? method : "\(method)-\(budget)" }
+    var fileName: String { method == ComparisonMethod.dense ? method : "\(method)-\(BudgetText.fileText(budget))" }
 
     /// What differs from another identity of the same cell, for a message.
     func difference(from other: CellIdentity) -> String {

@@ -18,7 +18,9 @@ struct CellStore {
     private var cells: String { "\(path)/cells" }
     private func path(of identity: CellIdentity) -> String { "\(cells)/\(identity.fileName).json" }
     /// Beside what a model lies while its bytes are counted.
-    var measuredPath: String { "\(path)/model.caplet" }
+    ///
+    /// - Parameter rank: that counts them, each at a place of its own.
+    func measuredPath(_ format: String = "caplet", rank: Int = 0) -> String { "\(path)/model\(rank == 0 ? "" : "-\(rank)").\(format)" }
 
     /// Finds out before the work that the folder is one of somebody else's.
     ///

@@ -15,8 +15,10 @@ public struct ComparisonCell: Codable, Sendable {
     public let losses: [TextLoss]
     /// Tensors in memory, before entropy coding.
     public let payloadBytes: Int
-    /// The .caplet that the model makes.
+    /// The file that the model makes: a .caplet, or what the method's format is.
     public let fileBytes: Int
+    /// What was chosen under the budget, such as one of llama.cpp's types; nil where the pipeline says all.
+    public let choice: String?
     /// Time of the passes and the evaluation; no part of what two runs have in common.
     public let seconds: Double
     /// What is kept of each linear layer.

@@ -1,13 +1,28 @@
 import PassKit
 
-/// A way to compress under a budget: a name, and pipeline text in which KEEP stands for the share to keep.
+/// A way to compress under a budget: a name, and pipeline text in which KEEP stands for the share of the parameters to keep, or BUDGET for the
+/// bytes of the file.
 public struct ComparisonMethod: Equatable, Sendable {
+    /// What a budget is.
+    public enum Unit: Sendable {
+        /// A share of the linear layers' parameters.
+        case share
+        /// Bytes of the file.
+        case bytes
+
+        fileprivate var word: String { self == .share ? "KEEP" : "BUDGET" }
+    }
+
     /// Small letters, digits and hyphens.
     public let name: String
-    /// Pipeline text with KEEP in it.
+    /// Pipeline text with KEEP or BUDGET in it; empty for llama.cpp's types, of which the largest is taken that the budget is enough for.
     public let template: String
+    /// What its budgets are.
+    public let unit: Unit
+    /// The format whose bytes count.
+    let formatName: String
 
-    /// - Throws: `RequestError` for a name that is none or taken, and for a pipeline without KEEP.
+    /// - Throws: `RequestError` for a name that is none or taken, and for a pipeline with neither KEEP nor BUDGET.
     public init(name: String, pipeline template: String) throws {
         func refused(_ reason: String) -> RequestError { RequestError(.usage, "method '\(name)': \(reason)") }
         let isPlain = name.utf8.allSatisfy {
@@ -15,25 +30,43 @@ public struct ComparisonMethod: Equatable, Sendable {
                 || $0 == UInt8(ascii: "-")
         }
         guard !name.isEmpty, name.utf8.count <= 64, isPlain else { throw refused("is no name; small letters, digits and '-' are") }
-        guard name != ComparisonMethod.dense, !ComparisonMethod.builtIn.contains(where: { $0.name == name }) else {
+        let known = ComparisonMethod.builtIn + ComparisonMethod.builtInBytes
+        guard name != ComparisonMethod.dense, !known.contains(where: { $0.name == name }) else {
             throw refused("is a name that is taken")
         }
-        guard template.contains("KEEP") else { throw refused("the pipeline has no KEEP for the budget, as in wanda{keep=KEEP}") }
-        self.init(name: name, template: template)
+        let hasBytes = template.contains(Unit.bytes.word)
+        guard hasBytes || template.contains(Unit.share.word) else {
+            throw refused(
+                "the pipeline has no KEEP for the budget, as in wanda{keep=KEEP}, nor BUDGET for bytes, as in quantize{size=BUDGET}")
+        }
+        self.init(name: name, template: template, unit: hasBytes ? .bytes : .share)
     }
 
-    private init(name: String, template: String) { (self.name, self.template) = (name, template) }
+    private init(name: String, template: String, unit: Unit = .share, formatName: String = "caplet") {
+        (self.name, self.template, self.unit, self.formatName) = (name, template, unit, formatName)
+    }
 
     /// A method that is known by name.
     ///
     /// - Throws: `RequestError` with the nearest name.
-    public static func named(_ name: String) throws -> ComparisonMethod {
-        if let method = builtIn.first(where: { $0.name == name }) { return method }
-        let hint = Spelling.nearest(to: name, among: builtIn.map(\.name))
+    public static func named(_ name: String, unit: Unit = .share) throws -> ComparisonMethod {
+        let known = all(unit)
+        if let method = known.first(where: { $0.name == name }) { return method }
+        let hint = Spelling.nearest(to: name, among: known.map(\.name))
         throw RequestError(.usage, "unknown method '\(name)'" + Spelling.question(hint))
     }
 
-    /// The methods that are known by name.
+    /// The methods that are known by name, for a kind of budgets.
+    public static func all(_ unit: Unit) -> [ComparisonMethod] { unit == .share ? builtIn : builtInBytes }
+
+    /// Those whose budgets are bytes of the file.
+    public static let builtInBytes = [
+        ComparisonMethod(name: own, template: DefaultPipeline.bytesTemplate, unit: .bytes),
+        ComparisonMethod(name: "caplet-gguf", template: DefaultPipeline.blocksText("size=BUDGET"), unit: .bytes, formatName: "gguf"),
+        ComparisonMethod(name: "llama-types", template: "", unit: .bytes, formatName: "gguf"),
+    ]
+
+    /// Those whose budgets are shares of the linear layers' parameters.
     public static let builtIn = [
         ComparisonMethod(name: "magnitude", template: "magnitude{keep=KEEP}"),
         ComparisonMethod(name: "magnitude-global", template: "magnitude{keep=KEEP scope=global}"),
@@ -55,15 +88,18 @@ public struct ComparisonMethod: Equatable, Sendable {
     /// The pipeline for one budget, with the placeholder filled in.
     ///
     /// - Throws: `RequestError` with the method's name for text that is no pipeline.
-    func pipeline(keep: Double) throws -> Pipeline {
-        try explaining {
-            try Pipeline(parsing: template.split(separator: "KEEP", omittingEmptySubsequences: false).joined(separator: "\(keep)"))
+    func pipeline(_ budget: Double) throws -> Pipeline {
+        if template.isEmpty { return Pipeline([]) }
+        let number = unit == .share ? "\(budget)" : "\(Int(budget))"
+        return try explaining {
+            try Pipeline(parsing: template.split(separator: unit.word, omittingEmptySubsequences: false).joined(separator: number))
         }
     }
 
-    /// The passes of that pipeline.
-    func manager(keep: Double, _ catalog: PassCatalog) throws -> PassManager {
-        try explaining { try PassManager(pipeline(keep: keep), catalog: catalog) }
+    /// The passes of that pipeline; nil for llama.cpp's types, which are no passes.
+    func manager(_ budget: Double, _ catalog: PassCatalog) throws -> PassManager? {
+        if template.isEmpty { return nil }
+        return try explaining { try PassManager(pipeline(budget), catalog: catalog) }
     }
 
     private func explaining<Result>(_ body: () throws -> Result) throws -> Result {

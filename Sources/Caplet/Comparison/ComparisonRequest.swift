@@ -30,6 +30,8 @@ public struct ComparisonRequest: Request {
     public var methods = ComparisonMethod.builtIn
     /// Shares of the linear layers' parameters to keep, above 0 and at most 1, each once.
     public var budgets = [0.7, 0.5, 0.3]
+    /// Bytes of the file instead of these, each once; with methods whose budgets are bytes.
+    public var byteBudgets: [Int] = []
     /// What methods calibrate on, without a context of its own.
     public var calibration: CalibrationText?
     /// What losses are measured on, in order; each gets a table of its own.
@@ -60,12 +62,13 @@ public struct ComparisonRequest: Request {
         try context.reads.check(output: store.path)
         if context.execution.ensemble.isFirst {
             try store.check()
-            OutputStage.recover(besides: store.measuredPath, note: context.note)
+            OutputStage.recover(besides: store.measuredPath(), note: context.note)
         }
         let opened = try context.open(model, from: format).model
         try context.reads.check(output: store.path)
         try context.checkWarnings()
-        let comparison = try context.naming(model) { try run(opened, store, context).run(entries) }
+        var comparison = try context.naming(model) { try run(opened, store, context).run(entries) }
+        comparison.modelName = ModelPath.folderName(model) ?? model.lastPathComponent
         try context.checkWarnings()
         guard context.execution.ensemble.isFirst else { return comparison }
         try store.write(comparison.document, as: CellStore.documentName)
@@ -82,8 +85,15 @@ public struct ComparisonRequest: Request {
         try CountRange.check("the number of windows", windows, from: 1)
         try CountRange.check("the context", self.context, from: 2)
         guard !sources.isEmpty else { throw RequestError(.usage, "there is nothing to measure losses on") }
-        for budget in budgets where !(budget > 0 && budget <= 1) {
+        let unit: ComparisonMethod.Unit = byteBudgets.isEmpty ? .share : .bytes
+        for bytes in byteBudgets { try CountRange.check("a budget in bytes", bytes, from: Int(BudgetText.leastBytes), to: 1 << 50) }
+        let budgets = byteBudgets.isEmpty ? self.budgets : byteBudgets.map(Double.init)
+        for budget in budgets where unit == .share && !(budget > 0 && budget <= 1) {
             throw RequestError(.usage, "budgets are numbers above 0, at most 1, not \(budget)")
+        }
+        if let other = methods.first(where: { $0.unit != unit }) {
+            let (has, needs) = unit == .share ? ("BUDGET, bytes", "budgets in bytes") : ("KEEP, a share", "budgets that are shares")
+            throw RequestError(.usage, "method '\(other.name)' has \(has), and needs \(needs)")
         }
         guard Set(budgets).count == budgets.count else { throw RequestError(.usage, "the same budget is given twice") }
         for (index, method) in methods.enumerated() where methods[..<index].contains(where: { $0.name == method.name }) {
@@ -91,12 +101,12 @@ public struct ComparisonRequest: Request {
         }
         return try methods.flatMap { method in
             let entries = try budgets.sorted(by: >).map { share in
-                let manager = try method.manager(keep: share, context.registry.passes)
-                try manager.checkCalibration(isGiven: calibration != nil)
-                return ComparisonRun.Entry(method: method, budget: share, pipeline: try method.pipeline(keep: share), manager: manager)
+                let manager = try method.manager(share, context.registry.passes)
+                try manager?.checkCalibration(isGiven: calibration != nil)
+                return ComparisonRun.Entry(method: method, budget: share, pipeline: try method.pipeline(share), manager: manager)
             }
             // The same for every budget.
-            for line in entries.first?.manager.warnings ?? [] { context.warn("\(method.name): \(line)") }
+            for line in entries.first?.manager?.warnings ?? [] { context.warn("\(method.name): \(line)") }
             return entries
         }
     }

@@ -42,7 +42,8 @@ final class ComparisonRun {
         let method: ComparisonMethod
         let budget: Double
         let pipeline: Pipeline
-        let manager: PassManager
+        /// Nil for llama.cpp's types.
+        let manager: PassManager?
     }
 
     /// - Returns: the cells, dense model apart. What a method cannot do is a warning, and leaves its cell out.
@@ -67,7 +68,8 @@ final class ComparisonRun {
         }
         defer { ensemble.whenPosted(nil) }
 
-        let dense = try storedDense ?? make(denseIdentity, (model.graph, []), baseline: nil, execution(ComparisonMethod.dense), since: now)
+        let dense =
+            try storedDense ?? make(denseIdentity, Made(graph: model.graph), baseline: nil, execution(ComparisonMethod.dense), since: now)
         if isFirst, storedDense == nil { try store.write(dense) }
         let owners = try owners(entries, stored)
         var made = [Outcome?](repeating: nil, count: entries.count)
@@ -76,7 +78,7 @@ final class ComparisonRun {
             let start = now
             let execution = execution("\(index + 1)/\(entries.count) \(identities[index].fileName)").alone
             do {
-                let cell = try make(identities[index], compressed(entry, execution), baseline: dense, execution, since: start)
+                let cell = try make(identities[index], compressed(entry, identities[index], execution), baseline: dense, execution, since: start)
                 if isFirst { try store.write(cell) } else { try ensemble.post(Array(try JSONOutput.line(cell).utf8)) }
                 made[index] = .cell(cell)
                 if isFirst { tell(entry, .cell(cell)) }
@@ -121,21 +123,21 @@ final class ComparisonRun {
         switch outcome {
         case .cell(let cell):
             context.note(
-                "\(entry.method.name) \(entry.budget): \(cell.losses.map(CellText.excess).joined(separator: ", ")) over dense, "
+                "\(entry.method.name) \(BudgetText.text(entry.budget)): \(cell.losses.map(CellText.excess).joined(separator: ", ")) over dense, "
                     + "\(NumberText.decimal(cell.seconds, places: 1)) s")
-        case .missing(let reason): context.warn("\(entry.method.name) \(entry.budget): \(reason)")
+        case .missing(let reason): context.warn("\(entry.method.name) \(BudgetText.text(entry.budget)): \(reason)")
         }
     }
 
     /// The rank that makes each cell; nil for those that are there.
     private func owners(_ entries: [Entry], _ stored: [ComparisonCell?]) throws -> [Int?] {
-        let calibration = try calibrationTokens.map { tokens in
+        let calibration = calibrationTokens.map { tokens in
             CalibrationCost(
                 model.graph, sequences: tokens.sequences.count, tokens: tokens.sequences.map(\.count).max() ?? 0)
         }
         let costs = try zip(entries, stored).map { entry, stored in
             stored != nil
-                ? 0 : try entry.manager.costs(of: model.graph, calibration: calibration).reduce(1.0) { $0 + ($1.cost?.operations ?? 0) }
+                ? 0 : try entry.manager?.costs(of: model.graph, calibration: calibration).reduce(1.0) { $0 + ($1.cost?.operations ?? 0) } ?? 1
         }
         return zip(ensemble.owners(costs), stored).map { $1 == nil ? $0 : nil }
     }
@@ -160,33 +162,52 @@ final class ComparisonRun {
         return own.with(progress: CellProgress(prefix, own.progress))
     }
 
-    private func compressed(_ entry: Entry, _ execution: ExecutionContext) throws -> (TensorGraph, [PassReport]) {
+    /// What a method makes of the model.
+    private struct Made {
+        let graph: TensorGraph
+        var reports: [PassReport] = []
+        /// Nil for a .caplet, whose bytes are counted.
+        var fileBytes: Int?
+        var choice: String?
+    }
+
+    private func compressed(_ entry: Entry, _ identity: CellIdentity, _ execution: ExecutionContext) throws -> Made {
         if calibration == nil, let tokens = calibrationTokens {
             // A cell is one rank's.
             calibration = try CalibrationModel(model, tokens: tokens, context.execution.alone)
         }
+        let isGGUF = entry.method.formatName == "gguf"
+        let target = isGGUF ? try OutputTarget(store.measuredPath("gguf", rank: ensemble.rank), formatName: "gguf", replaces: true, context) : nil
+        guard let manager = entry.manager else {
+            let types = try LlamaTypes(model, calibration)
+            let made = try types.largest(under: Int(entry.budget), target, path: store.path, execution)
+            return Made(graph: made.graph, fileBytes: made.bytes, choice: made.name)
+        }
+        let byteCount = { (graph: TensorGraph) in
+            try target?.byteCount(graph, provenance: [], execution) ?? self.fileBytes(graph, identity, execution)
+        }
         var result = model.graph
-        let reports = try entry.manager.run(
+        let reports = try manager.run(
             &result,
             PassContext(
                 execution: execution, seed: inputs.seed, original: model.graph, calibration: calibration,
+                outputByteCount: entry.method.unit == .bytes ? byteCount : nil, outputSize: target?.size(execution),
                 note: { [context] in context.detail($0) }))
-        return (result, reports)
+        return Made(graph: result, reports: reports, fileBytes: isGGUF ? try byteCount(result) : nil)
     }
 
     private func make(
-        _ identity: CellIdentity, _ made: (graph: TensorGraph, reports: [PassReport]), baseline: ComparisonCell?,
-        _ execution: ExecutionContext, since start: UInt64
+        _ identity: CellIdentity, _ made: Made, baseline: ComparisonCell?, _ execution: ExecutionContext, since start: UInt64
     ) throws -> ComparisonCell {
         let graph = made.graph
         let transformer = try Transformer(model.with(graph), weights: .openBLAS)
         let losses = try texts.indices.map { index in
             TextLoss(try sequenceLosses(of: transformer, over: texts[index], execution), over: baseline?.losses[index])
         }
-        let fileBytes = try fileBytes(graph, identity, execution)
+        let fileBytes = try made.fileBytes ?? self.fileBytes(graph, identity, execution)
         let cell = ComparisonCell(
             identity: identity, linearParameters: graph.linearParameterCount,
-            parameters: graph.parameterCount, losses: losses, payloadBytes: graph.byteCount, fileBytes: fileBytes,
+            parameters: graph.parameterCount, losses: losses, payloadBytes: graph.byteCount, fileBytes: fileBytes, choice: made.choice,
             seconds: Double(now - start) / 1e9, layers: LayerShape.all(of: graph, made.reports),
             spectra: baseline == nil ? try Spectrum.some(of: graph, execution) : nil)
         try context.reads.checkUnchanged()
@@ -214,6 +235,6 @@ final class ComparisonRun {
             (key: "caplet", value: inputs.caplet), (key: "pipeline", value: identity.pipeline), (key: "seed", value: "\(inputs.seed)"),
             (key: "input", value: inputs.model),
         ]
-        return try CapletFormat().byteCount(graph, at: store.measuredPath, options, execution)
+        return try CapletFormat().byteCount(graph, at: store.measuredPath(rank: ensemble.rank), options, execution)
     }
 }

@@ -28,10 +28,12 @@ public struct MethodComparison: Sendable {
     public let cells: [ComparisonCell]
     /// Cells that could not be made, in the order of the run.
     public let missing: [Missing]
-    /// Shares of the linear layers' parameters, largest first.
+    /// Shares of the linear layers' parameters, or from 1000 on bytes of the file, largest first.
     public let budgets: [Double]
     /// What a loss is.
     public let measure: Measure
+    /// The name of the model's folder or file.
+    public internal(set) var modelName = ""
     /// Which of the texts the losses below are taken from.
     public internal(set) var text = 0
 
@@ -53,6 +55,15 @@ public struct MethodComparison: Sendable {
     /// The cell of a method under a budget; nil where there is none.
     public subscript(method: String, budget: Double) -> ComparisonCell? {
         cells.first { $0.identity.method == method && $0.identity.budget == budget }
+    }
+
+    /// Whether budgets are bytes of the file.
+    public var budgetsAreBytes: Bool { budgets.contains { $0 >= BudgetText.leastBytes } }
+
+    /// The method of the least excess under a budget; nil where none was made.
+    public func winner(_ budget: Double) -> String? {
+        let known = methods.compactMap { self[$0, budget] }.filter { !loss($0).excess.isNaN }
+        return known.min { loss($0).excess < loss($1).excess }?.identity.method
     }
 
     /// The methods with the least excess at the smallest budget first; those that do not reach it last, by name.

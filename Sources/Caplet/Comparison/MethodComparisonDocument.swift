@@ -10,6 +10,7 @@ struct MethodComparisonDocument: Encodable {
         let losses: [Loss]
         let payloadBytes: Int
         let fileBytes: Int
+        let choice: String?
         let layers: [LayerShape]
 
         init(_ cell: ComparisonCell) {
@@ -21,6 +22,7 @@ struct MethodComparisonDocument: Encodable {
             losses = cell.losses.map(Loss.init)
             payloadBytes = cell.payloadBytes
             fileBytes = cell.fileBytes
+            choice = cell.choice
             layers = cell.layers
         }
     }

@@ -16,6 +16,8 @@ struct CalibrationSets {
     let fileDigest: String
     /// Sequences that passes calibrate on.
     let count: Int
+    /// What the result is measured on, where no other text is given for that.
+    let measured: MeasuredText
 
     /// Held-back sequences to measure on, for each that passes calibrate on.
     private static let heldBackShare = 2
@@ -28,8 +30,11 @@ struct CalibrationSets {
         let (windows, fileDigest) = try CalibrationSets.windows(text, model, length, context)
         let taken = windows.evenlySpaced(text.sequences)
         calibration = try CalibrationModel(model, tokens: taken, execution)
-        let rest = windows.without(evenlySpaced: text.sequences).evenlySpaced(CalibrationSets.heldBackShare * text.sequences)
-        heldBack = CalibrationModel(like: calibration, tokens: rest)
+        let rest = windows.without(evenlySpaced: text.sequences)
+        let chosenBy = rest.evenlySpaced(CalibrationSets.heldBackShare * text.sequences)
+        heldBack = CalibrationModel(like: calibration, tokens: chosenBy)
+        measured = MeasuredText(
+            calibrated: taken, chosenBy: chosenBy, left: rest.without(evenlySpaced: CalibrationSets.heldBackShare * text.sequences))
         digest = windows.digest
         self.fileDigest = fileDigest
         count = taken.sequences.count

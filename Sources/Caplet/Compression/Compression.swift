@@ -31,7 +31,7 @@ struct Compression {
         self.request = request
         execution = context.execution(beside: request.output)
         try request.calibration?.check()
-        context.willRead([request.model, request.original] + (request.calibration?.paths ?? []))
+        context.willRead([request.model, request.original] + (request.calibration?.paths ?? []) + (request.measuredText?.filePaths ?? []))
         let passes = context.registry.passes
         aim = try request.aim ?? Compression.usualAim(request, context)
         // A pipeline that was written out is checked before the model is looked for.
@@ -59,7 +59,7 @@ struct Compression {
         }
         if execution.ensemble.isFirst { try checkPlaces(context) }
         try target.checkShapes(of: input, at: request.model, context)
-        for line in manager.warnings { context.warn(line) }
+        for line in manager.warnings + [CompressionWarnings.ofAim(aim, input.graph)].compactMap({ $0 }) { context.warn(line) }
         try context.checkWarnings()
         if calibration?.source == .builtIn {
             context.note("no calibration text is given: English speeches that come with the program are used")
@@ -118,31 +118,70 @@ struct Compression {
             try CalibrationSets(calibration, original, context, execution)
         }
         if case .keep = aim, let reason = DefaultPipeline.reason(input.graph) { context.note(reason) }
+        let measuredText = try context.naming(request.original ?? request.model) { try self.measuredText(sets, context) }
         let provenance = try self.provenance(sets, context)
         let target = target
         let passContext = PassContext(
             execution: execution, seed: request.seed, original: original.graph, calibration: sets?.calibration, heldBack: sets?.heldBack,
             outputByteCount: { try target.byteCount($0, provenance: provenance + Compression.roomForLosses, execution) },
             outputSize: target.size(execution), results: ResultStore(execution.memory), note: { context.note($0) })
+        // Where a pass cannot say what it costs, it says why when it runs.
+        let costs = (try? manager.costs(of: input.graph, calibration: calibrationCost)) ?? []
+        let plan = WorkPlan(costs, measures: measuredText != nil, execution)
         let start = DispatchTime.now().uptimeNanoseconds
         let identity = identity(provenance, tokens: sets?.digest, context)
         if ensemble.isShared { try RankAgreement.check(identity(), ensemble) }
         let unfinished = unfinishedRun(identity, context)
         return try unfinished.run(beginsAnew: request.replacesOutput, context) { work in
             var graph = input.graph
-            let reports = try context.naming(request.model) { try manager.run(&graph, passContext, keeping: work) }
+            let reports = try context.naming(request.model) { try manager.run(&graph, passContext, keeping: work, plan) }
             for warning in reports.flatMap({ $0.warnings ?? [] }) { context.warn(warning) }
+            for warning in CompressionWarnings.ofNothingChanged(reports) { context.warn(warning, .describePasses) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
+            plan.enter(costs.count, execution.progress)
+            let cost = try measuredText.flatMap { try measuredCost(graph, $0, context) }
+            if measuredText != nil { plan.enter(costs.count + 1, execution.progress) }
             let ranks = try RankReport.all(ensemble)
             // All have come to the end, and the first writes.
             let prepared = try ensemble.isFirst ? target.prepare(graph, provenance: provenance + Compression.losses(reports), context) : nil
             let bytes = Int(try ensemble.broadcast(Double(prepared?.plan.byteCount ?? 0), from: 0))
+            let inputBytes = FileSize.bytes(at: try HubPath.resolved(request.model))
+            try warnOfSize(bytes, from: inputBytes, context)
             let result = CompressionResult(
                 output: request.output, pipeline: pipeline.description, seed: request.seed, original: input.graph, compressed: graph,
-                outputBytes: bytes, seconds: seconds, passes: reports, ranks: ranks)
-            let report = try reportFile.map { try result.prepare(in: $0) }
+                inputBytes: inputBytes, outputBytes: bytes, seconds: seconds, cost: cost,
+                passes: reports, ranks: ranks)
+            let report = try reportFile.map {
+                try result.prepare(in: $0, at: request.reportPath ?? "", model: request.model, of: graph)
+            }
             try context.commit([prepared, report].compactMap { $0 })
             return result
+        }
+    }
+
+    /// What the result is to be measured on; nil where nothing is, or nothing changes.
+    private func measuredText(_ sets: CalibrationSets?, _ context: RequestContext) throws -> MeasuredText? {
+        guard request.measuresCost, aim != .lossless else { return nil }
+        guard let own = request.measuredText else { return sets?.measured }
+        return try MeasuredText(own, windowLength: request.measuredContext ?? calibration?.context, original, context)
+    }
+
+    /// Says so of an output that is no smaller, unless that was to be expected of the last pass and is said already.
+    private func warnOfSize(_ bytes: Int, from inputBytes: Int, _ context: RequestContext) throws {
+        guard aim != .lossless, manager.warnings.isEmpty else { return }
+        let line = CompressionWarnings.ofSize(
+            bytes, request.output, from: inputBytes, request.model, formatName: target.format.name)
+        if let line { context.warn(line) }
+        try context.checkWarnings()
+    }
+
+    /// Nil, with a warning, for a result that cannot be run: it is written all the same.
+    private func measuredCost(_ graph: TensorGraph, _ text: MeasuredText, _ context: RequestContext) throws -> MeasuredCost? {
+        do {
+            return try MeasuredCost(of: graph, from: original, on: text, execution)
+        } catch let error where error is GraphError || error is ModelError {
+            context.warn("\(request.output): what it cost cannot be measured: \(error)")
+            return nil
         }
     }
 

@@ -34,6 +34,12 @@ public struct CompressionRequest: Request {
     public var aim: Aim?
     /// What passes calibrate on; nil for text that comes with the program, where they need any.
     public var calibration: CalibrationText?
+    /// What the result is measured on beside its original; nil for the part of the calibration text that no pass is given.
+    public var measuredText: TextSource?
+    /// Tokens in a window of that text; nil for the context of the calibration's, or else the model's, at most 2048.
+    public var measuredContext: Int?
+    /// Whether what the compression cost is measured, where there is text to do so.
+    public var measuresCost = true
     /// Seed of every random choice.
     public var seed: UInt64 = 0
     /// The model that `model` was made from, which passes run on the calibration text and measure errors against; nil for `model` itself.
@@ -44,7 +50,7 @@ public struct CompressionRequest: Request {
     public var outputFormat: String?
     /// Whether a GGUF file holds copies of the files of the model's folder, beside what its own keys say of them.
     public var embedsFiles = false
-    /// Where the passes' reports go, as JSON; nil for nowhere.
+    /// Where the passes' reports go: as a page where the name ends in .html, otherwise as JSON; nil for nowhere.
     public var reportPath: String?
     /// Whether what is at the output is replaced.
     public var replacesOutput = false
@@ -90,7 +96,7 @@ public struct CalibrationText: Sendable, Equatable {
 
     var paths: [String] {
         switch source {
-        case .text(let text): return text.paths.filter { $0 != "-" }
+        case .text(let text): return text.filePaths
         case .tokens(let path): return [path]
         case .builtIn: return []
         }

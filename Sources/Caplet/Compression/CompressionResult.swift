@@ -22,10 +22,16 @@ public struct CompressionResult: Encodable, Sendable {
     public let tensorBytesBefore: Int
     /// The same of the result.
     public let tensorBytesAfter: Int
-    /// Where the result is.
+    /// Bytes of the model's file, or of the files in its folder.
+    public let inputBytes: Int
+    /// Bytes of the result.
     public let outputBytes: Int
+    /// Bits of the input for each of its parameters.
+    public let bitsPerWeightBefore: Double
     /// Bits of the output for each parameter of the input.
     public let bitsPerWeight: Double
+    /// The result beside its original, on text; nil where there is none, or it was not to be measured.
+    public let cost: MeasuredCost?
     /// Time of the passes.
     public let seconds: Double
     /// The most memory that the process has had resident.
@@ -36,8 +42,8 @@ public struct CompressionResult: Encodable, Sendable {
     public let ranks: [RankReport]?
 
     init(
-        output: String, pipeline: String, seed: UInt64, original: TensorGraph, compressed: TensorGraph, outputBytes: Int,
-        seconds: Double, passes: [PassReport], ranks: [RankReport]? = nil
+        output: String, pipeline: String, seed: UInt64, original: TensorGraph, compressed: TensorGraph, inputBytes: Int, outputBytes: Int,
+        seconds: Double, cost: MeasuredCost?, passes: [PassReport], ranks: [RankReport]? = nil
     ) {
         self.output = output
         self.pipeline = pipeline
@@ -48,18 +54,25 @@ public struct CompressionResult: Encodable, Sendable {
         linearParametersAfter = compressed.linearParameterCount
         tensorBytesBefore = original.byteCount
         tensorBytesAfter = compressed.byteCount
-        self.outputBytes = outputBytes
+        (self.inputBytes, self.outputBytes) = (inputBytes, outputBytes)
         // A weight is one of the original model's: kept or not.
+        let weights = original.tensors.reduce(0) { $0 + $1.shape.elementCount }
+        bitsPerWeightBefore = weights == 0 ? 0 : Double(inputBytes) * 8 / Double(weights)
         bitsPerWeight = original.parameterCount == 0 ? 0 : Double(outputBytes) * 8 / Double(original.parameterCount)
+        self.cost = cost
         self.seconds = seconds
         peakMemoryBytes = PeakMemory.bytes
         self.passes = passes
         self.ranks = ranks
     }
 
-    /// The summary as a file of JSON, to be committed with the output.
-    func prepare(in writer: AtomicFileWriter) throws -> PreparedWrite {
-        try writer.write(Array(try JSONOutput.line(self).utf8) + [UInt8(ascii: "\n")])
+    /// The summary as a file to be committed with the output: a page where its name ends in .html, otherwise JSON.
+    ///
+    /// - Parameter graph: the compressed model.
+    func prepare(in writer: AtomicFileWriter, at path: String, model: String, of graph: TensorGraph) throws -> PreparedWrite {
+        let isPage = [".html", ".htm"].contains { path.lowercased().hasSuffix($0) }
+        let text = isPage ? CompressionPage(self, model: model, of: graph).text : try JSONOutput.line(self) + "\n"
+        try writer.write(Array(text.utf8))
         return try writer.prepared(WritePlan())
     }
 }

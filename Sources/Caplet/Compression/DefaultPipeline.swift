@@ -31,6 +31,9 @@ public enum DefaultPipeline {
     /// - Parameter size: bytes of the whole file.
     static func text(size: Int) -> String { "quantize{size=\(size) target=dense+s+uv layers=matrices}" }
 
+    /// The same, with BUDGET for the size.
+    static let bytesTemplate = "quantize{size=BUDGET target=dense+s+uv layers=matrices}"
+
     /// - Parameter lossIncrease: by which the mean loss on the calibration text may rise, in nats a token.
     static func text(lossIncrease: Double) -> String { "quantize{increase=\(lossIncrease) target=dense+s+uv layers=matrices}" }
 

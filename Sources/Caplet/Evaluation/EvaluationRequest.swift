@@ -29,7 +29,7 @@ public struct EvaluationRequest: Request {
     public var source: Source
     /// Score only the first of the sequences, this many; nil for all.
     public var sequences: Int?
-    /// The model that an encoder was made from, to compare embeddings with.
+    /// The model that this one was made from, to compare predictions with, or an encoder's embeddings.
     public var original: String?
     /// The model's format; nil to look at it.
     public var format: String?
@@ -52,10 +52,18 @@ public struct EvaluationRequest: Request {
         var (tokens, size) = try sequences(opened, transformer, context)
         if let sequences { tokens = TokenSequences(Array(tokens.sequences.prefix(sequences))) }
         let start = DispatchTime.now().uptimeNanoseconds
+        func elapsed() -> Double { Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9 }
         guard transformer.isCausal || original == nil && transformer.hasHead else {
             return .embeddings(try embeddingDistance(transformer, tokens, context))
         }
-        if original != nil { throw RequestError(.usage, "embeddings are those of encoders; this model predicts the next token") }
+        if let original {
+            let divergence = try divergence(transformer, from: original, tokens, context)
+            guard divergence.loss.meanLoss.isFinite else { throw GraphError.notFinite("\(model): the loss") }
+            return .loss(
+                LossEvaluation(
+                    perplexity: divergence.loss, sequences: tokens.sequences.count, isCausal: true, size: size, divergence: divergence,
+                    seconds: elapsed()))
+        }
         let perplexity = try context.naming(model) {
             transformer.isCausal
                 ? try Perplexity(of: transformer, over: tokens, context.execution)
@@ -64,8 +72,8 @@ public struct EvaluationRequest: Request {
         guard perplexity.meanLoss.isFinite else { throw GraphError.notFinite("\(model): the loss") }
         return .loss(
             LossEvaluation(
-                perplexity: perplexity, sequences: tokens.sequences.count, isCausal: transformer.isCausal, size: size,
-                seconds: Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9))
+                perplexity: perplexity, sequences: tokens.sequences.count, isCausal: transformer.isCausal, size: size, divergence: nil,
+                seconds: elapsed()))
     }
 
     private func check() throws {
@@ -78,7 +86,7 @@ public struct EvaluationRequest: Request {
 
     private var paths: [String] {
         switch source {
-        case .text(let source, _, _): return source.paths.filter { $0 != "-" }
+        case .text(let source, _, _): return source.filePaths
         case .tokens(let path), .task(let path): return [path]
         }
     }
@@ -105,6 +113,21 @@ public struct EvaluationRequest: Request {
         }
         let loss = MaskedTokenLoss(mask: mask, special: Set([tokenizer.firstID, tokenizer.lastID].compactMap { $0 }))
         return Perplexity(sequenceLosses: try loss.sequenceLosses(of: transformer, over: sequences, context.execution))
+    }
+
+    /// How far the predictions are from another model's.
+    ///
+    /// - Throws: `RequestError` for a model of another vocabulary, or an encoder.
+    private func divergence(
+        _ transformer: Transformer, from original: String, _ tokens: TokenSequences, _ context: RequestContext
+    ) throws -> PredictionDivergence {
+        let reference = try context.naming(original) { try Transformer(context.open(original).model, weights: .openBLAS) }
+        let (size, originalSize) = (transformer.configuration.vocabularySize, reference.configuration.vocabularySize)
+        guard reference.isCausal, size == originalSize else {
+            let found = reference.isCausal ? "has a vocabulary of \(originalSize) tokens, \(model) one of \(size)" : "is an encoder"
+            throw RequestError(.usage, "\(original): \(found); predictions are compared token by token")
+        }
+        return try context.naming(model) { try PredictionDivergence(of: transformer, from: reference, over: tokens, context.execution) }
     }
 
     private func embeddingDistance(
@@ -143,6 +166,8 @@ public struct LossEvaluation: Sendable {
     public let isCausal: Bool
     /// Of the whole text; nil for token ids.
     public let size: TextSize?
+    /// The predictions beside those of the model that this one was made from; nil where that was not given.
+    public let divergence: PredictionDivergence?
     /// Time of the measuring.
     public let seconds: Double
 }

@@ -43,7 +43,7 @@ public struct ImportanceRequest: Request {
         guard let sets = try context.naming(model, { try CalibrationSets(text, opened, context, execution) }) else {
             preconditionFailure("a text was given")
         }
-        var matrix = try context.naming(model) { try ImportanceRequest.measured(sets.calibration, names) }
+        var matrix = try context.naming(model) { try ImportanceMatrix(of: sets.calibration, names) }
         matrix.datasets = text.paths
         matrix.chunkCount = sets.count
         matrix.chunkSize = sets.calibration.scoredTokensPerSequence + 1
@@ -52,8 +52,21 @@ public struct ImportanceRequest: Request {
         try matrix.write(to: output, force: replacesOutput)
         return ImportanceResult(output: output, entries: matrix.entries.count, sequences: sets.count)
     }
+}
 
-    private static func measured(_ calibration: CalibrationModel, _ names: GGUFNames) throws -> ImportanceMatrix {
+/// What was measured.
+public struct ImportanceResult: Sendable {
+    /// Where it was written.
+    public let output: String
+    /// Matrices, all experts of a block as one.
+    public let entries: Int
+    /// Sequences of the text.
+    public let sequences: Int
+}
+
+extension ImportanceMatrix {
+    /// Of a text.
+    init(of calibration: CalibrationModel, _ names: GGUFNames) throws {
         var squares: [String: [Int: [Float]]] = [:]
         try calibration.forEachInputNorms { group, norms in
             for member in group.members {
@@ -73,16 +86,6 @@ public struct ImportanceRequest: Request {
             }
             matrix[name] = ImportanceMatrix.Entry(meanSquares: means, counts: [Float](repeating: tokens, count: count))
         }
-        return matrix
+        self = matrix
     }
-}
-
-/// What was measured.
-public struct ImportanceResult: Sendable {
-    /// Where it was written.
-    public let output: String
-    /// Matrices, all experts of a block as one.
-    public let entries: Int
-    /// Sequences of the text.
-    public let sequences: Int
 }

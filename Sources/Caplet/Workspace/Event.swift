@@ -2,6 +2,8 @@ import Execution
 
 /// What happens while a request is carried out.
 public enum Event: Sendable, Equatable {
+    /// A piece of the work begins, one of several, of which what follows are stages.
+    case entered(WorkMark)
     /// A stage begins: `total` units ("tensors", "steps", "sequences") of work.
     case began(stage: String, total: Int, unit: String)
     /// So many units of the stage under way are done; the remark is on the latest of them, such as a tensor's name.

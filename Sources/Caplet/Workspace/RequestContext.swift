@@ -86,7 +86,9 @@ public final class RequestContext: Sendable {
 
     /// Reads a model in whatever format it is.
     func open(_ path: String, from formatName: String? = nil) throws -> (model: Model, format: any FormatKit.Format) {
-        let format = try formatName.map { try registry.format(named: $0) } ?? registry.format(at: path)
+        let path = try HubPath.resolved(path)
+        if let adapter = UnknownFolder.adapterAlone(path) { warn("\(path): \(adapter)") }
+        let format = try formatName.map { try registry.format(named: $0) } ?? self.format(at: path)
         let context = ReadContext(execution: execution, followsLinks: options.followsLinks, warn: { self.warn($0) })
         let graph = try format.read(path, context)
         state.withLock { state in
@@ -100,6 +102,15 @@ public final class RequestContext: Sendable {
             warn("\(path): config.json has keys that are not known, and may change what the model computes: \(names)")
         }
         return (model, format)
+    }
+
+    private func format(at path: String) throws -> any FormatKit.Format {
+        do {
+            return try registry.format(at: path)
+        } catch RegistryError.unrecognised(path, let known) {
+            guard let found = UnknownFolder.description(path) else { throw RegistryError.unrecognised(path, known: known) }
+            throw RequestError(.unsupported, "\(path): \(found)")
+        }
     }
 
     /// Gives outputs their names, all of them or none, if everything that was read is what it was.
@@ -140,6 +151,7 @@ private final class EventProgress: Progress {
 
     init(_ report: @escaping @Sendable (Event) -> Void) { self.report = report }
 
+    func enter(_ mark: WorkMark) { report(.entered(mark)) }
     func begin(_ stage: String, total: Int, unit: String) { report(.began(stage: stage, total: total, unit: unit)) }
     func advance(by units: Int, remark: String) { report(.advanced(by: units, remark: remark)) }
     func end() { report(.ended) }

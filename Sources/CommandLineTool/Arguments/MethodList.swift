@@ -5,9 +5,9 @@ enum MethodList {
     /// Methods from the values of --methods: names apart by commas, and last in a value perhaps NAME=PIPELINE. All that are built
     /// in for no value.
     ///
-    /// - Throws: `UsageError` for no method at all; `RequestError` for a name that is unknown, and for a pipeline without KEEP.
-    static func parse(_ values: [String]) throws -> [ComparisonMethod] {
-        if values.isEmpty { return ComparisonMethod.builtIn }
+    /// - Throws: `UsageError` for no method at all; `RequestError` for a name that is unknown, and for a pipeline without KEEP or BUDGET.
+    static func parse(_ values: [String], unit: ComparisonMethod.Unit) throws -> [ComparisonMethod] {
+        if values.isEmpty { return ComparisonMethod.all(unit) }
         var methods: [ComparisonMethod] = []
         for value in values {
             var rest = value[...]
@@ -18,7 +18,7 @@ enum MethodList {
                     methods.append(try ComparisonMethod(name: name, pipeline: rest[rest.index(after: end)...].trimmed))
                     break
                 }
-                methods.append(try ComparisonMethod.named(name))
+                methods.append(try ComparisonMethod.named(name, unit: unit))
                 rest = end < rest.endIndex ? rest[rest.index(after: end)...] : ""
             }
         }

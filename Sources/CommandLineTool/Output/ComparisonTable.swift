@@ -8,7 +8,8 @@ struct ComparisonTable {
         let dense = comparison.dense
         let header = [
             "parameters  \(NumberText.grouped(dense.parameters)), \(NumberText.grouped(dense.linearParameters)) of them in linear layers",
-            "Excess over the dense model, \(comparison.measure.rawValue), by the share of the linear layers' parameters that is kept:",
+            "Excess over the dense model, \(comparison.measure.rawValue), by "
+                + (comparison.budgetsAreBytes ? "the largest file:" : "the share of the linear layers' parameters that is kept:"),
         ]
         return comparison.onEachText.reduce(into: header) { lines, comparison in lines += [""] + self.lines(comparison) }
     }
@@ -24,11 +25,16 @@ struct ComparisonTable {
 
     private func table(_ comparison: MethodComparison) -> TextTable {
         var table = TextTable(
-            header: ["method"] + comparison.budgets.map { "\($0)" }, rightAligned: Set(1...max(comparison.budgets.count, 1)))
+            header: ["method"] + comparison.budgets.map(BudgetText.text), rightAligned: Set(1...max(comparison.budgets.count, 1)))
         for method in comparison.methods {
-            table.add([method] + comparison.budgets.map { comparison[method, $0].map { CellText.excess(comparison.loss($0)) } ?? "–" })
+            table.add([method] + comparison.budgets.map { comparison[method, $0].map { cell(comparison, $0) } ?? "–" })
         }
         return table
+    }
+
+    /// With what was chosen under the budget.
+    private func cell(_ comparison: MethodComparison, _ cell: ComparisonCell) -> String {
+        CellText.excess(comparison.loss(cell)) + (cell.choice.map { " (\($0))" } ?? "")
     }
 
     /// "caplet at 0.5: 0.61 × the excess of sparsegpt, difference −0.0512 ± 0.0031".
@@ -36,7 +42,7 @@ struct ComparisonTable {
         let ratio =
             rivalry.ratio.map { "\(NumberText.decimal($0, places: 3)) × the excess of \(rivalry.rival), the best other" }
             ?? "the best other is \(rivalry.rival)"
-        return "\(ComparisonMethod.own) at \(rivalry.budget): \(ratio); difference "
+        return "\(ComparisonMethod.own) at \(BudgetText.text(rivalry.budget)): \(ratio); difference "
             + "\(CellText.number(rivalry.difference, rivalry.differenceStandardError)) \(comparison.measure.rawValue)"
     }
 }

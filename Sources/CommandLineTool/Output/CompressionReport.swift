@@ -11,14 +11,12 @@ struct CompressionReport {
         }
         for pass in result.passes { printPass(pass, session) }
         session.print(
-            "wrote \(result.output): \(NumberText.grouped(result.outputBytes)) bytes, \(NumberText.decimal(result.bitsPerWeight, places: 2)) bits a weight"
-        )
-        session.print(
-            "parameters \(NumberText.grouped(result.parametersBefore)) → \(NumberText.grouped(result.parametersAfter)), "
+            "wrote \(result.output): parameters \(NumberText.grouped(result.parametersBefore)) → \(NumberText.grouped(result.parametersAfter)), "
                 + "in linear layers \(NumberText.grouped(result.linearParametersBefore)) → \(NumberText.grouped(result.linearParametersAfter))"
         )
-        session.print(
-            "passes took \(NumberText.decimal(result.seconds, places: 1)) s, peak memory \(NumberText.bytes(result.peakMemoryBytes))")
+        for line in result.costLines {
+            session.print(line.name + String(repeating: " ", count: max(11 - line.name.count, 1)) + line.value)
+        }
     }
 
     private func printPass(_ pass: PassReport, _ session: Session) {

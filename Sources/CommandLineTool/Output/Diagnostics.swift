@@ -25,6 +25,7 @@ final class Diagnostics: Sendable {
     /// Tells what happens to a request.
     func report(_ event: Event) {
         switch event {
+        case .entered(let mark): progress?.enter(mark)
         case .began(let stage, let total, let unit): progress?.begin(stage, total: total, unit: unit)
         case .advanced(let units, let remark): progress?.advance(by: units, remark: remark)
         case .ended: progress?.end()
@@ -45,8 +46,11 @@ final class Diagnostics: Sendable {
 
     private func write(_ level: Logger.Level, _ line: String) {
         if isSilent { return }
-        progress?.clear()
-        logger.log(level: level, "\(line)")
+        guard let progress else {
+            logger.log(level: level, "\(line)")
+            return
+        }
+        progress.interrupted { logger.log(level: level, "\(line)") }
     }
 }
 

@@ -4,76 +4,92 @@ import Dispatch
 @preconcurrency import Glibc
 import Synchronization
 
-/// Progress on standard error: a line that is drawn over on a terminal, a plain line now and then in a log.
+/// Progress on standard error: a line that is drawn over on a terminal, as wide as that is, a plain line every ten seconds in a log.
 final class ProgressLine: Sendable {
-    private struct Stage {
-        var name = ""
-        var unit = ""
-        var total = 0
-        var done = 0
-        var remark = ""
-        var start: UInt64 = 0
+    private struct State {
+        var stage: ProgressStage?
+        var clock = WorkClock()
         var lastShown: UInt64 = 0
     }
 
-    private let stage = Mutex<Stage?>(nil)
+    private let state = Mutex(State())
     private let isTerminal: Bool
     /// Nanoseconds between two lines.
     private let interval: UInt64
 
     init() {
         isTerminal = isatty(fileno(stderr)) == 1
-        interval = isTerminal ? 100_000_000 : 15_000_000_000
+        interval = isTerminal ? 100_000_000 : 10_000_000_000
+        tick()
     }
 
+    /// For stages whose units take long.
+    private func tick() {
+        DispatchQueue.global().asyncAfter(deadline: .now() + 1) { [weak self] in
+            self?.showIfDue()
+            self?.tick()
+        }
+    }
+
+    func enter(_ mark: WorkMark) { state.withLock { $0.clock.enter(mark, now: ProgressLine.now) } }
+
     func begin(_ name: String, total: Int, unit: String) {
-        let now = DispatchTime.now().uptimeNanoseconds
-        stage.withLock { $0 = Stage(name: name, unit: unit, total: total, start: now, lastShown: now) }
+        state.withLock { state in
+            state.stage = ProgressStage(name: name, unit: unit, total: total, start: ProgressLine.now)
+            // Not for each of many short stages, but for a long one that begins long after the last line.
+            if isTerminal { state.lastShown = ProgressLine.now }
+        }
     }
 
     func advance(by units: Int, remark: String) {
-        let now = DispatchTime.now().uptimeNanoseconds
-        let line = stage.withLock { stage -> String? in
-            guard var current = stage else { return nil }
-            current.done += units
-            if !remark.isEmpty { current.remark = remark }
-            let due = now - current.lastShown >= interval
-            if due { current.lastShown = now }
-            stage = current
-            return due ? ProgressLine.text(current, now: now) : nil
+        state.withLock { state in
+            state.stage?.advance(by: units, now: ProgressLine.now)
+            if !remark.isEmpty { state.stage?.remark = remark }
         }
-        if let line { show(line) }
+        showIfDue()
     }
 
     func end() {
-        stage.withLock { $0 = nil }
-        clear()
+        state.withLock { state in
+            state.stage = nil
+            clear()
+        }
     }
 
-    /// Removes the line from a terminal, for a message that is to stand there.
-    func clear() {
+    /// Writes something else where the line stands.
+    func interrupted(_ body: () -> Void) {
+        state.withLock { _ in
+            clear()
+            body()
+        }
+    }
+
+    private static var now: UInt64 { DispatchTime.now().uptimeNanoseconds }
+
+    private func clear() {
         if isTerminal { fputs("\r\u{1B}[K", stderr) }
     }
 
-    private func show(_ line: String) {
-        if isTerminal {
-            fputs("\r\(line.prefix(110))\u{1B}[K", stderr)
-        } else {
-            fputs(line + "\n", stderr)
+    private func showIfDue() {
+        state.withLock { state in
+            let now = ProgressLine.now
+            if state.lastShown == 0 { state.lastShown = now }
+            guard let stage = state.stage, now - state.lastShown >= interval else { return }
+            state.lastShown = now
+            let text = ProgressText(stage, state.clock, now: now)
+            // A line that reaches the last column would be followed by an empty one.
+            fputs(isTerminal ? "\r\(text.fitting(columns: TerminalSize.columns - 1))\u{1B}[K" : text.whole + "\n", stderr)
+            fflush(stderr)
         }
-        fflush(stderr)
     }
+}
 
-    /// "rpca 12/42 tensors, 3.1 tensors/s, 10 s left, NAME".
-    private static func text(_ stage: Stage, now: UInt64) -> String {
-        let seconds = Double(now - stage.start) / 1e9
-        let rate = seconds > 0 ? Double(stage.done) / seconds : 0
-        var parts = ["\(stage.name) \(stage.done)/\(stage.total) \(stage.unit)"]
-        if rate > 0 {
-            parts.append("\(NumberText.decimal(rate, places: rate < 10 ? 2 : 0)) \(stage.unit)/s")
-            parts.append("\(NumberText.duration(Double(max(stage.total - stage.done, 0)) / rate)) left")
-        }
-        if !stage.remark.isEmpty { parts.append(stage.remark) }
-        return parts.joined(separator: ", ")
+/// How wide the terminal on standard error is now.
+enum TerminalSize {
+    /// 80 where it does not say.
+    static var columns: Int {
+        var size = winsize()
+        guard ioctl(fileno(stderr), UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
     }
 }

@@ -7,9 +7,12 @@ struct CompareCommand: ParsableCommand {
         abstract: "Compress a model by several methods under several budgets, and compare what is lost.",
         discussion: """
             Methods: \(ComparisonMethod.builtIn.map(\.name).joined(separator: ", ")); all of them without --methods. One of your own is \
-            NAME=PIPELINE with KEEP where the budget goes, last in a --methods, which may be given more than once:
+            NAME=PIPELINE with KEEP where the budget goes, last in a --methods, which may be given more than once. Budgets in bytes (3MB) have methods of \
+            their own, \(ComparisonMethod.builtInBytes.map(\.name).joined(separator: ", ")): of llama.cpp's types the largest that fits; in a \
+            pipeline BUDGET stands for them:
 
             caplet compare MODEL -o grid --calibration a.txt --text b.txt --methods wanda,oats --methods 'mine=wanda{keep=KEEP scope=layer}'
+            caplet compare MODEL -o sizes --calibration a.txt --text b.txt --budgets 3MB,2MB
 
             The folder gets compare.json, compare.html, and a file a method and budget in cells/, from which an interrupted run goes on. \
             Standard errors are those of the differences to the dense model, sequence by sequence.
@@ -21,7 +24,7 @@ struct CompareCommand: ParsableCommand {
     @Option(name: [.short, .long], help: "The folder for cells, compare.json and compare.html.")
     var output: String
 
-    @Option(help: "Shares of the linear layers' parameters to keep, apart by commas.")
+    @Option(help: "Shares of the linear layers' parameters to keep, or sizes of the file such as 3MB, apart by commas.")
     var budgets = "0.7,0.5,0.3"
 
     @Option(help: "Methods, apart by commas, or NAME=PIPELINE.")
@@ -63,7 +66,7 @@ struct CompareCommand: ParsableCommand {
         try CountOption.check("--windows", windows, from: 1)
         try CountOption.check("--calibration-sequences", calibrationSequences, from: 1)
         try CountOption.check("--context", context, from: 2)
-        _ = try shares()
+        if try sizes() == nil { _ = try shares() }
     }
 
     func run() throws {
@@ -82,8 +85,9 @@ struct CompareCommand: ParsableCommand {
     private func request() throws -> ComparisonRequest {
         let sources = tokens.map(ComparisonRequest.Source.tokens) + text.map(ComparisonRequest.Source.text)
         var request = ComparisonRequest(model: model, output: output, sources: sources)
-        request.methods = try MethodList.parse(methods)
-        request.budgets = try shares()
+        let sizes = try sizes()
+        request.methods = try MethodList.parse(methods, unit: sizes == nil ? .share : .bytes)
+        if let sizes { request.byteBudgets = sizes } else { request.budgets = try shares() }
         request.calibration = calibration.map { CalibrationText(path: $0, sequences: calibrationSequences) }
         request.windows = windows
         request.context = context
@@ -93,11 +97,19 @@ struct CompareCommand: ParsableCommand {
         return request
     }
 
+    /// The budgets where all of them are bytes, with a unit or of 1000 and more, largest first; nil where they are not.
+    private func sizes() throws -> [Int]? {
+        let sizes = budgets.split(separator: ",", omittingEmptySubsequences: false).map { ByteLimit(argument: String($0))?.bytes ?? 0 }
+        guard sizes.allSatisfy({ $0 >= 1000 }) else { return nil }
+        guard Set(sizes).count == sizes.count else { throw ValidationError("--budgets has the same size twice") }
+        return sizes.sorted(by: >)
+    }
+
     /// The budgets, largest first.
     private func shares() throws -> [Double] {
         let shares = try budgets.split(separator: ",", omittingEmptySubsequences: false).map { text in
             guard let share = Double(text), share > 0, share <= 1 else {
-                throw ValidationError("--budgets takes numbers above 0, at most 1, apart by commas, not '\(text)'")
+                throw ValidationError("--budgets takes numbers above 0, at most 1, or sizes such as 3MB, apart by commas, not '\(text)'")
             }
             return share
         }

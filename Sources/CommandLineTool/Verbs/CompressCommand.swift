@@ -63,8 +63,18 @@ struct CompressCommand: ParsableCommand {
     @Option(help: "Token sequences to take from the calibration text, at even distances.")
     var calibrationSequences = 64
 
-    @Option(help: "Tokens in a calibration sequence; the default is the model's context, at most 2048.")
+    @Option(help: "Tokens in a sequence of either text; the default is the model's context, at most 2048.")
     var context: Int?
+
+    @Option(
+        help: """
+            Text to measure the result on, beside the original; without it a part of the calibration text that nothing is calibrated on. May be \
+            given more than once.
+            """)
+    var text: [String] = []
+
+    @Flag(help: "Do not measure what the compression cost.")
+    var noMeasure = false
 
     @Option(help: "Seed of every random choice.")
     var seed: UInt64 = 0
@@ -82,7 +92,7 @@ struct CompressCommand: ParsableCommand {
     @Option(help: "Format to write, instead of what the output's name says.")
     var to: String?
 
-    @Option(help: "Write the passes' reports to this file as JSON.")
+    @Option(help: "Write what was done and what it cost to this file: a page with charts where its name ends in .html, otherwise JSON.")
     var report: String?
 
     @Flag(
@@ -123,6 +133,7 @@ struct CompressCommand: ParsableCommand {
         if calibrationTokens != nil, !calibration.isEmpty || context != nil {
             throw ValidationError("--calibration-tokens excludes --calibration, and --context: rows of token ids have their own length")
         }
+        if noMeasure, !text.isEmpty { throw ValidationError("--no-measure excludes --text") }
         try CountOption.check("--calibration-sequences", calibrationSequences, from: 1)
         try CountOption.check("--context", context, from: 2)
     }
@@ -149,6 +160,9 @@ struct CompressCommand: ParsableCommand {
             let source = TextSource(calibration, field: textField)
             request.calibration = CalibrationText(.text(source), sequences: calibrationSequences, context: context)
         }
+        request.measuredText = text.isEmpty ? nil : TextSource(text, field: textField)
+        request.measuredContext = context
+        request.measuresCost = !noMeasure
         request.seed = seed
         request.original = original
         request.format = from

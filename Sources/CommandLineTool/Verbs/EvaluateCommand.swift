@@ -18,7 +18,11 @@ struct EvaluateCommand: ParsableCommand {
             --task for an encoder with a classification head: a data set of GLUE, tab-separated with the columns of the published files, or JSON \
             lines with the hub's keys. Accuracy, with two classes also F1 and Matthews' correlation; of numbers those of Pearson and Spearman.
 
-            An encoder takes each line of --text as a sentence. With --original MODEL both embed it, and the distance is one less the cosine \
+            With --original MODEL a model that predicts the next token is also set beside the one it was made from: by the difference of their losses, \
+            whose standard error is that of the differences window by window; by the Kullback-Leibler divergence of its predictions from the \
+            original's; and by how often both find the same token the likeliest.
+
+            An encoder takes each line of --text as a sentence. With --original both embed it, and the distance is one less the cosine \
             of the two embeddings, means over the tokens of the last hidden states. Without, an encoder that has its head for filling in \
             tokens is scored on every token once, with that and every seventh token from it masked.
             """)
@@ -52,7 +56,7 @@ struct EvaluateCommand: ParsableCommand {
     @Option(help: "Score only the first of the windows, this many.")
     var windows: Int?
 
-    @Option(help: "The model that an encoder was made from, to compare embeddings with.")
+    @Option(help: "The model that this one was made from, to compare predictions with, or an encoder's embeddings.")
     var original: String?
 
     @Option(help: "Format of the model, instead of looking at it.")
@@ -75,7 +79,7 @@ struct EvaluateCommand: ParsableCommand {
     func run() throws {
         try Session.run(common, ranks: ranks) { session in
             switch try session.perform(request()) {
-            case .loss(let loss): try EvaluationReport(loss: loss, tokens: tokens).print(session)
+            case .loss(let loss): try EvaluationReport(loss: loss, tokens: tokens, original: original).print(session)
             case .task(let result): try TaskReport(result: result).print(session)
             case .sentences(let result): try SentenceTaskReport(result: result).print(session)
             case .embeddings(let distance): try EmbeddingReport(original: original ?? "", distance: distance).print(session)

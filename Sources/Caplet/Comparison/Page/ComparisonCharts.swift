@@ -6,23 +6,23 @@ struct ComparisonCharts {
 
     /// Loss against parameters and against bytes, a line a method.
     var loss: [LineChart] {
-        [
-            chart("Excess loss against parameters, \(comparison.textName)", "parameters kept in linear layers, millions") {
-                Double($0.linearParameters) / 1e6
-            },
-            chart("Excess loss against bytes, \(comparison.textName)", "size as .caplet, MB") { Double($0.fileBytes) / 1e6 },
-        ]
+        let bytes = chart("Excess loss against bytes, \(comparison.textName)", "size of the file, MB") { Double($0.fileBytes) / 1e6 }
+        if comparison.budgetsAreBytes { return [bytes] }
+        let parameters = chart("Excess loss against parameters, \(comparison.textName)", "parameters kept in linear layers, millions") {
+            Double($0.linearParameters) / 1e6
+        }
+        return [parameters, bytes]
     }
 
     private func chart(_ title: String, _ xLabel: String, x: (ComparisonCell) -> Double) -> LineChart {
-        let series = comparison.methods.sorted().map { method in
+        let series = comparison.methods.map { method in
             LineChart.Series(
                 name: method,
                 points: comparison.cells(of: method).map { cell in
                     LineChart.Point(
                         x: x(cell), y: comparison.loss(cell).excess, error: comparison.loss(cell).excessStandardError,
                         remark:
-                            "\(method) \(cell.identity.budget): \(CellText.excess(comparison.loss(cell))) \(comparison.measure.rawValue), \(NumberText.grouped(cell.linearParameters)) parameters, "
+                            "\(method) \(BudgetText.text(cell.identity.budget)): \(CellText.excess(comparison.loss(cell))) \(comparison.measure.rawValue), \(NumberText.grouped(cell.linearParameters)) parameters, "
                             + NumberText.bytes(cell.fileBytes))
                 },
                 stands: method == ComparisonMethod.own)
@@ -63,27 +63,12 @@ struct ComparisonCharts {
             return LineChart(
                 title: "Singular values of block \(block), dense model", xLabel: "number, share of all", yLabel: "over the largest",
                 series: series,
-                yMayBeLogarithmic: true, leastHeight: 300)
+                yMayBeLogarithmic: true)
         }
     }
 
-    /// Nil when no layer has the figure.
     private func layerChart(_ cell: ComparisonCell, _ title: String, _ yLabel: String, y: (LayerShape) -> Double?) -> LineChart? {
-        guard cell.layers.contains(where: { y($0) != nil }) else { return nil }
-        var kinds: [String] = []
-        for layer in cell.layers where layer.block != nil && !kinds.contains(layer.kind) { kinds.append(layer.kind) }
-        let series = kinds.map { kind in
-            LineChart.Series(
-                name: kind,
-                points: cell.layers.filter { $0.kind == kind }.compactMap { layer in
-                    guard let block = layer.block, let value = y(layer) else { return nil }
-                    let remark = "\(layer.name): rank \(layer.rank), density \(NumberText.decimal(layer.density, places: 4))"
-                    return LineChart.Point(x: Double(block), y: value, remark: remark)
-                })
-        }
-        return LineChart(
-            title: "\(title) of the layers, \(ComparisonMethod.own) at \(cell.identity.budget)", xLabel: "block", yLabel: yLabel,
-            series: series,
-            yIncludesZero: true, xIsWhole: true, leastHeight: 300)
+        LayerCharts.chart(
+            cell.layers, "\(title) of the layers", of: "\(ComparisonMethod.own) at \(BudgetText.text(cell.identity.budget))", yLabel, y: y)
     }
 }

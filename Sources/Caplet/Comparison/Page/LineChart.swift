@@ -1,4 +1,6 @@
-/// A chart of lines through points with error bars, as SVG: axes with units, a legend at the right.
+/// A chart of lines through points with error bars: its title, SVG with axes and units, and the legend below, in the order of the lines.
+///
+/// Narrow, so that its letters stay large enough to read where a page is as wide as a telephone.
 struct LineChart {
     struct Point {
         let x: Double
@@ -21,24 +23,40 @@ struct LineChart {
     let series: [Series]
     var yIncludesZero = false
     var yMayBeLogarithmic = false
+    /// Whether the vertical axis counts things.
+    var yIsWhole = false
     /// Whether the horizontal axis counts things.
     var xIsWhole = false
-    var width = 760.0
-    var leastHeight = 380.0
-
-    /// Room for the whole legend.
-    private var height: Double { max(leastHeight, LineChart.margin.top + 20 + Double(series.count) * LineChart.legendRow) }
+    private let width = 480.0
+    private let height = 320.0
 
     /// Distinct on light and on dark paper; after the last the first comes again with another dash.
     private static let colors = [
         "#2f7ed8", "#e07b00", "#2ca05a", "#d6455d", "#9467bd", "#9c6f44", "#d462a8", "#7f8c8d", "#a3a52a", "#17a2b8",
     ]
     private static let dashes = ["none", "7 3", "2 3", "9 3 2 3"]
-    private static let legendRow = 19.0
-    private static let legendLetters = 18
-    private static let margin = (left: 72.0, right: 168.0, top: 34.0, bottom: 52.0)
+    private static let margin = (left: 78.0, right: 14.0, top: 12.0, bottom: 52.0)
 
-    var svg: SVGElement {
+    /// With title and legend.
+    var figure: SVGElement {
+        var legend = SVGElement("ul", ["class": "legend"])
+        for (index, one) in series.enumerated() {
+            let line = SVGElement(
+                "line", ["x1": "0", "y1": "6", "x2": "26", "y2": "6", "class": one.stands ? "stands" : "line"], style(of: index))
+            let sample = SVGElement("svg", ["viewBox": "0 0 26 12", "width": "26", "height": "12", "aria-hidden": "true"]).holding(line)
+            legend.append(SVGElement("li").holding(sample).holding(SVGElement("span", text: one.name)))
+        }
+        return SVGElement("figure").holding(SVGElement("figcaption", text: title)).holding(svg).holding(legend)
+    }
+
+    private func style(of index: Int) -> [(name: String, value: String)] {
+        [
+            ("stroke", LineChart.colors[index % LineChart.colors.count]),
+            ("stroke-dasharray", LineChart.dashes[index / LineChart.colors.count % LineChart.dashes.count]),
+        ]
+    }
+
+    private var svg: SVGElement {
         let x = ChartScale(series.flatMap { $0.points.map(\.x) }, isWhole: xIsWhole)
         let y = yScale
         var chart = SVGElement(
@@ -47,7 +65,6 @@ struct LineChart {
                 "viewBox": "0 0 \(SVGElement.pixels(width)) \(SVGElement.pixels(height))", "role": "img", "aria-label": title,
                 "xmlns": "http://www.w3.org/2000/svg",
             ])
-        chart.append(SVGElement("text", ["x": SVGElement.pixels(LineChart.margin.left), "y": "18", "class": "title"], text: title))
         drawAxes(x, y, in: &chart)
         for (index, one) in series.enumerated() { draw(one, index, x, y, in: &chart) }
         return chart
@@ -59,7 +76,7 @@ struct LineChart {
         let scale = ChartScale(values, includesZero: yIncludesZero, mayBeLogarithmic: yMayBeLogarithmic)
         if scale.isLogarithmic { return scale }
         let ends = series.flatMap { $0.points.flatMap { [$0.y - ($0.error ?? 0), $0.y + ($0.error ?? 0)] } }
-        return ChartScale(ends, includesZero: yIncludesZero)
+        return ChartScale(ends, includesZero: yIncludesZero, isWhole: yIsWhole)
     }
 
     private var right: Double { width - LineChart.margin.right }
@@ -93,16 +110,14 @@ struct LineChart {
     }
 
     private func draw(_ one: Series, _ index: Int, _ x: ChartScale, _ y: ChartScale, in chart: inout SVGElement) {
-        let color = LineChart.colors[index % LineChart.colors.count]
-        let dash = LineChart.dashes[index / LineChart.colors.count % LineChart.dashes.count]
+        let style = style(of: index)
+        let color = style[0].value
         let placed = one.points.compactMap { point -> (x: Double, y: Double, point: Point)? in
             guard let a = x.position(point.x), let b = y.position(point.y) else { return nil }
             return (pixelX(a), pixelY(b), point)
         }
         let path = placed.map { "\(SVGElement.pixels($0.x)),\(SVGElement.pixels($0.y))" }.joined(separator: " ")
-        let thickness = one.stands ? "3.5" : "1.6"
-        chart.append(
-            SVGElement("polyline", ["points": path, "fill": "none", "stroke": color, "stroke-width": thickness, "stroke-dasharray": dash]))
+        chart.append(SVGElement("polyline", ["points": path, "fill": "none", "class": one.stands ? "stands" : "line"], style))
         for (px, py, point) in placed {
             if let error = point.error, error > 0, let high = y.position(point.y + error) {
                 let low = y.position(point.y - error) ?? 0
@@ -112,16 +127,5 @@ struct LineChart {
                 "circle", ["cx": SVGElement.pixels(px), "cy": SVGElement.pixels(py), "r": one.stands ? "4.5" : "3", "fill": color])
             chart.append(dot.holding(SVGElement("title", text: point.remark)))
         }
-        let row = LineChart.margin.top + 10 + Double(index) * LineChart.legendRow
-        chart.append(
-            SVGElement(
-                "line",
-                [
-                    "x1": SVGElement.pixels(right + 14), "y1": SVGElement.pixels(row), "x2": SVGElement.pixels(right + 38),
-                    "y2": SVGElement.pixels(row),
-                    "stroke": color, "stroke-width": thickness, "stroke-dasharray": dash,
-                ]))
-        let name = one.name.count <= LineChart.legendLetters ? one.name : one.name.prefix(LineChart.legendLetters - 1) + "…"
-        chart.append(.label(name, at: (right + 45, row + 4), anchor: "start"))
     }
 }

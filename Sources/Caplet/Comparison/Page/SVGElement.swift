@@ -4,9 +4,9 @@ struct SVGElement {
     private var attributes: [(name: String, value: String)]
     private var content: [String] = []
 
-    init(_ name: String, _ attributes: KeyValuePairs<String, String> = [:]) {
+    init(_ name: String, _ attributes: KeyValuePairs<String, String> = [:], _ more: [(name: String, value: String)] = []) {
         self.name = name
-        self.attributes = attributes.map { (name: $0.key, value: $0.value) }
+        self.attributes = attributes.map { (name: $0.key, value: $0.value) } + more
     }
 
     /// The element with plain text inside.
