@@ -19,7 +19,7 @@ final class PredictionDivergenceTests: XCTestCase {
         for tensor in graph.tensors where tensor.name.contains("mlp") {
             var matrix = try tensor.payload.densifiedMatrix()
             for index in matrix.elements.indices where index % 3 == 0 { matrix.elements[index] *= 1.5 }
-            try changed.setPayload(.dense(DenseTensor(matrix)), of: tensor.name)
+            try changed.setPayload(.dense(DenseTensor(matrix, dtype: .f32)), of: tensor.name)
         }
         return (try Transformer(Model(changed), weights: .openBLAS), try Transformer(Model(graph), weights: .openBLAS))
     }

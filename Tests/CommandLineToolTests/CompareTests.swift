@@ -151,8 +151,8 @@ final class CompareTests: XCTestCase {
         let folder = try CheckpointFolder()
         defer { withExtendedLifetime(folder) {} }
         let line = CompareTests.grid.replacingOccurrences(of: "0.8,0.5", with: "60kB,50kB")
-        let result = try CapletProcess.shell(
-            "\(line) --methods caplet --methods 'plain=quantize{size=BUDGET objective=weights target=dense layers=matrices}'", in: folder.path)
+        let plain = "plain=quantize{size=BUDGET objective=weights target=dense layers=matrices}"
+        let result = try CapletProcess.shell("\(line) --methods caplet --methods '\(plain)'", in: folder.path)
         XCTAssertEqual(result.status, 0, result.errors)
         XCTAssertTrue(result.output.contains("60 kB"), result.output)
         let cells = try document(folder).cells
