@@ -60,10 +60,13 @@ final class CostTests: XCTestCase {
 
         // Where all of a text is calibrated on, that is said; nothing is measured where there is none, or where it is not wanted.
         let calibrated = "caplet compress tiny -o w.caplet --pipeline wanda --calibration text.txt --context 32 --force"
-        XCTAssertEqual(try json(Result.self, calibrated, in: folder.path).cost?.origin, "text that was calibrated on")
-        XCTAssertEqual(
-            try json(Result.self, "\(calibrated) --calibration-sequences 1", in: folder.path).cost?.origin,
-            "part of the calibration text that passes may have chosen by")
+        for (sequences, origin) in [
+            (1, "held-out part of the calibration text"), (64, "part of the calibration text that passes may have chosen by"),
+            (500, "text that was calibrated on"),
+        ] {
+            let cost = try json(Result.self, "\(calibrated) --calibration-sequences \(sequences)", in: folder.path).cost
+            XCTAssertEqual(cost?.origin, origin)
+        }
         XCTAssertNil(try json(Result.self, "\(calibrated) --no-measure", in: folder.path).cost)
         XCTAssertNil(try json(Result.self, line, in: folder.path).cost)
     }
