@@ -45,7 +45,7 @@ public struct CalibratedLayers {
         haveInputs = calibration != nil && unknown == nil
     }
 
-    private static func inputsUnknown(_ tensor: Tensor, _ pass: String) -> PassError {
+    static func inputsUnknown(_ tensor: Tensor, _ pass: String) -> PassError {
         PassError(.unsupported, pass: pass, "only linear layers inside blocks have inputs to calibrate on; '\(tensor.name)' is none")
     }
 
@@ -53,15 +53,7 @@ public struct CalibratedLayers {
     ///
     /// - Throws: `GraphError.notFinite` for weights, `PassError` for inputs that are not finite or were not visited.
     public func forEach(_ body: (CalibratedLayer) throws -> Void) throws {
-        func visit(_ index: Int, _ inputs: CalibratedLayer.Inputs?, threads: Int) throws {
-            let execution = context.execution.with(threads: threads)
-            let weight = try tensors[index].finiteMatrix(execution)
-            guard inputs?.isFinite ?? true else {
-                throw PassError(.unsupported, pass: pass, "the inputs of '\(tensors[index].name)' are not finite")
-            }
-            try body(
-                CalibratedLayer(index: index, tensor: tensors[index], weight: weight, inputs: inputs, pass: pass, execution: execution))
-        }
+        func visit(_ index: Int, _ inputs: CalibratedLayer.Inputs?, threads: Int) throws { try body(layer(index, inputs, threads: threads)) }
         guard haveInputs, let calibration else {
             try context.execution.uncheckedParallelFor(tensors.count) { try visit($0, nil, threads: 1) }
             return
@@ -79,6 +71,18 @@ public struct CalibratedLayers {
         case .norms: try calibration.forEachInputNorms { try visitMembers($0, .norms($1)) }
         }
         if let missed = unvisited.min() { throw Self.inputsUnknown(tensors[missed], pass) }
+    }
+
+    /// A layer to work on.
+    ///
+    /// - Throws: `GraphError.notFinite` for weights, `PassError` for inputs that are not finite.
+    func layer(_ index: Int, _ inputs: CalibratedLayer.Inputs?, threads: Int) throws -> CalibratedLayer {
+        let execution = context.execution.with(threads: threads)
+        let weight = try tensors[index].finiteMatrix(execution)
+        guard inputs?.isFinite ?? true else {
+            throw PassError(.unsupported, pass: pass, "the inputs of '\(tensors[index].name)' are not finite")
+        }
+        return CalibratedLayer(index: index, tensor: tensors[index], weight: weight, inputs: inputs, pass: pass, execution: execution)
     }
 
     /// The results of `body` for all layers, in the order of `tensors`.
@@ -113,6 +117,14 @@ public struct CalibratedLayers {
             let (payload, outputError) = try compress(layer)
             return (payload, try layer.measurements(of: payload, outputError: outputError))
         }
+        try checkBudget(keep, &report)
+        return report
+    }
+
+    /// Enters the budget and what was kept.
+    ///
+    /// - Throws: `PassError` when that is more.
+    func checkBudget(_ keep: Double, _ report: inout PassReport) throws {
         let total = tensors.reduce(0) { $0 + $1.shape.elementCount }
         let budget = ParameterBudget(keep: keep).parameters(of: total)
         let kept = report.tensors.reduce(0) { $0 + $1.parametersAfter }
@@ -122,7 +134,6 @@ public struct CalibratedLayers {
         report.measure("budget", Double(budget))
         report.measure("parameters.kept", Double(kept))
         report.measure("parameters.of", Double(total))
-        return report
     }
 
     /// Replaces every layer in `graph` by what `compress` makes of it, with figures for the report; that has, with calibration text,
@@ -130,14 +141,19 @@ public struct CalibratedLayers {
     public func replace(
         in graph: inout TensorGraph, _ compress: (CalibratedLayer) throws -> (payload: Payload, measurements: [Measurement])
     ) throws -> PassReport {
+        try store(
+            map(pass) { layer in
+                try context.finishing(layer.tensor) {
+                    let (payload, measurements) = try compress(layer)
+                    return (payload, try TensorReport(comparing: layer.tensor, with: payload, measurements, layer.execution))
+                }
+            }, in: &graph)
+    }
+
+    /// Puts results into the graph and a report, with the losses.
+    func store(_ results: [(Payload, TensorReport)], in graph: inout TensorGraph) throws -> PassReport {
         var report = PassReport(pass: pass)
         report.leftAlone = leftAlone
-        let results = try map(pass) { layer in
-            try context.finishing(layer.tensor) {
-                let (payload, measurements) = try compress(layer)
-                return (payload, try TensorReport(comparing: layer.tensor, with: payload, measurements, layer.execution))
-            }
-        }
         for (payload, entry) in results {
             try graph.setPayload(payload, of: entry.name)
             report.tensors.append(entry)

@@ -7,7 +7,9 @@ import PassKit
 ///
 /// A part of the calibration set is held back: after every pass over the others the objective is taken on it, and the values that
 /// were best there are kept, those of the start included.
-struct GradientRefit {
+public struct GradientRefit {
+    /// The pass's name.
+    let pass: String
     let passes: Int
     let batch: Int
     /// Nil to find one: the first of `trialRates` that lowers the held-back objective in its first pass.
@@ -16,6 +18,15 @@ struct GradientRefit {
     /// Weights that other passes changed and that stay as they are.
     let fixed: ReplacedWeights
     let execution: ExecutionContext
+
+    /// - Parameters:
+    ///   - pass: the name of the pass.
+    ///   - settings: what the user chose of it.
+    ///   - fixed: weights that other passes changed and that stay as they are.
+    public init(pass: String, _ settings: GradientSettings, seed: UInt64, fixed: ReplacedWeights, _ execution: ExecutionContext) {
+        (self.pass, passes, batch, rate) = (pass, settings.passes, settings.batch, settings.rate)
+        (self.seed, self.fixed, self.execution) = (seed, fixed, execution)
+    }
 
     /// A model with few tokens for its values, or with outputs that turn on small weights, wants smaller steps.
     private static let trialRates = [0.01, 0.003, 0.001, 0.0003, 0.0001]
@@ -28,15 +39,15 @@ struct GradientRefit {
     ///   - snapshot: where an interrupted run stood.
     ///   - keep: keeps where this one stands, from time to time.
     /// - Returns: where it ended, with the values that were best.
-    func run(
+    public func run(
         _ start: () throws -> [RefitTensor], _ objective: any RefitObjective, sequences count: Int, from snapshot: PassSnapshot? = nil,
         keep: (RefitState) throws -> Void = { _ in }
     ) throws -> RefitState {
         let rates = rate.map { [$0] } ?? GradientRefit.trialRates
         var state: RefitState
         if let snapshot {
-            state = try RefitState(snapshot, start())
-            guard state.trial < rates.count else { throw PassSnapshot.foreign }
+            state = try RefitState(snapshot, start(), pass: pass)
+            guard state.trial < rates.count else { throw PassSnapshot.foreign(to: pass) }
             execution.progress.advance(by: state.sequences.gradients)
         } else {
             let tensors = try start()
@@ -61,8 +72,8 @@ struct GradientRefit {
         while state.step < total {
             try execution.cancellation.check()
             try keep(state)
-            let (pass, slot) = state.step.quotientAndRemainder(dividingBy: stepsAPass)
-            let order = CounterGenerator(seed: seed, stream: UInt64(pass)).permutation(of: learning.count)
+            let (round, slot) = state.step.quotientAndRemainder(dividingBy: stepsAPass)
+            let order = CounterGenerator(seed: seed, stream: UInt64(round)).permutation(of: learning.count)
             let chosen = order[slot * batch..<min((slot + 1) * batch, order.count)].map { learning[$0] }
             let found = try step(state, objective, chosen, of: total)
             state.steps.append(found)
@@ -73,7 +84,7 @@ struct GradientRefit {
             if now < state.heldBack.min() ?? .infinity { state.keepBest() }
             state.heldBack.append(now)
             state.sequences.forward += heldBack.count
-            if mustHelp, pass == 0, !(now < state.heldBack[0]) { return false }
+            if mustHelp, round == 0, !(now < state.heldBack[0]) { return false }
         }
         return true
     }
@@ -95,14 +106,14 @@ struct GradientRefit {
             moved += 1
         }
         guard moved == state.tensors.count else {
-            throw PassError(.unsupported, pass: RefitPass.name, "gradients of \(state.tensors.count - moved) tensors are not known")
+            throw PassError(.unsupported, pass: pass, "gradients of \(state.tensors.count - moved) tensors are not known")
         }
         state.step += 1
         return found
     }
 
     /// Sequences that a run works on, for progress.
-    func work(sequences count: Int) -> Int { GradientRefit.split(count).learning.count * passes }
+    public func work(sequences count: Int) -> Int { GradientRefit.split(count).learning.count * passes }
 
     /// One sequence in eight, evenly spaced, is held back when there are enough; else all serve both.
     static func split(_ count: Int) -> (learning: [Int], heldBack: [Int]) {

@@ -1,0 +1,38 @@
+import Execution
+import LinearAlgebra
+import ModelGraph
+import PassKit
+
+extension PassContext {
+    /// The calibration and its gradients, for a pass that cannot do without.
+    ///
+    /// - Parameter alternative: what is told where the model has none, beside that.
+    public func requireGradients(
+        for pass: String, otherwise alternative: String? = nil
+    ) throws -> (any CalibrationProvider, any GradientProvider) {
+        let calibration = try requireCalibration(for: pass)
+        guard let gradients = calibration.gradients else {
+            let unknown = "gradients of this model are not known"
+            throw PassError(.unsupported, pass: pass, alternative.map { "\(unknown); \($0)" } ?? unknown)
+        }
+        return (calibration, gradients)
+    }
+
+    /// A tensor with its values moved, to wait for the pass to end.
+    public func finishingMoved(_ tensor: Tensor, _ make: () throws -> Payload) throws -> (Payload, TensorReport) {
+        try finishing(tensor) {
+            let payload = try make()
+            let figures = [
+                Measurement(name: "rank", value: Double(payload.rank)), Measurement(name: "density", value: payload.density ?? 0),
+            ]
+            return (payload, try TensorReport(comparing: tensor, with: payload, figures, execution))
+        }
+    }
+}
+
+extension ReplacedWeights {
+    /// What another matrix than the original's stands for, of tensors that stay as they are.
+    public init(storing tensors: [Tensor], _ execution: ExecutionContext) {
+        self.init(tensors.map(\.name)) { try tensors[$0].finiteMatrix(execution) }
+    }
+}
