@@ -199,8 +199,11 @@ let package = Package(
                 "TestSupport",
             ]),
         test("OATSTests", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "OATS", "PassKit", "TestSupport"]),
-        test("ALPSTests", ["ALPS", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit", "SparseGPT", "TestSupport"]),
-        test("ThreeBlockTests", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit", "TestSupport", "ThreeBlock"]),
+        test(
+            "ALPSTests",
+            ["ALPS", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit", "SparseGPT", "TestSupport"]),
+        test(
+            "ThreeBlockTests", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit", "TestSupport", "ThreeBlock"]),
         test(
             "BlockMatchingTests", ["BlockMatching", "LinearAlgebra", "MagnitudePruning", "ModelGraph", "PassKit", "RPCA", "TestSupport"]),
         test("SparseGPTTests", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit", "SparseGPT", "TestSupport"]),

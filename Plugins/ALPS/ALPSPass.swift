@@ -54,7 +54,7 @@ public struct ALPSPass: Pass {
         let layers = try CalibratedLayers(graph, selection, pass: Self.name, context, statistics: .norms)
         let counts = try ratios.counts(layers, keep: keep)
         return try layers.replaceInTurn(in: &graph, keep: keep) { h in
-            SparseLowRankSolver(try ScaledInputs(secondMoment: h, context.execution))
+            SparseLowRankSolver(try ScaledInputs(secondMoment: h, context.execution), .twoBlocks)
         } _: { layer, solver in
             let kept = pattern.group.map { KeptEntries.pattern(kept: $0.kept, size: $0.size) } ?? .count(counts[layer.index])
             let sparse = try solver.solve(layer.weight, keeping: kept, rank: 0, layer.execution).sparse

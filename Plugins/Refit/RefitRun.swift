@@ -34,7 +34,8 @@ struct RefitRun {
         execution.progress.begin(RefitPass.name, total: refitter.work(sequences: calibration.sequenceCount), unit: "sequences")
         defer { execution.progress.end() }
         let state = try refitter.run(
-            { try tensors.map { try RefitTensor($0, execution) } }, try gradients.divergence(), sequences: calibration.sequenceCount, from: context.snapshot
+            { try tensors.map { try RefitTensor($0, execution) } }, try gradients.divergence(), sequences: calibration.sequenceCount,
+            from: context.snapshot
         ) { state in try context.keepSnapshot { try state.snapshot(block: nil) } }
         report.curves.append(Curve(name: "divergence of each step", values: state.steps))
         report.curves.append(Curve(name: "held-back divergence after each pass", values: state.heldBack))
@@ -44,6 +45,8 @@ struct RefitRun {
         report.measure("rate", state.rate)
         report.measure("forwardPasses", 1 + state.forwardPasses(calibration.sequenceCount))
         report.notes.append("held-back divergence from the original: \(rounded(before)) before, \(rounded(after)) after, nats a token")
-        return try tensors.indices.map { index in try context.finishingMoved(tensors[index]) { try state.tensors[index].payload(state.best[index]) } }
+        return try tensors.indices.map { index in
+            try context.finishingMoved(tensors[index]) { try state.tensors[index].payload(state.best[index]) }
+        }
     }
 }

@@ -42,12 +42,12 @@ public struct ThreeBlockPass: Pass {
 
     public var needsCalibration: Bool { true }
 
-    /// The calibration, and a forward pass more for the inputs of compressed blocks; some 100 steps and 30 penalties.
+    /// The calibration, and a forward pass more for the inputs of compressed blocks; some 200 steps and 60 penalties.
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         let layers = try selection.cost(of: graph, pass: Self.name) { m, n in
-            let (share, _) = parts(Int(m), Int(n), parameters: Int(keep * m * n))
+            let (rank, _) = parts(Int(m), Int(n), parameters: Int(keep * m * n))
             return PassCost(
-                operations: 200 * m * n * n + 400 * m * n * Double(share) + 120 * n * n * n, bytesMoved: 10_000 * m * n,
+                operations: 400 * m * n * n + 800 * m * n * Double(rank) + 160 * n * n * n, bytesMoved: 20_000 * m * n,
                 workingBytes: 40 * m * n + 20 * n * n, resultBytes: 2 * keep * m * n + m * n / 8, parallelism: 1)
         }
         guard let calibration else { return nil }
@@ -69,7 +69,7 @@ public struct ThreeBlockPass: Pass {
         let layers = try CalibratedLayers(graph, selection, pass: Self.name, context, statistics: .norms)
         let counts = try ratios.counts(layers, keep: keep)
         return try layers.replaceInTurn(in: &graph, keep: keep) { h in
-            SparseLowRankSolver(try ScaledInputs(secondMoment: h, context.execution))
+            SparseLowRankSolver(try ScaledInputs(secondMoment: h, context.execution), .threeBlocks)
         } _: { layer, solver in
             let (rank, kept) = parts(layer.weight.rows, layer.weight.columns, parameters: counts[layer.index])
             let solution = try solver.solve(layer.weight, keeping: kept, rank: rank, layer.execution)

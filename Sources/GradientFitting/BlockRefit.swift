@@ -76,7 +76,9 @@ public struct BlockRefit {
             execution.progress.advance(by: refitter.work(sequences: count))
         } else {
             let snapshot = context.snapshot.flatMap { RefitState.isSnapshot($0, of: block) ? $0 : nil }
-            state = try refitter.run({ try members.map { try RefitTensor(tensors[$0], execution) } }, objective, sequences: count, from: snapshot) {
+            state = try refitter.run(
+                { try members.map { try RefitTensor(tensors[$0], execution) } }, objective, sequences: count, from: snapshot
+            ) {
                 state in
                 try context.keepSnapshot { try state.snapshot(block: block) }
             }

@@ -131,10 +131,16 @@ extension SolverSettings {
     /// Of passes that make low-rank and sparse parts together.
     public static let lowRankAndSparse = SolverSettings(damping: .ofLeastSquares, whitening: .ofAlternation)
     /// Of passes that find supports by alternating directions: values are solved until rounding ends it.
-    public static var alternatingDirections: SolverSettings {
+    public static var twoBlocks: SolverSettings {
         var settings = lowRankAndSparse
         settings.values.leastSaving = 1e-12
         settings.values.mostSteps = 200
+        return settings
+    }
+    /// The same with a low-rank block: ρ grows slowly, so that rank and entries have time to settle who takes what.
+    public static var threeBlocks: SolverSettings {
+        var settings = twoBlocks
+        settings.penalty.growth = [(0.1, 1.1), (0.005, 1.05), (0, 1.02)]
         return settings
     }
     /// Of passes that make one of them, or codes.

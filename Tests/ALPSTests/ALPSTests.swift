@@ -72,7 +72,7 @@ final class ALPSTests: XCTestCase {
         for kept in [KeptEntries.count(2400), .pattern(kept: 2, size: 4)] {
             let results = try [1, 3].map { threads in
                 let execution = ExecutionContext(threads: threads)
-                let solver = SparseLowRankSolver(try ScaledInputs(secondMoment: h, execution))
+                let solver = SparseLowRankSolver(try ScaledInputs(secondMoment: h, execution), .twoBlocks)
                 return try solver.solve(weight, keeping: kept, rank: 0, execution)
             }
             XCTAssertEqual(results[0].sparse.elements, results[1].sparse.elements)

@@ -29,7 +29,7 @@ final class ThreeBlockTests: XCTestCase {
         let weight = sparse + lowRank
         let results = try [1, 3].map { threads in
             let execution = ExecutionContext(threads: threads)
-            return try SparseLowRankSolver(ScaledInputs(secondMoment: h, execution)).solve(
+            return try SparseLowRankSolver(ScaledInputs(secondMoment: h, execution), .threeBlocks).solve(
                 weight, keeping: .count(360), rank: 3, execution)
         }
         let found = results[0]
@@ -38,8 +38,8 @@ final class ThreeBlockTests: XCTestCase {
         XCTAssertEqual(factors.u.elements, results[1].lowRank?.u.elements)
         XCTAssertLessThan((found.sparse + factors.u.times(factors.v)).relativeFrobeniusError(to: weight), 1e-3)
         XCTAssertLessThan(found.sparse.relativeFrobeniusError(to: sparse), 1e-2)
-        let noise = try Matrix.random(90, 40, seed: 5)
-        let noisy = try SparseLowRankSolver(ScaledInputs(secondMoment: h, ExecutionContext(threads: 1))).solve(
+        let noise = Matrix.random(90, 40, seed: 5)
+        let noisy = try SparseLowRankSolver(ScaledInputs(secondMoment: h, ExecutionContext(threads: 1)), .threeBlocks).solve(
             weight + noise, keeping: .count(360), rank: 3, ExecutionContext(threads: 1))
         for (before, after) in zip(noisy.errors, noisy.errors.dropFirst()) { XCTAssertLessThanOrEqual(after, before * (1 + 1e-5)) }
     }
@@ -53,7 +53,8 @@ final class ThreeBlockTests: XCTestCase {
         XCTAssertEqual(ours.report.measurement("rank"), Double(rank))
         let execution = ExecutionContext(threads: 2)
         let inTurn = try LayerSolver(secondMoment: layer.secondMoment, execution).solve(
-            layer.weight, lowRank: layer.weight.leadingSingularTriplets(rank), entries: Int(0.3 * Double(m * n)) - rank * (m + n), execution)
+            layer.weight, lowRank: layer.weight.leadingSingularTriplets(rank), entries: Int(0.3 * Double(m * n)) - rank * (m + n), execution
+        )
         let matrix = try XCTUnwrap(inTurn.lowRank.map { $0.u.times($0.v) + inTurn.sparse })
         XCTAssertLessThan(layer.outputError(ours.matrix), 1.02 * layer.outputError(matrix))
     }

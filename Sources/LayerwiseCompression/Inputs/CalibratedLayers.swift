@@ -53,7 +53,9 @@ public struct CalibratedLayers {
     ///
     /// - Throws: `GraphError.notFinite` for weights, `PassError` for inputs that are not finite or were not visited.
     public func forEach(_ body: (CalibratedLayer) throws -> Void) throws {
-        func visit(_ index: Int, _ inputs: CalibratedLayer.Inputs?, threads: Int) throws { try body(layer(index, inputs, threads: threads)) }
+        func visit(_ index: Int, _ inputs: CalibratedLayer.Inputs?, threads: Int) throws {
+            try body(layer(index, inputs, threads: threads))
+        }
         guard haveInputs, let calibration else {
             try context.execution.uncheckedParallelFor(tensors.count) { try visit($0, nil, threads: 1) }
             return

@@ -8,16 +8,16 @@ import LinearAlgebra
 /// Rank 0 is ALPS (arXiv 2406.07831, algorithm 1), else the three blocks S, L and D of 3BASiL (arXiv 2603.01376, section 3). In the scaled metric
 /// G of `ScaledInputs`, with R = W·D and the dual U scaled by the penalty ρ, a step is
 ///
-///     S = T + ρ(D − U − T)(G + ρI)⁻¹ with T = R − L,    L = best of rank r for R − S in G,
-///     D = S + U on the support of its largest entries,    U ← U + S − D.
+///     L = best of rank r for R − D in G,    S = T + ρ(D − U − T)(G + ρI)⁻¹ with T = R − L,
+///     D = S + U on the support of its largest entries,    U ← U + S − D,
 ///
-/// D and U are P = S + U on the support and off it, so that P and the support are all that is kept. ρ grows as the support settles
+/// from the best L for R alone. D and U are P = S + U on the support and off it, so that P and the support are all that is kept. ρ grows as the support settles
 /// (`SolverSettings.Penalty`); when it does not change any more the values are the least squares on it, in turn with L.
 public struct SparseLowRankSolver {
     private let inputs: ScaledInputs
     private let settings: SolverSettings
 
-    public init(_ inputs: ScaledInputs, _ settings: SolverSettings = .alternatingDirections) {
+    public init(_ inputs: ScaledInputs, _ settings: SolverSettings) {
         (self.inputs, self.settings) = (inputs, settings)
     }
 
@@ -68,7 +68,9 @@ public struct SparseLowRankSolver {
         _ r: Matrix, _ kept: KeptEntries, _ subspace: inout MetricSubspace?, _ execution: ExecutionContext
     ) throws -> (sparse: Matrix, lowRank: Matrix?, steps: Int) {
         let schedule = settings.penalty
-        var (p, support, lowRank) = (r, try kept.support(of: r, execution), Matrix?.none)
+        var lowRank = try subspace?.solve(r, execution)
+        var p = lowRank.map { r - $0 } ?? r
+        var support = try kept.support(of: p, execution)
         var (penalty, dualScale) = (schedule.first, Float(1))
         var inverse = try inputs.inverse(adding: penalty, execution)
         var settled = support
@@ -76,10 +78,10 @@ public struct SparseLowRankSolver {
         while step < schedule.mostSteps {
             try execution.cancellation.check()
             step += 1
+            lowRank = try subspace?.follow(r - Self.kept(p, support), execution)
             let target = lowRank.map { r - $0 } ?? r
             let pull = Self.pull(p, support, target, penalty: penalty, dualScale: dualScale)
             let s = target + (try pull.times(inverse, on: execution))
-            lowRank = try subspace?.follow(r - s, execution)
             p = Self.sum(s, p, support, dualScale: dualScale)
             support = try kept.support(of: p, execution)
             dualScale = 1
@@ -93,8 +95,16 @@ public struct SparseLowRankSolver {
                 inverse = try inputs.inverse(adding: penalty, execution)
             }
         }
-        for i in support.indices where !support[i] { p.elements[i] = 0 }
-        return (p, lowRank, step)
+        return (Self.kept(p, support), lowRank, step)
+    }
+
+    /// D.
+    private static func kept(_ p: Matrix, _ support: [Bool]) -> Matrix {
+        var d = p
+        d.elements.withUnsafeMutableBufferPointer { d in
+            for i in support.indices where !support[i] { d[i] = 0 }
+        }
+        return d
     }
 
     /// ρ(D − U − T).
