@@ -28,14 +28,15 @@ struct RefitRun {
     }
 
     func refitLoss(_ report: inout PassReport) throws -> [(Payload, TensorReport)] {
-        let (calibration, gradients) = try context.requireGradients(for: RefitPass.name, otherwise: "objective=weights needs none")
+        let (calibration, learning, gradients) = try context.requireGradients(
+            for: RefitPass.name, otherwise: "objective=weights needs none")
         let refitter = GradientRefit(
             pass: RefitPass.name, settings, seed: context.seed, fixed: ReplacedWeights(storing: movable.others, execution), execution)
         execution.progress.begin(RefitPass.name, total: refitter.work(sequences: calibration.sequenceCount), unit: "sequences")
         defer { execution.progress.end() }
         let state = try refitter.run(
-            { try tensors.map { try RefitTensor($0, execution) } }, try gradients.divergence(), sequences: calibration.sequenceCount,
-            from: context.snapshot
+            { try tensors.map { try RefitTensor($0, execution) } }, try gradients.divergence(), sequences: learning.sequenceCount,
+            calibration: calibration.sequenceCount, from: context.snapshot
         ) { state in try context.keepSnapshot { try state.snapshot(block: nil) } }
         report.curves.append(Curve(name: "divergence of each step", values: state.steps))
         report.curves.append(Curve(name: "held-back divergence after each pass", values: state.heldBack))

@@ -35,7 +35,7 @@ public struct BlockRefit {
     /// - Returns: what became of the tensors, in their order.
     /// - Throws: `PassError` for a model without gradients, `Cancelled`.
     public func run(_ report: inout PassReport) throws -> [(Payload, TensorReport)] {
-        let (calibration, gradients) = try context.requireGradients(for: pass, otherwise: alternative)
+        let (calibration, learning, gradients) = try context.requireGradients(for: pass, otherwise: alternative)
         let (structure, count) = (context.original.structure, calibration.sequenceCount)
         let positions = Dictionary(grouping: tensors.indices) { structure.block(of: tensors[$0].name) }
         execution.progress.begin(
@@ -47,7 +47,7 @@ public struct BlockRefit {
             let members = positions[block] ?? []
             let fixed = others.filter { structure.block(of: $0.name) == block }
             guard !members.isEmpty else { return stored(fixed) }
-            let errors = try refit(block, members, stored(fixed), objective, sequences: count) { results[$0] = $1 }
+            let errors = try refit(block, members, stored(fixed), objective, (count, learning.sequenceCount)) { results[$0] = $1 }
             before.append(errors.before)
             after.append(errors.after)
             let moved = members.compactMap { index -> Tensor? in
@@ -66,18 +66,20 @@ public struct BlockRefit {
     ///
     /// - Returns: its held-back error.
     private func refit(
-        _ block: Int, _ members: [Int], _ fixed: ReplacedWeights, _ objective: any RefitObjective, sequences count: Int,
+        _ block: Int, _ members: [Int], _ fixed: ReplacedWeights, _ objective: any RefitObjective,
+        _ sequences: (calibration: Int, learning: Int),
         _ give: (Int, (Payload, TensorReport)) -> Void
     ) throws -> (before: Double, after: Double) {
         let refitter = refitter(fixed)
         let name = "block \(block)"
         var state: RefitState?
         if context.isRecorded(pass, name), members.allSatisfy({ context.isFinished(tensors[$0]) }) {
-            execution.progress.advance(by: refitter.work(sequences: count))
+            execution.progress.advance(by: refitter.work(sequences: sequences.calibration))
         } else {
             let snapshot = context.snapshot.flatMap { RefitState.isSnapshot($0, of: block) ? $0 : nil }
             state = try refitter.run(
-                { try members.map { try RefitTensor(tensors[$0], execution) } }, objective, sequences: count, from: snapshot
+                { try members.map { try RefitTensor(tensors[$0], execution) } }, objective,
+                sequences: sequences.learning, calibration: sequences.calibration, from: snapshot
             ) {
                 state in
                 try context.keepSnapshot { try state.snapshot(block: block) }

@@ -4,18 +4,20 @@ import ModelGraph
 import PassKit
 
 extension PassContext {
-    /// The calibration and its gradients, for a pass that cannot do without.
+    /// The calibration set, the set that gradients are taken on, which is larger where the text has more, and these, for a pass that cannot do
+    /// without.
     ///
     /// - Parameter alternative: what is told where the model has none, beside that.
     public func requireGradients(
         for pass: String, otherwise alternative: String? = nil
-    ) throws -> (any CalibrationProvider, any GradientProvider) {
+    ) throws -> (calibration: any CalibrationProvider, learning: any CalibrationProvider, gradients: any GradientProvider) {
         let calibration = try requireCalibration(for: pass)
-        guard let gradients = calibration.gradients else {
+        let learning = learning ?? calibration
+        guard let gradients = learning.gradients else {
             let unknown = "gradients of this model are not known"
             throw PassError(.unsupported, pass: pass, alternative.map { "\(unknown); \($0)" } ?? unknown)
         }
-        return (calibration, gradients)
+        return (calibration, learning, gradients)
     }
 
     /// A tensor with its values moved, to wait for the pass to end.

@@ -16,21 +16,25 @@ final class ComparisonRun {
     /// In the order of `inputs.texts`.
     private let texts: [TokenSequences]
     private let calibrationTokens: TokenSequences?
+    /// These and more of the same text, for gradients.
+    private let learningTokens: TokenSequences?
     private let inputs: ComparisonInputs
     private let store: CellStore
     private let context: RequestContext
     /// Made when the first cell needs it.
     private var calibration: CalibrationModel?
+    private var learning: CalibrationModel?
     /// The dense model, for encoders.
     private var reference: Transformer?
 
     init(
-        _ model: Model, texts: [TokenSequences], calibration: TokenSequences?, _ inputs: ComparisonInputs, _ store: CellStore,
-        _ context: RequestContext
+        _ model: Model, texts: [TokenSequences], calibration: TokenSequences?, learning: TokenSequences?, _ inputs: ComparisonInputs,
+        _ store: CellStore, _ context: RequestContext
     ) {
         self.model = model
         self.texts = texts
         calibrationTokens = calibration
+        learningTokens = learning
         self.inputs = inputs
         self.store = store
         self.context = context
@@ -96,13 +100,15 @@ final class ComparisonRun {
 
     private func compressed(_ entry: Entry, _ execution: ExecutionContext) throws -> (TensorGraph, [PassReport]) {
         if calibration == nil, let tokens = calibrationTokens {
-            calibration = try CalibrationModel(model, tokens: tokens, context.execution)
+            let made = try CalibrationModel(model, tokens: tokens, context.execution)
+            calibration = made
+            learning = learningTokens.flatMap { CalibrationModel(like: made, tokens: $0) }
         }
         var result = model.graph
         let reports = try entry.manager.run(
             &result,
             PassContext(
-                execution: execution, seed: inputs.seed, original: model.graph, calibration: calibration,
+                execution: execution, seed: inputs.seed, original: model.graph, calibration: calibration, learning: learning,
                 note: { [context] in context.detail($0) }))
         return (result, reports)
     }

@@ -10,6 +10,8 @@ struct CalibrationSets {
     let calibration: CalibrationModel
     /// Nil when the text has no more.
     let heldBack: CalibrationModel?
+    /// What is calibrated on and more, for gradients; nil when the text has no more.
+    let learning: CalibrationModel?
     /// Of all token ids of the text.
     let digest: String
     /// Of the files that the text came from.
@@ -19,6 +21,8 @@ struct CalibrationSets {
 
     /// Held-back sequences to measure on, for each that passes calibrate on.
     private static let heldBackShare = 2
+    /// Sequences to learn from, for each that passes calibrate on.
+    private static let learningShare = 4
 
     /// Nil without a text.
     init?(_ text: CalibrationText?, _ model: Model, _ context: RequestContext, _ execution: ExecutionContext) throws {
@@ -30,9 +34,18 @@ struct CalibrationSets {
         calibration = try CalibrationModel(model, tokens: taken, execution)
         let rest = windows.without(evenlySpaced: text.sequences).evenlySpaced(CalibrationSets.heldBackShare * text.sequences)
         heldBack = CalibrationModel(like: calibration, tokens: rest)
+        let more = CalibrationSets.learning(windows, calibrating: text.sequences)
+        learning = more.flatMap { [calibration] in CalibrationModel(like: calibration, tokens: $0) }
         digest = windows.digest
         self.fileDigest = fileDigest
         count = taken.sequences.count
+    }
+
+    /// Of all sequences of a text those that are calibrated on, and more that are not held back; nil when there are no more.
+    static func learning(_ windows: TokenSequences, calibrating count: Int) -> TokenSequences? {
+        let free = windows.without(evenlySpaced: count).without(evenlySpaced: heldBackShare * count)
+        guard !free.sequences.isEmpty else { return nil }
+        return TokenSequences(windows.evenlySpaced(count).sequences + free.evenlySpaced((learningShare - 1) * count).sequences)
     }
 
     /// All sequences of a text, and a digest of its files; a warning where they are fewer or shorter than was asked for, or longer than the
