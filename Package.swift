@@ -205,7 +205,11 @@ let package = Package(
         test(
             "ThreeBlockTests", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit", "TestSupport", "ThreeBlock"]),
         test(
-            "BlockMatchingTests", ["BlockMatching", "LinearAlgebra", "MagnitudePruning", "ModelGraph", "PassKit", "RPCA", "TestSupport"]),
+            "BlockMatchingTests",
+            [
+                "BlockMatching", "Execution", "GradientFitting", "LinearAlgebra", "MagnitudePruning", "ModelGraph", "PassKit", "RPCA",
+                "TestSupport",
+            ]),
         test("SparseGPTTests", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit", "SparseGPT", "TestSupport"]),
         test("TruncatedSVDTests", ["LinearAlgebra", "ModelGraph", "PassKit", "TestSupport", "TruncatedSVD"]),
         test("WandaTests", ["LinearAlgebra", "ModelGraph", "PassKit", "TestSupport", "Wanda"]),

@@ -29,7 +29,7 @@ struct RefitRun {
 
     func refitLoss(_ report: inout PassReport) throws -> [(Payload, TensorReport)] {
         let (calibration, learning, gradients) = try context.requireGradients(
-            for: RefitPass.name, otherwise: "objective=weights needs none")
+            for: RefitPass.name, on: settings.text, otherwise: "objective=weights needs none")
         let refitter = GradientRefit(
             pass: RefitPass.name, settings, seed: context.seed, fixed: ReplacedWeights(storing: movable.others, execution), execution)
         execution.progress.begin(RefitPass.name, total: refitter.work(sequences: calibration.sequenceCount), unit: "sequences")

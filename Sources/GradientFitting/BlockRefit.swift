@@ -35,7 +35,7 @@ public struct BlockRefit {
     /// - Returns: what became of the tensors, in their order.
     /// - Throws: `PassError` for a model without gradients, `Cancelled`.
     public func run(_ report: inout PassReport) throws -> [(Payload, TensorReport)] {
-        let (calibration, learning, gradients) = try context.requireGradients(for: pass, otherwise: alternative)
+        let (calibration, learning, gradients) = try context.requireGradients(for: pass, on: settings.text, otherwise: alternative)
         let (structure, count) = (context.original.structure, calibration.sequenceCount)
         let positions = Dictionary(grouping: tensors.indices) { structure.block(of: tensors[$0].name) }
         execution.progress.begin(

@@ -9,10 +9,10 @@ extension PassContext {
     ///
     /// - Parameter alternative: what is told where the model has none, beside that.
     public func requireGradients(
-        for pass: String, otherwise alternative: String? = nil
+        for pass: String, on text: GradientSettings.Text, otherwise alternative: String? = nil
     ) throws -> (calibration: any CalibrationProvider, learning: any CalibrationProvider, gradients: any GradientProvider) {
         let calibration = try requireCalibration(for: pass)
-        let learning = learning ?? calibration
+        let learning = text == .more ? learning ?? calibration : calibration
         guard let gradients = learning.gradients else {
             let unknown = "gradients of this model are not known"
             throw PassError(.unsupported, pass: pass, alternative.map { "\(unknown); \($0)" } ?? unknown)

@@ -1,4 +1,5 @@
 import BlockMatching
+import Execution
 import LinearAlgebra
 import MagnitudePruning
 import ModelGraph
@@ -6,6 +7,8 @@ import PassKit
 import RPCA
 import TestSupport
 import XCTest
+
+@testable import GradientFitting
 
 final class BlockMatchingTests: XCTestCase {
     private let passes: [any Pass.Type] = [MagnitudePass.self, RPCAPass.self, MatchPass.self]
@@ -34,6 +37,26 @@ final class BlockMatchingTests: XCTestCase {
             let (new, old) = (try a.payload.densifiedFloats(), try b.payload.densifiedFloats())
             XCTAssertTrue(zip(new, old).allSatisfy { $1 != 0 || $0 == 0 }, "\(a.name): an entry that was pruned came back")
         }
+    }
+
+    /// More sequences of the text are learned from in as many steps, and what is held back of them is as much.
+    func testMoreTextTakesNoMoreWork() throws {
+        let (few, many) = (GradientRefit.split(64, calibration: 64), GradientRefit.split(256, calibration: 64))
+        XCTAssertEqual([few.learning.count, few.heldBack.count, few.pass], [56, 8, 56])
+        XCTAssertEqual([many.learning.count, many.heldBack.count, many.pass], [248, 8, 56])
+        XCTAssertEqual(GradientRefit.split(9, calibration: 9).learning, Array(0..<9))
+        let original = try SampleModel.graph()
+        let manager = try PassManager(try Pipeline(parsing: "magnitude{keep=0.4},match{passes=3 rate=0.05 text=more}"), catalog: PassCatalog(passes))
+        let results = try [nil, 64].map { (sequences: Int?) in
+            var graph = original
+            let context = PassContext(
+                execution: ExecutionContext(threads: 2), seed: 0, original: original,
+                calibration: try QuadraticCalibration(original, sequences: 16),
+                learning: try sequences.map { try QuadraticCalibration(original, sequences: $0) })
+            _ = try manager.run(&graph, context)
+            return try graph.tensors.flatMap { try $0.payload.densifiedFloats() }
+        }
+        XCTAssertNotEqual(results[0], results[1])
     }
 
     func testRefusals() throws {
