@@ -46,7 +46,8 @@ final class BlockMatchingTests: XCTestCase {
         XCTAssertEqual([many.learning.count, many.heldBack.count, many.pass], [248, 8, 56])
         XCTAssertEqual(GradientRefit.split(9, calibration: 9).learning, Array(0..<9))
         let original = try SampleModel.graph()
-        let manager = try PassManager(try Pipeline(parsing: "magnitude{keep=0.4},match{passes=3 rate=0.05 text=more}"), catalog: PassCatalog(passes))
+        let manager = try PassManager(
+            try Pipeline(parsing: "magnitude{keep=0.4},match{passes=3 rate=0.05 text=more}"), catalog: PassCatalog(passes))
         let results = try [nil, 64].map { (sequences: Int?) in
             var graph = original
             let context = PassContext(
