@@ -76,7 +76,11 @@ let package = Package(
         target(
             "TruncatedSVD", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/TruncatedSVD"),
         target("Wanda", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Wanda"),
-        target("Refit", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Refit"),
+        target("GradientFitting", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
+        target("ALPS", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/ALPS"),
+        target("ThreeBlock", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/ThreeBlock"),
+        target("BlockMatching", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/BlockMatching"),
+        target("Refit", ["Execution", "GradientFitting", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Refit"),
         target("RPCA", ["CKernels", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/RPCA"),
         target(
             "MagnitudePruning", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
@@ -149,9 +153,9 @@ let package = Package(
         target(
             "BuiltIns",
             [
-                "CAP", "CapletFormat", "FormatKit", "GGUFFormat", "MagnitudePruning", "ModelGraph", "NPYFormat", "OATS", "PassKit",
-                "PluginLoading", "PostTrainingQuantization", "ProbabilisticPruning", "PyTorchFormat", "Refit", "RPCA", "SafetensorsFormat",
-                "SparseGPT", "TruncatedSVD", "Wanda",
+                "ALPS", "BlockMatching", "CAP", "CapletFormat", "FormatKit", "GGUFFormat", "MagnitudePruning", "ModelGraph", "NPYFormat",
+                "OATS", "PassKit", "PluginLoading", "PostTrainingQuantization", "ProbabilisticPruning", "PyTorchFormat", "Refit", "RPCA",
+                "SafetensorsFormat", "SparseGPT", "ThreeBlock", "TruncatedSVD", "Wanda",
             ]),
         target(
             "Caplet",
@@ -198,6 +202,17 @@ let package = Package(
                 "TestSupport",
             ]),
         test("OATSTests", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "OATS", "PassKit", "TestSupport"]),
+        test(
+            "ALPSTests",
+            ["ALPS", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit", "SparseGPT", "TestSupport"]),
+        test(
+            "ThreeBlockTests", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit", "TestSupport", "ThreeBlock"]),
+        test(
+            "BlockMatchingTests",
+            [
+                "BlockMatching", "Execution", "GradientFitting", "LinearAlgebra", "MagnitudePruning", "ModelGraph", "PassKit", "RPCA",
+                "TestSupport",
+            ]),
         test("SparseGPTTests", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit", "SparseGPT", "TestSupport"]),
         test("TruncatedSVDTests", ["LinearAlgebra", "ModelGraph", "PassKit", "TestSupport", "TruncatedSVD"]),
         test("WandaTests", ["LinearAlgebra", "ModelGraph", "PassKit", "TestSupport", "Wanda"]),

@@ -1,3 +1,4 @@
+import GradientFitting
 import LinearAlgebra
 import ModelGraph
 import PassKit
@@ -6,7 +7,7 @@ import PassKit
 /// rank or parameter is added. It serves any pruned model.
 ///
 /// Objectives: the divergence of the whole model's predictions from the original's; the error of each block's outputs on what the
-/// refitted blocks before it produce (as in transformer matching, 3BASiL, arXiv 2510.25609); or the weights alone.
+/// refitted blocks before it produce (as in transformer matching, 3BASiL, arXiv 2603.01376); or the weights alone.
 ///
 /// Cost of objective=loss for N calibration tokens, P parameters in linear layers and p passes: about 10·P·N·p floating-point operations
 /// (forward, forward again, and back to activations and weights), and the block inputs of one batch in memory; of objective=block
@@ -23,27 +24,18 @@ public struct RefitPass: Pass {
         "objective", default: .loss,
         "loss: the divergence of predictions from the original's; block: each block's outputs; weights: the weights alone, without text")
     private static let learns = OptionRequirement.equals(objective, .loss, .block)
-    private static let passes = IntegerOption("passes", in: 1...1000, default: 8, "passes over the calibration set", requires: [learns])
-    private static let batch = IntegerOption("batch", in: 1...4096, default: 4, "calibration sequences a step", requires: [learns])
-    private static let rate = OptionOrWord<NumberOption>(
-        "rate", in: 0...1, or: "auto",
-        "size of a step, as a share of the values' root mean square; auto is 0.01, or less where that does not help in the first pass",
-        requires: [learns])
-    public static let options: [any PassOption] = [objective, passes, batch, rate, TensorSelection.option]
+    private static let gradients = GradientSettings.Options(passes: 8, requires: [learns])
+    public static let options: [any PassOption] = [objective] + gradients.all + [TensorSelection.option]
     public static let reads: PassReads = [.parts, .original, .calibration]
     public static let leaves = PassResult.other
 
     let objective: Objective
-    let passes: Int
-    let batch: Int
-    let rate: Double?
+    let settings: GradientSettings
     private let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
         objective = options[Self.objective]
-        passes = options[Self.passes]
-        batch = options[Self.batch]
-        rate = options[Self.rate]
+        settings = Self.gradients.chosen(options)
         selection = TensorSelection(options)
     }
 
@@ -60,7 +52,7 @@ public struct RefitPass: Pass {
         }
         if objective == .weights { return cost }
         guard let calibration else { return nil }
-        cost.operations += (objective == .block ? 4 : 5) * Double(passes) * calibration.forward + 2 * calibration.forward
+        cost.operations += (objective == .block ? 4 : 5) * Double(settings.passes) * calibration.forward + 2 * calibration.forward
         // Values, the best of them and two moments of all that moves, half of the entries, or of a block; a block's weights and gradients.
         let moving = try selection.split(graph, pass: Self.name).selected.reduce(0.0) { $0 + Double($1.shape.elementCount) } / 2
         calibration.add(to: &cost)
@@ -72,33 +64,20 @@ public struct RefitPass: Pass {
 
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: Self.name)
-        let (selected, leftAlone) = try selection.split(graph, pass: Self.name)
-        report.leftAlone = leftAlone
-        let calibrated = Set(context.original.structure.inputGroups.flatMap(\.members))
-        var tensors: [Tensor] = []
-        for tensor in selected {
-            guard RefitTensor.canMove(tensor.payload) else {
-                report.leftAlone.append(LeftAlone(name: tensor.name, reason: "has no sparse or low-rank values in floats"))
-                continue
-            }
-            guard objective == .weights || calibrated.contains(tensor.name) else {
-                report.leftAlone.append(
-                    LeftAlone(name: tensor.name, reason: "is no linear layer of a block: only objective=weights moves it"))
-                continue
-            }
-            tensors.append(tensor)
-        }
-        guard !tensors.isEmpty else {
-            report.notes.append("nothing here was pruned: no tensor has sparse or low-rank values")
+        let movable = try MovableTensors(
+            graph, selection, pass: Self.name, context,
+            outsideBlocks: objective == .weights ? nil : "is no linear layer of a block: only objective=weights moves it")
+        report.leftAlone = movable.leftAlone
+        guard !movable.tensors.isEmpty else {
+            report.notes.append(MovableTensors.nothing)
             return report
         }
-        let moved = Set(tensors.map(\.name))
-        let others = graph.tensors.filter { calibrated.contains($0.name) && !moved.contains($0.name) && $0.payload.elementArray == nil }
-        let run = RefitRun(pass: self, tensors: tensors, others: others, context: context)
+        let run = RefitRun(settings: settings, movable: movable, context: context)
         let results: [(Payload, TensorReport)]
         switch objective {
         case .weights: results = try run.refitWeights()
-        case .block: results = try run.refitBlocks(&report)
+        case .block:
+            results = try BlockRefit(pass: Self.name, settings, movable, context, otherwise: "objective=weights needs none").run(&report)
         case .loss: results = try run.refitLoss(&report)
         }
         for (payload, entry) in results {

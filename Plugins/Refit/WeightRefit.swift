@@ -1,3 +1,4 @@
+import GradientFitting
 import LinearAlgebra
 import ModelGraph
 

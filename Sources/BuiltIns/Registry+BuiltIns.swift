@@ -1,3 +1,5 @@
+import ALPS
+import BlockMatching
 import CAP
 import CapletFormat
 import GGUFFormat
@@ -12,6 +14,7 @@ import RPCA
 import Refit
 import SafetensorsFormat
 import SparseGPT
+import ThreeBlock
 import TruncatedSVD
 import Wanda
 
@@ -30,12 +33,15 @@ extension Registry {
                 RPCAPass.self,
                 ProbabilisticPruningPass.self,
                 CAPPass.self,
+                MatchPass.self,
                 RefitPass.self,
                 MagnitudePass.self,
                 WandaPass.self,
                 SparseGPTPass.self,
                 TruncatedSVDPass.self,
                 OATSPass.self,
+                ALPSPass.self,
+                ThreeBlockPass.self,
                 QuantizePass.self,
             ]))
     }

@@ -15,6 +15,8 @@ public struct SolverSettings: Sendable {
     public var values = Values()
     /// Rounds of S for a fixed L, then L for a fixed S (as OATS, arXiv 2409.13652, algorithm 1, in the metric of H).
     public var alternations = 3
+    /// How the penalty of alternating directions grows.
+    public var penalty = Penalty()
     /// How measured sensitivities become weights of layers.
     public var allocation = Allocation()
     /// How curvatures become prices of single rows.
@@ -55,6 +57,23 @@ public struct SolverSettings: Sendable {
             let last = (steps - 1) / stepsAtOnePenalty
             let share = last > 0 ? Float(step / stepsAtOnePenalty) / Float(last) : 1
             return firstPenalty * pow(lastPenalty / firstPenalty, share)
+        }
+    }
+
+    /// ρ of alternating directions by how many places of the support changed (ALPS, arXiv 2406.07831, section 3.2 and appendix B).
+    public struct Penalty: Sendable {
+        /// ρ of the first steps, on H of unit diagonal.
+        public var first: Float = 0.1
+        /// Steps from one look at the support to the next.
+        public var stepsBetweenChanges = 3
+        /// The factor for changes of at least so large a share of the support, largest first; the last one is for any change.
+        public var growth: [(share: Double, factor: Float)] = [(0.1, 1.3), (0.005, 1.2), (0, 1.1)]
+        /// No support is final before, and none is looked for longer.
+        public var (leastSteps, mostSteps) = (6, 300)
+
+        /// ρ after `change` places of a support of `count` became others.
+        func next(after penalty: Float, change: Int, of count: Int) -> Float {
+            penalty * (growth.first { Double(change) >= $0.share * Double(count) }?.factor ?? 1)
         }
     }
 
@@ -111,6 +130,19 @@ extension SolverSettings.Whitening {
 extension SolverSettings {
     /// Of passes that make low-rank and sparse parts together.
     public static let lowRankAndSparse = SolverSettings(damping: .ofLeastSquares, whitening: .ofAlternation)
+    /// Of passes that find supports by alternating directions: values are solved until rounding ends it.
+    public static var twoBlocks: SolverSettings {
+        var settings = lowRankAndSparse
+        settings.values.leastSaving = 1e-12
+        settings.values.mostSteps = 200
+        return settings
+    }
+    /// The same with a low-rank block: ρ grows slowly, so that rank and entries have time to settle who takes what.
+    public static var threeBlocks: SolverSettings {
+        var settings = twoBlocks
+        settings.penalty.growth = [(0.1, 1.1), (0.005, 1.05), (0, 1.02)]
+        return settings
+    }
     /// Of passes that make one of them, or codes.
     public static let single = SolverSettings(damping: .ofErrorCorrection, whitening: .ofTruncation)
 }

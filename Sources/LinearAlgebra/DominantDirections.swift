@@ -139,8 +139,8 @@ extension Matrix {
         }
     }
 
-    /// An orthonormal basis of the rows, as rows (sgeqrf, sorgqr).
-    func withOrthonormalRows() throws -> Matrix {
+    /// An orthonormal basis of the rows, as rows (sgeqrf, sorgqr); of at most as many rows as columns.
+    public func withOrthonormalRows() throws -> Matrix {
         precondition(rows <= columns, "more rows than columns")
         let (p, n) = (Int32(rows), Int32(columns))
         if p == 0 { return self }

@@ -13,6 +13,9 @@ public struct PassContext {
     public private(set) var calibration: (any CalibrationProvider)?
     /// The same model with text of the same kind that `calibration` does not have; nil when there is no more.
     public private(set) var heldBack: (any CalibrationProvider)?
+    /// The same model with the sequences of `calibration` and more of the same text, none of `heldBack`, for passes that go along gradients; nil
+    /// when there is no more.
+    public let learning: (any CalibrationProvider)?
     /// Bytes of the file that a graph would be written as; nil where that cannot be told before the end.
     public let outputByteCount: ((TensorGraph) throws -> Int)?
     /// The same for what is only thought of; nil where nothing is known of the output.
@@ -26,7 +29,8 @@ public struct PassContext {
 
     public init(
         execution: ExecutionContext, seed: UInt64, original: TensorGraph, calibration: (any CalibrationProvider)? = nil,
-        heldBack: (any CalibrationProvider)? = nil, outputByteCount: ((TensorGraph) throws -> Int)? = nil,
+        heldBack: (any CalibrationProvider)? = nil, learning: (any CalibrationProvider)? = nil,
+        outputByteCount: ((TensorGraph) throws -> Int)? = nil,
         outputSize: OutputSize? = nil, results: ResultStore? = nil, note: @escaping (String) -> Void = { _ in }
     ) {
         self.execution = execution
@@ -34,6 +38,7 @@ public struct PassContext {
         self.original = original
         self.calibration = calibration
         self.heldBack = heldBack
+        self.learning = learning
         self.outputByteCount = outputByteCount
         self.outputSize = outputSize
         self.results = results

@@ -76,6 +76,12 @@ public struct ComparisonMethod: Equatable, Sendable {
         ComparisonMethod(name: "sparsegpt-owl", template: "sparsegpt{keep=KEEP ratios=owl}"),
         ComparisonMethod(name: "truncated-svd", template: "truncated-svd{keep=KEEP}"),
         ComparisonMethod(name: "oats", template: "oats{keep=KEEP}"),
+        ComparisonMethod(name: "alps", template: "alps{keep=KEEP}"),
+        ComparisonMethod(name: "alps-owl", template: "alps{keep=KEEP ratios=owl}"),
+        ComparisonMethod(name: "alps-owl-match", template: "alps{keep=KEEP ratios=owl},match"),
+        ComparisonMethod(name: "three-block-owl", template: "three-block{keep=KEEP ratios=owl}"),
+        ComparisonMethod(name: "three-block-owl-match", template: "three-block{keep=KEEP ratios=owl},match"),
+        ComparisonMethod(name: "three-block-owl-match-refit", template: "three-block{keep=KEEP ratios=owl},match,refit"),
         ComparisonMethod(name: "cap-published", template: "rpca,cap{keep=KEEP}"),
         ComparisonMethod(name: own, template: DefaultPipeline.text(keep: "KEEP")),
     ]

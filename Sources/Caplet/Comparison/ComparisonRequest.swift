@@ -129,13 +129,18 @@ public struct ComparisonRequest: Request {
         }
         let calibrated = try calibration.map { asked in
             let (sequences, digest) = try CalibrationSets.windows(asked, model, length, context)
-            return (sequences: sequences.evenlySpaced(asked.sequences), digest: digest)
+            return (
+                sequences: sequences.evenlySpaced(asked.sequences), digest: digest,
+                learning: CalibrationSets.learning(sequences, calibrating: asked.sequences)
+            )
         }
         let inputs = ComparisonInputs(
             caplet: Version.text, model: try ContentDigest.of(model.graph, context.execution), configuration: configuration.digest,
             calibration: calibrated?.digest, calibrationTokens: calibrated?.sequences.digest,
             texts: texts, context: length, seed: seed)
-        return ComparisonRun(model, texts: scored.map(\.sequences), calibration: calibrated?.sequences, inputs, store, context)
+        return ComparisonRun(
+            model, texts: scored.map(\.sequences), calibration: calibrated?.sequences, learning: calibrated?.learning, inputs, store,
+            context)
     }
 }
 

@@ -17,21 +17,25 @@ final class ComparisonRun {
     /// In the order of `inputs.texts`.
     private let texts: [TokenSequences]
     private let calibrationTokens: TokenSequences?
+    /// These and more of the same text, for gradients.
+    private let learningTokens: TokenSequences?
     private let inputs: ComparisonInputs
     private let store: CellStore
     private let context: RequestContext
     /// Made when the first cell needs it.
     private var calibration: CalibrationModel?
+    private var learning: CalibrationModel?
     /// The dense model, for encoders.
     private var reference: Transformer?
 
     init(
-        _ model: Model, texts: [TokenSequences], calibration: TokenSequences?, _ inputs: ComparisonInputs, _ store: CellStore,
-        _ context: RequestContext
+        _ model: Model, texts: [TokenSequences], calibration: TokenSequences?, learning: TokenSequences?, _ inputs: ComparisonInputs,
+        _ store: CellStore, _ context: RequestContext
     ) {
         self.model = model
         self.texts = texts
         calibrationTokens = calibration
+        learningTokens = learning
         self.inputs = inputs
         self.store = store
         self.context = context
@@ -78,7 +82,8 @@ final class ComparisonRun {
             let start = now
             let execution = execution("\(index + 1)/\(entries.count) \(identities[index].fileName)").alone
             do {
-                let cell = try make(identities[index], compressed(entry, identities[index], execution), baseline: dense, execution, since: start)
+                let cell = try make(
+                    identities[index], compressed(entry, identities[index], execution), baseline: dense, execution, since: start)
                 if isFirst { try store.write(cell) } else { try ensemble.post(Array(try JSONOutput.line(cell).utf8)) }
                 made[index] = .cell(cell)
                 if isFirst { tell(entry, .cell(cell)) }
@@ -137,7 +142,8 @@ final class ComparisonRun {
         }
         let costs = try zip(entries, stored).map { entry, stored in
             stored != nil
-                ? 0 : try entry.manager?.costs(of: model.graph, calibration: calibration).reduce(1.0) { $0 + ($1.cost?.operations ?? 0) } ?? 1
+                ? 0
+                : try entry.manager?.costs(of: model.graph, calibration: calibration).reduce(1.0) { $0 + ($1.cost?.operations ?? 0) } ?? 1
         }
         return zip(ensemble.owners(costs), stored).map { $1 == nil ? $0 : nil }
     }
@@ -174,10 +180,13 @@ final class ComparisonRun {
     private func compressed(_ entry: Entry, _ identity: CellIdentity, _ execution: ExecutionContext) throws -> Made {
         if calibration == nil, let tokens = calibrationTokens {
             // A cell is one rank's.
-            calibration = try CalibrationModel(model, tokens: tokens, context.execution.alone)
+            let made = try CalibrationModel(model, tokens: tokens, context.execution.alone)
+            calibration = made
+            learning = learningTokens.flatMap { CalibrationModel(like: made, tokens: $0) }
         }
         let isGGUF = entry.method.formatName == "gguf"
-        let target = isGGUF ? try OutputTarget(store.measuredPath("gguf", rank: ensemble.rank), formatName: "gguf", replaces: true, context) : nil
+        let target =
+            isGGUF ? try OutputTarget(store.measuredPath("gguf", rank: ensemble.rank), formatName: "gguf", replaces: true, context) : nil
         guard let manager = entry.manager else {
             let types = try LlamaTypes(model, calibration)
             let made = try types.largest(under: Int(entry.budget), target, path: store.path, execution)
@@ -190,7 +199,7 @@ final class ComparisonRun {
         let reports = try manager.run(
             &result,
             PassContext(
-                execution: execution, seed: inputs.seed, original: model.graph, calibration: calibration,
+                execution: execution, seed: inputs.seed, original: model.graph, calibration: calibration, learning: learning,
                 outputByteCount: entry.method.unit == .bytes ? byteCount : nil, outputSize: target?.size(execution),
                 note: { [context] in context.detail($0) }))
         return Made(graph: result, reports: reports, fileBytes: isGGUF ? try byteCount(result) : nil)

@@ -10,6 +10,8 @@ struct CalibrationSets {
     let calibration: CalibrationModel
     /// Nil when the text has no more.
     let heldBack: CalibrationModel?
+    /// What is calibrated on and more, for gradients; nil when the text has no more.
+    let learning: CalibrationModel?
     /// Of all token ids of the text.
     let digest: String
     /// Of the files that the text came from.
@@ -21,6 +23,8 @@ struct CalibrationSets {
 
     /// Held-back sequences to measure on, for each that passes calibrate on.
     private static let heldBackShare = 2
+    /// Sequences to learn from, for each that passes calibrate on.
+    private static let learningShare = 4
 
     /// Nil without a text.
     init?(_ text: CalibrationText?, _ model: Model, _ context: RequestContext, _ execution: ExecutionContext) throws {
@@ -31,13 +35,33 @@ struct CalibrationSets {
         let taken = windows.evenlySpaced(text.sequences)
         calibration = try CalibrationModel(model, tokens: taken, execution)
         let rest = windows.without(evenlySpaced: text.sequences)
-        let chosenBy = rest.evenlySpaced(CalibrationSets.heldBackShare * text.sequences)
+        let heldBackCount = CalibrationSets.heldBackShare * text.sequences
+        let (chosenBy, left) = (rest.evenlySpaced(heldBackCount), rest.without(evenlySpaced: heldBackCount))
         heldBack = CalibrationModel(like: calibration, tokens: chosenBy)
-        measured = MeasuredText(
-            calibrated: taken, chosenBy: chosenBy, left: rest.without(evenlySpaced: CalibrationSets.heldBackShare * text.sequences))
+        let measured = MeasuredText(calibrated: taken, chosenBy: chosenBy, left: left)
+        self.measured = measured
+        // What is measured on nothing learns from.
+        let free = measured.origin == .heldOut ? left.without(evenlySpaced: measured.tokens.sequences.count) : left
+        let more = CalibrationSets.learning(taken, and: free)
+        learning = more.flatMap { [calibration] in CalibrationModel(like: calibration, tokens: $0) }
         digest = windows.digest
         self.fileDigest = fileDigest
         count = taken.sequences.count
+    }
+
+    /// Of all sequences of a text those that are calibrated on, and more that are not held back; nil when there are no more.
+    static func learning(_ windows: TokenSequences, calibrating count: Int) -> TokenSequences? {
+        learning(
+            windows.evenlySpaced(count), and: windows.without(evenlySpaced: count).without(evenlySpaced: heldBackShare * count))
+    }
+
+    /// - Parameters:
+    ///   - calibrated: what is calibrated on.
+    ///   - free: what nothing else is done with.
+    private static func learning(_ calibrated: TokenSequences, and free: TokenSequences) -> TokenSequences? {
+        guard !free.sequences.isEmpty else { return nil }
+        return TokenSequences(
+            calibrated.sequences + free.evenlySpaced((learningShare - 1) * calibrated.sequences.count).sequences)
     }
 
     /// All sequences of a text, and a digest of its files; a warning where they are fewer or shorter than was asked for, or longer than the

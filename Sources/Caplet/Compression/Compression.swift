@@ -123,6 +123,7 @@ struct Compression {
         let target = target
         let passContext = PassContext(
             execution: execution, seed: request.seed, original: original.graph, calibration: sets?.calibration, heldBack: sets?.heldBack,
+            learning: sets?.learning,
             outputByteCount: { try target.byteCount($0, provenance: provenance + Compression.roomForLosses, execution) },
             outputSize: target.size(execution), results: ResultStore(execution.memory), note: { context.note($0) })
         // Where a pass cannot say what it costs, it says why when it runs.

@@ -12,9 +12,9 @@ public enum DefaultPipeline {
     /// - Parameters:
     ///   - keep: share of the linear layers' parameters to keep, as pipeline text has it.
     ///   - linearParameters: what linear layers have. Above `smallModel` layers are weighed by the outputs of their blocks and not by the model's
-    ///     loss, and values are moved block by block: some 20 forward passes over the calibration text in place of 60.
+    ///     loss, and values are moved block by block: some 20 forward passes over the calibration text in place of 90.
     public static func text(keep: String, linearParameters: Int = 0) -> String {
-        guard linearParameters > smallModel else { return "rpca,prune-probabilistic{keep=\(keep)},refit" }
+        guard linearParameters > smallModel else { return "rpca,prune-probabilistic{keep=\(keep)},match,refit" }
         return "rpca,prune-probabilistic{keep=\(keep) objective=block},refit{objective=block passes=2}"
     }
 

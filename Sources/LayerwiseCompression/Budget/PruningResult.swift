@@ -44,7 +44,7 @@ public struct PruningResult {
     }
 
     /// The dtype to keep the values in.
-    func storageDType(_ dtype: StoredDType, for tensor: Tensor) -> DType {
+    public func storageDType(_ dtype: StoredDType, for tensor: Tensor) -> DType {
         dtype(for: tensor, sparse.elements, lowRank?.u.elements ?? [], lowRank?.v.elements ?? [])
     }
 }

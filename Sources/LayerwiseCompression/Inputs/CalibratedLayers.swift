@@ -45,7 +45,7 @@ public struct CalibratedLayers {
         haveInputs = calibration != nil && unknown == nil
     }
 
-    private static func inputsUnknown(_ tensor: Tensor, _ pass: String) -> PassError {
+    static func inputsUnknown(_ tensor: Tensor, _ pass: String) -> PassError {
         PassError(.unsupported, pass: pass, "only linear layers inside blocks have inputs to calibrate on; '\(tensor.name)' is none")
     }
 
@@ -75,7 +75,10 @@ public struct CalibratedLayers {
         if let missed = unvisited.min() { throw Self.inputsUnknown(tensors[missed], pass) }
     }
 
-    private func layer(_ index: Int, _ inputs: CalibratedLayer.Inputs?, threads: Int) throws -> CalibratedLayer {
+    /// A layer to work on.
+    ///
+    /// - Throws: `GraphError.notFinite` for weights, `PassError` for inputs that are not finite.
+    func layer(_ index: Int, _ inputs: CalibratedLayer.Inputs?, threads: Int) throws -> CalibratedLayer {
         let execution = context.execution.with(threads: threads)
         let weight = try tensors[index].finiteMatrix(execution)
         guard inputs?.isFinite ?? true else {
@@ -162,6 +165,14 @@ public struct CalibratedLayers {
             let (payload, outputError) = try compress(layer)
             return (payload, try layer.measurements(of: payload, outputError: outputError))
         }
+        try checkBudget(keep, &report)
+        return report
+    }
+
+    /// Enters the budget and what was kept.
+    ///
+    /// - Throws: `PassError` when that is more.
+    func checkBudget(_ keep: Double, _ report: inout PassReport) throws {
         let total = tensors.reduce(0) { $0 + $1.shape.elementCount }
         let budget = ParameterBudget(keep: keep).parameters(of: total)
         let kept = report.tensors.reduce(0) { $0 + $1.parametersAfter }
@@ -171,7 +182,6 @@ public struct CalibratedLayers {
         report.measure("budget", Double(budget))
         report.measure("parameters.kept", Double(kept))
         report.measure("parameters.of", Double(total))
-        return report
     }
 
     /// Replaces every layer in `graph` by what `compress` makes of it, with figures for the report; that has, with calibration text,
@@ -179,14 +189,19 @@ public struct CalibratedLayers {
     public func replace(
         in graph: inout TensorGraph, _ compress: (CalibratedLayer) throws -> (payload: Payload, measurements: [Measurement])
     ) throws -> PassReport {
+        try store(
+            made { layer in
+                try context.finishing(layer.tensor, isShared: true) {
+                    let (payload, measurements) = try compress(layer)
+                    return (payload, try TensorReport(comparing: layer.tensor, with: payload, measurements, layer.execution))
+                }
+            }, in: &graph)
+    }
+
+    /// Puts results into the graph and a report, with the losses.
+    func store(_ results: [(Payload, TensorReport)], in graph: inout TensorGraph) throws -> PassReport {
         var report = PassReport(pass: pass)
         report.leftAlone = leftAlone
-        let results = try made { layer in
-            try context.finishing(layer.tensor, isShared: true) {
-                let (payload, measurements) = try compress(layer)
-                return (payload, try TensorReport(comparing: layer.tensor, with: payload, measurements, layer.execution))
-            }
-        }
         for (payload, entry) in results {
             try graph.setPayload(payload, of: entry.name)
             report.tensors.append(entry)

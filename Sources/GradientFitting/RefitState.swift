@@ -2,20 +2,22 @@ import ModelGraph
 import PassKit
 
 /// Where a refit stands between two steps.
-final class RefitState {
+public final class RefitState {
     /// Rates that were tried before this one and given up.
     let trial: Int
     /// Steps at this rate so far.
     var step = 0
-    let tensors: [RefitTensor]
+    /// What moves.
+    public let tensors: [RefitTensor]
     let optimizers: [AdamOptimizer]
     /// The values of each tensor that were best on what is held back.
-    let best: [FloatBuffer]
-    let rate: Double
+    public let best: [FloatBuffer]
+    /// Size of a step.
+    public let rate: Double
     /// The objective of each step on its batch.
-    var steps: [Double] = []
+    public internal(set) var steps: [Double] = []
     /// On what is held back: at the start, then after each pass.
-    var heldBack: [Double]
+    public internal(set) var heldBack: [Double]
     /// Sequences that the objective was asked for, without and with gradients; rates that were tried and given up are not in it.
     var sequences = (forward: 0, gradients: 0)
 
@@ -35,7 +37,7 @@ final class RefitState {
     }
 
     /// Forward passes over `count` sequences: with gradients a sequence is run forward twice and back once, which is as much again.
-    func forwardPasses(_ count: Int) -> Double { Double(sequences.forward + 4 * sequences.gradients) / Double(max(count, 1)) }
+    public func forwardPasses(_ count: Int) -> Double { Double(sequences.forward + 4 * sequences.gradients) / Double(max(count, 1)) }
 
     /// Takes the values as they are for the best.
     func keepBest() {
@@ -69,7 +71,7 @@ extension RefitState {
     }
 
     /// - Parameter block: the block that is refitted; nil for the whole model.
-    func snapshot(block: Int?) throws -> PassSnapshot {
+    public func snapshot(block: Int?) throws -> PassSnapshot {
         var snapshot = PassSnapshot()
         snapshot.numbers = [
             Numbers.place: [trial, step, sequences.forward, sequences.gradients].map(Double.init),
@@ -87,7 +89,7 @@ extension RefitState {
     }
 
     /// Whether a snapshot is one of this block, or of the whole model.
-    static func isSnapshot(_ snapshot: PassSnapshot, of block: Int?) -> Bool {
+    public static func isSnapshot(_ snapshot: PassSnapshot, of block: Int?) -> Bool {
         snapshot.numbers[Numbers.block] == block.map { [Double($0)] }
     }
 
@@ -95,12 +97,12 @@ extension RefitState {
     ///
     /// - Parameter tensors: with the values that the refit began with.
     /// - Throws: `PassError` for a snapshot of something else.
-    convenience init(_ snapshot: PassSnapshot, _ tensors: [RefitTensor]) throws {
+    convenience init(_ snapshot: PassSnapshot, _ tensors: [RefitTensor], pass: String) throws {
         let place = snapshot.numbers[Numbers.place]?.compactMap { Int(exactly: $0) } ?? []
         let (steps, heldBack) = (snapshot.numbers[Numbers.steps] ?? [], snapshot.numbers[Numbers.heldBack] ?? [])
         guard place.count == 4, place.allSatisfy({ $0 >= 0 }), steps.count == place[1], let rate = snapshot.numbers[Numbers.rate]?.first,
             let before = heldBack.first
-        else { throw PassSnapshot.foreign }
+        else { throw PassSnapshot.foreign(to: pass) }
         try self.init(tensors, trial: place[0], rate: rate, before: before)
         step = place[1]
         (self.steps, self.heldBack, sequences) = (steps, heldBack, (place[2], place[3]))
@@ -108,7 +110,7 @@ extension RefitState {
             for which in Arrays.allCases {
                 let buffer = buffer(which, index)
                 guard let kept = try snapshot.floats("\(tensor.name): \(which.rawValue)"), kept.count == buffer.count else {
-                    throw PassSnapshot.foreign
+                    throw PassSnapshot.foreign(to: pass)
                 }
                 let floats = buffer.floats
                 for slot in kept.indices { floats[slot] = kept[slot] }
@@ -118,6 +120,8 @@ extension RefitState {
 }
 
 extension PassSnapshot {
-    /// What is thrown for a snapshot that is not one of this pass on these tensors.
-    static let foreign = PassError(.unsupported, pass: RefitPass.name, "what an interrupted run has kept does not fit this model")
+    /// What is thrown for a snapshot that is not one of a pass on these tensors.
+    static func foreign(to pass: String) -> PassError {
+        PassError(.unsupported, pass: pass, "what an interrupted run has kept does not fit this model")
+    }
 }

@@ -7,7 +7,9 @@ import PassKit
 ///
 /// A part of the calibration set is held back: after every pass over the others the objective is taken on it, and the values that
 /// were best there are kept, those of the start included.
-struct GradientRefit {
+public struct GradientRefit {
+    /// The pass's name.
+    let pass: String
     let passes: Int
     let batch: Int
     /// Nil to find one: the first of `trialRates` that lowers the held-back objective in its first pass.
@@ -17,6 +19,15 @@ struct GradientRefit {
     let fixed: ReplacedWeights
     let execution: ExecutionContext
 
+    /// - Parameters:
+    ///   - pass: the name of the pass.
+    ///   - settings: what the user chose of it.
+    ///   - fixed: weights that other passes changed and that stay as they are.
+    public init(pass: String, _ settings: GradientSettings, seed: UInt64, fixed: ReplacedWeights, _ execution: ExecutionContext) {
+        (self.pass, passes, batch, rate) = (pass, settings.passes, settings.batch, settings.rate)
+        (self.seed, self.fixed, self.execution) = (seed, fixed, execution)
+    }
+
     /// A model with few tokens for its values, or with outputs that turn on small weights, wants smaller steps.
     private static let trialRates = [0.01, 0.003, 0.001, 0.0003, 0.0001]
 
@@ -25,26 +36,30 @@ struct GradientRefit {
 
     /// - Parameters:
     ///   - start: makes the tensors with the values that the refit begins with.
+    ///   - count: sequences of the objective.
+    ///   - calibration: sequences that a pass is over: with more of them each is seen less often, and the work is the same.
     ///   - snapshot: where an interrupted run stood.
     ///   - keep: keeps where this one stands, from time to time.
     /// - Returns: where it ended, with the values that were best.
-    func run(
-        _ start: () throws -> [RefitTensor], _ objective: any RefitObjective, sequences count: Int, from snapshot: PassSnapshot? = nil,
+    public func run(
+        _ start: () throws -> [RefitTensor], _ objective: any RefitObjective, sequences count: Int, calibration: Int,
+        from snapshot: PassSnapshot? = nil,
         keep: (RefitState) throws -> Void = { _ in }
     ) throws -> RefitState {
+        let sets = GradientRefit.split(count, calibration: calibration)
         let rates = rate.map { [$0] } ?? GradientRefit.trialRates
         var state: RefitState
         if let snapshot {
-            state = try RefitState(snapshot, start())
-            guard state.trial < rates.count else { throw PassSnapshot.foreign }
+            state = try RefitState(snapshot, start(), pass: pass)
+            guard state.trial < rates.count else { throw PassSnapshot.foreign(to: pass) }
             execution.progress.advance(by: state.sequences.gradients)
         } else {
             let tensors = try start()
-            let before = try value(objective, GradientRefit.split(count).heldBack, tensors)
+            let before = try value(objective, sets.heldBack, tensors)
             state = try RefitState(tensors, trial: 0, rate: rates[0], before: before)
         }
-        while try !run(state, objective, sequences: count, mustHelp: state.trial + 1 < rates.count, keep) {
-            execution.progress.advance(by: -GradientRefit.split(count).learning.count, remark: "smaller steps")
+        while try !run(state, objective, sets, mustHelp: state.trial + 1 < rates.count, keep) {
+            execution.progress.advance(by: -sets.pass, remark: "smaller steps")
             let next = state.trial + 1
             state = try RefitState(start(), trial: next, rate: rates[next], before: state.heldBack[0])
         }
@@ -53,27 +68,28 @@ struct GradientRefit {
 
     /// - Returns: false when `mustHelp` and the first pass did not.
     private func run(
-        _ state: RefitState, _ objective: any RefitObjective, sequences count: Int, mustHelp: Bool, _ keep: (RefitState) throws -> Void
+        _ state: RefitState, _ objective: any RefitObjective, _ sets: Sets, mustHelp: Bool, _ keep: (RefitState) throws -> Void
     ) throws -> Bool {
-        let (learning, heldBack) = GradientRefit.split(count)
-        let stepsAPass = (learning.count + batch - 1) / batch
+        let (learning, heldBack) = (sets.learning, sets.heldBack)
+        // Steps until each sequence was seen, and those of a pass.
+        let (stepsARound, stepsAPass) = ((learning.count + batch - 1) / batch, (sets.pass + batch - 1) / batch)
         let total = stepsAPass * passes
         while state.step < total {
             try execution.cancellation.check()
             try keep(state)
-            let (pass, slot) = state.step.quotientAndRemainder(dividingBy: stepsAPass)
-            let order = CounterGenerator(seed: seed, stream: UInt64(pass)).permutation(of: learning.count)
+            let (round, slot) = state.step.quotientAndRemainder(dividingBy: stepsARound)
+            let order = CounterGenerator(seed: seed, stream: UInt64(round)).permutation(of: learning.count)
             let chosen = order[slot * batch..<min((slot + 1) * batch, order.count)].map { learning[$0] }
             let found = try step(state, objective, chosen, of: total)
             state.steps.append(found)
             state.sequences.gradients += chosen.count
             execution.progress.advance(by: chosen.count, remark: "objective \(rounded(found))")
-            if slot + 1 < stepsAPass { continue }
+            if state.step % stepsAPass != 0 { continue }
             let now = try value(objective, heldBack, state.tensors)
             if now < state.heldBack.min() ?? .infinity { state.keepBest() }
             state.heldBack.append(now)
             state.sequences.forward += heldBack.count
-            if mustHelp, pass == 0, !(now < state.heldBack[0]) { return false }
+            if mustHelp, state.step == stepsAPass, !(now < state.heldBack[0]) { return false }
         }
         return true
     }
@@ -95,20 +111,34 @@ struct GradientRefit {
             moved += 1
         }
         guard moved == state.tensors.count else {
-            throw PassError(.unsupported, pass: RefitPass.name, "gradients of \(state.tensors.count - moved) tensors are not known")
+            throw PassError(.unsupported, pass: pass, "gradients of \(state.tensors.count - moved) tensors are not known")
         }
         state.step += 1
         return found
     }
 
     /// Sequences that a run works on, for progress.
-    func work(sequences count: Int) -> Int { GradientRefit.split(count).learning.count * passes }
+    ///
+    /// - Parameter count: sequences of the calibration set.
+    public func work(sequences count: Int) -> Int { GradientRefit.split(count, calibration: count).pass * passes }
 
-    /// One sequence in eight, evenly spaced, is held back when there are enough; else all serve both.
-    static func split(_ count: Int) -> (learning: [Int], heldBack: [Int]) {
+    /// What the sequences are for.
+    struct Sets {
+        let learning: [Int]
+        /// To tell which values are best.
+        let heldBack: [Int]
+        /// Sequences that gradients are taken on in a pass.
+        let pass: Int
+    }
+
+    /// One in eight of as many sequences as are calibrated on is held back when there are enough, evenly spaced over all; else all serve both.
+    static func split(_ count: Int, calibration: Int) -> Sets {
         let all = Array(0..<count)
-        guard count >= 16 else { return (all, all) }
-        return (all.filter { $0 % 8 != 7 }, all.filter { $0 % 8 == 7 })
+        guard calibration >= 16 else { return Sets(learning: all, heldBack: all, pass: calibration) }
+        let distance = 8 * max(count / calibration, 1)
+        return Sets(
+            learning: all.filter { $0 % distance != distance - 1 }, heldBack: all.filter { $0 % distance == distance - 1 },
+            pass: calibration - calibration / 8)
     }
 
     /// Rises in a straight line, then falls as a cosine to 0.

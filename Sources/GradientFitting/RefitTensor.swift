@@ -5,16 +5,17 @@ import ModelGraph
 import PassKit
 
 /// One pruned matrix taken apart into what may move, U, V and the values of S on their positions, and what may not.
-final class RefitTensor {
-    let name: String
+public final class RefitTensor {
+    /// The tensor's.
+    public let name: String
     /// As the pass before left it.
     let original: Payload
-    let terms: [Term]
+    public let terms: [Term]
     /// The values that may move: U, V and S of each term in turn.
-    let values: FloatBuffer
+    public let values: FloatBuffer
     let execution: ExecutionContext
 
-    enum Term {
+    public enum Term {
         /// Where U [m, r] and V [r, n] are among the values.
         case lowRank(u: Range<Int>, v: Range<Int>, rank: Int)
         /// Where the values are, and where they stand in the matrix.
@@ -27,7 +28,7 @@ final class RefitTensor {
     var columns: Int { original.shape.columns }
 
     /// Whether a payload has a term that can move.
-    static func canMove(_ payload: Payload) -> Bool { payload.terms.contains { movable($0) > 0 } }
+    public static func canMove(_ payload: Payload) -> Bool { payload.terms.contains { movable($0) > 0 } }
 
     /// Values of a term that can move.
     private static func movable(_ term: Payload) -> Int {
@@ -43,7 +44,7 @@ final class RefitTensor {
     }
 
     /// - Throws: `GraphError.notFinite`, and what reading the payload throws.
-    init(_ tensor: Tensor, _ execution: ExecutionContext) throws {
+    public init(_ tensor: Tensor, _ execution: ExecutionContext) throws {
         (name, original, self.execution) = (tensor.name, tensor.payload, execution)
         values = try FloatBuffer(zeros: tensor.payload.terms.reduce(0) { $0 + RefitTensor.movable($1) }, execution.memory)
         var (terms, next) = ([Term](), 0)
@@ -86,7 +87,7 @@ final class RefitTensor {
     func matrix() throws -> Matrix { try matrix(values) }
 
     /// The same with other values, and without one of the terms.
-    func matrix(_ values: FloatBuffer, leavingOut left: Int? = nil) throws -> Matrix {
+    public func matrix(_ values: FloatBuffer, leavingOut left: Int? = nil) throws -> Matrix {
         var sum = Matrix(zeros: rows, columns)
         for (index, term) in terms.enumerated() where index != left {
             switch term {
@@ -120,7 +121,7 @@ final class RefitTensor {
     }
 
     /// The payload with the terms as they were stored and other values.
-    func payload(_ values: FloatBuffer) throws -> Payload {
+    public func payload(_ values: FloatBuffer) throws -> Payload {
         let new = try zip(terms, original.terms).map { term, old -> Payload in
             switch (term, old) {
             case (.lowRank(let u, let v, _), .lowRank(let factors)):

@@ -1,0 +1,34 @@
+import ModelGraph
+import PassKit
+
+/// Which tensors of a compressed graph move, and which other ones stand in the model as a pass before left them.
+public struct MovableTensors {
+    /// As the pass before left them, in file order.
+    public let tensors: [Tensor]
+    /// Linear layers that other passes changed and that stay as they are.
+    public let others: [Tensor]
+    /// What of the selected tensors does not move, and why.
+    public let leftAlone: [LeftAlone]
+
+    /// - Parameter reason: why a tensor outside of the blocks does not move; nil where it may.
+    /// - Throws: `PassError` when no tensor is selected.
+    public init(
+        _ graph: TensorGraph, _ selection: TensorSelection, pass: String, _ context: PassContext, outsideBlocks reason: String?
+    ) throws {
+        var (selected, left) = try selection.split(graph, pass: pass)
+        let calibrated = Set(context.original.structure.inputGroups.flatMap(\.members))
+        selected.removeAll { tensor in
+            let reason =
+                !RefitTensor.canMove(tensor.payload)
+                ? "has no sparse or low-rank values in floats" : calibrated.contains(tensor.name) ? nil : reason
+            if let reason { left.append(LeftAlone(name: tensor.name, reason: reason)) }
+            return reason != nil
+        }
+        let moved = Set(selected.map(\.name))
+        (tensors, leftAlone) = (selected, left)
+        others = graph.tensors.filter { calibrated.contains($0.name) && !moved.contains($0.name) && $0.payload.elementArray == nil }
+    }
+
+    /// What a report says where nothing moves.
+    public static let nothing = "nothing here was pruned: no tensor has sparse or low-rank values"
+}
