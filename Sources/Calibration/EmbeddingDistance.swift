@@ -10,12 +10,14 @@ public struct EmbeddingDistance {
         execution.progress.begin("evaluate", total: tokens.sequences.count, unit: "sequences")
         defer { execution.progress.end() }
         var distances: [Double] = []
-        for start in stride(from: 0, to: tokens.sequences.count, by: Perplexity.sequencesAtATime) {
-            let part = Array(tokens.sequences[start..<min(start + Perplexity.sequencesAtATime, tokens.sequences.count)])
+        let ranges = Shares.ranges(tokens.sequences.count, among: execution.ensemble.count)
+        let own = ranges[execution.ensemble.rank]
+        for start in stride(from: own.lowerBound, to: own.upperBound, by: Perplexity.sequencesAtATime) {
+            let part = Array(tokens.sequences[start..<min(start + Perplexity.sequencesAtATime, own.upperBound)])
             let pairs = zip(try model.pooledEmbeddings(part, execution), try original.pooledEmbeddings(part, execution))
             distances += pairs.map { cosineDistance($0, $1) }
-            execution.progress.advance(by: part.count)
+            execution.advanceShared(by: part.count)
         }
-        return distances
+        return try execution.ensemble.gather(distances, ranges, zero: 0)
     }
 }

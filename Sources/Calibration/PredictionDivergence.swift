@@ -43,12 +43,34 @@ public struct PredictionDivergence: Sendable {
         var comparisons: [[TokenComparison]] = []
         execution.progress.begin("evaluate", total: tokens.sequences.count, unit: "sequences")
         defer { execution.progress.end() }
-        let wave = Perplexity.sequencesAtATime
-        for start in stride(from: 0, to: tokens.sequences.count, by: wave) {
-            let part = Array(tokens.sequences[start..<min(start + wave, tokens.sequences.count)])
+        let (wave, ensemble) = (Perplexity.sequencesAtATime, execution.ensemble)
+        let ranges = Shares.ranges(tokens.sequences.count, among: ensemble.count)
+        let own = ranges[ensemble.rank]
+        for start in stride(from: own.lowerBound, to: own.upperBound, by: wave) {
+            let part = Array(tokens.sequences[start..<min(start + wave, own.upperBound)])
             comparisons += try model.comparisons(of: part, with: original, execution)
-            execution.progress.advance(by: part.count)
+            execution.advanceShared(by: part.count)
         }
-        self.init(comparisons)
+        self.init(try PredictionDivergence.all(comparisons, tokens, ranges, ensemble))
+    }
+
+    /// Those of all ranks' sequences.
+    private static func all(
+        _ own: [[TokenComparison]], _ tokens: TokenSequences, _ ranges: [Range<Int>], _ ensemble: any Ensemble
+    ) throws -> [[TokenComparison]] {
+        guard ensemble.isShared else { return own }
+        let starts = tokens.sequences.reduce(into: [0]) { $0.append($0[$0.count - 1] + max($1.count - 1, 0)) }
+        let places = ranges.map { starts[$0.lowerBound]..<starts[$0.upperBound] }
+        func gathered(_ value: (TokenComparison) -> Double) throws -> [Double] {
+            try ensemble.gather(own.flatMap { $0.map(value) }, places, zero: 0)
+        }
+        let (losses, originals) = (try gathered(\.loss), try gathered(\.originalLoss))
+        let (divergences, agreements) = (try gathered(\.divergence), try gathered { $0.agrees ? 1 : 0 })
+        return tokens.sequences.indices.map { sequence in
+            (starts[sequence]..<starts[sequence + 1]).map {
+                TokenComparison(
+                    loss: losses[$0], originalLoss: originals[$0], divergence: divergences[$0], agrees: agreements[$0] == 1)
+            }
+        }
     }
 }

@@ -11,6 +11,10 @@ public struct TokenComparison: Sendable {
     public let divergence: Double
     /// Whether both find the same token the likeliest.
     public let agrees: Bool
+
+    package init(loss: Double, originalLoss: Double, divergence: Double, agrees: Bool) {
+        (self.loss, self.originalLoss, self.divergence, self.agrees) = (loss, originalLoss, divergence, agrees)
+    }
 }
 
 extension Transformer {
