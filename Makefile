@@ -14,7 +14,7 @@ PREFIX ?= /usr/local
 # The packages of Debian that the program needs where it runs.
 RUN_PACKAGES := libopenblas0, liblapacke, libzstd1, zlib1g, libxxhash0, libnettle8
 
-.PHONY: all build mpi install uninstall deb commands demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier generation python clean packages test-packages
+.PHONY: all build mpi install uninstall deb commands demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier ranks generation python clean packages test-packages
 
 all: build
 
@@ -141,6 +141,10 @@ scale: build python
 ## frontier: bytes against loss, llama-quantize's files of the bundled model beside `compress --size`: a table, and frontier/frontier.svg.
 frontier: build python
 	.build/python/bin/python Benchmarks/frontier.py
+
+## ranks: the bundled model compressed by 1, 2, 4 and 8 processes: operations of the busiest, bytes that move, seconds; MODEL=0.3B for a made one.
+ranks: build mpi python
+	.build/python/bin/python Benchmarks/ranks.py $(if $(MODEL),--model $(MODEL))
 
 ## generation: tokens a second and memory of packed models beside the dense one and llama.cpp: a table, and .build/generation/generation.json.
 generation: build python

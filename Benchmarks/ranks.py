@@ -92,14 +92,14 @@ def main():
                     operations = sum(entry["work"]["operations"] for entry in report["passes"])
                     continue
                 found = [rank["operations"] for rank in report["ranks"]]
-                received = sum(rank["bytesReceived"] for rank in report["ranks"])
+                received = sum(rank["bytes_received"] for rank in report["ranks"])
                 ratio = statistics.median(seconds[count]) / statistics.median(seconds[1])
                 measured = f"{ratio:.2f} ({1 / ratio:.2f} ×)" if count <= os.cpu_count() else f"{max(found) / operations:.2f} predicted"
                 print(f"{aim:10} {count:5}  {max(found) / (sum(found) / count):12.2f}  {sum(found) / operations:19.2f}  "
                       f"{received / 1e6:11.1f}  {measured:>16}", flush=True)
                 if aim == "sparsegpt":
                     print(f"{'':10}        second moments by arithmetic {moments(shape, count) / 1e6:.1f} MB, results "
-                          f"{report['tensorBytesAfter'] * (count - 1) / 1e6:.1f} MB")
+                          f"{report['tensor_bytes_after'] * (count - 1) / 1e6:.1f} MB")
             print(f"{aim:10} {'the same bytes with any number of ranks' if len(digests) == 1 else 'BYTES DIFFER'}")
             if len(digests) != 1:
                 sys.exit(1)

@@ -52,7 +52,7 @@ final class RanksTests: XCTestCase {
             XCTAssertEqual(found.compactMap { $0["rank"] as? Int }, Array(0..<count))
             for rank in found {
                 XCTAssertGreaterThan(rank["operations"] as? Int ?? 0, 0)
-                XCTAssertGreaterThan(rank["bytesReceived"] as? Int ?? 0, 0)
+                XCTAssertGreaterThan(rank["bytes_received"] as? Int ?? 0, 0)
             }
         }
     }
