@@ -50,7 +50,7 @@ struct Demo {
             """
 
             Try next:
-              caplet chat \(small)
+              caplet run \(small) --prompt "Fellow citizens" --max-tokens 60
               caplet inspect \(small)
               caplet compress MODEL -o small.caplet        # a model of your own
               caplet compress MODEL -o small.gguf --size 4GB --report run.html

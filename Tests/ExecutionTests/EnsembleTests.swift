@@ -100,9 +100,11 @@ final class EnsembleTests: XCTestCase {
             XCTAssertEqual(ranges.flatMap { Array($0) }, Array(0..<n))
             XCTAssertLessThanOrEqual((ranges.map(\.count).max() ?? 0) - (ranges.map(\.count).min() ?? 0), 1)
         }
-        let costs = (0..<8).flatMap { _ in [1.0, 1, 1, 1, 2.7, 2.7, 7.3] }
+        let block: [Double] = [1, 1, 1, 1, 2.7, 2.7, 7.3]
+        let costs: [Double] = (0..<8).flatMap { _ in block }
         let owners = Shares.owners(costs, among: 8)
-        let loads = (0..<8).map { rank in zip(costs, owners).reduce(0) { $0 + ($1.1 == rank ? $1.0 : 0) } }
+        var loads = [Double](repeating: 0, count: 8)
+        for (cost, owner) in zip(costs, owners) { loads[owner] += cost }
         XCTAssertEqual(loads.reduce(0, +), costs.reduce(0, +), accuracy: 1e-9)
         XCTAssertLessThan(loads.max() ?? 0, 1.1 * costs.reduce(0, +) / 8)
         XCTAssertEqual(Shares.owners([5, 4, 3, 3, 3], among: 2), [0, 1, 1, 0, 1])

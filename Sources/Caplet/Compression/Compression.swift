@@ -83,11 +83,14 @@ struct Compression {
     ///
     /// - Throws: `PassError` where a pass needs text and the model has no tokenizer.
     private static func calibration(_ request: CompressionRequest, _ manager: PassManager, _ model: Model) throws -> CalibrationText? {
-        guard request.calibration == nil, manager.needsCalibration else { return request.calibration }
-        guard let configuration = model.configuration else { return CalibrationText(.builtIn) }
+        if let given = request.calibration, given.source != .builtIn { return given }
+        guard manager.needsCalibration else { return nil }
+        var text = request.calibration ?? CalibrationText(.builtIn)
+        guard let configuration = model.configuration else { return text }
         let hasTokenizer = try configuration.design.isCausal ? model.tokenizer() != nil : model.sentenceTokenizer() != nil
         if !hasTokenizer { try manager.checkCalibration(isGiven: false) }
-        return CalibrationText(.builtIn, context: min(configuration.contextLength, builtInContext))
+        text.context = text.context ?? min(configuration.contextLength, builtInContext)
+        return text
     }
 
     /// The pipeline that was written out; nil where it follows from another aim.

@@ -32,7 +32,7 @@ public struct CompressionRequest: Request {
     /// What the compression is to reach; nil for the smallest file that loses next to nothing (`DefaultPipeline.usualLossIncrease`), in formats that
     /// have codes of few bits.
     public var aim: Aim?
-    /// What passes calibrate on; nil for text that comes with the program, where they need any.
+    /// What passes calibrate on; nil for text that comes with the program, which is used where they need any.
     public var calibration: CalibrationText?
     /// What the result is measured on beside its original; nil for the part of the calibration text that no pass is given.
     public var measuredText: TextSource?

@@ -159,6 +159,8 @@ struct CompressCommand: ParsableCommand {
         } else if !calibration.isEmpty {
             let source = TextSource(calibration, field: textField)
             request.calibration = CalibrationText(.text(source), sequences: calibrationSequences, context: context)
+        } else {
+            request.calibration = CalibrationText(.builtIn, sequences: calibrationSequences, context: context)
         }
         request.measuredText = text.isEmpty ? nil : TextSource(text, field: textField)
         request.measuredContext = context
