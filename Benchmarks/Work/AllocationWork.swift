@@ -86,8 +86,10 @@ private final class TimedCalibration: CalibrationProvider {
         try base.forEachLoss(sequences: sequences, replacingEach: names, by: weight, body)
     }
 
-    func forEachSecondMoment(of isWanted: (InputGroup) -> Bool, _ body: (InputGroup, Matrix) throws -> Void) throws {
-        try base.forEachSecondMoment(of: isWanted, body)
+    func forEachSecondMoment(
+        of isWanted: (InputGroup) -> Bool, at homes: (InputGroup) -> [Int]?, _ body: (InputGroup, Matrix?) throws -> Void
+    ) throws {
+        try base.forEachSecondMoment(of: isWanted, at: homes, body)
     }
 
     func forEachBlock(_ replace: ([(group: InputGroup, secondMoment: Matrix)]) throws -> ReplacedWeights) throws {
