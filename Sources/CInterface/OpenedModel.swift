@@ -40,6 +40,7 @@ private struct Description: Encodable {
         let shape: [Int]
         let kind: String
         let bytes: Int
+        let transposed: Bool
     }
 
     struct Name: Encodable {
@@ -57,7 +58,8 @@ private struct Description: Encodable {
         parameters = graph.parameterCount
         tensors = graph.tensors.map {
             Entry(
-                name: $0.name, dtype: $0.dtype.rawValue, shape: $0.shape.dimensions, kind: $0.payload.kindName, bytes: $0.payload.byteCount)
+                name: $0.name, dtype: $0.dtype.rawValue, shape: $0.shape.dimensions, kind: $0.payload.kindName, bytes: $0.payload.byteCount,
+                transposed: $0.isTransposedInCheckpoint)
         }
         ties = graph.ties.map { Name(name: $0.name, target: $0.target) }
         files = graph.attachments.map(\.name)

@@ -147,7 +147,7 @@ int32_t caplet_open(caplet_workspace *workspace, const char *path, const char *f
 void caplet_close(caplet_opened *model);
 
 /// What a model is made of: a JSON object with "parameters"; "tensors", each with "name", "dtype", "shape", "kind" ("dense", "blocks", "lowRank",
-/// "sparse", "quantized", "composite") and "bytes"; "ties", each with "name" and "target"; "files", names of what travels with the model; "made_by",
+/// "sparse", "quantized", "composite"), "bytes", and "transposed", whether the checkpoint has rows and columns exchanged; "ties", each with "name" and "target"; "files", names of what travels with the model; "made_by",
 /// what made it, with "key" and "value".
 ///
 /// - description: given back by `caplet_string_free`.
