@@ -20,7 +20,7 @@ private struct RequestCall {
         multiplies: Bool, _ make: (inout RequestReader) throws -> R, _ line: (R, R.Output) throws -> String
     ) -> Int32 {
         result?.pointee = nil
-        return Calls.guarded(message) {
+        return Calls.guarded(message) { () throws -> Void in
             let workspace = try Handles.needed(workspace, "the workspace", Workspace.self)
             guard let text = request else { throw RequestError(.usage, "the request is NULL") }
             var json = try RequestReader(text)
@@ -32,12 +32,18 @@ private struct RequestCall {
             if multiplies, let problem = LinearAlgebraRuntime.problem {
                 throw RequestError(.unsupported, "OpenBLAS cannot be loaded: \(problem)")
             }
-            let asked = stop.map { Handles.object($0, Cancellation.self) }
-            let cancellation = Cancellation(orWhen: asked.map { asked in { asked.isRequested } })
+            let cancellation = self.cancellation
             let relay = EventRelay(report, user, cancellation)
-            let output = try workspace.perform(request, options, cancellation: cancellation, report: relay.report)
+            let output = try workspace.perform(request, options, cancellation: cancellation) { event in relay.report(event) }
             result?.pointee = Calls.text(try line(request, output))
         }
+    }
+
+    /// Of this request alone, and asked for where `stop` is.
+    private var cancellation: Cancellation {
+        guard let stop else { return Cancellation() }
+        let asked = Handles.object(stop, Cancellation.self)
+        return Cancellation(orWhen: { asked.isRequested })
     }
 }
 

@@ -16,10 +16,10 @@ class Owner:
     """Holds what an array of the library's lies in."""
 
     def __init__(self, handle):
-        self._handle = handle
+        self._handle, self._free = handle, library.load().caplet_array_free
 
     def __del__(self):
-        library.load().caplet_array_free(self._handle)
+        self._free(self._handle)
 
 
 class Tensor(typing.NamedTuple):
@@ -39,7 +39,7 @@ class Model:
     """An open model. Arrays that come from it stay valid when it is closed; its files may not be changed while any of these is there."""
 
     def __init__(self, path, format=None, workspace=None):
-        self._handle = ctypes.c_void_p()
+        self._handle, self._close = ctypes.c_void_p(), library.load().caplet_close
         self._workspace = workspace or Workspace()
         name = None if format is None else library.encoded(format)
         library.call("caplet_open", self._workspace._handle, library.encoded(path), name, ctypes.byref(self._handle))
@@ -59,12 +59,12 @@ class Model:
         self.close()
 
     def __del__(self):
-        if getattr(self, "_handle", None):
+        if hasattr(self, "_close"):
             self.close()
 
     def close(self):
         handle, self._handle = self._handle, ctypes.c_void_p()
-        library.load().caplet_close(handle)
+        self._close(handle)
 
     def values(self, name):
         """A tensor's elements as they are stored, read-only, where the file has them so without a copy; of codes, factors and sparse

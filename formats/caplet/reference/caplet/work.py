@@ -31,13 +31,12 @@ class Workspace:
 
     def __init__(self, threads=0, memory=None, scratch=None, plugins=()):
         settings = document(threads=threads, memory=memory, scratch=scratch, plugins=list(plugins))
-        self._handle = ctypes.c_void_p()
+        self._handle, self._free = ctypes.c_void_p(), library.load().caplet_workspace_free
         library.call("caplet_workspace_make", settings, ctypes.byref(self._handle))
 
     def __del__(self):
-        handle = getattr(self, "_handle", None)
-        if handle:
-            library.load().caplet_workspace_free(handle)
+        if hasattr(self, "_free"):
+            self._free(self._handle)
 
     def convert(self, model, output, progress=None, **options):
         """Writes a model in another format or dtype; options are those of `caplet convert`. Returns what its --json prints."""
