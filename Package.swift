@@ -26,7 +26,7 @@ let package = Package(
         .executable(name: "caplet-work", targets: ["Work"]),
         .library(name: "CCapletPlugin", targets: ["CCapletPlugin"]),
         .library(name: "Caplet", targets: ["Caplet"]),
-        .library(name: "caplet-c", type: .dynamic, targets: ["CInterface"]),
+        .library(name: "caplet-c", type: .static, targets: ["CInterface"]),
         .library(name: "CapletRuntime", targets: ["CapletRuntime"]),
     ],
     dependencies: [
@@ -49,7 +49,7 @@ let package = Package(
         .target(name: "COpenBLAS"),
         .target(name: "CProcess"),
         .target(name: "CCapletPlugin"),
-        .target(name: "CCaplet"),
+        .target(name: "CCaplet", exclude: ["exports.map", "link.sh"]),
         target("CLibrary", []),
         target("Execution", ["CFileSystem", "CLibrary"]),
         target("MessagePassing", ["CLibrary", "Execution"], exclude: ["MPI"]),

@@ -13,7 +13,7 @@ final class PythonPackageTests: XCTestCase {
         let result = try CapletProcess.shell(
             """
             set -e
-            strip -o libcaplet-c.so '\(CapletProcess.productsFolder)/libcaplet-c.so'
+            '\(Repository.path("Sources/CCaplet/link.sh"))' '\(CapletProcess.productsFolder)' libcaplet-c.so
             '\(python)' -m venv env
             packages=$(env/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
             '\(python)' -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$packages/tests.pth"

@@ -1,6 +1,6 @@
 /// caplet.h — Caplet from C, and from every language that calls C: libcaplet-c.so.
 ///
-///     swift build -c release --static-swift-stdlib -Xswiftc -static-stdlib --product caplet-c     (.build/release/libcaplet-c.so)
+///     make library               .build/release/libcaplet-c.so, with Swift's runtime in it
 ///
 ///     caplet_workspace *workspace = NULL;
 ///     char *result = NULL, *message = NULL;
