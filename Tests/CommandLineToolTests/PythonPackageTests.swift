@@ -14,11 +14,12 @@ final class PythonPackageTests: XCTestCase {
             """
             set -e
             '\(Repository.path("Sources/CCaplet/link.sh"))' '\(CapletProcess.productsFolder)' libcaplet-c.so
-            '\(python)' -m venv env
+            '\(python)' -m venv --without-pip env
             packages=$(env/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
             '\(python)' -c 'import sysconfig; print(sysconfig.get_path("purelib"))' > "$packages/tests.pth"
-            CAPLET_LIBRARY=$PWD/libcaplet-c.so env/bin/pip wheel -q --no-index --no-deps -w . '\(Repository.path("formats/caplet/reference"))'
-            env/bin/pip install -q --no-index --no-deps caplet-*.whl
+            export CAPLET_LIBRARY=$PWD/libcaplet-c.so
+            '\(python)' -m pip wheel -q --no-index --no-deps --no-build-isolation -w . '\(Repository.path("formats/caplet/reference"))'
+            '\(python)' -m pip --python env/bin/python install -q --no-index --no-deps caplet-*.whl
             ls caplet-*.whl
             """, in: folder.path)
         XCTAssertEqual(result.status, 0, result.errors)
