@@ -152,6 +152,14 @@ final class PythonPackageTests: XCTestCase {
             same = transformers.AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
             tokens = caplet.load_tokenizer('m.caplet')('The people of this country', return_tensors='pt').input_ids
             with torch.no_grad(): assert torch.equal(model(tokens).logits, same(tokens).logits)
+            # Whose checkpoint has the rows and columns of its matrices exchanged.
+            own = transformers.GPT2LMHeadModel(transformers.GPT2Config(vocab_size=50, n_positions=32, n_embd=16, n_layer=2, n_head=2)).eval()
+            own.save_pretrained('gpt2')
+            caplet.convert('gpt2', 'gpt2.caplet')
+            tokens = torch.arange(12)[None]
+            with torch.no_grad(): expected = own(tokens).logits
+            for path in ('gpt2', 'gpt2.caplet'):
+                with torch.no_grad(): assert torch.equal(caplet.load_model(path)(tokens).logits, expected)
             """
         try script.write(toFile: folder.path("model.py"), atomically: true, encoding: .utf8)
         _ = try python("model.py '\(model)'", in: folder.path)
