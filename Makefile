@@ -14,7 +14,7 @@ PREFIX ?= /usr/local
 # The packages of Debian that the program needs where it runs.
 RUN_PACKAGES := libopenblas0, liblapacke, libzstd1, zlib1g, libxxhash0, libnettle8
 
-.PHONY: all build mpi install uninstall deb commands demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier ranks generation python clean packages test-packages
+.PHONY: all build mpi library wheel install uninstall deb commands demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier ranks generation python clean packages test-packages
 
 all: build
 
@@ -43,6 +43,18 @@ MPICC ?= mpicc
 mpi:
 	mkdir -p $(dir $(CAPLET))
 	$(MPICC) -O2 -Wall -fPIC -shared -o $(dir $(CAPLET))libcaplet-mpi.so Sources/MessagePassing/MPI/caplet-mpi.c
+
+C_LIBRARY := .build/release/libcaplet-c.so
+## library: the library for C and Python, .build/release/libcaplet-c.so; caplet.h is in Sources/CCaplet/include.
+library: packages
+	$(SWIFT_BUILD) --product caplet-c
+	Sources/CCaplet/link.sh .build/release $(C_LIBRARY) -static-stdlib
+
+## wheel: the Python package with that library in it, .build/wheel/caplet-VERSION-py3-none-PLATFORM.whl.
+wheel: library
+	rm -rf .build/wheel && mkdir -p .build/wheel
+	CAPLET_LIBRARY=$(C_LIBRARY) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=formats/caplet/reference \
+		python3 -c 'import wheel_backend; print(".build/wheel/" + wheel_backend.build_wheel(".build/wheel"))'
 
 ## install: the program, its manual page, and completions for bash, zsh and fish, under PREFIX; DESTDIR goes before it.
 install: build

@@ -26,6 +26,7 @@ let package = Package(
         .executable(name: "caplet-work", targets: ["Work"]),
         .library(name: "CCapletPlugin", targets: ["CCapletPlugin"]),
         .library(name: "Caplet", targets: ["Caplet"]),
+        .library(name: "caplet-c", type: .static, targets: ["CInterface"]),
         .library(name: "CapletRuntime", targets: ["CapletRuntime"]),
     ],
     dependencies: [
@@ -48,6 +49,7 @@ let package = Package(
         .target(name: "COpenBLAS"),
         .target(name: "CProcess"),
         .target(name: "CCapletPlugin"),
+        .target(name: "CCaplet", exclude: ["exports.map", "link.sh"]),
         target("CLibrary", []),
         target("Execution", ["CFileSystem", "CLibrary"]),
         target("MessagePassing", ["CLibrary", "Execution"], exclude: ["MPI"]),
@@ -166,6 +168,7 @@ let package = Package(
                 "PluginLoading",
                 "QuantizedCheckpoints", "StrictJSON", "TextInput", "Tokenization",
             ]),
+        target("CInterface", ["Caplet", "CCaplet", "CLibrary", "LinearAlgebra"]),
         .executableTarget(
             name: "Generate", dependencies: ["CapletRuntime"], path: "Examples/Generate", swiftSettings: [.swiftLanguageMode(.v6)]),
         .executableTarget(

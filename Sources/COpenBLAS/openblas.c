@@ -44,6 +44,13 @@ static void load(void) {
     if (atomic_load(&one_thread)) functions.openblas_set_num_threads(1);
 }
 
+const char *caplet_openblas_problem(void) {
+    void *openblas = dlopen("libopenblas.so.0", RTLD_LAZY | RTLD_GLOBAL);
+    if (!openblas) return dlerror();
+    if (dlsym(openblas, "LAPACKE_sgesdd") || dlopen("liblapacke.so.3", RTLD_LAZY | RTLD_GLOBAL)) return NULL;
+    return dlerror();
+}
+
 const caplet_openblas *caplet_openblas_functions(void) {
     pthread_once(&once, load);
     return &functions;

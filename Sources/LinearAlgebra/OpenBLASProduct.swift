@@ -106,6 +106,9 @@ public enum LinearAlgebraRuntime {
     /// is aborted.
     public static func whenUnavailable(_ report: @convention(c) (UnsafePointer<CChar>) -> Void) { caplet_openblas_on_failure(report) }
 
+    /// Why OpenBLAS or LAPACKE cannot be loaded, which a host finds out before the work that would end it; nil where they can.
+    public static var problem: String? { caplet_openblas_problem().map { String(cString: $0) } }
+
     /// The version of OpenBLAS, such as "0.3.21".
     public static var version: String {
         guard let text = openBLAS.openblas_get_config() else { return "unknown" }

@@ -26,6 +26,9 @@ typedef struct caplet_openblas {
 /// The functions; from any thread. Does not return when the libraries cannot be loaded.
 const caplet_openblas *_Nonnull caplet_openblas_functions(void);
 
+/// Loads the libraries, as the first call would; NULL, or why they cannot be loaded, valid until this thread asks again.
+const char *_Nullable caplet_openblas_problem(void);
+
 /// Keeps each call on the thread that makes it, and has no other thread made. Before the first call, and before there are other threads.
 void caplet_openblas_use_one_thread(void);
 

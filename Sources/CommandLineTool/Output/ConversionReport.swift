@@ -7,13 +7,8 @@ struct ConversionReport {
 
     func print(_ session: Session) throws {
         let (plan, seconds, adapter) = (result.plan, result.seconds, result.adapter)
-        let rate = Double(plan.byteCount) / 1e6 / max(seconds, 1e-9)
         if session.options.json {
-            session.print(
-                try JSONOutput.line(
-                    ConversionDocument(
-                        output: output, format: result.format, tensors: plan.tensors.count, files: plan.files.count,
-                        bytes: plan.byteCount, seconds: seconds, megabytesPerSecond: rate, adapter: adapter)))
+            session.print(try result.line(output: output))
             return
         }
         // A model in parts has no file of the name that was asked for.
@@ -21,23 +16,11 @@ struct ConversionReport {
         let written = result.isSplit ? "\(parts[0].name) and \(parts.count - 1) more" : output
         session.print(
             "wrote \(written) as \(result.format): \(plan.tensors.count) tensors, \(NumberText.grouped(plan.byteCount)) bytes in "
-                + "\(NumberText.decimal(seconds, places: 2)) s, \(NumberText.decimal(rate, places: 0)) MB/s")
+                + "\(NumberText.decimal(seconds, places: 2)) s, \(NumberText.decimal(result.megabytesPerSecond, places: 0)) MB/s")
         if let adapter {
             session.print(
                 "wrote \(adapter.output) as LoRA adapter: \(adapter.layers) layers, largest rank \(adapter.largestRank), "
                     + "\(NumberText.grouped(adapter.bytes)) bytes")
         }
     }
-}
-
-/// The keys of `convert --json`.
-private struct ConversionDocument: Encodable {
-    let output: String
-    let format: String
-    let tensors: Int
-    let files: Int
-    let bytes: Int
-    let seconds: Double
-    let megabytesPerSecond: Double
-    let adapter: WrittenAdapter?
 }

@@ -7,12 +7,7 @@ struct EmbeddingReport {
 
     func print(_ session: Session) throws {
         if session.options.json {
-            session.print(
-                try JSONOutput.line(
-                    EmbeddingResult(
-                        meanDistance: distance.meanDistance, meanDistanceStandardError: distance.standardError,
-                        sentences: distance.sentences,
-                        largestDistance: distance.largestDistance)))
+            session.print(try Evaluation.embeddings(distance).line(tokens: nil))
             return
         }
         let error = distance.standardError.map { " ± \(NumberText.decimal($0, places: 4))" } ?? ""
@@ -22,12 +17,4 @@ struct EmbeddingReport {
         session.print("largest    \(NumberText.decimal(distance.largestDistance, places: 6))")
         session.print("sentences  \(NumberText.grouped(distance.sentences))")
     }
-}
-
-/// The keys of `evaluate --json` for an encoder.
-private struct EmbeddingResult: Encodable {
-    let meanDistance: Double
-    let meanDistanceStandardError: Double?
-    let sentences: Int
-    let largestDistance: Double
 }

@@ -6,13 +6,7 @@ struct TaskReport {
 
     func print(_ session: Session) throws {
         if session.options.json {
-            session.print(
-                try JSONOutput.line(
-                    TaskDocument(
-                        task: result.task, records: result.answers.count, acc: result.scores.accuracy.value,
-                        accStandardError: result.scores.accuracy.standardError, accNorm: result.scores.normalizedAccuracy.value,
-                        accNormStandardError: result.scores.normalizedAccuracy.standardError, tokens: result.scores.scoredTokenCount,
-                        answers: result.answers, logLikelihoods: result.scores.logLikelihoods, seconds: result.seconds)))
+            session.print(try Evaluation.task(result).line(tokens: nil))
             return
         }
         func line(_ accuracy: TaskScores.Accuracy) -> String {
@@ -25,19 +19,4 @@ struct TaskReport {
             "time        \(NumberText.decimal(result.seconds, places: 2)) s, \(NumberText.grouped(result.scores.scoredTokenCount)) tokens scored"
         )
     }
-}
-
-/// The keys of `evaluate --task --json`.
-private struct TaskDocument: Encodable {
-    let task: String
-    let records: Int
-    let acc: Double
-    let accStandardError: Double?
-    let accNorm: Double
-    let accNormStandardError: Double?
-    let tokens: Int
-    let answers: [Int]
-    /// Of each record's choices, in nats.
-    let logLikelihoods: [[Double]]
-    let seconds: Double
 }

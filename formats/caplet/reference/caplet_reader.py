@@ -37,7 +37,11 @@ DIGITS_A_BYTE = {2: 8, 3: 5, 4: 4, 5: 3, 6: 3}
 
 
 class CapletError(Exception):
-    """A file that is not a readable Caplet container."""
+    """A file that is not a readable Caplet container, or a request that failed; status is that of the command line, 65 for such a file."""
+
+    def __init__(self, message, status=65):
+        super().__init__(message)
+        self.status = status
 
 
 def check(condition, message):
@@ -207,9 +211,11 @@ class CapletFile:
         return values
 
     def state_dict(self):
-        """Every tensor by name, tied names too, as arrays of their own: float32, or the integers that were stored."""
+        """Every tensor by name, tied names too, as arrays of their own with the checkpoint's rows and columns: float32, or the integers
+        that were stored."""
         made = {name: self.tensor(name) for name in self.tensors}
-        made = {name: np.array(v, np.float32 if v.dtype.kind == "f" else v.dtype) for name, v in made.items()}
+        made = {name: values.T if self.tensors[name].get("transposed") else values for name, values in made.items()}
+        made = {name: np.array(v, np.float32 if v.dtype.kind == "f" else v.dtype, order="C") for name, v in made.items()}
         return {**made, **{name: made[target] for name, target in self.manifest["ties"]}}
 
     def attachments(self):

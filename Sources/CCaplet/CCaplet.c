@@ -1,0 +1,2 @@
+// The header is all there is: the target CInterface defines what it declares.
+#include "caplet.h"
