@@ -265,7 +265,10 @@ public final class MPIEnsemble: Ensemble, @unchecked Sendable {
         state.withLock { $0.told = true }
         if rank != 0 {
             try? tell(.failed, withUnsafeBytes(of: status.littleEndian) { [UInt8]($0) } + Array(line.utf8), to: 0)
-            sleep(UInt32(MPIEnsemble.secondsToBeHeard))
+            let deadline = MPIEnsemble.now + MPIEnsemble.secondsToBeHeard
+            // A launcher that ends the ranks asks them first: rank 0 has been heard.
+            while MPIEnsemble.now < deadline, !cancellation.isRequested { usleep(10_000) }
+            if cancellation.isRequested { _exit(status) }
             say("rank \(rank): \(line)")
         }
         abort(status)
