@@ -34,9 +34,16 @@ final class ThreadEnsemble: Ensemble, @unchecked Sendable {
     static func run<Result>(_ count: Int, _ body: @escaping @Sendable (ThreadEnsemble) throws -> Result) throws -> [Result] {
         let mail = Mail()
         let found = Results<Result>(count)
-        DispatchQueue.concurrentPerform(iterations: count) { rank in
-            found.set(rank, Swift.Result { try body(ThreadEnsemble(rank, count, mail)) })
+        let group = DispatchGroup()
+        for rank in 0..<count {
+            group.enter()
+            // Ranks wait for each other: each has a thread, whatever the number of processors.
+            Thread.detachNewThread {
+                found.set(rank, Swift.Result { try body(ThreadEnsemble(rank, count, mail)) })
+                group.leave()
+            }
         }
+        group.wait()
         return try found.values.map { try $0!.get() }
     }
 
