@@ -45,19 +45,6 @@ final class BlockMatchingTests: XCTestCase {
         XCTAssertEqual([few.learning.count, few.heldBack.count, few.pass], [56, 8, 56])
         XCTAssertEqual([many.learning.count, many.heldBack.count, many.pass], [248, 8, 56])
         XCTAssertEqual(GradientRefit.split(9, calibration: 9).learning, Array(0..<9))
-        let original = try SampleModel.graph()
-        let manager = try PassManager(
-            try Pipeline(parsing: "magnitude{keep=0.4},match{passes=3 rate=0.05 text=more}"), catalog: PassCatalog(passes))
-        let results = try [nil, 64].map { (sequences: Int?) in
-            var graph = original
-            let context = PassContext(
-                execution: ExecutionContext(threads: 2), seed: 0, original: original,
-                calibration: try QuadraticCalibration(original, sequences: 16),
-                learning: try sequences.map { try QuadraticCalibration(original, sequences: $0) })
-            _ = try manager.run(&graph, context)
-            return try graph.tensors.flatMap { try $0.payload.densifiedFloats() }
-        }
-        XCTAssertNotEqual(results[0], results[1])
     }
 
     func testRefusals() throws {

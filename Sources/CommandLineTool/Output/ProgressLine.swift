@@ -10,6 +10,7 @@ final class ProgressLine: Sendable {
         var stage: ProgressStage?
         var clock = WorkClock()
         var lastShown: UInt64 = 0
+        var isTicking = false
     }
 
     private let state = Mutex(State())
@@ -20,20 +21,29 @@ final class ProgressLine: Sendable {
     init() {
         isTerminal = isatty(fileno(stderr)) == 1
         interval = isTerminal ? 100_000_000 : 10_000_000_000
-        tick()
     }
 
-    /// For stages whose units take long.
+    private static let tickStackBytes = 256 << 10
+
+    /// Looks every second, for stages whose units take long; where the system has no thread to give, lines come with the units.
     private func tick() {
-        DispatchQueue.global().asyncAfter(deadline: .now() + 1) { [weak self] in
-            self?.showIfDue()
-            self?.tick()
+        _ = SystemThread(stackBytes: Self.tickStackBytes, isDetached: true) { [weak self] in
+            while true {
+                sleep(1)
+                guard let self else { return }
+                self.showIfDue()
+            }
         }
     }
 
     func enter(_ mark: WorkMark) { state.withLock { $0.clock.enter(mark, now: ProgressLine.now) } }
 
     func begin(_ name: String, total: Int, unit: String) {
+        let ticks = state.withLock { state in
+            defer { state.isTicking = true }
+            return state.isTicking
+        }
+        if !ticks { tick() }
         state.withLock { state in
             state.stage = ProgressStage(name: name, unit: unit, total: total, start: ProgressLine.now)
             // Not for each of many short stages, but for a long one that begins long after the last line.
