@@ -114,7 +114,8 @@ final class PluginRefusalTests: XCTestCase {
         XCTAssertEqual(result.status, 0, result.errors)
         let shown = String(decoding: try folder.bytes("typescript"), as: UTF8.self)
         XCTAssertTrue(shown.contains("faulty 0/14 layers, model.layers.0."), shown)
-        XCTAssertTrue(shown.contains(" % thinking"), shown)
+        // The line is cut where the terminal ends.
+        XCTAssertTrue(shown.contains(" % thin"), shown)
     }
 
     /// The header by itself, in both languages that include it, without a warning.
