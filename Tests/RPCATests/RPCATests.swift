@@ -28,7 +28,7 @@ final class RPCATests: XCTestCase {
         let layers = try BundledModel.matrices(["model.layers.2.self_attn.q_proj.weight", "model.layers.4.mlp.down_proj.weight"])
         let folder = try TemporaryFolder()
         for (index, matrix) in layers.enumerated() {
-            for steps in [10, 60] {
+            for steps in [10, 30] {
                 let ours = try RobustPCA(iterations: steps, tolerance: 0).decompose(matrix)
                 let path = folder.path("w\(index).bin")
                 try Data(matrix.elements.withUnsafeBytes { Array($0) }).write(to: URL(fileURLWithPath: path))
