@@ -109,7 +109,16 @@ public final class MPIEnsemble: Ensemble, @unchecked Sendable {
 
     // MARK: - Work
 
-    public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws { try send(bytes, to: rank, Tag.work) }
+    /// MPI counts bytes in 32 bits.
+    private static let longestMessage = 1 << 30
+
+    private static func pieces(_ count: Int) -> [Range<Int>] {
+        stride(from: 0, to: count, by: longestMessage).map { $0..<min($0 + longestMessage, count) }
+    }
+
+    public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws {
+        for piece in MPIEnsemble.pieces(bytes.count) { try send(UnsafeRawBufferPointer(rebasing: bytes[piece]), to: rank, Tag.work) }
+    }
 
     private func send(_ bytes: UnsafeRawBufferPointer, to other: Int, _ tag: Int32) throws {
         var slot: Int32 = 0
@@ -120,6 +129,12 @@ public final class MPIEnsemble: Ensemble, @unchecked Sendable {
     }
 
     public func receive(_ bytes: UnsafeMutableRawBufferPointer, from other: Int) throws {
+        for piece in MPIEnsemble.pieces(bytes.count) {
+            try receivePiece(UnsafeMutableRawBufferPointer(rebasing: bytes[piece]), from: other)
+        }
+    }
+
+    private func receivePiece(_ bytes: UnsafeMutableRawBufferPointer, from other: Int) throws {
         var slot: Int32 = 0
         guard let length = Int32(exactly: bytes.count) else { preconditionFailure("a message of \(bytes.count) bytes") }
         try check(

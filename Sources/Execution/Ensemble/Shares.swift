@@ -22,6 +22,4 @@ public enum Shares {
 extension Ensemble {
     /// The rank of each item, for these ranks.
     public func owners(_ costs: [Double]) -> [Int] { Shares.owners(costs, among: count) }
-    /// This rank's range of 0 ..< n.
-    public func share(of n: Int) -> Range<Int> { Shares.ranges(n, among: count)[rank] }
 }
