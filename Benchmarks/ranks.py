@@ -47,7 +47,7 @@ def curvature(shape, ranks):
 
 
 def run(arguments, ranks, model, output, report):
-    command = [str(CAPLET), "compress", str(model), "-o", str(output), "--report", str(report), "--threads", "1", "--force", "--no-progress"]
+    command = [str(CAPLET), "compress", str(model), "-o", str(output), "--report", str(report), "--threads", "1", "--force", "--no-progress", "--no-measure", "-q"]
     command += arguments
     environment = os.environ | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     start = time.monotonic()
