@@ -37,7 +37,7 @@ final class ThreeBlockTests: XCTestCase {
         let factors = try XCTUnwrap(found.lowRank)
         XCTAssertEqual(factors.u.elements, results[1].lowRank?.u.elements)
         XCTAssertLessThan((found.sparse + factors.u.times(factors.v)).relativeFrobeniusError(to: weight), 1e-3)
-        // The split is not unique: a spike that lies nearly in the span may be in either part.
+        // The spikes fill four whole columns, where S can take up anything of L: the split is not unique.
         XCTAssertLessThan(found.sparse.relativeFrobeniusError(to: sparse), 0.2)
         let noise = Matrix.random(90, 40, seed: 5)
         let noisy = try SparseLowRankSolver(ScaledInputs(secondMoment: h, ExecutionContext(threads: 1)), .threeBlocks).solve(

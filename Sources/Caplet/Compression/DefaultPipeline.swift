@@ -23,7 +23,7 @@ public enum DefaultPipeline {
         guard graph.linearParameterCount > smallModel else { return nil }
         return
             "linear layers have more than \(smallModel / 1_000_000) million parameters: layers are weighed, and values moved, by the outputs of "
-            + "blocks, which takes a third of the forward passes that the whole model's loss would take"
+            + "blocks, which takes a quarter of the forward passes that the whole model's loss would take"
     }
 
     /// The pipeline for a size: codes for everything, as many bits as fit.
