@@ -47,8 +47,8 @@ struct CAPRun {
                 let index = own[place]
                 slots[index] = try common.finish(index, pass.dtype, isShared: true) { try result(index, pools[index], masks) }
             }
+            try common.exchange(owners, in: slots)
         }
-        try common.exchange(owners, &results)
         return results.compactMap { $0 }
     }
 
@@ -72,9 +72,7 @@ struct CAPRun {
         try results.withUnsafeMutableBufferPointer { buffer in
             let slots = buffer
             try common.forEachSecondMoment { owners in
-                var some = Array(slots)
-                try common.exchange(owners, &some)
-                for index in some.indices { slots[index] = some[index] }
+                try common.exchange(owners, in: slots)
             } _: { index, h in
                 slots[index] = try common.finish(index, pass.dtype, isShared: true) {
                     let solution = try LayerSolver(secondMoment: h, context.execution).solve(

@@ -167,11 +167,7 @@ struct PruningRun {
         }
         try results.withUnsafeMutableBufferPointer { buffer in
             let slots = buffer
-            func together(_ owners: [Int?]) throws {
-                var some = Array(slots)
-                try common.exchange(owners, &some)
-                for index in some.indices { slots[index] = some[index] }
-            }
+            func together(_ owners: [Int?]) throws { try common.exchange(owners, in: slots) }
             /// Makes some layers' results, each rank its own, and gives them to all.
             func share(_ members: [Int], _ make: (Int) throws -> PruningResult) throws {
                 var owners = [Int?](repeating: nil, count: layers.count)

@@ -40,6 +40,15 @@ extension PassContext {
         }
     }
 
+    /// The same for results that threads write to places of their own.
+    public func exchange(
+        _ tensors: [Tensor], _ owners: [Int?], in slots: UnsafeMutableBufferPointer<(Payload, TensorReport)?>
+    ) throws {
+        var results = Array(slots)
+        try exchange(tensors, owners, &results)
+        for index in results.indices { slots[index] = results[index] }
+    }
+
     /// Gives what each rank has found out in a stage to all. All ranks call it.
     ///
     /// - Parameters:

@@ -128,8 +128,8 @@ public struct BudgetedPruning {
     }
 
     /// Gives all ranks the results that each has of its own layers.
-    public func exchange(_ owners: [Int?], _ results: inout [(Payload, TensorReport)?]) throws {
-        try context.exchange(tensors, owners, &results)
+    public func exchange(_ owners: [Int?], in slots: UnsafeMutableBufferPointer<(Payload, TensorReport)?>) throws {
+        try context.exchange(tensors, owners, in: slots)
     }
 
     private func checkVisited(_ visited: Int, of wanted: Int) throws {

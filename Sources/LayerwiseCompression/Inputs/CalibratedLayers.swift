@@ -219,9 +219,7 @@ public struct CalibratedLayers {
         try results.withUnsafeMutableBufferPointer { buffer in
             let slots = buffer
             try forEachShared { owners in
-                var some = Array(slots)
-                try context.exchange(tensors, owners, &some)
-                for index in some.indices { slots[index] = some[index] }
+                try context.exchange(tensors, owners, in: slots)
             } _: { layer in
                 slots[layer.index] = try make(layer)
                 context.execution.advanceShared(remark: layer.tensor.name)
