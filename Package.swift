@@ -32,6 +32,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         // For `make docs` alone; no target depends on it.
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
     ],
@@ -54,7 +55,7 @@ let package = Package(
         target("Execution", ["CFileSystem", "CLibrary"]),
         target("MessagePassing", ["CLibrary", "Execution"], exclude: ["MPI"]),
         target("Matrices", ["CKernels", "CLibrary"]),
-        target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution", "Matrices"]),
+        target("LinearAlgebra", ["CLibrary", "COpenBLAS", "CKernels", "Execution", "Matrices"]),
         target("ModelGraph", ["CKernels", "CLibrary", "CMapping", "Execution", "Matrices"]),
         target("StrictJSON", []),
         target("FormatKit", ["CFileSystem", "CLibrary", "CNettle", "CXXHash", "Execution", "ModelGraph", "StrictJSON"]),
@@ -68,9 +69,12 @@ let package = Package(
         target("Backpropagation", ["Architectures", "CKernels", "Execution", "Inference", "LinearAlgebra"]),
         target(
             "Calibration",
-            ["Backpropagation", "Execution", "Inference", "LinearAlgebra", "ModelGraph", "Models", "PassKit", "StrictJSON", "Tokenization"]),
+            [
+                "Backpropagation", "CLibrary", "Execution", "Inference", "LinearAlgebra", "ModelGraph", "Models", "PassKit", "StrictJSON",
+                "Tokenization",
+            ]),
         target("LowRankAdapters", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "SafetensorsFormat", "StrictJSON"]),
-        target("LayerwiseCompression", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
+        target("LayerwiseCompression", ["CLibrary", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target("OATS", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/OATS"),
         target(
             "SparseGPT", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
@@ -78,7 +82,7 @@ let package = Package(
         target(
             "TruncatedSVD", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/TruncatedSVD"),
         target("Wanda", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Wanda"),
-        target("GradientFitting", ["Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
+        target("GradientFitting", ["CLibrary", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target("ALPS", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/ALPS"),
         target("ThreeBlock", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/ThreeBlock"),
         target("BlockMatching", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/BlockMatching"),
@@ -88,10 +92,12 @@ let package = Package(
             "MagnitudePruning", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
             path: "Plugins/MagnitudePruning"),
         target(
-            "PostTrainingQuantization", ["CKernels", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
+            "PostTrainingQuantization",
+            ["CKernels", "CLibrary", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
             path: "Plugins/PostTrainingQuantization"),
         target(
-            "ProbabilisticPruning", ["CKernels", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
+            "ProbabilisticPruning",
+            ["CKernels", "CLibrary", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
             path: "Plugins/ProbabilisticPruning"),
         target(
             "CAP", ["CKernels", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
@@ -123,8 +129,11 @@ let package = Package(
             exclude: ["SPEC.md"]),
         target(
             "PluginLoading",
-            ["CCapletPlugin", "CProcess", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"]),
-        target("Conformance", ["Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"]),
+            [
+                "CCapletPlugin", "CLibrary", "CProcess", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph",
+                "PassKit",
+            ]),
+        target("Conformance", ["CLibrary", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target(
             "TestSupport",
             ["Backpropagation", "Conformance", "Execution", "FormatKit", "Inference", "LinearAlgebra", "ModelGraph", "PassKit"],
@@ -135,7 +144,7 @@ let package = Package(
         test(
             "CommandLineToolTests",
             [
-                "BuiltIns", "CommandLineTool", "Execution", "FormatKit", "Generate", "LibraryExample", "ModelGraph", "PassKit",
+                "BuiltIns", "CLibrary", "CommandLineTool", "Execution", "FormatKit", "Generate", "LibraryExample", "ModelGraph", "PassKit",
                 "SafetensorsFormat", "TestSupport",
             ]),
         test(
@@ -163,10 +172,10 @@ let package = Package(
             "Caplet",
             [
                 "Architectures", "Backpropagation", "BuiltIns", "Calibration", "CapletFormat", "CapletRuntime", "ChatTemplates",
-                "Execution", "FormatKit",
-                "GGUFFormat", "Inference", "LinearAlgebra", "LowRankAdapters", "MessagePassing", "ModelGraph", "Models", "PassKit",
+                "CLibrary", "Execution", "FormatKit", "GGUFFormat", "Inference", "LinearAlgebra", "LowRankAdapters", "MessagePassing",
+                "ModelGraph", "Models", "PassKit",
                 "PluginLoading",
-                "QuantizedCheckpoints", "StrictJSON", "TextInput", "Tokenization",
+                "QuantizedCheckpoints", "RPCA", "StrictJSON", "TextInput", "Tokenization",
             ]),
         target("CInterface", ["Caplet", "CCaplet", "CLibrary", "LinearAlgebra"]),
         .executableTarget(
@@ -184,9 +193,10 @@ let package = Package(
         .executableTarget(
             name: "CommandLineTool",
             dependencies: [
-                "CAllocation", "Caplet", "Conformance", "CProcess", "CVersion",
+                "CAllocation", "Caplet", "CLibrary", "Conformance", "CProcess", "CVersion",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "Yams", package: "Yams"),
             ],
             swiftSettings: [.swiftLanguageMode(.v6)]),
         test("CapletTests", ["BuiltIns", "Caplet", "Execution", "FormatKit", "ModelGraph", "PassKit", "TestSupport"]),

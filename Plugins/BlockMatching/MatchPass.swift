@@ -26,18 +26,19 @@ public struct MatchPass: Pass {
 
     public var needsCalibration: Bool { true }
 
-    /// As forward passes over the set four a pass, and two for what enters the blocks.
+    /// As forward passes over the set four a pass, and two for what enters the blocks, of all sequences that are learned from.
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
             PassCost(operations: 0, bytesMoved: 200 * m * n, workingBytes: 0, resultBytes: 2 * m * n, parallelism: 1)
         }
         guard let calibration else { return nil }
-        cost.operations += (4 * Double(settings.passes) + 2) * calibration.forward
+        cost.operations += (4 * Double(settings.passes) + 2 * settings.mostSequences) * calibration.forward
         // Values, the best of them and two moments of what moves in a block, half of its entries.
         let moving = try selection.split(graph, pass: Self.name).selected.reduce(0.0) { $0 + Double($1.shape.elementCount) } / 2
         calibration.add(to: &cost)
         cost.workingBytes *= 3
         cost.sharedBytes += calibration.blockBytes
+        cost.scratchBytes += 2 * (settings.mostSequences - 1) * calibration.stateBytes
         cost.scratchBytes += 16 * moving / Double(max(graph.structure.blockCount, 1))
         return cost
     }

@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// How often each code −128 … 127 occurs.
 struct CodeHistogram {

@@ -1,5 +1,5 @@
+import CLibrary
 import Execution
-import Glibc
 import LayerwiseCompression
 import LinearAlgebra
 import ModelGraph

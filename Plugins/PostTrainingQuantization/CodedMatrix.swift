@@ -1,6 +1,6 @@
 import CKernels
+import CLibrary
 import Execution
-import Glibc
 import LinearAlgebra
 import ModelGraph
 import PassKit

@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// Looks for the step at which a rate that falls with the step meets a target.
 struct RateSearch {

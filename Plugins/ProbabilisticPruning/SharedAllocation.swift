@@ -1,5 +1,5 @@
+import CLibrary
 import Execution
-import Glibc
 
 /// How one budget of entries is split over layers: entry (i, j) of layer l is kept when e^{αₗ} · scoreᵢⱼ reaches one threshold
 /// for all layers. The log weights α are all that is learned; the threshold is where the budget is met.

@@ -52,12 +52,15 @@ public struct RefitPass: Pass {
         }
         if objective == .weights { return cost }
         guard let calibration else { return nil }
-        cost.operations += (objective == .block ? 4 : 5) * Double(settings.passes) * calibration.forward + 2 * calibration.forward
+        cost.operations += (objective == .block ? 4 : 5) * Double(settings.passes) * calibration.forward
+        // What enters the blocks of all sequences that are learned from; the losses before and after.
+        cost.operations += 2 * (objective == .block ? settings.mostSequences : 1) * calibration.forward
         // Values, the best of them and two moments of all that moves, half of the entries, or of a block; a block's weights and gradients.
         let moving = try selection.split(graph, pass: Self.name).selected.reduce(0.0) { $0 + Double($1.shape.elementCount) } / 2
         calibration.add(to: &cost)
         cost.workingBytes *= 3
         cost.sharedBytes += calibration.blockBytes
+        if objective == .block { cost.scratchBytes += 2 * (settings.mostSequences - 1) * calibration.stateBytes }
         cost.scratchBytes += 16 * moving / (objective == .block ? Double(max(graph.structure.blockCount, 1)) : 1)
         return cost
     }

@@ -1,5 +1,5 @@
+import CLibrary
 import Execution
-import Glibc
 import Inference
 
 /// The loss of a model over token sequences.

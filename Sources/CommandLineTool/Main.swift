@@ -1,8 +1,7 @@
 import ArgumentParser
+import CLibrary
 import CVersion
 import Caplet
-// Its standard streams are variables, which nobody assigns to.
-@preconcurrency import Glibc
 
 /// `caplet`: one subcommand a verb.
 @main
@@ -23,7 +22,8 @@ struct CapletCommand: ParsableCommand {
         version: "\(Version.text) (commit \(commit))",
         subcommands: [
             ConvertCommand.self, CompressCommand.self, EvaluateCommand.self, RunCommand.self, ChatCommand.self, CompareCommand.self,
-            TokenizeCommand.self, ImatrixCommand.self, InspectCommand.self, DiffCommand.self, VerifyCommand.self, FormatsCommand.self,
+            AnalyzeCommand.self, TokenizeCommand.self, ImatrixCommand.self, InspectCommand.self, DiffCommand.self, VerifyCommand.self,
+            FormatsCommand.self,
             PassesCommand.self,
             PluginCheckCommand.self,
         ])
@@ -48,16 +48,26 @@ struct CapletCommand: ParsableCommand {
         let hints = ArgumentHints(arguments: Array(CommandLine.arguments.dropFirst()))
         do {
             if let line = hints.unknownVerb { throw ValidationError(line) }
-            return try parseAsRoot()
+            return try parseAsRoot(withRecipe(hints.arguments))
         } catch {
             // Of processes that were started together the first says it.
-            if let rank = LaunchedRank.current()?.rank, rank > 0 { Glibc.exit(exitCode(for: error).rawValue) }
+            if let rank = LaunchedRank.current()?.rank, rank > 0 { CLibrary.exit(exitCode(for: error).rawValue) }
             if hints.unknownVerb != nil { exit(withError: error) }
             guard exitCode(for: error).rawValue == ExitStatus.usage.rawValue, let line = hints.unknownOption else { exit(withError: error) }
             // The usage of the verb stays.
             let text = fullMessage(for: error)
-            fputs("Error: \(line)\(text.firstRange(of: "\nUsage: ").map { String(text[$0.lowerBound...]) } ?? "")\n", stderr)
-            Glibc.exit(ExitStatus.usage.rawValue)
+            fputs("Error: \(line)\(text.firstRange(of: "\nUsage: ").map { String(text[$0.lowerBound...]) } ?? "")\n", StandardStream.error)
+            CLibrary.exit(ExitStatus.usage.rawValue)
+        }
+    }
+
+    /// The arguments with what a recipe among them says.
+    private static func withRecipe(_ arguments: [String]) -> [String] {
+        do {
+            return try Recipe.expanded(arguments)
+        } catch {
+            if (LaunchedRank.current()?.rank ?? 0) == 0 { fputs("caplet: error: \(error)\n", StandardStream.error) }
+            CLibrary.exit(((error as? UsageError)?.status ?? ExitStatus(error)).rawValue)
         }
     }
 
@@ -67,8 +77,8 @@ struct CapletCommand: ParsableCommand {
             guard let argument = CommandLine.unsafeArgv[index] else { continue }
             let bytes = UnsafeRawBufferPointer(start: argument, count: strlen(argument))
             if String(validating: bytes, as: UTF8.self) == nil {
-                fputs("caplet: error: argument \(index), '\(String(cString: argument))', is not UTF-8 text\n", stderr)
-                Glibc.exit(ExitStatus.usage.rawValue)
+                fputs("caplet: error: argument \(index), '\(String(cString: argument))', is not UTF-8 text\n", StandardStream.error)
+                CLibrary.exit(ExitStatus.usage.rawValue)
             }
         }
     }

@@ -1,7 +1,6 @@
 import ArgumentParser
+import CLibrary
 import Caplet
-// Its standard streams are variables, which nobody assigns to.
-@preconcurrency import Glibc
 
 /// Options that every verb takes.
 struct CommonOptions: ParsableArguments {
@@ -89,7 +88,7 @@ final class Session {
             rank.fail(line, status)
         }
         // Results that did not arrive are a failure, unless whoever read them had enough.
-        if fflush(stdout) != 0, errno != EPIPE {
+        if fflush(StandardStream.output) != 0, errno != EPIPE {
             diagnostics.error("standard output cannot be written: \(String(cString: strerror(errno)))")
             status = .writeFailed
         }
@@ -112,7 +111,7 @@ final class Session {
     /// Text that is seen at once.
     func write(_ text: String) {
         Swift.print(text, terminator: "")
-        if fflush(stdout) != 0 { outputFailure = errno }
+        if fflush(StandardStream.output) != 0 { outputFailure = errno }
     }
 
     /// The number of the error that `write` met; nil while what it writes arrives.

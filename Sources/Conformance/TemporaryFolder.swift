@@ -1,6 +1,6 @@
+import CLibrary
 import FormatKit
 import FoundationEssentials
-import Glibc
 import ModelGraph
 
 /// A folder of a test's own, removed with the value.

@@ -1,5 +1,5 @@
+import CLibrary
 import Execution
-import Glibc
 import ModelGraph
 
 /// Adam (Kingma and Ba 2015, algorithm 1) over the values of one tensor, with steps in units of each part's own size: the rate is

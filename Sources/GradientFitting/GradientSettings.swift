@@ -12,6 +12,9 @@ public struct GradientSettings: Sendable {
     /// Which sequences of the calibration text gradients are taken on.
     public let text: Text
 
+    /// Sequences that are learned from, at most, for each that is calibrated on.
+    public var mostSequences: Double { text == .more ? Double(CalibrationCost.learningShare) : 1 }
+
     /// Sequences of the calibration text.
     public enum Text: String, CaseIterable, Sendable {
         /// Those that other passes calibrate on.
@@ -33,14 +36,15 @@ public struct GradientSettings: Sendable {
         public init(passes: Int, requires requirements: [OptionRequirement] = []) {
             self.passes = IntegerOption(
                 "passes", in: 1...1000, default: passes, "passes over the calibration set", requires: requirements)
-            batch = IntegerOption("batch", in: 1...4096, default: 4, "calibration sequences a step", requires: requirements)
+            batch = IntegerOption("batch", in: 1...4096, default: 8, "calibration sequences a step", requires: requirements)
             rate = OptionOrWord<NumberOption>(
                 "rate", in: 0...1, or: "auto",
                 "size of a step, as a share of the values' root mean square; auto is 0.01, or less where that does not help in the first pass",
                 requires: requirements)
             text = ChoiceOption<Text>(
-                "text", default: .calibrated,
-                "learn from the sequences calibrated on, or from more of the calibration text in as many steps", requires: requirements)
+                "text", default: .more,
+                "learn from the sequences calibrated on alone, or from more of the calibration text, where it has more, in as many steps",
+                requires: requirements)
         }
 
         /// All of them, in the order of the help.

@@ -1,5 +1,5 @@
+import CLibrary
 import Execution
-import Glibc
 import LinearAlgebra
 import ModelGraph
 import PassKit

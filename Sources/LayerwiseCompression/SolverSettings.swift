@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// The numbers of the layerwise solvers that are no option of a pass, each with the equation that it stands in. H is the second moment
 /// XᵀX / N of a layer's inputs, W its weight, E the error of W.

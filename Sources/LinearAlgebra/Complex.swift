@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// A complex number.
 struct Complex {

@@ -1,6 +1,6 @@
 import CKernels
+import CLibrary
 import Execution
-import Glibc
 
 /// f(λ) = max(0, 1 − τ/√λ), the share of itself that thresholding by τ leaves of a matrix in a direction where its Gram matrix has the
 /// eigenvalue λ, as a sum of poles.

@@ -101,6 +101,7 @@ extension TensorGraph {
         graph.ties = ties
         graph.structure = structure
         graph.sources = sources
+        graph.fileHeaders = fileHeaders
         return graph
     }
 }

@@ -29,6 +29,9 @@ public struct TensorGraph: Sendable {
     public var provenance: [(key: String, value: String)] = []
     /// The files and folders that the graph was read from, which no writer may replace.
     public var sources: [FileStamp] = []
+    /// How the files that the graph was read from say what is in them, where that is not as they would be written: what writes the same format again
+    /// takes these while they fit the tensors, so that the files come back byte for byte.
+    public var fileHeaders: [FileHeader] = []
 
     public init() {}
 
@@ -98,6 +101,17 @@ public struct Attachment: Sendable {
         self.name = name
         self.bytes = bytes
     }
+}
+
+/// What a file of a format has before its tensors' data, byte for byte; or a file of a folder that has no tensors.
+public struct FileHeader: Sendable, Equatable {
+    /// The format.
+    public let format: String
+    /// The file's name in its folder; empty for a file that was read by itself.
+    public let name: String
+    public let bytes: [UInt8]
+
+    public init(format: String, name: String, bytes: [UInt8]) { (self.format, self.name, self.bytes) = (format, name, bytes) }
 }
 
 /// A name whose values are another tensor's.

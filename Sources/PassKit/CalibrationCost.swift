@@ -17,6 +17,9 @@ public struct CalibrationCost: Sendable {
     /// Tasks that products of large matrices fall into: sequences, and tiles of each.
     public let tasks: Int
 
+    /// Sequences that gradients are taken on, where a pass takes more than are calibrated on: at most so many for each of these.
+    public static let learningShare = 4
+
     /// Of the rate of large products, what a forward pass runs at.
     private static let efficiency = 0.7
 

@@ -1,5 +1,5 @@
 import CCapletPlugin
-import Glibc
+import CLibrary
 import ModelGraph
 
 /// Memory in which a graph is laid out as C has it; freed with the value.

@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// Texts as C has them, for the length of a call.
 enum CStrings {

@@ -1,6 +1,6 @@
+import CLibrary
 import CProcess
 import Execution
-import Glibc
 import Synchronization
 
 /// Calls the functions of plugins, each on a thread that is not the caller's, so that one which does not come back can be left.

@@ -1,7 +1,7 @@
 import CCapletPlugin
+import CLibrary
 import Execution
 import FormatKit
-import Glibc
 import ModelGraph
 import PassKit
 

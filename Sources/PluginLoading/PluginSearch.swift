@@ -1,5 +1,5 @@
+import CLibrary
 import FormatKit
-import Glibc
 import ModelGraph
 
 /// Where plugins are looked for: in the folders of CAPLET_PLUGIN_PATH, and nowhere else. Not in the current folder, not beside or

@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// Texts that a plugin points at.
 enum PluginText {

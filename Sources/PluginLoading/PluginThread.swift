@@ -1,6 +1,6 @@
+import CLibrary
 import CProcess
 import Execution
-import Glibc
 
 /// A thread that runs one piece of work after the other, and may be left while it does.
 ///

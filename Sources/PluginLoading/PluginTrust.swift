@@ -1,5 +1,5 @@
+import CLibrary
 import FormatKit
-import Glibc
 import ModelGraph
 
 /// Whether a plugin can be put there, or changed, by none but the user and root: its code runs with all the user may do.

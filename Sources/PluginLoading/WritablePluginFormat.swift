@@ -1,7 +1,7 @@
 import CCapletPlugin
+import CLibrary
 import Execution
 import FormatKit
-import Glibc
 import ModelGraph
 
 /// A format of a plugin that can be written, too. Safe to share as one that is read: it has nothing of its own.

@@ -1,5 +1,5 @@
+import CLibrary
 import Foundation
-import Glibc
 import XCTest
 
 /// Runs the `caplet` that was built with the tests.

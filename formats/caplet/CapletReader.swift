@@ -62,6 +62,9 @@ struct CapletReader {
                 throw FormatError.malformed(file.path, "tensor '\(entry.name)'", "\(error)")
             }
         }
+        graph.fileHeaders = try manifest.headers.map { header in
+            FileHeader(format: header.format, name: header.name, bytes: try bytes(of: header.part, "header '\(header.name)'"))
+        }
         return graph
     }
 
@@ -93,7 +96,7 @@ struct CapletReader {
         for (object, part) in manifest.eagerParts {
             guard part.byteCount <= left else {
                 throw FormatError.unsupported(
-                    file.path, object, "attachments and long metadata of more than \(CapletReader.maximumEagerByteCount) bytes")
+                    file.path, object, "attachments, headers and long metadata of more than \(CapletReader.maximumEagerByteCount) bytes")
             }
             left -= part.byteCount
         }

@@ -22,18 +22,21 @@ struct CapletWriter {
             }
             eager += attachment.bytes.count
         }
+        eager += graph.fileHeaders.reduce(0) { $0 + $1.bytes.count }
         for (_, value) in graph.metadata.entries where LongArrayContent.isLong(value) {
             eager += value.array.map { LongArrayContent.bytes($0).count } ?? 0
         }
         guard eager <= CapletReader.maximumEagerByteCount else {
             throw FormatError.unsupported(
-                path, "attachments", "with long metadata have \(eager) bytes; \(CapletReader.maximumEagerByteCount) are allowed")
+                path, "attachments", "with headers and long metadata have \(eager) bytes; \(CapletReader.maximumEagerByteCount) are allowed"
+            )
         }
     }
 
     /// Content bytes of all parts: what progress counts.
     private var contentByteCount: Int {
         graph.tensors.reduce(0) { $0 + $1.payload.contentByteCount } + graph.attachments.reduce(0) { $0 + $1.bytes.count }
+            + graph.fileHeaders.reduce(0) { $0 + $1.bytes.count }
     }
 
     /// Stores metadata, attachments and tensors in this order, calling `storing` before each tensor.
@@ -57,6 +60,9 @@ struct CapletWriter {
             } catch GraphError.inconsistent(let object, let reason) {
                 throw GraphError.inconsistent("tensor '\(tensor.name)'", "\(object): \(reason)")
             }
+        }
+        manifest.headers = try graph.fileHeaders.map { header in
+            Manifest.Header(format: header.format, name: header.name, part: try sink.file(header.bytes, .raw))
         }
         return manifest
     }

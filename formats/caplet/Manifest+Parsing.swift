@@ -12,7 +12,7 @@ extension Manifest {
             throw FormatError.unsupported(path, "manifest", "version \(version); \(Manifest.version) is what can be read")
         }
         let node = try ManifestNode(
-            json, ["format", "version", "generator", "provenance", "sha256", "metadata", "ties", "attachments", "tensors"],
+            json, ["format", "version", "generator", "provenance", "sha256", "metadata", "ties", "attachments", "tensors", "headers"],
             path: path, object: "manifest")
         guard try node.string("format") == "caplet", try node.count("version") == Manifest.version else {
             throw node.malformed("is that of another format")
@@ -24,6 +24,7 @@ extension Manifest {
         ties = try node.stringPairs("ties").map { Tie(name: $0.key, target: $0.value) }
         attachments = try node.array("attachments").map { try Manifest.file($0, path) }
         tensors = try node.array("tensors").map { try Manifest.entry($0, path) }
+        headers = try node.members["headers"] == nil ? [] : node.array("headers").map { try Manifest.header($0, path) }
         try checkNames(path)
     }
 
@@ -60,6 +61,15 @@ extension Manifest {
         return File(name: name, part: part)
     }
 
+    private static func header(_ json: JSONValue, _ path: String) throws -> Header {
+        let node = try ManifestNode(json, ["format", "name", "part"], path: path, object: "headers")
+        let (format, name) = (try node.string("format"), try node.string("name"))
+        guard name.isEmpty || FileName.isPlain(name) else { throw node.malformed("'\(name.prefix(80))' is no plain file name") }
+        let part = try Part(node.members["part"], path: path, object: "header '\(name)'")
+        guard part.encoding == .raw else { throw node.malformed("'\(name)' is not encoded raw") }
+        return Header(format: format, name: name, part: part)
+    }
+
     private static func entry(_ json: JSONValue, _ path: String) throws -> Entry {
         guard let name = json["name"]?.string else { throw FormatError.malformed(path, "tensors", "has an entry without a name") }
         let node = try ManifestNode(
@@ -81,6 +91,7 @@ extension Manifest {
         try check(tensors.map(\.name), "tensors")
         try check(metadata.map(\.key), "metadata")
         try check(attachments.map(\.name), "attachments")
+        try check(headers.map { "\($0.format) \($0.name)" }, "headers")
         try check(ties.map(\.name), "ties")
     }
 }

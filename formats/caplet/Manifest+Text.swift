@@ -13,7 +13,9 @@ extension Manifest {
             ("generator", JSONText.quoted(generator)), ("provenance", pairs(provenance.map { ($0.key, $0.value) })),
         ]
         if let sha256 { members.append(("sha256", JSONText.quoted(sha256.hexadecimal))) }
-        return JSONText.object(members + contents { $0.text }) + "\n"
+        members += contents { $0.text }
+        if !headers.isEmpty { members.append(("headers", JSONText.array(headers.map(Manifest.text)))) }
+        return JSONText.object(members) + "\n"
     }
 
     /// The SHA-256 digest of what the file holds, in a text that depends on nothing else: each part is its own digest, wherever and
@@ -36,6 +38,10 @@ extension Manifest {
             ),
             ("tensors", JSONText.array(tensors.map { Manifest.text($0, part) })),
         ]
+    }
+
+    private static func text(_ header: Header) -> String {
+        JSONText.object([("format", JSONText.quoted(header.format)), ("name", JSONText.quoted(header.name)), ("part", header.part.text)])
     }
 
     private static func text(_ tensor: Entry, _ part: (Part) -> String) -> String {

@@ -18,6 +18,13 @@ struct Manifest {
         let part: Part
     }
 
+    /// What a file that the model was read from had before its tensors.
+    struct Header {
+        let format: String
+        let name: String
+        let part: Part
+    }
+
     /// A long array of metadata, which has a part instead of a place in the JSON.
     struct LongArray {
         let type: MetadataType
@@ -41,14 +48,20 @@ struct Manifest {
     var ties: [Tie] = []
     var attachments: [File] = []
     var tensors: [Entry] = []
+    /// They are no content: a model is the same with them and without.
+    var headers: [Header] = []
 
     /// All parts in the order of the file, each with the object it belongs to.
     var parts: [(object: String, part: Part)] {
-        eagerParts + tensors.flatMap { $0.payload.parts("tensor '\($0.name)'") }
+        firstParts + tensors.flatMap { $0.payload.parts("tensor '\($0.name)'") } + headerParts
     }
 
-    /// The parts that are decoded when a file is opened: long metadata arrays and attachments.
-    var eagerParts: [(object: String, part: Part)] {
+    /// The parts that are decoded when a file is opened: long metadata arrays, attachments and headers.
+    var eagerParts: [(object: String, part: Part)] { firstParts + headerParts }
+
+    private var headerParts: [(object: String, part: Part)] { headers.map { ("header '\($0.name)'", $0.part) } }
+
+    private var firstParts: [(object: String, part: Part)] {
         var parts: [(object: String, part: Part)] = []
         for (key, value) in metadata {
             if case .part(let array) = value { parts.append(("metadata '\(key)'", array.part)) }

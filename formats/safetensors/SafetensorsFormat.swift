@@ -6,7 +6,9 @@ import ModelGraph
 public struct SafetensorsFormat: WritableFormat {
     public init() {}
 
-    public var name: String { "safetensors" }
+    static let formatName = "safetensors"
+
+    public var name: String { SafetensorsFormat.formatName }
     public var summary: String { "Hugging Face safetensors: a file, or a model folder with configuration and tokenizer" }
     public var fileExtensions: [String] { ["safetensors"] }
     public var layout: FormatLayout { .fileOrFolder }

@@ -32,7 +32,9 @@ struct SafetensorsHeader {
     }
 
     /// - Throws: `FormatError.malformed` where the file breaks a rule of SPEC.md, `.unsupported` for a dtype that is not carried.
-    init(_ file: UnsafeRawBufferPointer, path: String) throws {
+    ///
+    /// - Parameter isAlone: whether `file` ends with its header, and its data is elsewhere.
+    init(_ file: UnsafeRawBufferPointer, isAlone: Bool = false, path: String) throws {
         var reader = ByteReader(file, path: path)
         let length = try reader.count("header length")
         guard length >= 2, length <= SafetensorsHeader.maximumByteCount else {
@@ -54,7 +56,7 @@ struct SafetensorsHeader {
         entries = entries.enumerated().sorted {
             ($0.element.begin, $0.element.end, $0.offset) < ($1.element.begin, $1.element.end, $1.offset)
         }.map(\.element)
-        try SafetensorsHeader.checkContiguous(entries, dataBytes: reader.remaining, path)
+        try SafetensorsHeader.checkContiguous(entries, dataBytes: isAlone ? entries.last?.end ?? 0 : reader.remaining, path)
         self.entries = entries
         self.metadata = metadata
     }

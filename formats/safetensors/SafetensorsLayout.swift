@@ -19,7 +19,7 @@ struct SafetensorsLayout {
     let files: [(name: String, bytes: [UInt8])]
     let plan: WritePlan
 
-    private typealias Member = (name: String, dense: DenseTensor)
+    typealias Member = (name: String, dense: DenseTensor)
 
     /// - Throws: `FormatError.refused` for shards without a folder, `.unsupported` for a header over the limit.
     init(_ graph: TensorGraph, _ options: WriteOptions) throws {
@@ -34,19 +34,26 @@ struct SafetensorsLayout {
             throw FormatError.refused(path, "\(groups.count) shards need a folder: a path without .safetensors")
         }
         let metadata = try SafetensorsLayout.metadata(graph, options)
-        shards = try groups.enumerated().map { index, group in
-            let name =
-                groups.count == 1
-                ? SafetensorsFormat.singleName
-                : NumberedName(stem: "model", number: index + 1, count: groups.count).text(ending: ".safetensors")
-            // The graph's own document is said once.
-            let kept = index == 0 ? metadata : metadata.filter { $0.key != SafetensorsReader.documentKey }
-            return try SafetensorsLayout.shard(name, group, kept, path)
-        }
+        let original = options.isPlain ? OriginalHeaders(graph).layout(of: tensors, isFolder: isFolder, path) : nil
+        shards =
+            try original?.shards
+            ?? groups.enumerated().map { index, group in
+                let name =
+                    groups.count == 1
+                    ? SafetensorsFormat.singleName
+                    : NumberedName(stem: "model", number: index + 1, count: groups.count).text(ending: ".safetensors")
+                // The graph's own document is said once.
+                let kept = index == 0 ? metadata : metadata.filter { $0.key != SafetensorsReader.documentKey }
+                return try SafetensorsLayout.shard(name, group, kept, path)
+            }
         var warnings = [graph.structureWarning(formatName: "safetensors"), SafetensorsLayout.tieWarning(graph)].compactMap { $0 }
         var files: [(name: String, bytes: [UInt8])] = []
         if isFolder {
-            if shards.count > 1 { files.append((SafetensorsFormat.indexName, Array(SafetensorsIndex.text(shards).utf8))) }
+            if let index = original?.index {
+                files.append((SafetensorsFormat.indexName, index))
+            } else if shards.count > 1 {
+                files.append((SafetensorsFormat.indexName, Array(SafetensorsIndex.text(shards).utf8)))
+            }
             let taken = Set(shards.map(\.name) + files.map(\.name))
             for attachment in graph.attachments {
                 if ModelFolder.isAttachment(attachment.name), !taken.contains(attachment.name) {
@@ -99,8 +106,17 @@ struct SafetensorsLayout {
 
     /// `__metadata__`: the strings that came from one, `format`, and a document for everything else the graph says.
     private static func metadata(_ graph: TensorGraph, _ options: WriteOptions) throws -> [(key: String, value: String)] {
-        var strings: [String: String] = ["format": "pt"]
-        var document = GraphDocument()
+        let (own, document) = said(of: graph)
+        var strings = own.merging(["format": "pt"]) { own, _ in own }
+        for (key, value) in options.provenance { strings[Provenance.keyPrefix + key] = value }
+        for edit in options.metadataEdits { try apply(edit, to: &strings, options.outputPath ?? "") }
+        if !document.isEmpty { strings[SafetensorsReader.documentKey] = document.text }
+        return strings.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+    }
+
+    /// The strings of `__metadata__` that the graph was read with, and what else it says.
+    static func said(of graph: TensorGraph) -> (strings: [String: String], document: GraphDocument) {
+        var (strings, document) = ([String: String](), GraphDocument())
         document.ties = graph.ties
         for (key, value) in graph.metadata.entries {
             if key.hasPrefix(SafetensorsReader.metadataPrefix), let text = value.string {
@@ -109,10 +125,7 @@ struct SafetensorsLayout {
                 document.metadata[key] = value
             }
         }
-        for (key, value) in options.provenance { strings[Provenance.keyPrefix + key] = value }
-        for edit in options.metadataEdits { try apply(edit, to: &strings, options.outputPath ?? "") }
-        if !document.isEmpty { strings[SafetensorsReader.documentKey] = document.text }
-        return strings.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        return (strings, document)
     }
 
     /// Frameworks that loaders know in `format`.
@@ -157,4 +170,9 @@ struct SafetensorsLayout {
         let length = withUnsafeBytes(of: UInt64(text.count).littleEndian) { Array($0) }
         return Shard(name: name, header: length + text, tensors: tensors, dataBytes: offset)
     }
+}
+
+extension WriteOptions {
+    /// Whether nothing is asked for that a file's own header does not say.
+    fileprivate var isPlain: Bool { maximumShardBytes == nil && provenance.isEmpty && metadataEdits.isEmpty }
 }

@@ -12,8 +12,8 @@ struct SafetensorsReader {
 
     func readFile(_ path: String) throws -> TensorGraph {
         var graph = TensorGraph()
-        try add(path, to: &graph)
-        return graph
+        try add(path, as: "", to: &graph)
+        return OriginalHeaders(graph).kept
     }
 
     /// `model.safetensors`, or the index and its shards, or a whole set of shards, or the only file with weights.
@@ -26,7 +26,7 @@ struct SafetensorsReader {
         } else if entries.contains(SafetensorsFormat.indexName) {
             try addShards(of: path, to: &graph)
         } else if let shards = try ShardSet(path, weights, ending: ".safetensors") {
-            try shards.read(context) { try add($0, to: &graph) }
+            try shards.read(context) { try add($0, as: $0.lastComponent, to: &graph) }
         } else if weights.count == 1 {
             try addWeights(weights[0], of: path, to: &graph)
         } else {
@@ -36,26 +36,35 @@ struct SafetensorsReader {
                     + " \(SafetensorsFormat.singleName) nor \(SafetensorsFormat.indexName); name one of them")
         }
         try ModelFolder.addAttachments(of: path, to: &graph, context)
-        return graph
+        return OriginalHeaders(graph).kept
     }
 
     private func addWeights(_ name: String, of folder: String, to graph: inout TensorGraph) throws {
         ModelFolder.warnOfLink(name, in: folder, context)
-        try add("\(folder)/\(name)", to: &graph)
+        try add("\(folder)/\(name)", as: name, to: &graph)
     }
 
     private func addShards(of folder: String, to graph: inout TensorGraph) throws {
-        let index = try ShardIndex("\(folder)/\(SafetensorsFormat.indexName)", ending: ".safetensors")
+        let path = "\(folder)/\(SafetensorsFormat.indexName)"
+        let index = try ShardIndex(path, ending: ".safetensors")
         if let stamp = index.stamp { graph.sources.append(stamp) }
-        try index.readShards(of: folder, context) { try add($0, to: &graph, keeping: $1) }
+        let bytes = try MappedFile.content(path: path).withBytes { Array($0) }
+        graph.fileHeaders.append(FileHeader(format: SafetensorsFormat.formatName, name: SafetensorsFormat.indexName, bytes: bytes))
+        try index.readShards(of: folder, context) { try add($0, as: $0.lastComponent, to: &graph, keeping: $1) }
     }
 
     /// Adds the metadata of one file and of its tensors those that are wanted, and returns the names of all of them.
+    ///
+    /// - Parameter name: the file's in its folder; empty for a file by itself.
     @discardableResult
-    private func add(_ path: String, to graph: inout TensorGraph, keeping isWanted: (String) -> Bool = { _ in true }) throws -> [String] {
+    private func add(
+        _ path: String, as name: String, to graph: inout TensorGraph, keeping isWanted: (String) -> Bool = { _ in true }
+    ) throws -> [String] {
         let file = try MappedFile.content(path: path)
         graph.sources.append(file.stamp)
         let header = try file.withBytes { try SafetensorsHeader($0, path: path) }
+        let bytes = file.withBytes { Array($0.prefix(header.dataStart)) }
+        graph.fileHeaders.append(FileHeader(format: SafetensorsFormat.formatName, name: name, bytes: bytes))
         for entry in header.entries where isWanted(entry.name) {
             guard let bytes = MappedBytes(file, offset: header.dataStart + entry.begin, byteCount: entry.end - entry.begin) else {
                 throw FormatError.malformed(path, "tensor '\(entry.name)'", "lies outside the file")
@@ -86,4 +95,9 @@ struct SafetensorsReader {
             }
         }
     }
+}
+
+extension String {
+    /// What follows the last slash.
+    fileprivate var lastComponent: String { split(separator: "/").last.map(String.init) ?? self }
 }

@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// A number that says how well predictions agree with what is right.
 public struct Agreement: Sendable, Equatable {

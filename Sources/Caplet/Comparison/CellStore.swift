@@ -1,6 +1,6 @@
+import CLibrary
 import FormatKit
 import FoundationEssentials
-import Glibc
 import ModelGraph
 
 /// The folder of a comparison: one file a cell below `cells`, and what is made of all of them.

@@ -1,11 +1,11 @@
 import BuiltIns
+import CLibrary
 import Calibration
 import CapletFormat
 import Dispatch
 import Execution
 import FormatKit
 import FoundationEssentials
-import Glibc
 import Inference
 import ModelGraph
 import Models

@@ -3,6 +3,7 @@ import Execution
 import FormatKit
 import Inference
 import Models
+import PassKit
 import TextInput
 
 /// The sequences that passes calibrate on, and those of the same text that they measure on.
@@ -23,8 +24,6 @@ struct CalibrationSets {
 
     /// Held-back sequences to measure on, for each that passes calibrate on.
     private static let heldBackShare = 2
-    /// Sequences to learn from, for each that passes calibrate on.
-    private static let learningShare = 4
 
     /// Nil without a text.
     init?(_ text: CalibrationText?, _ model: Model, _ context: RequestContext, _ execution: ExecutionContext) throws {
@@ -61,7 +60,7 @@ struct CalibrationSets {
     private static func learning(_ calibrated: TokenSequences, and free: TokenSequences) -> TokenSequences? {
         guard !free.sequences.isEmpty else { return nil }
         return TokenSequences(
-            calibrated.sequences + free.evenlySpaced((learningShare - 1) * calibrated.sequences.count).sequences)
+            calibrated.sequences + free.evenlySpaced((CalibrationCost.learningShare - 1) * calibrated.sequences.count).sequences)
     }
 
     /// All sequences of a text, and a digest of its files; a warning where they are fewer or shorter than was asked for, or longer than the

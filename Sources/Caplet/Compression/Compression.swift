@@ -59,7 +59,9 @@ struct Compression {
         }
         if execution.ensemble.isFirst { try checkPlaces(context) }
         try target.checkShapes(of: input, at: request.model, context)
-        for line in manager.warnings + [CompressionWarnings.ofAim(aim, input.graph)].compactMap({ $0 }) { context.warn(line) }
+        let ofCodes = try request.original == nil ? CompressionWarnings.ofCodes(aim, input.graph, request.model) : nil
+        let warnings = [CompressionWarnings.ofAim(aim, input.graph), ofCodes]
+        for line in manager.warnings + warnings.compactMap({ $0 }) { context.warn(line) }
         try context.checkWarnings()
         if calibration?.source == .builtIn {
             context.note("no calibration text is given: English speeches that come with the program are used")
@@ -139,6 +141,8 @@ struct Compression {
         return try unfinished.run(beginsAnew: request.replacesOutput, context) { work in
             var graph = input.graph
             let reports = try context.naming(request.model) { try manager.run(&graph, passContext, keeping: work, plan) }
+            // What was changed comes back as no file that there was.
+            if !reports.isEmpty { graph.fileHeaders = [] }
             for warning in reports.flatMap({ $0.warnings ?? [] }) { context.warn(warning) }
             for warning in CompressionWarnings.ofNothingChanged(reports) { context.warn(warning, .describePasses) }
             let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
@@ -154,7 +158,7 @@ struct Compression {
             let result = CompressionResult(
                 output: request.output, pipeline: pipeline.description, seed: request.seed, original: input.graph, compressed: graph,
                 inputBytes: inputBytes, outputBytes: bytes, seconds: seconds, cost: cost,
-                passes: reports, ranks: ranks)
+                passes: reports, ranks: ranks, recipe: CompressionRecipe(request, aim: aim, pipeline: pipeline))
             let report = try reportFile.map {
                 try result.prepare(in: $0, at: request.reportPath ?? "", model: request.model, of: graph)
             }

@@ -40,10 +40,12 @@ public struct CompressionResult: Encodable, Sendable {
     public let passes: [PassReport]
     /// What each rank did; nil where there was one.
     public let ranks: [RankReport]?
+    /// What makes it again, of the same model.
+    public let recipe: CompressionRecipe
 
     init(
         output: String, pipeline: String, seed: UInt64, original: TensorGraph, compressed: TensorGraph, inputBytes: Int, outputBytes: Int,
-        seconds: Double, cost: MeasuredCost?, passes: [PassReport], ranks: [RankReport]? = nil
+        seconds: Double, cost: MeasuredCost?, passes: [PassReport], ranks: [RankReport]?, recipe: CompressionRecipe
     ) {
         self.output = output
         self.pipeline = pipeline
@@ -64,6 +66,7 @@ public struct CompressionResult: Encodable, Sendable {
         peakMemoryBytes = PeakMemory.bytes
         self.passes = passes
         self.ranks = ranks
+        self.recipe = recipe
     }
 
     /// The summary as a file to be committed with the output: a page where its name ends in .html, otherwise JSON.

@@ -22,6 +22,36 @@ enum CompressionWarnings {
             "\(NumberText.grouped(size)) bytes are more than codes of this model take: the file will have less than \(NumberText.grouped(most))"
     }
 
+    /// Of linear layers that are codes already: what was lost when these were made is not seen again, and is not counted.
+    ///
+    /// - Throws: `RequestError` where codes are all that the aim would make of them.
+    static func ofCodes(_ aim: CompressionRequest.Aim, _ graph: TensorGraph, _ path: String) throws -> String? {
+        let layers = graph.tensors.filter { $0.role == .linear }
+        let kinds = layers.compactMap { codes($0.payload) }
+        guard aim != .lossless, let kind = kinds.first, kinds.count * 2 > layers.count else { return nil }
+        let isOwn = layers.contains { if case .blocks = $0.payload { false } else { codes($0.payload) != nil } }
+        switch aim {
+        case .size, .bitsPerWeight, .lossIncrease:
+            guard !isOwn else {
+                throw RequestError(
+                    .unsupported, "\(path): its linear layers are codes already (\(kind)): start from the model that it was made from")
+            }
+        default: break
+        }
+        return
+            "\(path): its linear layers are codes already (\(kind)): compressed again they lose more than the model does that they were made from"
+    }
+
+    /// What the codes of a payload are called; nil for floats.
+    private static func codes(_ payload: Payload) -> String? {
+        switch payload {
+        case .blocks(let tensor): return tensor.codec.name
+        case .quantized: return "integers with scales"
+        case .composite(let terms): return terms.lazy.compactMap(codes).first
+        case .dense, .lowRank, .sparse: return nil
+        }
+    }
+
     /// A line for each pass that changed nothing, and has not said so itself.
     static func ofNothingChanged(_ reports: [PassReport]) -> [String] {
         reports.filter { $0.changedNothing && ($0.warnings ?? []).isEmpty }.map { "\($0.pass): nothing is changed" }

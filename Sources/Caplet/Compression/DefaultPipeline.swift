@@ -15,7 +15,7 @@ public enum DefaultPipeline {
     ///     loss, and values are moved block by block: some 20 forward passes over the calibration text in place of 90.
     public static func text(keep: String, linearParameters: Int = 0) -> String {
         guard linearParameters > smallModel else { return "rpca,prune-probabilistic{keep=\(keep)},match,refit" }
-        return "rpca,prune-probabilistic{keep=\(keep) objective=block},refit{objective=block passes=2}"
+        return "rpca,prune-probabilistic{keep=\(keep) objective=block},refit{objective=block passes=2 text=calibrated}"
     }
 
     /// Why a model has another default pipeline than smaller ones; nil where it has not.

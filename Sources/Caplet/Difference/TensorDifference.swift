@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 import ModelGraph
 
 /// How two tensors of one name stand to each other.

@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// How long a text is in three units; what a mean loss a token is turned into one a word or a byte by.
 public struct TextSize: Sendable {

@@ -1,6 +1,6 @@
 import Architectures
+import CLibrary
 import FormatKit
-import Glibc
 import ModelGraph
 import Models
 

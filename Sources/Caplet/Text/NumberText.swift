@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// Numbers as people read them.
 package enum NumberText {

@@ -1,5 +1,5 @@
+import CLibrary
 import FormatKit
-import Glibc
 import ModelGraph
 
 /// What paths are to those who download models from a hub: folders of its cache, and names and addresses of models that are not here.

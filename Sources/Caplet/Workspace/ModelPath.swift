@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// What a path says about the model at it.
 enum ModelPath {

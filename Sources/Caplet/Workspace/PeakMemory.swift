@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// The most memory this process has had resident so far, in bytes.
 package enum PeakMemory {

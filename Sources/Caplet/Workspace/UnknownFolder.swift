@@ -1,5 +1,5 @@
+import CLibrary
 import FormatKit
-import Glibc
 import ModelGraph
 import StrictJSON
 

@@ -1,6 +1,5 @@
+import CLibrary
 import Caplet
-// Its standard streams are variables, which nobody assigns to.
-@preconcurrency import Glibc
 import Logging
 import Synchronization
 
@@ -73,6 +72,6 @@ private struct StandardErrorLogHandler: LogHandler {
         }
         // One diagnostic is one line, whatever a hostile file put into a name.
         let text = "\(event.message)".unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? "\u{FFFD}" : String($0) }.joined()
-        fputs(prefix + text + "\n", stderr)
+        fputs(prefix + text + "\n", StandardStream.error)
     }
 }

@@ -1,7 +1,6 @@
+import CLibrary
 import Caplet
 import Dispatch
-// Its standard streams are variables, which nobody assigns to.
-@preconcurrency import Glibc
 import Synchronization
 
 /// Progress on standard error: a line that is drawn over on a terminal, as wide as that is, a plain line every ten seconds in a log.
@@ -19,7 +18,7 @@ final class ProgressLine: Sendable {
     private let interval: UInt64
 
     init() {
-        isTerminal = isatty(fileno(stderr)) == 1
+        isTerminal = isatty(fileno(StandardStream.error)) == 1
         interval = isTerminal ? 100_000_000 : 10_000_000_000
     }
 
@@ -77,7 +76,7 @@ final class ProgressLine: Sendable {
     private static var now: UInt64 { DispatchTime.now().uptimeNanoseconds }
 
     private func clear() {
-        if isTerminal { fputs("\r\u{1B}[K", stderr) }
+        if isTerminal { fputs("\r\u{1B}[K", StandardStream.error) }
     }
 
     private func showIfDue() {
@@ -88,8 +87,8 @@ final class ProgressLine: Sendable {
             state.lastShown = now
             let text = ProgressText(stage, state.clock, now: now)
             // A line that reaches the last column would be followed by an empty one.
-            fputs(isTerminal ? "\r\(text.fitting(columns: TerminalSize.columns - 1))\u{1B}[K" : text.whole + "\n", stderr)
-            fflush(stderr)
+            fputs(isTerminal ? "\r\(text.fitting(columns: TerminalSize.columns - 1))\u{1B}[K" : text.whole + "\n", StandardStream.error)
+            fflush(StandardStream.error)
         }
     }
 }
@@ -99,7 +98,7 @@ enum TerminalSize {
     /// 80 where it does not say.
     static var columns: Int {
         var size = winsize()
-        guard ioctl(fileno(stderr), UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        guard ioctl(fileno(StandardStream.error), UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
         return Int(size.ws_col)
     }
 }

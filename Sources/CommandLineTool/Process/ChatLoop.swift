@@ -1,5 +1,5 @@
+import CLibrary
 import Caplet
-import Glibc
 
 /// Questions and answers in turn until there are no more questions.
 struct ChatLoop {

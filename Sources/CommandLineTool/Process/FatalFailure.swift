@@ -1,7 +1,6 @@
 import CAllocation
+import CLibrary
 import Caplet
-// Its standard streams are variables, which nobody assigns to.
-@preconcurrency import Glibc
 
 /// Failures that no error can report, since they come from where none can be thrown: one line and status 70.
 enum FatalFailure {
@@ -9,7 +8,7 @@ enum FatalFailure {
     static func reportInOneLine() {
         caplet_link_allocation()
         ProcessSetup.whenOpenBLASIsMissing { reason in
-            for text in ["caplet: error: OpenBLAS cannot be loaded: ", String(cString: reason), "\n"] { fputs(text, stderr) }
+            for text in ["caplet: error: OpenBLAS cannot be loaded: ", String(cString: reason), "\n"] { fputs(text, StandardStream.error) }
             _exit(ExitStatus.internalError.rawValue)
         }
     }

@@ -1,6 +1,6 @@
+import CLibrary
 import CProcess
 import Caplet
-import Glibc
 
 /// Turns the first SIGINT, SIGTERM or SIGHUP into a request to stop and clean up; a second one ends the process as usual.
 enum InterruptSignal {

@@ -1,11 +1,12 @@
+import CLibrary
 import Caplet
-// Its standard streams are variables, which nobody assigns to.
-@preconcurrency import Glibc
 
 /// Lines of standard input, with a sign for a person that one is waited for.
 struct QuestionLines {
     /// Whether a person types them and sees the answers.
     let isTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
+    /// Standard input with a buffer of its own: nothing else reads from it.
+    private let input = fdopen(STDIN_FILENO, "r")
 
     /// The next line without its end; nil at the end of input.
     ///
@@ -13,14 +14,15 @@ struct QuestionLines {
     func next() throws -> String? {
         if isTerminal {
             print("> ", terminator: "")
-            fflush(stdout)
+            fflush(StandardStream.output)
         }
         var line: UnsafeMutablePointer<CChar>?
         var capacity = 0
         defer { free(line) }
-        let count = getline(&line, &capacity, stdin)
+        guard let input else { throw UsageError("standard input: \(String(cString: strerror(errno)))", .cannotOpen) }
+        let count = getline(&line, &capacity, input)
         guard count >= 0, let line else {
-            if ferror(stdin) != 0 { throw UsageError("standard input: \(String(cString: strerror(errno)))", .cannotOpen) }
+            if ferror(input) != 0 { throw UsageError("standard input: \(String(cString: strerror(errno)))", .cannotOpen) }
             return nil
         }
         var bytes = UnsafeRawBufferPointer(start: line, count: count)[...]

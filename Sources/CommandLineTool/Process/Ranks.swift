@@ -1,5 +1,5 @@
+import CLibrary
 import Caplet
-import Glibc
 
 /// This process as one of those that mpirun or srun has started together.
 final class Ranks {

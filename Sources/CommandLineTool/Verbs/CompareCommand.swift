@@ -57,6 +57,12 @@ struct CompareCommand: ParsableCommand {
     @Flag(help: "Make cells anew that were made from something else.")
     var force = false
 
+    @Option(
+        help: ArgumentHelp(
+            "A file of YAML with options of this verb, which those of the command line go before.",
+            valueName: "file"))
+    var recipe: String?
+
     @OptionGroup var ranks: EnsembleOptions
 
     @OptionGroup var common: CommonOptions

@@ -108,6 +108,12 @@ struct CompressCommand: ParsableCommand {
     @Flag(help: "Replace what is at the output.")
     var force = false
 
+    @Option(
+        help: ArgumentHelp(
+            "A file of YAML with options of this verb, which those of the command line go before; or a report, for what it was made by.",
+            valueName: "file"))
+    var recipe: String?
+
     @OptionGroup var ranks: EnsembleOptions
 
     @OptionGroup var common: CommonOptions

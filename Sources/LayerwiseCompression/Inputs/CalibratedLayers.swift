@@ -87,7 +87,8 @@ public struct CalibratedLayers {
         return CalibratedLayer(index: index, tensor: tensors[index], weight: weight, inputs: inputs, pass: pass, execution: execution)
     }
 
-    /// Calls `body` once for each layer that is this rank's; what comes of them is given to all ranks, some blocks at a time.
+    /// Calls `body` once for each layer that is this rank's, and without inputs for those that an interrupted run had finished, which all ranks have;
+    /// what comes of the others is given to all ranks, some blocks at a time.
     ///
     /// - Parameter together: called by all ranks with the rank of each layer that is done; nil for all others.
     private func forEachShared(_ together: (_ owners: [Int?]) throws -> Void, _ body: (CalibratedLayer) throws -> Void) throws {
@@ -100,7 +101,9 @@ public struct CalibratedLayers {
             }
         }
         let all = Set(tensors.indices)
-        let windows = MomentWindows(tensors, wanted: all, structure, execution)
+        let known = all.filter { context.isFinished(tensors[$0]) }
+        try work(Dictionary(uniqueKeysWithValues: known.map { ($0, nil) }))
+        let windows = MomentWindows(tensors, wanted: all.subtracting(known), structure, execution)
         let positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
         func members(_ group: InputGroup) -> [Int] { group.members.compactMap { positions[$0] } }
         guard haveInputs, let calibration else {

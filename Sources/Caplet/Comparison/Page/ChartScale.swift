@@ -1,4 +1,4 @@
-import Glibc
+import CLibrary
 
 /// One axis of a chart: from values to the share of its length, with the values that get a tick.
 struct ChartScale {

@@ -1,6 +1,6 @@
+import CLibrary
 import FormatKit
 import FoundationEssentials
-import Glibc
 import ModelGraph
 
 /// The names in a folder of unfinished work, and the file that says whose it is.

@@ -1,7 +1,7 @@
+import CLibrary
 import Execution
 import FormatKit
 import FoundationEssentials
-import Glibc
 import ModelGraph
 import PassKit
 import Synchronization
