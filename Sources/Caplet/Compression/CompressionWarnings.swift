@@ -28,8 +28,13 @@ enum CompressionWarnings {
     static func ofCodes(_ aim: CompressionRequest.Aim, _ graph: TensorGraph, _ path: String) throws -> String? {
         let layers = graph.tensors.filter { $0.role == .linear }
         let kinds = layers.compactMap { codes($0.payload) }
-        guard aim != .lossless, let kind = kinds.first, kinds.count * 2 > layers.count else { return nil }
+        guard let kind = kinds.first, kinds.count * 2 > layers.count else { return nil }
         let isOwn = layers.contains { if case .blocks = $0.payload { false } else { codes($0.payload) != nil } }
+        if aim == .lossless {
+            let floats =
+                "\(path): its linear layers are codes (\(kind)), of which the caplet format keeps the values as floats: the file itself is smaller"
+            return isOwn ? nil : floats
+        }
         switch aim {
         case .size, .bitsPerWeight, .lossIncrease:
             guard !isOwn else {
