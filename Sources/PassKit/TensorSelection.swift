@@ -50,6 +50,7 @@ public struct TensorSelection: Sendable {
             return isStack ? "\(tensor.shape.dimensions[0]) matrices in one tensor" : "\(tensor.role.rawValue), not a matrix"
         }
         guard tensor.dtype.isFloat, tensor.dtype.isComputable else { return "\(tensor.dtype.rawValue), no weights to compute with" }
+        if tensor.role == .stateSpace { return "state-space: carried as it is" }
         if layers.contains(.matrices) || Layers(rawValue: tensor.role.rawValue).map(layers.contains) == true { return nil }
         switch tensor.role {
         case .embedding, .head: return "\(tensor.role.rawValue): left alone unless layers= names it"
