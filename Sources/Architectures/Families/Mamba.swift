@@ -13,7 +13,7 @@ extension ArchitectureFamily {
         ]
         family.biasSettings.append(BiasSetting(nil, [.mixerTimeStep], usual: true))
         family.keys.tiesEmbeddings = true
-        family.otherKeys += ["time_step_scale", "time_step_init_scheme", "use_mambapy", "use_associative_scan", "layer_types"]
+        family.otherKeys += ["use_mambapy", "use_associative_scan"]
         return family
     }()
 
@@ -34,7 +34,7 @@ extension ArchitectureFamily {
             TensorRule("\(mixer).norm.weight", "blk.{}.ssm_norm.weight", .norm, .mixerNorm, .groupRows),
         ]
         // The checkpoints of Codestral say that their norm comes before the gate; it comes after, whatever they say.
-        family.otherKeys += ["chunk_size", "time_step_rank", "norm_before_gate", "layer_types"]
+        family.otherKeys += ["chunk_size", "time_step_rank", "norm_before_gate"]
         return family
     }()
 
@@ -68,8 +68,8 @@ extension ArchitectureFamily {
         family.fixedValues = ["ssm_cfg": [.object(JSONObject([]))]]
         // How weights were drawn, and how much of the work is done at a time or in which floats.
         family.otherKeys = [
-            "residual_in_fp32", "rescale_prenorm_residual", "time_step_min", "time_step_max", "time_step_floor",
-            "pad_vocab_size_multiple", "fused_add_norm", "d_model", "d_inner", "n_layer",
+            "residual_in_fp32", "rescale_prenorm_residual", "time_step_min", "time_step_max", "time_step_floor", "time_step_scale",
+            "time_step_init_scheme", "pad_vocab_size_multiple", "fused_add_norm", "d_model", "d_inner", "n_layer", "layer_types",
         ]
         return family
     }
