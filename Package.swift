@@ -122,8 +122,8 @@ let package = Package(
         target(
             "GGUFFormat",
             [
-                "Architectures", "CKernels", "Execution", "FormatKit", "Matrices", "ModelGraph", "QuantizedCheckpoints", "StrictJSON",
-                "Tokenization",
+                "Architectures", "CKernels", "CLibrary", "Execution", "FormatKit", "Matrices", "ModelGraph", "QuantizedCheckpoints",
+                "StrictJSON", "Tokenization",
             ],
             path: "formats/gguf",
             exclude: ["SPEC.md"]),

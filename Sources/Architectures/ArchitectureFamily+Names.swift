@@ -9,7 +9,7 @@ extension ArchitectureFamily {
         .phi, .phi3, .gptNeoX, .gptJ, .falcon, .falconOfTwoNorms, .falconInSequence,
         .cohere, .cohere2, .glm, .glm4, .nemotron, .bloom, .gpt2, .opt, .bert, .roberta, .xlmRoberta, .electra, .distilBert, .deberta,
         .albert,
-        .modernBert,
+        .modernBert, .mamba, .falconMamba, .mamba2,
     ]
 
     public static func named(_ name: String) -> ArchitectureFamily? { all.first { $0.name == name } }
@@ -22,9 +22,13 @@ extension ArchitectureFamily {
 
     public static func ofGGUF(_ name: String) -> ArchitectureFamily? { all.first { $0.ggufName == name } }
 
-    /// Of the families with a name in GGUF the one that knows most of a file's tensors.
-    public static func ofGGUF(_ name: String, tensors: [String]) -> ArchitectureFamily? {
-        let candidates = all.filter { $0.ggufName == name }
+    /// Of the families with a name in GGUF the one that a file has the flag of, or the one that knows most of its tensors.
+    ///
+    /// - Parameter isSet: whether the file has set a flag, `<name>.` before it.
+    public static func ofGGUF(_ name: String, tensors: [String], isSet: (String) -> Bool) -> ArchitectureFamily? {
+        let all = all.filter { $0.ggufName == name }
+        if let flagged = all.first(where: { $0.flagInGGUF.map { isSet("\(name).\($0)") } ?? false }) { return flagged }
+        let candidates = all.filter { $0.flagInGGUF == nil }
         guard candidates.count > 1 else { return candidates.first }
         func known(_ family: ArchitectureFamily) -> Int { tensors.count { family.rule(forGGUF: $0) != nil } }
         return candidates.dropFirst().reduce(candidates[0]) { known($1) > known($0) ? $1 : $0 }
@@ -67,7 +71,8 @@ extension ArchitectureFamily {
     /// The linear layers of which a checkpoint has the biases; nil for families that have them as their checkpoints do.
     public func biasedModules(has: (TensorRule) -> Bool) -> Set<Module>? {
         if biasSettings.isEmpty { return nil }
-        return Set(tensors.filter { $0.role == .linear && ($0.bias.map(has) ?? false) }.map(\.module))
+        let layers = tensors.filter { $0.role == .linear || $0.module == .mixerConvolution }
+        return Set(layers.filter { $0.bias.map(has) ?? false }.map(\.module))
     }
 
     /// Whether a tensor of that name follows from the configuration.

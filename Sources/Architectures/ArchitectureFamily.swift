@@ -42,6 +42,8 @@ public struct ArchitectureFamily: Sendable {
     var derivedTensors: [String] = []
     /// Tensors of checkpoints that are several of the graph.
     var fusedTensors: [FusedTensor] = []
+    /// The flag among the family's keys in GGUF that is set for it, and for no other of that name there.
+    var flagInGGUF: String?
     /// Whether llama.cpp keeps positions from looking back further than the sliding window.
     public var slidesInGGUF = false
     /// Layers whose biases llama.cpp does not read, and will not load a file with.

@@ -14,6 +14,7 @@ extension [Module] {
     static let latentInput: [Module] = [.queryLatent, .keyValueLatent]
     static let latentExpansion: [Module] = [.query, .queryExpansion, .keyValueExpansion]
     static let mlp: [Module] = [.gate, .up, .gateAndUp, .down]
+    static let mixerEnds: [Module] = [.mixerInput, .mixerOutput]
     static let experts: [Module] = [.expertGate, .expertUp, .expertDown]
     static let sharedExpert: [Module] = [.sharedRouter, .sharedGate, .sharedUp, .sharedDown]
 }

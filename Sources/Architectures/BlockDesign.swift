@@ -65,6 +65,8 @@ public struct BlockDesign: Equatable, Sendable {
         case relative
         /// A multiple of the distance, another for each head, taken from the scores (ALiBi, Press et al. 2022).
         case linear
+        /// Nothing says where a token stands but what came before it.
+        case none
     }
 
     /// gate · σ(α · gate) · (up + 1) with gate at most, and up at most and at least minus, a limit (gpt-oss).
@@ -129,6 +131,9 @@ public struct BlockDesign: Equatable, Sendable {
     static let gpt2 = BlockDesign(
         norm: .layer, placement: .before, activation: .geluTanh, isGated: false, positions: .learned, isCausal: true,
         fusesQueryKeyValue: true)
+    /// A norm, and a state space in the place of attention and MLP.
+    static let stateSpace = BlockDesign(
+        norm: .rootMeanSquare, placement: .before, activation: .silu, isGated: false, positions: .none, isCausal: true)
     static let opt = BlockDesign(
         norm: .layer, placement: .before, activation: .relu, isGated: false, positions: .learned, firstPosition: 2, isCausal: true)
 }

@@ -11,6 +11,10 @@ public enum Module: String, CaseIterable, Sendable {
     /// Of latent attention: queries by way of a few numbers, keys and values by way of a few others and of components that turn.
     case queryLatent, queryLatentNorm, queryExpansion, keyValueLatent, keyValueLatentNorm, keyValueExpansion
     case mlpNorm, gate, up, gateAndUp, down, mlpOutputNorm
+    /// Of a state space in the place of attention and MLP: the layers before and after it, in Mamba those that make B, C and time steps, and
+    /// what belongs to channels or heads: the convolution, log(−A), D, what is added to time steps, the norm of what the last layer reads.
+    case mixerInput, mixerSelection, mixerTimeStep, mixerOutput
+    case mixerConvolution, mixerDecay, mixerSkip, mixerTimeStepBias, mixerNorm
     /// Of blocks with experts: what scores them, the layers of each, and those of the one that all tokens go through.
     case router, routerCorrection, expertGate, expertUp, expertDown, sharedRouter, sharedGate, sharedUp, sharedDown
     /// Carried, and not run.

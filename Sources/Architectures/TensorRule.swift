@@ -36,8 +36,8 @@ public struct TensorRule: Sendable {
         var rule = self
         rule.name = name
         rule.gguf = TensorRule.bias(of: gguf) ?? ""
-        if role == .linear || role == .head { rule.role = .bias }
-        if layout == .transposed || layout == .lessOne { rule.layout = .same }
+        if [.linear, .head, .stateSpace].contains(role) { rule.role = .bias }
+        if [.transposed, .lessOne, .channelKernels].contains(layout) { rule.layout = .same }
         rule.isOptional = true
         return rule
     }
@@ -70,6 +70,14 @@ public enum TensorLayout: Sendable {
     case keysAndValues
     /// The checkpoint has a matrix of one row, GGUF a vector.
     case oneRow
+    /// The checkpoint has a vector, GGUF a matrix of one column.
+    case oneColumn
+    /// The checkpoint has log(−A) of a state space, GGUF A; where it is a vector, as a matrix of one column.
+    case negatedExponential
+    /// The checkpoint has a kernel for each channel in a matrix of one row, [channels, 1, kernel], GGUF [channels, kernel].
+    case channelKernels
+    /// The checkpoint has a vector, GGUF a row for each group of a state space.
+    case groupRows
 }
 
 extension String {

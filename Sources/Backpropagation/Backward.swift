@@ -13,6 +13,7 @@ extension BlockWeights {
         _ input: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, _ c: ModelConfiguration, _ rotary: RotaryTables?,
         _ state: GradientState
     ) {
+        if let stateSpace { return mixBackward(stateSpace, input, gradient: gradient, c, state) }
         let (tokens, run, isAfter) = (state.tokens, state.run, design.placement == .after)
         guard let middle = run.middle, let sum = run.sum else { preconditionFailure("the run did not keep what gradients need") }
         let count = tokens * c.hiddenSize

@@ -26,6 +26,7 @@ final class GradientState {
     /// Nil for families without.
     let latent: LatentGradients?
     let experts: ExpertGradients?
+    let stateSpace: StateSpaceGradients?
     private let memory: FloatArena
     let tokens: Int
     /// Of a token's hidden state, and between the layers of an expert.
@@ -39,10 +40,11 @@ final class GradientState {
         let intermediate = c.denseIntermediateSize
         latent = c.latent.map { LatentGradients(c, $0, tokens: tokens) }
         experts = c.experts.map { ExpertGradients(c, $0, tokens: tokens) }
+        stateSpace = c.stateSpace.map { StateSpaceGradients(c, $0, tokens: tokens) }
         let widths = [
             queryWidth, keyWidth, c.keyValueHeadCount * c.valueSize, c.headCount * c.valueSize, c.hiddenSize, c.hiddenSize, intermediate,
             intermediate,
-            c.hiddenSize, tokens, c.design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0,
+            c.hiddenSize, c.stateSpace == nil ? tokens : 0, c.design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0,
             c.design.fusesGateAndUp ? 2 * intermediate : 0, c.design.headNorm == .none && !c.design.normalisesTurned ? 0 : queryWidth,
         ]
         let rows = c.distances?.rowCount ?? 0
@@ -67,6 +69,10 @@ final class GradientState {
         case .sharedDown: return UnsafePointer(kept.sharedActivated)
         case .expertGate(let expert), .expertUp(let expert): return rows(kept.input, width, of: expert)
         case .expertDown(let expert): return rows(kept.activated, size, of: expert)
+        case .mixerInput: return UnsafePointer(run.normalised)
+        case .mixerSelection: return UnsafePointer(ofStateSpace.kept.activated)
+        case .mixerTimeStep: return UnsafePointer(ofStateSpace.kept.rank)
+        case .mixerOutput: return UnsafePointer(ofStateSpace.kept.mixed)
         }
     }
 
@@ -112,6 +118,10 @@ final class GradientState {
         case .expertGate(let expert): return rows(own.gate, size, of: expert)
         case .expertUp(let expert): return rows(own.up, size, of: expert)
         case .expertDown(let expert): return rows(own.down, width, of: expert)
+        case .mixerInput: return UnsafePointer(ofStateSpace.own.projected)
+        case .mixerSelection: return UnsafePointer(ofStateSpace.own.selection)
+        case .mixerTimeStep: return UnsafePointer(ofStateSpace.own.steps)
+        case .mixerOutput: return UnsafePointer(ofStateSpace.own.output)
         }
     }
 }

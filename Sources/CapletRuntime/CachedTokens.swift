@@ -8,15 +8,16 @@ final class CachedTokens {
 
     init(_ cache: KeyValueCache) { self.cache = cache }
 
-    /// Forgets all tokens but those that `sequence` begins with too, of which one at least is left to be run.
+    /// Forgets all tokens but those that `sequence` begins with too, of which one at least is left to be run; all, where the cache cannot
+    /// forget some alone.
     ///
     /// - Returns: how many are kept.
     func keepPrefix(of sequence: [Int32]) -> Int {
-        var count = 0
-        while count < tokens.count, count < sequence.count - 1, tokens[count] == sequence[count] { count += 1 }
-        cache.truncate(to: count)
-        tokens.removeLast(tokens.count - count)
-        return count
+        var shared = 0
+        while shared < tokens.count, shared < sequence.count - 1, tokens[shared] == sequence[shared] { shared += 1 }
+        cache.truncate(to: shared)
+        tokens.removeLast(tokens.count - cache.count)
+        return cache.count
     }
 
     /// The logits after these tokens, which follow those in the cache.

@@ -5,10 +5,10 @@ extension JSONValue {
     ///
     /// - Throws: `FormatError.malformed` for what the strict parser refuses.
     public init<Bytes: Collection>(
-        parsing bytes: Bytes, path: String, object: String, maximumValueCount: Int = .max
+        parsing bytes: Bytes, path: String, object: String, takesInfinity: Bool = false, maximumValueCount: Int = .max
     ) throws where Bytes.Element == UInt8 {
         do {
-            try self.init(strict: bytes, maximumValueCount: maximumValueCount)
+            try self.init(strict: bytes, takesInfinity: takesInfinity, maximumValueCount: maximumValueCount)
         } catch let error as JSONError {
             throw FormatError.malformed(path, object, "is not valid JSON at byte \(error.offset): \(error.reason)")
         }

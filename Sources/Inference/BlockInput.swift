@@ -9,6 +9,8 @@ public enum BlockInput: Hashable, Sendable {
     case sharedOutput
     /// What the layers of one of the other experts read: those of the tokens that were sent to it.
     case expertInput(Int), expertOutput(Int)
+    /// Of a block with a state space: what its first and its last layer read, and in Mamba those between.
+    case mixerInput, mixerSelection, mixerTimeStep, mixerOutput
 
     /// The name of the input group in `GraphStructure`.
     public var groupName: String {
@@ -22,6 +24,10 @@ public enum BlockInput: Hashable, Sendable {
         case .sharedOutput: return "shared-output"
         case .expertInput(let expert): return "expert-input-\(expert)"
         case .expertOutput(let expert): return "expert-output-\(expert)"
+        case .mixerInput: return "mixer-input"
+        case .mixerSelection: return "mixer-selection"
+        case .mixerTimeStep: return "mixer-time-step"
+        case .mixerOutput: return "mixer-output"
         }
     }
 }
@@ -32,6 +38,9 @@ public typealias InputObserver = (BlockInput, UnsafeBufferPointer<Float>, _ widt
 extension ModelConfiguration {
     /// The inputs of a block, in the order in which they are read.
     package func inputs(ofBlock block: Int) -> [BlockInput] {
+        if let stateSpace {
+            return [.mixerInput] + (stateSpace.kind == .selective ? [.mixerSelection, .mixerTimeStep] : []) + [.mixerOutput]
+        }
         let attention: [BlockInput] =
             [.attentionInput] + (latent?.queryRank == nil ? [] : [.queryLatent]) + (latent == nil ? [] : [.keyValueLatent]) + [
                 .attentionOutput

@@ -8,6 +8,8 @@ public enum BlockLayer: Hashable, Sendable {
     case sharedGate, sharedUp, sharedDown
     /// Of one of the experts that tokens are sent to.
     case expertGate(Int), expertUp(Int), expertDown(Int)
+    /// Of a block with a state space; the two between are Mamba's.
+    case mixerInput, mixerSelection, mixerTimeStep, mixerOutput
 
     package var module: Module {
         switch self {
@@ -30,6 +32,10 @@ public enum BlockLayer: Hashable, Sendable {
         case .expertGate: return .expertGate
         case .expertUp: return .expertUp
         case .expertDown: return .expertDown
+        case .mixerInput: return .mixerInput
+        case .mixerSelection: return .mixerSelection
+        case .mixerTimeStep: return .mixerTimeStep
+        case .mixerOutput: return .mixerOutput
         }
     }
 
@@ -45,6 +51,7 @@ public enum BlockLayer: Hashable, Sendable {
 extension ModelConfiguration {
     /// The layers that a block may have: those of the family are among them.
     package func layers(inBlock block: Int) -> [BlockLayer] {
+        if stateSpace != nil { return [.mixerInput, .mixerSelection, .mixerTimeStep, .mixerOutput] }
         let inputs: [BlockLayer] =
             latent == nil
             ? [.query, .key, .value, .queryKeyValue] : [.query, .queryLatent, .queryExpansion, .keyValueLatent, .keyValueExpansion]

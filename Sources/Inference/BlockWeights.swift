@@ -15,7 +15,9 @@ public struct BlockWeights {
     package let slopes: [Float]?
     /// The score of each head that competes with those of positions, and brings nothing; nil in families without.
     let sinks: [Float]?
-    /// Of what attention reads, or of the sum after it in families with norms after; nil in families with norms of outputs alone.
+    /// Nil in blocks with attention.
+    package let stateSpace: StateSpaceWeights?
+    /// Of what attention, or a state space, reads, or of the sum after it in families with norms after; nil in families with norms of outputs alone.
     package let attentionNorm: Norm?
     /// Nil in families without latent attention.
     package let latentNorms: LatentNorms?

@@ -8,7 +8,8 @@ extension BlockWeights {
     /// With norms before: x += Wo · attention(norm(x)); x += Wdown · f(norm(x)); with norms around: x += norm(Wo · attention(norm(x))) and
     /// so on; with norms of outputs: x += norm(Wo · attention(x)); with norms after: x = norm(x + Wo · attention(x)); x = norm(x + Wdown ·
     /// f(x)); in parallel: x += Wo · attention(norm(x)) + Wdown · f(norm′(x)); where f(h) is act(Wgate · h) ⊙ Wup · h, or act(Wup · h) where
-    /// there is no gate, or what experts make of it. Biases where there are; a factor of what is added where the configuration has one.
+    /// there is no gate, or what experts make of it. Biases where there are; a factor of what is added where the configuration has one. Of blocks
+    /// with a state space: x += Wout · mix(norm(x)).
     ///
     /// - Parameter cached: of tokens before these, which then are part of the same sequence; `rotary` begins at the position of the first.
     package func forward(
@@ -38,8 +39,15 @@ extension BlockWeights {
             for i in 0..<tokens * c.hiddenSize { hidden[i] += factor * added[i] }
         }
 
-        // Attention.
         enter(attentionNorm, state.normalised)  // [T, hidden]
+        if let stateSpace {
+            observe(.mixerInput, state.normalised, tokens, c.hiddenSize)
+            let mixed = mix(stateSpace, tokens: tokens, state, after: cached, observe: observe)  // [T, channels]
+            observe(.mixerOutput, mixed, tokens, stateSpace.space.innerSize)
+            return leave(.mixerOutput, mixed, nil, state.attentionOutput)
+        }
+
+        // Attention.
         observe(.attentionInput, state.normalised, tokens, c.hiddenSize)
         if let latentNorms {
             projectLatent(latentNorms, tokens: tokens, c, rotary?[rotation], state, observe: observe)

@@ -3,7 +3,7 @@ import Execution
 
 /// Keys and values of the tokens that a decoder has run, block by block; what one more token needs of those before it.
 ///
-/// Memory grows with the sequence, by halves, up to the context.
+/// Memory grows with the sequence, by halves, up to the context. Of models whose blocks have state spaces these are what is kept, which do not grow.
 public final class KeyValueCache {
     /// Tokens that were run.
     public private(set) var count = 0
@@ -13,6 +13,8 @@ public final class KeyValueCache {
     let width: Int
     let valueWidth: Int
     let team: WorkerTeam
+    /// Nil for models with attention.
+    let recurrent: RecurrentStates?
     /// [capacity, kvHeads × headSize] and [capacity, kvHeads × valueSize] each, one a block.
     private(set) var keys: [UnsafeMutablePointer<Float>]
     private(set) var values: [UnsafeMutablePointer<Float>]
@@ -30,10 +32,11 @@ public final class KeyValueCache {
         self.team = team
         width = configuration.keyValueHeadCount * configuration.headSize
         valueWidth = configuration.keyValueHeadCount * configuration.valueSize
+        recurrent = configuration.stateSpace.map { RecurrentStates($0, blocks: configuration.blockCount) }
         keys = []
         values = []
         scores = .allocate(capacity: 1)
-        for _ in 0..<configuration.blockCount {
+        for _ in 0..<(recurrent == nil ? configuration.blockCount : 0) {
             keys.append(.allocate(capacity: 1))
             values.append(.allocate(capacity: 1))
         }
@@ -41,15 +44,15 @@ public final class KeyValueCache {
 
     deinit { (keys + values + [scores]).forEach { $0.deallocate() } }
 
-    /// Bytes that keys and values take.
-    public var byteCount: Int { keys.count * capacity * (width + valueWidth) * MemoryLayout<Float>.size }
+    /// Bytes that keys and values, or states, take.
+    public var byteCount: Int { recurrent?.byteCount ?? keys.count * capacity * (width + valueWidth) * MemoryLayout<Float>.size }
 
     /// Makes room for so many more tokens.
     ///
     /// - Throws: `ModelError.contextFull` when they do not fit in the context.
     func reserve(_ more: Int) throws {
         guard more <= context - count else { throw ModelError.contextFull(tokens: count + more, context: context) }
-        guard count + more > capacity else { return }
+        guard recurrent == nil, count + more > capacity else { return }
         let grown = min(context, max(count + more, capacity + capacity / 2, KeyValueCache.leastCapacity))
         func regrow(_ rows: UnsafeMutablePointer<Float>, _ width: Int) -> UnsafeMutablePointer<Float> {
             let larger = UnsafeMutablePointer<Float>.allocate(capacity: grown * width)
@@ -66,11 +69,19 @@ public final class KeyValueCache {
         capacity = grown
     }
 
-    /// Counts tokens whose keys and values are in all blocks.
-    func advance(by tokens: Int) { count += tokens }
+    /// Counts tokens that all blocks have run.
+    func advance(by tokens: Int) {
+        count += tokens
+        recurrent?.advance()
+    }
 
-    /// Forgets all tokens from `count` on, so that others can follow.
-    public func truncate(to count: Int) { self.count = min(max(count, 0), self.count) }
+    /// Forgets all tokens from `count` on, so that others can follow. Of states, which no token can be taken out of, all tokens are forgotten then:
+    /// `count` says how many are left.
+    public func truncate(to count: Int) {
+        guard count < self.count else { return }
+        self.count = recurrent == nil ? max(count, 0) : 0
+        recurrent?.forget()
+    }
 
     func scores(ofWorker worker: Int) -> UnsafeMutablePointer<Float> { scores + worker * capacity }
 
@@ -85,6 +96,10 @@ package struct CachedBlock {
 
     /// The position of the first token that is being run.
     var start: Int { cache.count }
+    /// What is before the tokens that are being run, and what comes after them; nil for models with attention.
+    var recurrent: (before: RecurrentStates.Pair, after: RecurrentStates.Pair)? {
+        cache.recurrent.map { ($0.before(block), $0.after(block)) }
+    }
     var keys: UnsafeMutablePointer<Float> { cache.keys[block] }
     var values: UnsafeMutablePointer<Float> { cache.values[block] }
 

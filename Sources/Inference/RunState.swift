@@ -38,13 +38,15 @@ package final class RunState {
     /// Nil for families without.
     package let latent: LatentState?
     package let experts: ExpertState?
+    package let stateSpace: StateSpaceState?
     private let memory: FloatArena
     package let capacity: Int
 
     /// About what one takes for so many tokens.
     package static func byteCount(_ c: ModelConfiguration, tokens: Int) -> Int {
         let heads = (c.headCount + c.keyValueHeadCount) * (c.headSize + c.valueSize)
-        return LatentState.byteCount(c, tokens: tokens) + 4 * tokens * (2 * c.hiddenSize + heads + 2 * c.denseIntermediateSize + 2 * tokens)
+        return StateSpaceState.byteCount(c, tokens: tokens) + LatentState.byteCount(c, tokens: tokens) + 4 * tokens
+            * (2 * c.hiddenSize + heads + 2 * c.denseIntermediateSize + (c.stateSpace == nil ? 2 * tokens : 0))
             + ExpertState.byteCount(c, tokens: tokens)
     }
 
@@ -59,12 +61,14 @@ package final class RunState {
         let intermediate = c.denseIntermediateSize
         latent = c.latent.map { LatentState(c, $0, tokens: tokens) }
         experts = c.experts.map { ExpertState(c, $0, tokens: tokens, forGradients: forGradients) }
+        stateSpace = c.stateSpace.map { StateSpaceState($0, tokens: tokens, forGradients: forGradients) }
         let keepsHeads = forGradients && (design.headNorm != .none || design.normalisesTurned)
         let (valueWidth, attendedWidth) = (c.keyValueHeadCount * c.valueSize, c.headCount * c.valueSize)
         let keepsCapped = forGradients && c.attentionSoftCap != nil
         let kept = forGradients ? 1 : 0
         let widths = [
-            c.hiddenSize, queryWidth, keyWidth, valueWidth, tokens, attendedWidth, intermediate, intermediate, fusedWidth,
+            c.hiddenSize, queryWidth, keyWidth, valueWidth, stateSpace == nil ? tokens : 0, attendedWidth, intermediate, intermediate,
+            fusedWidth,
             outputWidth, kept * outputWidth, outputWidth, kept * c.hiddenSize, kept * c.hiddenSize, keepsHeads ? queryWidth : 0,
             keepsHeads ? keyWidth : 0, keepsCapped ? tokens : 0, kept * c.hiddenSize, kept * intermediate,
         ]

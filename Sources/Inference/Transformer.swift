@@ -116,7 +116,7 @@ public final class Transformer {
         }
         guard hidden.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw GraphError.notFinite("tensor '\(embedding.name)'") }
         let tokens = Activations(hidden: hidden, tokenCounts: sequences.map(\.count))
-        if configuration.design.positions == .rotary, source.name(.embeddingNorm) == nil { return tokens }
+        if [.rotary, .none].contains(configuration.design.positions), source.name(.embeddingNorm) == nil { return tokens }
         return try projected(addingPositions(tokens, sequences, types, from: start))
     }
 

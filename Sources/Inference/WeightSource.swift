@@ -84,6 +84,9 @@ struct WeightSource {
         case .sharedRouter: return [1, c.hiddenSize]
         case .sharedGate, .sharedUp: return [c.experts?.sharedSize ?? 0, c.hiddenSize]
         case .sharedDown: return [c.hiddenSize, c.experts?.sharedSize ?? 0]
+        case .mixerInput, .mixerSelection, .mixerTimeStep, .mixerOutput, .mixerConvolution, .mixerDecay, .mixerSkip, .mixerTimeStepBias,
+            .mixerNorm:
+            return c.stateSpace?.shape(module, hidden: c.hiddenSize) ?? []
         case .other: return []
         }
     }
@@ -228,11 +231,12 @@ struct WeightSource {
             layers[entry.layer] = map
             biases[entry.layer] = try bias(entry.layer, entry.name)
         }
+        try checkStepBias(biases, index)
         return BlockWeights(
             design: configuration.design, window: configuration.window?.size(inBlock: index),
             isChunked: configuration.window?.isChunked ?? false,
             relative: try relativePositions(), rotation: configuration.rotation(inBlock: index), slopes: configuration.distanceSlopes,
-            sinks: try sinks(index), attentionNorm: try inputNorm(.attentionNorm, block: index),
+            sinks: try sinks(index), stateSpace: try stateSpace(index), attentionNorm: try inputNorm(.attentionNorm, block: index),
             latentNorms: try latentNorms(index), turnedNorm: turnedNorm(index), queryNorm: try optionalNorm(.queryNorm, block: index),
             keyNorm: try optionalNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),

@@ -62,6 +62,8 @@ public enum TensorRole: String, Sendable {
     case norm
     /// Weight that scores experts: small, and what changes it sends tokens elsewhere.
     case router
+    /// Of a state space, what belongs to its channels or heads: small, read in floats, and carried as it is.
+    case stateSpace = "state-space"
     /// Nothing is known about it.
     case unknown
 }

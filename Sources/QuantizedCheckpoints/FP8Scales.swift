@@ -63,7 +63,7 @@ extension TensorGraph {
 
     private func fp8BlockSize() throws -> (rows: Int, columns: Int) {
         guard let config = attachment("config.json") else { return (128, 128) }
-        let json = try JSONValue(parsing: config.bytes, path: config.name, object: "")
+        let json = try JSONValue(parsing: config.bytes, path: config.name, object: "", takesInfinity: true)
         guard let size = json["quantization_config"]?["weight_block_size"] else { return (128, 128) }
         let sides = size.array?.compactMap(\.integer) ?? []
         guard sides.count == 2, size.array?.count == 2, sides.allSatisfy({ (1...1 << 20).contains($0) }) else {

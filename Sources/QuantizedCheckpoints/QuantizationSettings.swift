@@ -10,7 +10,7 @@ struct QuantizationSettings {
 
     init(_ graph: TensorGraph) throws {
         guard let config = graph.attachment("config.json") else { return }
-        let settings = try JSONValue(parsing: config.bytes, path: config.name, object: "")["quantization_config"]
+        let settings = try JSONValue(parsing: config.bytes, path: config.name, object: "", takesInfinity: true)["quantization_config"]
         bits = settings?["bits"]?.integer ?? settings?["config_groups"]?.object?.first?.value["weights"]?["num_bits"]?.integer
         checkpointFormat = settings?["checkpoint_format"]?.string
         isMarlin = settings?["is_marlin_format"]?.bool == true || checkpointFormat == "marlin"

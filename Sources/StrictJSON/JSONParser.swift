@@ -3,10 +3,14 @@ struct JSONParser {
     private let bytes: UnsafeRawBufferPointer
     private var index = 0
     private let maximumValueCount: Int
+    private let takesInfinity: Bool
     private var valueCount = 0
 
-    init(_ bytes: UnsafeRawBufferPointer, skipsByteOrderMark: Bool, maximumValueCount: Int = .max) {
+    init(
+        _ bytes: UnsafeRawBufferPointer, skipsByteOrderMark: Bool, takesInfinity: Bool = false, maximumValueCount: Int = .max
+    ) {
         self.bytes = bytes
+        self.takesInfinity = takesInfinity
         self.maximumValueCount = maximumValueCount
         if skipsByteOrderMark, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { index = 3 }
     }
@@ -69,6 +73,7 @@ struct JSONParser {
         case UInt8(ascii: "t"): return try literal("true", .bool(true))
         case UInt8(ascii: "f"): return try literal("false", .bool(false))
         case UInt8(ascii: "n"): return try literal("null", .null)
+        case UInt8(ascii: "I") where takesInfinity: return try literal("Infinity", .string("Infinity"))
         case nil: throw failure("the document ends where a value is expected")
         default: return try number()
         }

@@ -1,5 +1,5 @@
 extension JSONText {
-    /// The text of an object without the member `key`; every other byte as it was.
+    /// The text of an object without the member `key`; every other byte as it was, `Infinity` among them.
     ///
     /// - Throws: `JSONError` when the text is no object.
     public static func removing(_ key: String, from text: [UInt8]) throws -> [UInt8] {
@@ -26,7 +26,7 @@ extension JSONText {
 
     private static func spans(_ text: [UInt8]) throws -> [(key: String, member: Range<Int>, value: Range<Int>)] {
         try text.withUnsafeBytes { raw in
-            var parser = JSONParser(raw, skipsByteOrderMark: false)
+            var parser = JSONParser(raw, skipsByteOrderMark: false, takesInfinity: true)
             return try parser.memberSpans()
         }
     }

@@ -16,14 +16,16 @@ extension JSONValue {
     ///
     /// - Parameters:
     ///   - allowsByteOrderMark: whether the three bytes that some editors put first are passed over.
+    ///   - takesInfinity: whether `Infinity`, which Python writes and RFC 8259 does not allow, becomes a string of that name.
     ///   - maximumValueCount: most values, those within others counted too: each takes many times the memory of its shortest text.
     /// - Throws: `JSONError` for bad syntax, nesting deeper than 64, text that is not UTF-8, a key that an object has twice, or too many
     ///   values.
     public init<Bytes: Collection>(
-        strict bytes: Bytes, allowsByteOrderMark: Bool = false, maximumValueCount: Int = .max
+        strict bytes: Bytes, allowsByteOrderMark: Bool = false, takesInfinity: Bool = false, maximumValueCount: Int = .max
     ) throws where Bytes.Element == UInt8 {
         func parse(_ raw: UnsafeRawBufferPointer) throws -> JSONValue {
-            var parser = JSONParser(raw, skipsByteOrderMark: allowsByteOrderMark, maximumValueCount: maximumValueCount)
+            var parser = JSONParser(
+                raw, skipsByteOrderMark: allowsByteOrderMark, takesInfinity: takesInfinity, maximumValueCount: maximumValueCount)
             return try parser.document()
         }
         if let value = try bytes.withContiguousStorageIfAvailable({ try parse(UnsafeRawBufferPointer($0)) }) {

@@ -11,14 +11,15 @@ final class FamilyConversionTests: XCTestCase {
         "gptneox", "falcon-heads", "falcon-two-norms", "falcon-one-norm", "cohere", "cohere2-usual", "glm-usual", "glm4",
         "nemotron-usual", "bloom", "gpt2", "mixtral-one", "mixtral-wide", "olmoe-usual", "qwen2moe", "qwen3moe", "gptoss-usual",
         "granitemoe",
-        "granitemoe-shared", "deepseek2-usual", "deepseek2-lite", "deepseek3-usual", "llama4-usual", "yarn", "yarn-usual",
+        "granitemoe-shared", "deepseek2-usual", "deepseek2-lite", "deepseek3-usual", "llama4-usual", "yarn", "yarn-usual", "mamba-usual",
+        "falcon-mamba-usual", "mamba2-usual",
     ]
     private static let others = [
         "mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3", "exaone4", "starcoder2", "gptneox-sequence", "gptj",
         "falcon", "falcon-sequence", "cohere2", "glm", "nemotron", "opt", "bert", "roberta", "xlm-roberta", "electra",
         "electra-small", "distilbert", "deberta", "albert", "albert-groups", "modernbert", "bert-classes", "modernbert-classes", "mixtral",
         "qwen2moe-dense", "qwen3moe-dense", "olmoe",
-        "gptoss", "deepseek2", "deepseek3", "llama4",
+        "gptoss", "deepseek2", "deepseek3", "llama4", "mamba", "falcon-mamba", "mamba2",
     ]
     private static var folder: TemporaryFolder?
 
@@ -190,11 +191,15 @@ final class FamilyConversionTests: XCTestCase {
         XCTAssertEqual(Set(losses.map { Int($0 * 1e6) }).count, pipelines.count, "every pass leaves another model")
     }
 
-    /// Experts that a checkpoint has in one tensor, and latent attention, through passes that weigh their inputs, and back to what transformers loads.
+    /// Experts that a checkpoint has in one tensor, latent attention, and state spaces, through passes that weigh their inputs, and back to what transformers
+    /// loads.
     func testPassesOnExpertsInOneTensor() throws {
         try writeTexts()
         let pipelines = [
-            "gptoss-usual": "wanda{keep=0.5}", "granitemoe-shared": "sparsegpt{keep=0.5}",
+            "mamba": "wanda{keep=0.5}", "falcon-mamba-usual": "alps{keep=0.5},match",
+            "mamba2": "rpca,prune-probabilistic{keep=0.5},refit{passes=1}",
+            "mamba2-usual": "sparsegpt{keep=0.5},quantize{bits=8}", "gptoss-usual": "wanda{keep=0.5}",
+            "granitemoe-shared": "sparsegpt{keep=0.5}",
             "llama4-usual": "wanda{keep=0.5},quantize{bits=8}",
             "deepseek3-usual": "truncated-svd{keep=0.5},refit{passes=1}",
         ]
@@ -334,6 +339,9 @@ final class FamilyConversionTests: XCTestCase {
             ),
             ("qwen3", "s/\"vocab_size\"/\"is_causal\": false, \"vocab_size\"/", "is_causal false"),
             ("olmo2", "s/\"vocab_size\"/\"partial_rotary_factor\": 0.5, \"vocab_size\"/", "partial_rotary_factor 0.5"),
+            ("mamba2", "s/\"use_bias\": true/\"use_bias\": false/", "proj.bias' that config.json denies"),
+            ("mamba-usual", "s/\"vocab_size\"/\"rms_norm\": false, \"vocab_size\"/", "rms_norm false"),
+            ("mamba-usual", "s/\"hidden_act\": \"silu\"/\"hidden_act\": \"mish\"/", "hidden_act 'mish'"),
             ("granite", "s/\"attention_bias\": true/\"attention_bias\": false/", "proj.bias' that config.json denies"),
         ] {
             try CapletProcess.shell("rm -rf changed && cp -r \(name) changed && sed -i '\(change)' changed/config.json", in: path())

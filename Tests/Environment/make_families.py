@@ -40,6 +40,8 @@ BY_TYPE = {"full_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta"
 FALCON = dict(vocab_size=251, hidden_size=64, num_hidden_layers=3, num_attention_heads=4, max_position_embeddings=64, bos_token_id=1,
               eos_token_id=2, pad_token_id=None)
 
+STATE_SPACE = dict(vocab_size=251, hidden_size=64, num_hidden_layers=3, bos_token_id=1, eos_token_id=2, pad_token_id=None)
+
 ALBERT = dict(vocab_size=97, embedding_size=28, hidden_size=48, intermediate_size=72, num_hidden_layers=3, num_attention_heads=3,
               max_position_embeddings=64)
 MODERN = dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=4, num_attention_heads=3, max_position_embeddings=64,
@@ -200,6 +202,15 @@ MODELS = {
         rope_parameters=dict(YARN, rope_theta=2.0, original_max_position_embeddings=64, beta_fast=32.0, truncate=False))),
     "yarn": (t.Qwen3Config, t.Qwen3ForCausalLM, dict(HEAD, rope_parameters=dict(YARN, attention_factor=1.3))),
     "yarn-usual": (t.Qwen3Config, t.Qwen3ForCausalLM, dict(HEAD, rope_parameters=YARN)),
+    "mamba": (t.MambaConfig, t.MambaForCausalLM, dict(STATE_SPACE, intermediate_size=88, state_size=5, conv_kernel=3, time_step_rank=7, use_bias=True,
+                                                      use_conv_bias=False, tie_word_embeddings=False)),
+    "mamba-usual": (t.MambaConfig, t.MambaForCausalLM, dict(STATE_SPACE)),
+    "falcon-mamba": (t.FalconMambaConfig, t.FalconMambaForCausalLM, dict(STATE_SPACE, expand=16, intermediate_size=72, state_size=11, mixer_rms_eps=1e-3)),
+    "falcon-mamba-usual": (t.FalconMambaConfig, t.FalconMambaForCausalLM, dict(STATE_SPACE, mixer_rms_eps=1e-5, tie_word_embeddings=False)),
+    "mamba2": (t.Mamba2Config, t.Mamba2ForCausalLM, dict(STATE_SPACE, hidden_size=60, expand=3, num_heads=12, head_dim=15, n_groups=3, state_size=21,
+                                                         conv_kernel=3, chunk_size=8, use_bias=True, use_conv_bias=False,
+                                                         time_step_limit=(0.2, 0.9), tie_word_embeddings=True)),
+    "mamba2-usual": (t.Mamba2Config, t.Mamba2ForCausalLM, dict(STATE_SPACE, num_heads=8, head_dim=16, n_groups=2, state_size=24)),
     # As llama.cpp can run them: no window that it would not have, heads of the usual size.
     "mistral-wide": (t.MistralConfig, t.MistralForCausalLM, dict(HEAD, sliding_window=64)),
     "mixtral-wide": (t.MixtralConfig, t.MixtralForCausalLM, dict(HEAD, num_local_experts=5, num_experts_per_tok=3)),
@@ -238,7 +249,7 @@ def made(config_class, model_class, settings, seed):
     model = model_class(config).float().eval()
     with torch.no_grad():
         for name, p in model.named_parameters():
-            if p.ndim == 1 or name.endswith("_bias"):
+            if p.ndim == 1 or name.endswith(("_bias", "A_log")):
                 p.add_(torch.randn_like(p) * 0.2)
         for name, b in model.named_buffers():
             if name.endswith("e_score_correction_bias"):
@@ -248,6 +259,9 @@ def made(config_class, model_class, settings, seed):
 
 def is_linear(name, p):
     # Experts are together in one tensor; what scores them is no linear layer that is compressed.
+    # Nor is what belongs to the channels of a state space.
+    if name.endswith(("A_log", "conv1d.weight")):
+        return False
     if "gate.weight" in name and not name.endswith("gate_proj.weight") or "router" in name or name.endswith("_bias"):
         return False
     return p.ndim in (2, 3) and any(f".{part}." in f".{name}" for part in ("layers", "h", "layer", "albert_layers"))

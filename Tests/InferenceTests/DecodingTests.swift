@@ -12,7 +12,9 @@ import XCTest
 /// Token by token, with keys and values kept, against the whole sequence at once: every decoder family, floats and weights as stored.
 final class DecodingTests: XCTestCase {
     private static let names = [
-        "llama", "linear", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "phi3-part", "gpt2", "gpt2-untied", "opt",
+        "llama", "linear", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "phi3-part", "gpt2", "gpt2-untied", "opt", "mamba",
+        "falcon-mamba",
+        "mamba2",
     ]
     private static var folder: TemporaryFolder?
 
@@ -63,7 +65,7 @@ final class DecodingTests: XCTestCase {
 
     /// The same bytes of logits from one thread and three, and with tokens one at a time and many at once.
     func testThreadsAndPartsChangeNothing() throws {
-        for name in ["qwen3", "gemma2", "gpt2"] {
+        for name in ["qwen3", "gemma2", "gpt2", "falcon-mamba", "mamba2"] {
             let graph = try graph(name)
             var found: Set<[Float]> = []
             for (threads, size) in [(1, 29), (3, 29), (1, 1), (2, 4)] {
@@ -90,6 +92,25 @@ final class DecodingTests: XCTestCase {
         let first = try model.logits(after: [3, 1, 4, 1, 5], cache)
         cache.truncate(to: 2)
         XCTAssertEqual(try model.logits(after: [4, 1, 5], cache), first)
+    }
+
+    /// A state, from which no token can be taken, forgets all of them, and takes the same room after one token as after many.
+    func testStatesForgetAllAndDoNotGrow() throws {
+        for name in ["mamba", "mamba2"] {
+            let team = WorkerTeam(threads: 1)
+            let model = try Transformer(Model(graph(name)), weights: .stored(team))
+            let cache = try model.makeCache(context: 64, team: team)
+            let first = try model.logits(after: [3, 1, 4, 1, 5], cache)
+            let bytes = cache.byteCount
+            cache.truncate(to: 5)
+            XCTAssertEqual(cache.count, 5, name)
+            _ = try model.logits(after: FamilyCheckpoints.tokens(vocabulary: 251), cache)
+            XCTAssertEqual(cache.byteCount, bytes, name)
+            XCTAssertGreaterThan(bytes, 1000, name)
+            cache.truncate(to: 2)
+            XCTAssertEqual(cache.count, 0, name)
+            XCTAssertEqual(try model.logits(after: [3, 1, 4, 1, 5], cache), first, name)
+        }
     }
 
     func testWhatDoesNotFitIsRefused() throws {

@@ -19,7 +19,9 @@ final class FamilyTests: XCTestCase {
         "nemotron", "bloom", "gpt2", "gpt2-untied", "opt", "mixtral", "mixtral-one", "mixtral-wide", "olmoe", "qwen2moe", "qwen2moe-dense",
         "qwen3moe",
         "qwen3moe-dense", "gptoss", "deepseek2", "deepseek2-usual", "deepseek3", "deepseek3-usual",
-        "llama4", "granitemoe", "granitemoe-shared", "yarn", "yarn-usual",
+        "llama4", "granitemoe", "granitemoe-shared", "yarn", "yarn-usual", "mamba", "mamba-usual", "falcon-mamba", "falcon-mamba-usual",
+        "mamba2",
+        "mamba2-usual",
     ]
     private static var folder: TemporaryFolder?
 

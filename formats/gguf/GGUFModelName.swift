@@ -6,7 +6,9 @@ import StrictJSON
 enum GGUFModelName {
     /// From config.json's `_name_or_path`, or else the name of the folder; nil without either.
     static func title(_ graph: TensorGraph, folderName: String?) -> String? {
-        let config = graph.attachment("config.json").flatMap { try? JSONValue(parsing: $0.bytes, path: "", object: "config.json") }
+        let config = graph.attachment("config.json").flatMap {
+            try? JSONValue(parsing: $0.bytes, path: "", object: "config.json", takesInfinity: true)
+        }
         let identifier = config?["_name_or_path"]?.string?.split(separator: "/").last.map(String.init)
         guard let name = identifier ?? folderName, name != ".", name != ".." else { return nil }
         let title = name.replacing("-", with: " ").split { $0 == " " }.map { titled(String($0)) }.joined(separator: " ")

@@ -57,11 +57,14 @@ struct GGUFNaming {
         guard let (rule, block, _) = family.rule(forName: tensor.name) else { return tensor }
         var result = tensor
         result.name = rule.gguf(block: block)
-        if tensor.shape.rank == 1 || rule.role == .router, tensor.type == .plain(.bf16) || tensor.type == .plain(.f16) {
+        if tensor.shape.rank == 1 || rule.role == .router || rule.role == .stateSpace,
+            tensor.type == .plain(.bf16) || tensor.type == .plain(.f16)
+        {
             result.bytes = try DenseTensor(dtype: tensor.type.dtype, shape: tensor.shape, bytes: tensor.bytes).cast(to: .f32).bytes
             result.type = .plain(.f32)
         }
         if rule.layout == .lessOne { return try result.adding(1) }
+        if rule.role == .stateSpace || rule.layout == .groupRows { return try result.ofStateSpace(rule.layout, configuration) }
         if rule.layout == .oneRow, tensor.shape.rank == 2, tensor.shape.rows == 1 { return result.reshaped([tensor.shape.columns]) }
         guard let permutation = try permutation(rule, tensor, path: path) else { return result }
         return try result.permuted(permutation)
@@ -81,16 +84,20 @@ struct GGUFNaming {
         result.name = family.name(of: rule, prefix: prefix, block: block)
         if rule.layout == .oneRow, tensor.shape.rank == 1 { return result.reshaped([1] + tensor.shape.dimensions) }
         if rule.layout == .lessOne { return try result.adding(-1) }
+        if rule.role == .stateSpace || rule.layout == .groupRows {
+            return try result.checkpointTensor(rule.layout, configuration, path: path)
+        }
         guard let permutation = try permutation(rule, tensor, path: path) else { return result }
         return try result.permuted(permutation.inverse)
     }
 
     /// Whether reading the stored tensor gives the same bits; asked only where arithmetic lies between.
     func comesBack(_ tensor: Tensor, as stored: GGUFTensor) throws -> Bool {
-        guard rule(forName: tensor.name)?.layout == .lessOne, let dense = tensor.payload.elementArray, dense.dtype.isComputable else {
-            return true
-        }
-        let back = try stored.adding(-1).payload().densified(as: dense.dtype)
+        guard let layout = rule(forName: tensor.name)?.layout, [.lessOne, .negatedExponential].contains(layout),
+            let dense = tensor.payload.elementArray, dense.dtype.isComputable
+        else { return true }
+        let restored = layout == .lessOne ? try stored.adding(-1) : try stored.logarithms()
+        let back = try restored.payload().densified(as: dense.dtype)
         return try dense.bytes.withUnsafeBytes { first in
             try back.bytes.withUnsafeBytes { first.elementsEqual($0) }
         }
@@ -115,7 +122,8 @@ struct GGUFNaming {
         let heads: Int
         let c = configuration
         switch rule.layout {
-        case .same, .transposed, .lessOne, .oneRow, .keysAndValues: return nil
+        case .same, .transposed, .lessOne, .oneRow, .oneColumn, .negatedExponential, .channelKernels, .groupRows, .keysAndValues:
+            return nil
         case .interleavedQueryHeads: heads = c.headCount
         case .interleavedKeyHeads: heads = c.keyValueHeadCount
         case .grouped: heads = c.headCount + 2 * c.keyValueHeadCount
@@ -139,9 +147,10 @@ struct GGUFNaming {
 }
 
 extension GGUFTensor {
-    /// The same elements in another shape.
-    fileprivate func reshaped(_ dimensions: [Int]) -> GGUFTensor {
-        Shape(dimensions).map { GGUFTensor(name: name, type: type, shape: $0, bytes: bytes) } ?? self
+    /// The same elements in another shape; as it is where these are not as many.
+    func reshaped(_ dimensions: [Int]) -> GGUFTensor {
+        guard let shape = Shape(dimensions), shape.elementCount == self.shape.elementCount else { return self }
+        return GGUFTensor(name: name, type: type, shape: shape, bytes: bytes)
     }
 
     /// A plain float tensor plus a number, in F32.

@@ -60,7 +60,8 @@ struct GGUFReader {
             context.warn("\(path): holds no model but a \(type); tensors keep the names of GGUF")
             return nil
         }
-        guard let family = ArchitectureFamily.ofGGUF(architecture, tensors: stored.map(\.name)) else {
+        let known = ArchitectureFamily.ofGGUF(architecture, tensors: stored.map(\.name)) { graph.metadata[$0]?.bool == true }
+        guard let family = known else {
             context.warn("\(path): architecture '\(architecture)' is not known; tensors keep the names and layout of GGUF")
             return nil
         }

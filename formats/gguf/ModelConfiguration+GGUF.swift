@@ -31,17 +31,23 @@ extension ModelConfiguration {
         }
         self.init(family: family)
         hiddenSize = try required("embedding_length")
-        intermediateSize = try required("feed_forward_length")
         blockCount = try required("block_count")
-        headCount = try required("attention.head_count")
-        keyValueHeadCount = try optional("attention.head_count_kv") ?? headCount
         contextLength = try required("context_length")
-        rotarySize = value("rope.dimension_count")?.integer ?? 0
-        headSize =
-            value("attention.key_length")?.integer
-            ?? (rotarySize > 0 && name == "llama" ? rotarySize : headCount > 0 ? hiddenSize / headCount : 0)
-        if rotarySize == 0 { rotarySize = headSize }
+        if let keys = family.keys.stateSpace {
+            try readStateSpace(keys, required)
+        } else {
+            intermediateSize = try required("feed_forward_length")
+            headCount = try required("attention.head_count")
+            keyValueHeadCount = try optional("attention.head_count_kv") ?? headCount
+            rotarySize = value("rope.dimension_count")?.integer ?? 0
+            headSize =
+                value("attention.key_length")?.integer
+                ?? (rotarySize > 0 && name == "llama" ? rotarySize : headCount > 0 ? hiddenSize / headCount : 0)
+            if rotarySize == 0 { rotarySize = headSize }
+        }
         normEpsilon = ModelConfiguration.shortest(value(ModelConfiguration.epsilonKey(design))) ?? 1e-5
+        // llama.cpp has one for all norms.
+        if stateSpace?.mixerEpsilon != nil { stateSpace?.mixerEpsilon = normEpsilon }
         ropeTheta = ModelConfiguration.shortest(value("rope.freq_base")) ?? 10000
         guard let size = value("vocab_size")?.integer ?? metadata["tokenizer.ggml.tokens"]?.array?.count ?? fallback
         else { throw ConfigurationError("metadata has no '\(name).vocab_size'") }
@@ -61,7 +67,7 @@ extension ModelConfiguration {
 
     /// What scores, outputs and logits are multiplied by, caps, and the window.
     private mutating func readScores(_ value: (String) -> MetadataValue?, _ family: ArchitectureFamily) {
-        attentionScalar = Double(headSize)
+        attentionScalar = stateSpace == nil ? Double(headSize) : 1
         // llama.cpp knows by its depth the one Gemma whose scores are divided by something else.
         if blockCount == family.squareRootDepth, headCount > 0 { attentionScalar = Double(hiddenSize / headCount) }
         if family.keys.attentionSoftCap != nil { attentionSoftCap = ModelConfiguration.shortest(value("attn_logit_softcapping")) }
@@ -122,7 +128,7 @@ extension ModelConfiguration {
         return value?.number
     }
 
-    private static func epsilonKey(_ design: BlockDesign) -> String {
+    static func epsilonKey(_ design: BlockDesign) -> String {
         [.rootMeanSquare, .rootMeanSquareOffset].contains(design.norm)
             ? "attention.layer_norm_rms_epsilon" : "attention.layer_norm_epsilon"
     }
@@ -133,6 +139,7 @@ extension ModelConfiguration {
         guard let name = family?.ggufName else { return [] }
         func count(_ value: Int) -> MetadataValue { .uint32(UInt32(clamping: value)) }
         func float(_ value: Double) -> MetadataValue { .float32(Float(value)) }
+        if let entries = ggufStateSpace { return entries.map { ("\(name).\($0.key)", $0.value) } }
         var entries: [(key: String, value: MetadataValue)] = [
             ("block_count", count(blockCount)), ("context_length", count(contextLength)), ("embedding_length", count(hiddenSize)),
             ("feed_forward_length", count(intermediateSize)), ("attention.head_count", count(headCount)),
@@ -182,6 +189,7 @@ extension ModelConfiguration {
     var differencesInGGUF: [String] {
         var reasons: [String] = []
         guard let family, family.ggufName != nil else { return reasons }
+        if stateSpace != nil { return differencesOfStateSpaceInGGUF }
         let blocks = 0..<min(blockCount, 1024)
         reasons += differencesOfExpertsInGGUF + differencesOfAttentionInGGUF
         if let window, window.size < contextLength, !window.isChunked || family.keys.window?.isChunked == true {

@@ -42,6 +42,8 @@ package struct ConfigurationKeys: Sendable {
     package var neighbours: String?
     /// Of families with experts.
     package var experts: ExpertKeys?
+    /// Of families whose blocks are state spaces.
+    package var stateSpace: StateSpaceKeys?
     /// Of families whose MLP may read what attention reads.
     package var parallel: String?
     /// Of families whose embeddings may have another width than the hidden state: 128 where the configuration is silent.

@@ -22,6 +22,7 @@ extension ConfigurationKeys {
         if isLatent {
             names += ["q_lora_rank", "kv_lora_rank", "v_head_dim", "qk_rope_head_dim", "qk_nope_head_dim", "qk_head_dim", "head_dim"]
         }
+        names += stateSpace?.names ?? []
         if normalisesTurned { names += ["use_qk_norm", "attn_temperature_tuning", "attn_scale", "floor_scale"] }
         if clampsGate { names += ["swiglu_alpha", "swiglu_limit"] }
         if attentionScalar != nil { names.append("query_pre_attn_scalar") }

@@ -18,7 +18,9 @@ extension ModelConfiguration {
 
     /// What a graph's files call its architecture: `model_type` of config.json, or the first of `architectures`; nil where they do not say.
     package static func architectureName(of graph: TensorGraph) -> String? {
-        if let config = graph.attachment(fileName), let json = try? JSONValue(parsing: config.bytes, path: fileName, object: "") {
+        if let config = graph.attachment(fileName),
+            let json = try? JSONValue(parsing: config.bytes, path: fileName, object: "", takesInfinity: true)
+        {
             if let name = json["model_type"]?.string ?? json["architectures"]?.array?.first?.string { return name }
         }
         return graph.structure.architecture ?? graph.metadata["general.architecture"]?.string

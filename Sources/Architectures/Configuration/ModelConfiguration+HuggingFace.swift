@@ -11,12 +11,14 @@ extension ModelConfiguration {
     /// - Throws: `ConfigurationError` naming a key that is missing or has an impossible value; `FormatError` for bad JSON.
     public init?(configJSON bytes: [UInt8], path: String) throws {
         let json = try JSONValue(
-            parsing: bytes, path: path, object: "config.json", maximumValueCount: ModelConfiguration.maximumValueCount)
+            parsing: bytes, path: path, object: "config.json", takesInfinity: true,
+            maximumValueCount: ModelConfiguration.maximumValueCount)
         guard let family = ArchitectureFamily.of(json) else { return nil }
         let keys = family.keys
         self.init(family: family)
         try readSizes(json, keys)
         if keys.isLatent { try readLatent(json) }
+        if let keys = keys.stateSpace { try readStateSpace(json, keys) }
         try readExperts(json, keys.experts)
         if keys.parallel != nil { design.isParallel = keys.parallel.flatMap { json[$0]?.bool } ?? design.isParallel }
         normEpsilon = keys.normEpsilon.flatMap { json[$0]?.number } ?? keys.defaultEpsilon
@@ -63,6 +65,10 @@ extension ModelConfiguration {
         }
         vocabularySize = try required("vocab_size")
         hiddenSize = try required(keys.hiddenSize)
+        if keys.stateSpace != nil {
+            (blockCount, contextLength) = (try required(keys.blockCount), StateSpace.contextLength)
+            return
+        }
         let named = keys.intermediateSize.flatMap { json[$0] }
         if let factor = keys.intermediateFactor, named == nil {
             intermediateSize = min(max(hiddenSize, 0), ModelConfiguration.maximumDimension) * factor
@@ -95,7 +101,7 @@ extension ModelConfiguration {
     }
 
     private mutating func readAttention(_ json: JSONValue, _ keys: ConfigurationKeys) throws {
-        attentionScalar = Double(headSize)
+        attentionScalar = keys.stateSpace == nil ? Double(headSize) : 1
         if let usual = keys.attentionScalar { attentionScalar = json["query_pre_attn_scalar"]?.number ?? usual }
         if design.positions == .relative {
             let maximum = json["max_relative_positions"]?.integer.flatMap { $0 > 0 ? $0 : nil } ?? contextLength

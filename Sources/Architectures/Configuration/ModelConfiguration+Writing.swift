@@ -9,13 +9,17 @@ extension ModelConfiguration {
         var members: [(key: String, value: JSONValue)] = [
             ("architectures", [.string(family.className)]), ("model_type", .string(family.modelTypes[0])),
             ("vocab_size", .integer(vocabularySize)), (keys.hiddenSize, .integer(hiddenSize)),
-            (keys.blockCount, .integer(blockCount)), (keys.headCount, .integer(headCount)),
-            (keys.contextLength, .integer(contextLength + (keys.startsAfterPadding ? design.firstPosition : 0))),
+            (keys.blockCount, .integer(blockCount)),
             ("tie_word_embeddings", .bool(tiesEmbeddings)), ("bos_token_id", id(bosTokenID)), ("eos_token_id", id(eosTokenID)),
             ("pad_token_id", id(padTokenID)),
             ("torch_dtype", .string(dtype)),
         ]
-        if let key = keys.intermediateSize { members.append((key, .integer(intermediateSize))) }
+        if stateSpace == nil {
+            let positions = contextLength + (keys.startsAfterPadding ? design.firstPosition : 0)
+            members += [(keys.headCount, .integer(headCount)), (keys.contextLength, .integer(positions))]
+        }
+        members += stateSpaceMembers
+        if let key = keys.intermediateSize, stateSpace == nil { members.append((key, .integer(intermediateSize))) }
         if let key = keys.normEpsilon { members.append((key, .number(normEpsilon))) }
         if let key = keys.activation.first { members.append((key, .string(design.activation.configName))) }
         if let key = keys.parallel { members.append((key, .bool(design.isParallel))) }

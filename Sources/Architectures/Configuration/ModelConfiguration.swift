@@ -33,6 +33,8 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
     public var distances: RelativeDistances?
     /// Of families with latent attention.
     public var latent: LatentAttention?
+    /// Of families whose blocks have a state space in the place of attention and MLP, and so no heads and no intermediate size.
+    public var stateSpace: StateSpace?
     /// Nil where queries of blocks without positions are as they are.
     public var temperature: QueryTemperature?
     /// c · tanh(score / c) for scores, and the same for logits; nil without.
@@ -85,17 +87,7 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
 
     /// - Throws: `ConfigurationError` for a value that no model can have.
     public func checkInvariants() throws {
-        let sizes: [(String, Int)] = [
-            ("vocab_size", vocabularySize), ("hidden_size", hiddenSize), ("intermediate_size", intermediateSize),
-            ("num_hidden_layers", blockCount), ("num_attention_heads", headCount),
-            ("num_key_value_heads", keyValueHeadCount), ("head_dim", headSize), ("max_position_embeddings", contextLength),
-        ]
-        for (name, value) in sizes where value < 1 || value > ModelConfiguration.maximumDimension {
-            throw ConfigurationError("\(name) is \(value)")
-        }
-        guard headCount % keyValueHeadCount == 0 else {
-            throw ConfigurationError("num_attention_heads \(headCount) is no multiple of num_key_value_heads \(keyValueHeadCount)")
-        }
+        try checkSizes()
         if design.positions == .rotary {
             guard rotarySize % 2 == 0, rotarySize > 0, rotarySize <= headSize else {
                 throw ConfigurationError(
@@ -122,6 +114,24 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
             throw ConfigurationError("floor_scale is \(temperature.floor) and attn_scale \(temperature.scale)")
         }
         try experts?.checkInvariants()
+    }
+
+    private func checkSizes() throws {
+        let sizes: [(String, Int)] = [
+            ("vocab_size", vocabularySize), ("hidden_size", hiddenSize), ("num_hidden_layers", blockCount),
+            ("max_position_embeddings", contextLength),
+        ]
+        let ofAttention: [(String, Int)] = [
+            ("intermediate_size", intermediateSize), ("num_attention_heads", headCount), ("num_key_value_heads", keyValueHeadCount),
+            ("head_dim", headSize),
+        ]
+        for (name, value) in sizes + (stateSpace == nil ? ofAttention : []) where value < 1 || value > ModelConfiguration.maximumDimension {
+            throw ConfigurationError("\(name) is \(value)")
+        }
+        if let stateSpace { return try stateSpace.checkInvariants() }
+        guard headCount % keyValueHeadCount == 0 else {
+            throw ConfigurationError("num_attention_heads \(headCount) is no multiple of num_key_value_heads \(keyValueHeadCount)")
+        }
     }
 
     private func checkScales() throws {

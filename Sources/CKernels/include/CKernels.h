@@ -319,4 +319,32 @@ void caplet_softmax_backward_row(const float *probabilities, float *gradient, fl
 // The Kullback-Leibler divergence in nats of softmax(logits) from softmax(reference); logits becomes scale times its gradient.
 double caplet_divergence_row(const float *reference, float *logits, float scale, size_t n);
 
+// --- statespace.c: what a state space (Mamba) does between its layers, forwards and backwards. ---
+// out[t][i] = bias[i] + sum over k of weight[k][i] * in[t + k][i]: in [kernel - 1 + tokens, channels] begins with the tokens before the first.
+// weight: [kernel, channels].
+void caplet_causal_convolution(const float *in, const float *weight, const float *bias, size_t kernel, size_t tokens, size_t channels,
+                               float *out);
+// in_gradient [tokens, channels]: of the tokens themselves, not of those before the first.
+void caplet_causal_convolution_backward(const float *weight, size_t kernel, const float *out_gradient, size_t tokens, size_t channels,
+                                        float *in_gradient);
+// out[i] = log(1 + e^in[i]), at least low and at most high. The second: gradient[i] *= its derivative, 0 beyond low and high.
+void caplet_softplus(const float *in, float low, float high, float *out, size_t count);
+void caplet_softplus_backward(const float *in, float low, float high, float *gradient, size_t count);
+// A head of a selective state space on one sequence: its channels, which share time steps; strides from token to token, in floats.
+typedef struct {
+    size_t tokens, channels, states;
+    size_t channel_stride, step_stride, group_stride;
+    // Whether one decay is that of all states of the head; else each state of a channel has one, and the head has one channel.
+    int shares_decay;
+} caplet_scan;
+// h = exp(step * decay) h + step * x * b, y = c . h + skip * x, token after token. x, steps, y and b, c begin at the head's first channel, its
+// step, its group; state [channels, states] is that before the first token, and becomes that after the last.
+void caplet_selective_scan(const caplet_scan *scan, const float *x, const float *steps, const float *decays, const float *b, const float *c,
+                           float skip, float *state, float *y);
+// Of a scan that began with zeros. b_gradient and c_gradient are added to, the others written.
+// scratch: (2 * tokens + 3) * states floats of the caller's.
+void caplet_selective_scan_backward(const caplet_scan *scan, const float *x, const float *steps, const float *decays, const float *b,
+                                    const float *c, float skip, const float *y_gradient, float *scratch, float *x_gradient,
+                                    float *step_gradient, float *b_gradient, float *c_gradient);
+
 #endif

@@ -172,6 +172,42 @@ static void resolvents(void) {
     report("rounded", "resolvent_sum", N, "all", sums, sizeof sums);
 }
 
+// Two tokens more than the kernel is long, heads of one channel with a decay for each state, and of three that share one.
+static void state_space(size_t n) {
+    enum { TOKENS = 5, KERNEL = 3 };
+    static float scratch[(2 * TOKENS + 3) * MOST], other[MOST];
+    size_t width = n > 120 ? 120 : n;
+    fill_all("state_space");
+    caplet_causal_convolution(a, b, c, KERNEL, TOKENS, width, out);
+    report("rounded", "causal_convolution", n, "all", out, TOKENS * width * 4);
+    caplet_causal_convolution_backward(b, KERNEL, a, TOKENS, width, out);
+    report("rounded", "causal_convolution_backward", n, "all", out, TOKENS * width * 4);
+    caplet_softplus(a, 0.1f, 2, out, n);
+    report("rounded", "softplus", n, "all", out, n * 4);
+    memcpy(out, b, sizeof out);
+    caplet_softplus_backward(a, 0.1f, 2, out, n);
+    report("rounded", "softplus_backward", n, "all", out, n * 4);
+    for (int shares = 0; shares < 2; shares++) {
+        size_t channels = shares ? 3 : 1;
+        caplet_scan scan = {TOKENS, channels, width, channels, 1, width, shares};
+        float steps[TOKENS], y[TOKENS * 3], x_gradient[TOKENS * 3], step_gradient[TOKENS];
+        for (int t = 0; t < TOKENS; t++) steps[t] = 0.5f + 0.25f * c[t];
+        for (size_t i = 0; i < MOST; i++) d[i] = -0.5f - 0.25f * b[i];
+        memset(other, 0, sizeof other);
+        caplet_selective_scan(&scan, a, steps, d, b, c, 0.5f, other, y);
+        report("rounded", shares ? "selective_scan.heads" : "selective_scan", n, "all", y, TOKENS * channels * 4);
+        report("rounded", shares ? "selective_scan.heads.state" : "selective_scan.state", n, "all", other, channels * width * 4);
+        memset(out, 0, sizeof out);
+        memset(other, 0, sizeof other);
+        caplet_selective_scan_backward(&scan, a, steps, d, b, c, 0.5f, y, scratch, x_gradient, step_gradient, out, other);
+        report("rounded", shares ? "selective_scan_backward.heads.x" : "selective_scan_backward.x", n, "all", x_gradient, TOKENS * channels * 4);
+        report("rounded", shares ? "selective_scan_backward.heads.step" : "selective_scan_backward.step", n, "all", step_gradient,
+               sizeof step_gradient);
+        report("rounded", shares ? "selective_scan_backward.heads.b" : "selective_scan_backward.b", n, "all", out, TOKENS * width * 4);
+        report("rounded", shares ? "selective_scan_backward.heads.c" : "selective_scan_backward.c", n, "all", other, TOKENS * width * 4);
+    }
+}
+
 void run_steps(void) {
     // Tails of eleven are long enough for vectors of four, and for those of eight.
     static const size_t sizes[] = {1, 5, 16, 27, 67, 123, 256};
@@ -179,6 +215,7 @@ void run_steps(void) {
         elementwise(sizes[i]);
         rows(sizes[i]);
         attention(sizes[i]);
+        state_space(sizes[i]);
     }
     for (size_t n = 1; n <= 64; n += 9) matrices(n);
     feedback();

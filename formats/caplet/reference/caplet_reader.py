@@ -1,4 +1,4 @@
-"""Reads .caplet files (SPEC.md, version 1.1) with numpy and zstandard alone.
+"""Reads .caplet files (SPEC.md, version 1.2) with numpy and zstandard alone.
 
     import caplet_reader, torch
     file = caplet_reader.CapletFile("small.caplet")
