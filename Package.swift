@@ -232,7 +232,7 @@ let package = Package(
         test(
             "PostTrainingQuantizationTests",
             [
-                "CapletFormat", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit",
+                "CKernels", "CapletFormat", "Execution", "FormatKit", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit",
                 "PostTrainingQuantization", "RPCA",
                 "TestSupport",
             ]),

@@ -38,6 +38,8 @@ struct CodedMatrix {
         /// As they are stored: 8 … 15 eighths of powers of two, so that they cost few bits.
         let columnScales: [Float]?
         let histogram: CodeHistogram
+        /// Of codes of a trellis.
+        let indices: TrellisCounts?
     }
 
     /// What a round is made with.
@@ -46,6 +48,10 @@ struct CodedMatrix {
         var step: Double
         /// Bits a code, at index code + 128; nil to round to nearest.
         var lengths: [Float]?
+        /// Codes are levels of a trellis where a byte holds them at this step; nil for those of one quantiser.
+        var trellisStep: Double?
+        /// Of its indices, as `TrellisCounts.lengths`.
+        var indexLengths: [Float]?
         /// Squared steps that a bit is worth.
         var lambda: Float
         /// Whether codes are kept, or only counted.
@@ -58,38 +64,50 @@ struct CodedMatrix {
     func rounded(_ round: Round, _ execution: ExecutionContext) throws -> Rounded {
         let (m, n) = (values.rows, values.columns)
         let groups = QuantizedTensor.groupsPerRow(columns: n, groupSize: groupSize)
-        let scales = zip(rowScales, leastScales).map { CodedMatrix.bfloat16(max(CodedMatrix.finite(round.step * Double($0)), $1)) }
+        let isTrellis = round.trellisStep.map { fitsTrellis(step: $0) } ?? false
+        let step = isTrellis ? round.step * CodedMatrix.trellisDistance : round.step
+        let scales = zip(rowScales, leastScales).map { CodedMatrix.bfloat16(max(CodedMatrix.finite(step * Double($0)), $1)) }
         let columns = columnScales.map { $0.map(CodedMatrix.storable) }
         let codes = round.keepsCodes ? try WorkingBytes(byteCount: m * n, execution.memory) : nil
-        let parts = try values.mapTiles(execution, every: round.stride) { rows, original -> (CodeHistogram, [Float]) in
+        let parts = try values.mapTiles(execution, every: round.stride) { rows, original -> (CodeHistogram, TrellisCounts?, [Float]) in
             try execution.cancellation.check()
             let count = rows.count * n
             var made = [Int8](repeating: 0, count: count)
+            let classes = isTrellis ? expectedClasses(original, rows, scales, columns) : nil
+            var indices: TrellisCounts?
             try made.withUnsafeMutableBufferPointer { made in
                 guard let out = made.baseAddress else { return }
-                try feed(original, rows, scales, columns, round, groups, into: out)
+                try feed(original, rows, scales, columns, round, groups, classes, into: out)
+                if let classes {
+                    var counts = TrellisCounts()
+                    counts.add(out, classes, rows: rows.count, columns: n)
+                    indices = counts
+                }
                 if let codes { (codes.base + rows.lowerBound * n).copyMemory(from: out, byteCount: count) }
             }
-            guard round.stride == 1 else { return (CodeHistogram(made), []) }
+            guard round.stride == 1 else { return (CodeHistogram(made), indices, []) }
             let some = Array(scales[rows.lowerBound * groups..<rows.upperBound * groups])
-            return (CodeHistogram(made), unbiased(some, columns, made, original, rows.count))
+            return (CodeHistogram(made), indices, unbiased(some, columns, made, original, rows.count))
         }
         codes?.letGo()
         return Rounded(
-            codes: codes, scales: round.stride == 1 ? parts.flatMap(\.1) : scales,
+            codes: codes, scales: round.stride == 1 ? parts.flatMap(\.2) : scales,
             columnScales: columns,
-            histogram: parts.reduce(into: CodeHistogram([])) { $0.add($1.0) })
+            histogram: parts.reduce(into: CodeHistogram([])) { $0.add($1.0) },
+            indices: isTrellis ? parts.reduce(into: TrellisCounts()) { sum, part in part.1.map { sum.add($0) } } : nil)
     }
 
     /// Rounds some rows [rows, columns] to codes.
     private func feed(
         _ original: UnsafePointer<Float>, _ rows: Range<Int>, _ scales: [Float], _ columns: [Float]?, _ round: Round, _ groups: Int,
-        into codes: UnsafeMutablePointer<Int8>
+        _ classes: [UInt8]?, into codes: UnsafeMutablePointer<Int8>
     ) throws {
         let (m, n) = (rows.count, values.columns)
         var w = Array(UnsafeBufferPointer(start: original, count: m * n))
         var errors = [Float](repeating: 0, count: m * CodedMatrix.blockSize)
         var steps = [Float](repeating: 0, count: CodedMatrix.blockSize)
+        // Of the trellis, after the columns so far.
+        var states = [Int32](repeating: 0, count: m)
         let bits = round.lengths ?? [Float](repeating: 0, count: 256)
         let u = factor.flatMap { UnsafePointer($0.floats.baseAddress) }
         w.withUnsafeMutableBufferPointer { w in
@@ -102,8 +120,15 @@ struct CodedMatrix {
                             let scale = scales[(rows.lowerBound + row) * groups + (start + j) / groupSize]
                             steps[j] = scale * (columns?[start + j] ?? 1)
                         }
+                        let u = u.map { $0 + start * (n + 1) }
+                        if let classes {
+                            states[row] = trellis(
+                                w + row * n + start, steps, width, u, classes, row * n + start, round, states[row],
+                                codes + row * n + start, errors + row * CodedMatrix.blockSize)
+                            continue
+                        }
                         caplet_quantize_feedback(
-                            w + row * n + start, steps, width, u.map { $0 + start * (n + 1) }, n, bits,
+                            w + row * n + start, steps, width, u, n, bits,
                             round.lengths == nil ? 0 : round.lambda,
                             codes + row * n + start, errors + row * CodedMatrix.blockSize)
                     }

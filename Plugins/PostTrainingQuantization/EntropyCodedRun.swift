@@ -20,17 +20,21 @@ final class EntropyCodedRun {
     private struct Figures {
         let outermost: Double
         let total: Double
-        /// Of codes at order 0.
+        /// Of codes: at order 0, or of a trellis by what was expected of each.
         let entropy: Double
         /// The same with scales.
         let bits: Double
+        /// Of codes, then of indices; these are zeros where there is no trellis.
         let lengths: [Float]
 
-        static let count = 4 + 256
+        static let count = 4 + lengthCount
+        static let lengthCount = 256 + TrellisCounts.count
 
         init(_ rounded: CodedMatrix.Rounded) {
             (outermost, total) = (Double(rounded.histogram.outermost), Double(rounded.histogram.total))
-            (entropy, bits, lengths) = (rounded.histogram.entropy, rounded.bits, rounded.histogram.lengths)
+            (entropy, bits) = (rounded.codeBits, rounded.bits)
+            lengths =
+                rounded.histogram.lengths + (rounded.indices?.lengths ?? [Float](repeating: 0, count: TrellisCounts.count))
         }
 
         init(_ numbers: [Double]) {
@@ -56,6 +60,8 @@ final class EntropyCodedRun {
     private let owners: [Int]
     /// Rounds that an interrupted run had made are taken from what it kept.
     private var rounds = 0
+    /// The step of the first round over all: which parts have a trellis is decided by it, or sizes would jump as a part changes sides.
+    private var trellisStep: Double?
     /// The step of the last round, and the lengths that it was made with.
     private var last: (step: Double, lengths: [[Float]?])?
     /// The same of the round that is kept.
@@ -183,6 +189,7 @@ final class EntropyCodedRun {
         rounds += 1
         context.execution.progress.advance(by: 1, remark: "step \(PassKit.rounded(step))")
         last = (step, lengths)
+        if stride == 1, trellisStep == nil { trellisStep = step }
         let isKnown = context.isRecorded(QuantizePass.name, name)
         let found = try context.recording(QuantizePass.name, name) {
             var found = PassSnapshot()
@@ -198,10 +205,10 @@ final class EntropyCodedRun {
             return found
         }
         let all = try found.floats("lengths") ?? []
-        guard found.numbers["step"] == [step], all.count == 256 * parts.count else {
+        guard found.numbers["step"] == [step], all.count == Figures.lengthCount * parts.count else {
             throw PassError(.unsupported, pass: QuantizePass.name, "what an interrupted run has kept does not fit this model")
         }
-        lengths = parts.indices.map { Array(all[256 * $0..<256 * ($0 + 1)]) }
+        lengths = parts.indices.map { Array(all[Figures.lengthCount * $0..<Figures.lengthCount * ($0 + 1)]) }
         if isKnown { rounded = [] }
         return found.numbers["rate"]?.first
     }
@@ -211,9 +218,13 @@ final class EntropyCodedRun {
         // A part is worked on tile by tile: few parts side by side keep all threads at work.
         let largest = parts.map { 16 * $0.shape.columns * $0.shape.columns }.max() ?? 0
         return try context.execution.sharing(bytesEach: largest).uncheckedParallelMap(parts.count) { index in
-            try parts[index].matrix?.rounded(
-                CodedMatrix.Round(step: step, lengths: lengths[index], lambda: Float(pass.lambda), keepsCodes: keepsCodes, stride: stride),
-                context.execution)
+            var round = CodedMatrix.Round(
+                step: step, lengths: lengths[index].map { Array($0[..<256]) }, lambda: Float(pass.lambda), keepsCodes: keepsCodes,
+                stride: stride)
+            round.trellisStep = pass.usesTrellis ? trellisStep ?? step : nil
+            // A part that had one quantiser before has no lengths of indices.
+            round.indexLengths = lengths[index].flatMap { $0[256] == 0 ? nil : Array($0[256...]) }
+            return try parts[index].matrix?.rounded(round, context.execution)
         }
     }
 
@@ -253,8 +264,11 @@ final class EntropyCodedRun {
 }
 
 extension CodedMatrix.Rounded {
-    /// Bits of codes and scales at order 0.
-    var bits: Double { histogram.entropy + Self.entropy(scales) + Self.entropy(columnScales ?? []) }
+    /// Bits of codes at order 0; of a trellis by what was expected of each.
+    var codeBits: Double { indices?.entropy ?? histogram.entropy }
+
+    /// Bits of codes, and of scales at order 0.
+    var bits: Double { codeBits + Self.entropy(scales) + Self.entropy(columnScales ?? []) }
 
     private static func entropy(_ scales: [Float]) -> Double {
         var counts: [Float: Int] = [:]

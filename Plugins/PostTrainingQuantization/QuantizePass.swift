@@ -62,6 +62,9 @@ public struct QuantizePass: Pass {
         requires: [isPriced])
     private static let lambda = NumberOption(
         "lambda", in: 0...1, default: 0.05, "squared steps that a bit is worth", requires: [isEntropyCoded])
+    private static let trellis = FlagOption(
+        "trellis", default: true, "levels of two quantisers that take turns, as a trellis of eight states says; false: of one",
+        requires: [isEntropyCoded])
     private static let components = ChoiceOption<Components>(
         "components", default: .auto, "auto: a dense tensor's largest singular components go into U and V where that saves bytes",
         requires: [isEntropyCoded, .contains(target, .dense)])
@@ -70,7 +73,7 @@ public struct QuantizePass: Pass {
         "types", default: .auto, "the types that blocks may have, a matrix each by itself; auto: all but q4_0",
         requires: [.equals(coding, .blocks)])
     public static let options: [any PassOption] = [
-        bits, size, increase, coding, group, symmetric, objective, lambda, components, types, target, TensorSelection.option,
+        bits, size, increase, coding, group, symmetric, objective, lambda, trellis, components, types, target, TensorSelection.option,
     ]
     public static let reads: PassReads = [.parts, .original, .calibration]
     public static let leaves = PassResult.parts
@@ -90,6 +93,7 @@ public struct QuantizePass: Pass {
 
     let objective: Objective
     let lambda: Double
+    let usesTrellis: Bool
     let splitsOffComponents: Bool
     let target: Set<Part>
     let aim: Aim
@@ -105,6 +109,7 @@ public struct QuantizePass: Pass {
         target = options[Self.target]
         objective = options[Self.objective]
         lambda = options[Self.lambda]
+        usesTrellis = options[Self.trellis]
         splitsOffComponents = options[Self.components] == .auto
         types = options[Self.types]
         codesAreBlocks = options[Self.coding] == .blocks
@@ -149,12 +154,14 @@ public struct QuantizePass: Pass {
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         let isFixed = fixed != nil
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
-            // A factor of H, and leading components; a round takes mn² for feeding forward and 2mn² for scales.
+            // A factor of H, and leading components; a round takes mn² for feeding forward and 2mn² for scales, and with a trellis the work of
+            // its states on a block of columns.
             let operations =
                 2 * n * n * n / 3
                 + (codesAreBlocks
                     ? Double(BlockType.codecs(of: types).count + 1) * m * n * n
-                    : (splitsOffComponents ? 10 : 0) * min(m, n) * min(m, n) * min(m, n) + Self.usualRounds * 3 * m * n * n)
+                    : (splitsOffComponents ? 10 : 0) * min(m, n) * min(m, n) * min(m, n) + Self.usualRounds * m * n
+                        * (3 * n + (usesTrellis ? CodedMatrix.trellisOperations : 0)))
             return PassCost(
                 operations: isFixed ? 0 : operations, bytesMoved: (isFixed ? 300 : 2000) * m * n,
                 workingBytes: isFixed ? 16 * m * n : 4 * (3 * m * n + 3 * n * n),

@@ -179,6 +179,14 @@ final class ContainerErrorTests: XCTestCase {
         XCTAssertEqual(
             parse(tensor(dense(array(part("{\"packed\":{\"low\":0,\"radix\":2,\"escapes\":0}}"))))),
             "c: tensor 't': 'escapes' is neither true nor false")
+        func adaptive(_ columns: Int, _ center: Int, _ trellis: String = "false") -> String {
+            parse(tensor(dense(array(part("{\"adaptive\":{\"columns\":\(columns),\"center\":\(center),\"trellis\":\(trellis)}}")))))
+        }
+        XCTAssertEqual(adaptive(0, 0), "c: tensor 't': has rows of 0 codes around 0")
+        XCTAssertEqual(adaptive(1_048_577, 0), "c: tensor 't': has rows of 1048577 codes around 0")
+        XCTAssertEqual(adaptive(1, 256), "c: tensor 't': has rows of 1 codes around 256")
+        XCTAssertEqual(adaptive(1, 0, "1"), "c: tensor 't': 'trellis' is neither true nor false")
+        XCTAssertEqual(adaptive(4, 0), "c: tensor 't': an array is encoded as codes or positions")
         XCTAssertEqual(parse(tensor(dense(array(part(frames: "[[1]]"))))), "c: tensor 't': 'frames' has an entry that is no pair of sizes")
         XCTAssertEqual(parse(tensor(dense(array(part(digest: "00"))))), "c: tensor 't': 'digest' is no digest of 32 digits")
         let name = "{\"name\":\"t\",\"shape\":[0],\"dtype\":\"F32\",\"role\":\"unknown\",\"payload\":\(sound)}"

@@ -35,6 +35,21 @@ enum ContainerSamples {
                 columnScales: columns))
     }
 
+    /// Codes whose magnitudes differ by row and by column, as those of a pass do: of one quantiser, or levels of the trellis in SPEC.md.
+    static func adaptive(_ count: Int, columns: Int, scale: Float, isTrellis: Bool) -> [UInt8] {
+        var state = 0
+        return noise(count, seed: 12).enumerated().map { place, value in
+            let (row, column) = (place / columns, place % columns)
+            let size = value * scale * (0.25 + Float(row % 5) / 2) * (0.25 + Float(column % 7) / 3)
+            guard isTrellis else { return UInt8(bitPattern: Int8(max(-128, min(127, size.rounded())))) }
+            if column == 0 { state = 0 }
+            let index = Int(max(-63, min(63, size.rounded())))
+            let level = state / 2 % 2 == 1 ? 2 * index - index.signum() : 2 * index
+            state = 2 * state % 8 + (abs(index) + state.nonzeroBitCount) % 2
+            return UInt8(bitPattern: Int8(level))
+        }
+    }
+
     static func pattern(_ rows: Int, _ columns: Int, every step: Int) throws -> SparsePattern {
         let perRow = SparsePattern.wordsPerRow(columns: columns)
         var words = [UInt64](repeating: 0, count: rows * perRow)
@@ -59,6 +74,13 @@ enum ContainerSamples {
             LowRankTensor(
                 u: quantized(Shape(rows: 40, columns: 3), bits: 8, groupSize: 3, seed: 1),
                 v: quantized(Shape(rows: 3, columns: 70), bits: 4, groupSize: 32, isSymmetric: false, seed: 2)))
+        func coded(isTrellis: Bool) throws -> Payload {
+            .quantized(
+                try QuantizedTensor(
+                    shape: Shape(rows: 30, columns: 50), bits: 8, groupSize: 50,
+                    codes: OwnedBytes(adaptive(1500, columns: 50, scale: 2, isTrellis: isTrellis)),
+                    scales: DenseTensor(floats: noise(30, seed: 14), shape: Shape(count: 30), dtype: .bf16), zeroPoints: nil))
+        }
         let codes = try quantized(Shape(count: half.nonZeroCount), bits: 3, groupSize: 64, seed: 3)
         let payloads: [(String, Payload)] = try [
             ("dense", dense(40, 70, .bf16, seed: 4)),
@@ -73,6 +95,8 @@ enum ContainerSamples {
             ("int2", quantized(Shape(rows: 16, columns: 100), bits: 2, groupSize: 100, seed: 7)),
             ("uint5", quantized(Shape(rows: 16, columns: 100), bits: 5, groupSize: 7, isSymmetric: false, seed: 8)),
             ("int4.columns", quantized(Shape(rows: 16, columns: 100), bits: 4, groupSize: 100, hasColumnScales: true, seed: 10)),
+            ("codes", coded(isTrellis: false)),
+            ("codes.trellis", coded(isTrellis: true)),
             ("quantized.empty", quantized(Shape(rows: 0, columns: 8), bits: 4, groupSize: 4, seed: 9)),
         ]
         var graph = TensorGraph()

@@ -51,6 +51,52 @@ final class StrangerReaderTests: XCTestCase {
         XCTAssertEqual(found["name"], "wren")
     }
 
+    /// Codes of a coder that adapts take what its frequencies say, and little more: the reader in Python adds up the bits of each symbol.
+    func testAdaptiveCodesTakeTheirEntropy() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path("m.caplet")
+        var graph = TensorGraph()
+        for (name, isTrellis) in [("one", false), ("trellis", true)] {
+            let codes = ContainerSamples.adaptive(60 * 300, columns: 300, scale: 1.5, isTrellis: isTrellis)
+            let scales = try DenseTensor(floats: ContainerSamples.noise(60, seed: 1), shape: Shape(count: 60), dtype: .bf16)
+            let payload = Payload.quantized(
+                try QuantizedTensor(
+                    shape: Shape(rows: 60, columns: 300), bits: 8, groupSize: 300, codes: OwnedBytes(codes), scales: scales, zeroPoints: nil
+                ))
+            try graph.append(Tensor(name: name, shape: payload.shape, dtype: .bf16, role: .linear, payload: payload))
+        }
+        try CapletFormat().write(graph, to: path, WriteOptions(), ExecutionContext())
+        let text = try PythonProcess.run(
+            """
+            import math, sys, runpy
+            reader = runpy.run_path(sys.argv[1])
+            total, frequencies, words = [0.0], reader['Frequencies'], reader['Words']
+            decode, bits = frequencies.decode, words.bits
+            def counted(self, source):
+                below = [b >> 16 for b in self.below] + [1 << 15]
+                symbol = decode(self, source)
+                total[0] -= math.log2((below[symbol + 1] - below[symbol]) / (1 << 15))
+                return symbol
+            def plain(self, count):
+                total[0] += count
+                return bits(self, count)
+            frequencies.decode, words.bits = counted, plain
+            file = reader['CapletFile'](sys.argv[2])
+            for name in file.tensors:
+                total[0], part = 0.0, file.tensors[name]['payload']['codes']
+                file.content(part)
+                print(part['encoding']['adaptive']['trellis'], total[0] / 8, sum(stored for stored, _ in part['frames']))
+            """, [StrangerReaderTests.reader, path])
+        let lines = text.split(separator: "\n").map { $0.split(separator: " ") }
+        XCTAssertEqual(lines.map { $0[0] }, ["False", "True"])
+        for line in lines {
+            let (ideal, stored) = (try XCTUnwrap(Double(line[1])), try XCTUnwrap(Double(line[2])))
+            XCTAssertGreaterThan(ideal, 3000)
+            XCTAssertGreaterThan(stored, ideal)
+            XCTAssertLessThan(stored, 1.015 * ideal)
+        }
+    }
+
     /// A file that ends early, and one with a bit turned in each of its frames, is refused with one line that names it.
     func testPythonRefusesDamage() throws {
         let folder = try TemporaryFolder()

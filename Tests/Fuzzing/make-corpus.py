@@ -173,6 +173,7 @@ def containers():
             keep("caplet-sealed", name, struct.pack("<H", len(manifest)) + manifest + content[36:offset])
     keep("caplet-coding", "gaps", bytes([3, 4, 0, 0, 3, 0, 5, 2]))
     keep("caplet-coding", "packed", bytes([4 + (1 << 3), 6, 0, 1, 5, 7, 9, 200]))
+    keep("caplet-coding", "adaptive", bytes([5, 8, 0, 6, 246, 49, 65, 5, 56, 114, 59, 34, 49, 70]))
     keep("caplet-coding", "planes", bytes([2, 8, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]))
 
 

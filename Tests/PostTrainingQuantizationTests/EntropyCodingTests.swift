@@ -1,3 +1,4 @@
+import CKernels
 import CapletFormat
 import Execution
 import FormatKit
@@ -39,7 +40,7 @@ final class EntropyCodingTests: XCTestCase {
         var last = Double.infinity
         for bits in [1.5, 2.25, 3.5, 5.1] {
             let (result, reports) = try PassConformance(
-                [QuantizePass.self], pipeline: "quantize{bits=\(bits) coding=entropy target=dense}", needsCalibration: true
+                [QuantizePass.self], pipeline: "quantize{bits=\(bits) coding=entropy trellis=false target=dense}", needsCalibration: true
             ).apply(to: graph)
             let linear = result.tensors.filter { $0.role == .linear }
             let values = linear.reduce(0) { $0 + $1.shape.elementCount }
@@ -59,7 +60,7 @@ final class EntropyCodingTests: XCTestCase {
     /// Feeding errors forward, column by column with the whole inverse in double precision: numpy finds the same codes.
     func testCodesAreThoseOfNumPy() throws {
         let layer = try ReferenceLayer()
-        let result = try layer.apply(QuantizePass.self, "quantize{bits=3.5 objective=inputs lambda=0 target=dense}")
+        let result = try layer.apply(QuantizePass.self, "quantize{bits=3.5 objective=inputs lambda=0 trellis=false target=dense}")
         let tensor = try quantized(result.payload)
         let columns = try XCTUnwrap(tensor.columnScales).floats()
         let step = try XCTUnwrap(result.pass.measurement("step"))
@@ -169,6 +170,58 @@ final class EntropyCodingTests: XCTestCase {
             XCTAssertEqual(found.step / theirs[0], 1, accuracy: 0.01)
             XCTAssertEqual(theirs[1], found.rate, accuracy: 1e-3)
         }
+    }
+
+    /// Without feedback the way through the trellis is the cheapest of all ways.
+    func testTrellisIsTheCheapestOfAllWays() {
+        let (width, indices) = (5, Int(CAPLET_TRELLIS_INDICES))
+        let classes = [UInt8](repeating: 3, count: width)
+        var lengths = [Float](repeating: 9, count: TrellisCounts.count)
+        for quantiser in 0..<2 {
+            for index in 0..<indices {
+                lengths[(quantiser * Int(CAPLET_TRELLIS_CLASSES) + 3) * indices + index] = 1 + Float(index) * (quantiser == 0 ? 0.75 : 0.5)
+            }
+        }
+        for seed in 0..<4 {
+            var values = (0..<width).map { Float((seed * 31 + $0 * 17) % 23) / 4 - 2.75 }
+            let steps: [Float] = [0.5, 1, 0.75, 1, 0.5]
+            func least(_ place: Int, _ state: Int) -> Float {
+                guard place < width else { return 0 }
+                let quantiser = state / 2 % 2
+                return (-5...5).map { index -> Float in
+                    let level = quantiser == 1 ? 2 * index - index.signum() : 2 * index
+                    let rest = values[place] / steps[place] - Float(level)
+                    let length = lengths[(quantiser * Int(CAPLET_TRELLIS_CLASSES) + 3) * indices + abs(index)]
+                    let next = 2 * state % 8 + (abs(index) + state.nonzeroBitCount) % 2
+                    return rest * rest + 0.3 * length + least(place + 1, next)
+                }.min() ?? 0
+            }
+            let (expected, original) = (least(0, 0), values)
+            var (codes, errors) = ([Int8](repeating: 0, count: width), [Float](repeating: 0, count: width))
+            _ = caplet_quantize_trellis(&values, steps, width, nil, 0, lengths, classes, 0.3, 0, &codes, &errors)
+            var (state, cost) = (0, Float(0))
+            for (place, code) in codes.enumerated() {
+                let (quantiser, size) = (state / 2 % 2, abs(Int(code)))
+                XCTAssertTrue(size == 0 || size % 2 == quantiser, "\(codes)")
+                let index = (size + 1) / 2
+                let rest = original[place] / steps[place] - Float(code)
+                cost += rest * rest + 0.3 * lengths[(quantiser * Int(CAPLET_TRELLIS_CLASSES) + 3) * indices + index]
+                XCTAssertEqual(errors[place], original[place] - steps[place] * Float(code), accuracy: 1e-5)
+                state = 2 * state % 8 + (index + state.nonzeroBitCount) % 2
+            }
+            XCTAssertEqual(cost, expected, accuracy: 1e-4 * max(1, expected), "\(original) → \(codes)")
+        }
+    }
+
+    /// At the same bits a trellis leaves less error of the outputs than one quantiser: 0.15 bits are a fifth of the squared error.
+    func testTrellisLeavesLessError() throws {
+        let graph = try SampleModel.graph(blocks: 1, hidden: 96, intermediate: 160)
+        let errors = try [true, false].map { trellis in
+            try PassConformance(
+                [QuantizePass.self], pipeline: "quantize{bits=2.5 coding=entropy objective=weights trellis=\(trellis) target=dense}"
+            ).apply(to: graph).reports[0].relativeError
+        }
+        XCTAssertLessThan(errors[0] * errors[0], 0.9 * errors[1] * errors[1])
     }
 
     func testOptionsThatMeanNothingAreRefused() throws {

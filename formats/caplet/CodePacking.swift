@@ -1,6 +1,6 @@
 import ModelGraph
 
-/// The choice of an encoding for codes: one a byte, or several.
+/// The choice of an encoding for codes: one a byte, several, or by a coder that adapts.
 ///
 /// Candidates are compressed on a sample; the shortest is taken. Nothing but the codes decides, so that equal codes are equal
 /// bytes.
@@ -53,24 +53,49 @@ struct CodePacking {
         return best.count >= needed ? UInt8(best.low) : nil
     }
 
+    /// The codes of a matrix with so many columns by a coder that adapts: on a trellis, where all of them are.
+    private func adaptive(_ codes: UnsafeRawBufferPointer, columns: Int, isSymmetric: Bool) -> AdaptiveCodes {
+        var below = 0
+        let median = histogram.firstIndex { count in
+            below += count
+            return 2 * below >= total
+        }
+        let center = isSymmetric ? 0 : UInt8(median ?? 0)
+        let trellis = AdaptiveCodes(columns: columns, center: center, isTrellis: true)
+        return trellis.holds(codes) ? trellis : AdaptiveCodes(columns: columns, center: center, isTrellis: false)
+    }
+
+    /// - Parameters:
+    ///   - columns: codes a row.
+    ///   - isSymmetric: whether codes are signed.
     /// - Throws: `ZstdFrame.Failure`.
-    func encoding(for codes: UnsafeRawBufferPointer) throws -> PartEncoding {
-        let sample = CodePacking.sample(codes)
+    func encoding(for codes: UnsafeRawBufferPointer, columns: Int, isSymmetric: Bool) throws -> PartEncoding {
+        guard total > 0 else { return .raw }
+        let columns = max(min(columns, AdaptiveCodes.maximumColumns), 1)
+        let sample = CodePacking.sample(codes, columns: columns)
         return try sample.withUnsafeBytes { sample in
             var best = (encoding: PartEncoding.raw, size: try ZstdFrame.compress(sample, .numbers).count)
             for packing in candidates {
                 let size = try packing.encode(sample)[0].withUnsafeBytes { try ZstdFrame.compress($0, .numbers).count }
                 if size < best.size { best = (.packed(packing), size) }
             }
-            return best.encoding
+            let adaptive = adaptive(codes, columns: columns, isSymmetric: isSymmetric)
+            let size = try adaptive.encode(sample)[0].withUnsafeBytes { try ZstdFrame.compress($0, .numbers).count }
+            return Double(size) < CodePacking.adaptiveShare * Double(best.size) ? .adaptive(adaptive) : best.encoding
         }
     }
 
-    private static func sample(_ codes: UnsafeRawBufferPointer) -> [UInt8] {
+    /// The coder that adapts takes ten times as long as the others: it has to be worth a percent.
+    private static let adaptiveShare = 0.99
+
+    /// Whole rows.
+    private static func sample(_ codes: UnsafeRawBufferPointer, columns: Int) -> [UInt8] {
         if codes.count <= sampleByteCount { return Array(codes) }
-        let piece = sampleByteCount / 4
+        let piece = max(sampleByteCount / 4 / columns, 1) * columns
+        let rows = codes.count / columns
+        guard rows * columns == codes.count, rows > 4 * (piece / columns) else { return Array(codes.prefix(sampleByteCount)) }
         return (0..<4).flatMap { index -> [UInt8] in
-            let start = (codes.count - piece) / 3 * index
+            let start = (rows - piece / columns) / 3 * index * columns
             return Array(codes[start..<start + piece])
         }
     }

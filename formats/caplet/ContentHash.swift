@@ -11,7 +11,7 @@ final class PartHash: PartSink {
 
     func array(_ tensor: DenseTensor) throws -> Part { try part(tensor.bytes) }
 
-    func codes(_ codes: any ByteSource, bits: Int, isSymmetric: Bool) throws -> Part { try part(codes) }
+    func codes(_ codes: any ByteSource, bits: Int, isSymmetric: Bool, columns: Int) throws -> Part { try part(codes) }
 
     func positions(_ pattern: SparsePattern) throws -> Part { try part(Bitmap.packed(pattern)) }
 

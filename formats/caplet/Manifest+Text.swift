@@ -122,6 +122,16 @@ extension PartEncoding {
         case .gaps: return "\"gaps\""
         case .planes(let width): return JSONText.object([("planes", String(width))])
         case .floatPlanes(let width): return JSONText.object([("floatPlanes", String(width))])
+        case .adaptive(let codes):
+            return JSONText.object([
+                (
+                    "adaptive",
+                    JSONText.object([
+                        ("columns", String(codes.columns)), ("center", String(codes.center)),
+                        ("trellis", codes.isTrellis ? "true" : "false"),
+                    ])
+                )
+            ])
         case .packed(let codes):
             return JSONText.object([
                 (

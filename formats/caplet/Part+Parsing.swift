@@ -45,6 +45,13 @@ extension PartEncoding {
             let (low, radix) = (try node.count("low"), try node.count("radix"))
             guard low <= 255, (2...16).contains(radix) else { throw node.malformed("packs codes from \(low) in base \(radix)") }
             self = .packed(PackedCodes(low: UInt8(low), radix: radix, escapes: try node.bool("escapes")))
+        case "adaptive":
+            let node = try ManifestNode(content, ["columns", "center", "trellis"], path: path, object: object)
+            let (columns, center) = (try node.count("columns"), try node.count("center"))
+            guard (1...AdaptiveCodes.maximumColumns).contains(columns), center <= 255 else {
+                throw node.malformed("has rows of \(columns) codes around \(center)")
+            }
+            self = .adaptive(AdaptiveCodes(columns: columns, center: UInt8(center), isTrellis: try node.bool("trellis")))
         default: throw FormatError.unsupported(path, object, "has the encoding '\(name.prefix(40))', which cannot be read")
         }
     }

@@ -49,8 +49,8 @@ struct Part {
     func defect(limit: Int) -> String? {
         let unit = encoding.unit
         guard byteCount >= 0, byteCount % unit == 0 else { return "has \(byteCount) bytes in elements of \(unit)" }
-        guard chunkByteCount > 0, chunkByteCount <= Part.maximumChunkByteCount, chunkByteCount % unit == 0 else {
-            return "has chunks of \(chunkByteCount) bytes; multiples of \(unit) to \(Part.maximumChunkByteCount) are allowed"
+        guard chunkByteCount > 0, chunkByteCount <= Part.maximumChunkByteCount, chunkByteCount % encoding.chunkUnit == 0 else {
+            return "has chunks of \(chunkByteCount) bytes; multiples of \(encoding.chunkUnit) to \(Part.maximumChunkByteCount) are allowed"
         }
         let coding = encoding.coding
         let (expected, overflow) = chunkCount.multipliedReportingOverflow(by: coding.framesPerChunk)

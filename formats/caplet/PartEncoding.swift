@@ -27,6 +27,8 @@ enum PartEncoding: Equatable {
     case floatPlanes(width: Int)
     /// Small codes, several a byte.
     case packed(PackedCodes)
+    /// Codes of a matrix, by a coder that adapts to their magnitudes.
+    case adaptive(AdaptiveCodes)
     /// Positions of the set bits of a bitmap, as gaps.
     case gaps
 
@@ -36,8 +38,15 @@ enum PartEncoding: Equatable {
         case .planes(let width): return PlaneCoding(width: width, rotates: false)
         case .floatPlanes(let width): return PlaneCoding(width: width, rotates: true)
         case .packed(let codes): return codes
+        case .adaptive(let codes): return codes
         case .gaps: return GapCoding()
         }
+    }
+
+    /// Chunks are multiples of this.
+    var chunkUnit: Int {
+        if case .adaptive(let codes) = self { return codes.columns }
+        return unit
     }
 
     /// The content's bytes come in multiples of this.

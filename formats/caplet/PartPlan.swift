@@ -17,16 +17,16 @@ final class PartPlan: PartSink {
     // A bitmap without compression bounds both encodings of positions: gaps are taken only where they are shorter.
     func positions(_ pattern: SparsePattern) -> Part { plan(pattern.byteCount, .raw, frameContent: nil) }
 
-    func codes(_ codes: any ByteSource, bits: Int, isSymmetric: Bool) -> Part {
-        // What packing can do at worst: digits for all, and an escape for one in twenty.
-        let packed = PackedCodes(low: 255, radix: 16, escapes: true)
-        return plan(codes.byteCount, .packed(packed)) { $0 + 1 }
+    func codes(_ codes: any ByteSource, bits: Int, isSymmetric: Bool, columns: Int) -> Part {
+        // A coder is taken only where codes become shorter than they are; one that adapts has the longest name, and chunks of whole rows.
+        let columns = max(min(columns, AdaptiveCodes.maximumColumns), 1)
+        return plan(codes.byteCount, .adaptive(AdaptiveCodes(columns: columns, center: 255, isTrellis: false))) { $0 + 1 }
     }
 
     func file(_ bytes: [UInt8], _ encoding: PartEncoding) -> Part { plan(bytes.count, encoding, frameContent: nil) }
 
     private func plan(_ byteCount: Int, _ encoding: PartEncoding, frameContent: ((Int) -> Int)?) -> Part {
-        let chunk = PartWriter.chunkByteCount
+        let chunk = PartWriter.chunkByteCount(encoding, .numbers)
         var frames: [Part.Frame] = []
         var bound = 0
         for index in 0..<Part.chunkCount(byteCount, chunk: chunk) {

@@ -7,7 +7,8 @@ protocol PartSink: AnyObject {
     var contentDigests: [SHA256Digest] { get }
     func array(_ tensor: DenseTensor) throws -> Part
     func positions(_ pattern: SparsePattern) throws -> Part
-    func codes(_ codes: any ByteSource, bits: Int, isSymmetric: Bool) throws -> Part
+    /// - Parameter columns: codes a row.
+    func codes(_ codes: any ByteSource, bits: Int, isSymmetric: Bool, columns: Int) throws -> Part
     /// Attachments and long metadata arrays.
     func file(_ bytes: [UInt8], _ encoding: PartEncoding) throws -> Part
 }
@@ -27,9 +28,13 @@ extension PartSink {
                 rows: tensor.pattern.rows, columns: tensor.pattern.columns, nonZeroCount: tensor.pattern.nonZeroCount,
                 positions: positions, values: try store(tensor.values))
         case .quantized(let tensor):
-            let codes = try codes(tensor.codes, bits: tensor.bits, isSymmetric: tensor.isSymmetric)
+            let columns = tensor.shape.columns
+            let codes = try codes(tensor.codes, bits: tensor.bits, isSymmetric: tensor.isSymmetric, columns: columns)
+            let groups = QuantizedTensor.groupsPerRow(columns: columns, groupSize: tensor.groupSize)
             let scales = try store(tensor.scales)
-            let zeroPoints = try tensor.zeroPoints.map { try self.codes($0, bits: tensor.bits, isSymmetric: false) }
+            let zeroPoints = try tensor.zeroPoints.map {
+                try self.codes($0, bits: tensor.bits, isSymmetric: false, columns: groups)
+            }
             return .quantized(
                 shape: tensor.shape, bits: tensor.bits, groupSize: tensor.groupSize, codes: codes, scales: scales, zeroPoints: zeroPoints,
                 columnScales: try tensor.columnScales.map { try store($0) })

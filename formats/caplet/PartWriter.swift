@@ -29,11 +29,11 @@ final class PartWriter: PartSink {
         try tensor.bytes.withUnsafeBytes { try write($0, .array(tensor.dtype)) }
     }
 
-    func codes(_ codes: any ByteSource, bits: Int, isSymmetric: Bool) throws -> Part {
+    func codes(_ codes: any ByteSource, bits: Int, isSymmetric: Bool, columns: Int) throws -> Part {
         try codes.withUnsafeBytes { bytes in
             let packing = CodePacking(bytes)
             try packing.checkRange(bits: bits, isSymmetric: isSymmetric)
-            return try write(bytes, packing.encoding(for: bytes))
+            return try write(bytes, packing.encoding(for: bytes, columns: columns, isSymmetric: isSymmetric))
         }
     }
 
@@ -60,7 +60,7 @@ final class PartWriter: PartSink {
 
     private func write(_ content: UnsafeRawBufferPointer, _ encoding: PartEncoding, effort: ZstdFrame.Effort = .numbers) throws -> Part {
         let offset = file.byteCount
-        let chunk = effort == .text ? PartWriter.textChunkByteCount : PartWriter.chunkByteCount
+        let chunk = PartWriter.chunkByteCount(encoding, effort)
         let chunks = Part.chunkCount(content.count, chunk: chunk)
         let stored = DigestStream()
         // One task of a batch has it, and this thread between batches.
@@ -95,10 +95,16 @@ final class PartWriter: PartSink {
             digest: ContentDigest(of: content), storedDigest: storedDigest)
     }
 
+    /// Whole rows, where the encoding has rows.
+    static func chunkByteCount(_ encoding: PartEncoding, _ effort: ZstdFrame.Effort) -> Int {
+        let most = effort == .text ? textChunkByteCount : chunkByteCount
+        return most / encoding.chunkUnit * encoding.chunkUnit
+    }
+
     private static func frames(
         _ content: UnsafeRawBufferPointer, _ index: Int, _ encoding: PartEncoding, _ effort: ZstdFrame.Effort
     ) throws -> [(bytes: [UInt8], contentByteCount: Int)] {
-        let size = effort == .text ? PartWriter.textChunkByteCount : PartWriter.chunkByteCount
+        let size = chunkByteCount(encoding, effort)
         let chunk = UnsafeRawBufferPointer(rebasing: content[index * size..<min((index + 1) * size, content.count)])
         if encoding == .raw { return [(try ZstdFrame.compress(chunk, effort), chunk.count)] }
         return try encoding.coding.encode(chunk).map { plane in

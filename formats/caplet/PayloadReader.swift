@@ -87,7 +87,7 @@ struct PayloadReader {
 
     private func checkCodes(_ encoding: PartEncoding, _ object: String) throws {
         switch encoding {
-        case .raw, .packed: return
+        case .raw, .packed, .adaptive: return
         default: throw FormatError.malformed(path, object, "has codes without an encoding of codes")
         }
     }

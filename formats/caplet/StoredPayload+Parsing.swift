@@ -62,7 +62,7 @@ extension StoredPayload.Array {
             guard dtype.hasWholeBytes, width == dtype.byteWidth else {
                 throw node.malformed("\(dtype.rawValue) in planes of width \(width)")
             }
-        case .packed, .gaps: throw node.malformed("an array is encoded as codes or positions")
+        case .packed, .adaptive, .gaps: throw node.malformed("an array is encoded as codes or positions")
         }
     }
 }

@@ -293,6 +293,46 @@ double caplet_round_to_levels(
     float *values, const float *steps, const float *offsets, const float *table, int top, size_t width, const float *factor,
     size_t stride, uint8_t *codes, float *errors);
 
+// --- trellisfeedback.c: the same for the levels of two quantisers that take turns along a row. Quantiser 0 has the levels 2k, quantiser 1
+// 2k - sgn(k), in steps; the state of a trellis chooses it, bit 1 of the state, and becomes 2 * state mod 8 + (parity of k and all bits of
+// the state). ---
+enum {
+    CAPLET_TRELLIS_STATES = 8,
+    CAPLET_TRELLIS_COLUMNS = 128,
+    CAPLET_TRELLIS_CLASSES = 16,
+    /// |k| of levels to ±127.
+    CAPLET_TRELLIS_INDICES = 65,
+};
+// Rounds at most 128 values of a row, from a state on; gives the state after them. codes are levels, errors as for caplet_quantize_feedback.
+// lengths has the bits of each |k|, its sign and all, [quantiser][class][|k|], or is null; classes has that of each column. lambda: squared steps
+// that a bit is worth.
+int caplet_quantize_trellis(
+    float *values, const float *steps, size_t width, const float *factor, size_t stride, const float *lengths, const uint8_t *classes,
+    float lambda, int state, int8_t *codes, float *errors);
+// Adds the codes of rows, levels of the trellis, to counts [quantiser][class][|k|].
+void caplet_count_indices(
+    const int8_t *codes, const uint8_t *classes, size_t count, size_t columns, uint32_t *counts);
+
+// --- adaptivecodes.c: codes of a matrix, row by row, by an entropy coder that adapts (formats/caplet/SPEC.md, "adaptive"). ---
+typedef enum {
+    CAPLET_ADAPTIVE_SOUND,
+    /// The content ends before the last code.
+    CAPLET_ADAPTIVE_ENDS,
+    /// The coder does not end where it must begin, or bytes are left.
+    CAPLET_ADAPTIVE_STATE,
+    /// A magnitude that no code has.
+    CAPLET_ADAPTIVE_RANGE,
+} caplet_adaptive_failure;
+#define CAPLET_ADAPTIVE_ROOM(count) (5 * (size_t)(count) + 16)
+// The content may be anything: nothing beyond its size is read. columns is at least 1, and means has as many elements; codes has count.
+caplet_adaptive_failure caplet_adaptive_decode(
+    const uint8_t *content, size_t size, size_t count, size_t columns, uint8_t center, int is_trellis, uint32_t *means, uint8_t *codes);
+// 1 where each row of codes is one of levels that the trellis has.
+int caplet_is_on_trellis(const uint8_t *codes, size_t count, size_t columns, uint8_t center);
+// The bytes of the content; 0 for codes that the trellis does not have. steps has 2 * count elements, out CAPLET_ADAPTIVE_ROOM(count) bytes.
+size_t caplet_adaptive_encode(
+    const uint8_t *codes, size_t count, size_t columns, uint8_t center, int is_trellis, uint32_t *means, uint32_t *steps, uint8_t *out);
+
 // --- gradients.c: the steps of elementwise.c, backwards. A gradient is of the loss, with respect to what its name says. ---
 // in_gradient += the gradient of the root mean square norm's input; weight as in caplet_rms_norm.
 void caplet_rms_norm_backward(const float *in, const float *weight, float epsilon, const float *out_gradient, float *in_gradient,

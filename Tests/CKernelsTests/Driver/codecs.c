@@ -251,6 +251,32 @@ static void dequantize_all(void) {
     }
 }
 
+static void adaptive_all(void) {
+    enum { COLUMNS = 37, COUNT = 1500 };
+    static uint8_t codes[COUNT], back[COUNT], out[CAPLET_ADAPTIVE_ROOM(COUNT)];
+    static uint32_t means[COLUMNS], steps[2 * COUNT];
+    seed("adaptive");
+    for (int turn = 0; turn < 3; turn++) {
+        // Narrow codes, then all there are, then levels of a trellis.
+        for (int i = 0, state = 0; i < COUNT; i++) {
+            uint8_t byte = (uint8_t)next_word();
+            if (i % COLUMNS == 0) state = 0;
+            int index = byte % 7 - 3, size = index < 0 ? -index : index, quantiser = state >> 1 & 1;
+            codes[i] = (uint8_t)(turn == 0 ? index : turn == 1 ? byte : 2 * index - quantiser * ((index > 0) - (index < 0)));
+            state = (2 * state & 7) | ((size ^ __builtin_popcount((unsigned)state)) & 1);
+        }
+        int is_trellis = caplet_is_on_trellis(codes, COUNT, COLUMNS, 0);
+        report("exact", "is_on_trellis", (size_t)turn, "all", &is_trellis, sizeof is_trellis);
+        size_t size = caplet_adaptive_encode(codes, COUNT, COLUMNS, 0, is_trellis, means, steps, out);
+        report("exact", "adaptive_encode", (size_t)turn, "all", out, size);
+        for (size_t cut = size; cut + 3 > size; cut--) {
+            int failure = (int)caplet_adaptive_decode(out, cut, COUNT, COLUMNS, 0, is_trellis, means, back);
+            report("exact", "adaptive_decode.failure", (size_t)turn * 10 + size - cut, "all", &failure, sizeof failure);
+            if (cut == size) report("exact", "adaptive_decode", (size_t)turn, "all", back, sizeof back);
+        }
+    }
+}
+
 void run_codecs(void) {
     widen_all();
     narrow_all();
@@ -260,4 +286,5 @@ void run_codecs(void) {
     q8_0_all();
     planes_all();
     dequantize_all();
+    adaptive_all();
 }

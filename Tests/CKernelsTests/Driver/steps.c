@@ -131,6 +131,30 @@ static void feedback(void) {
     report("rounded", "quantize_feedback.errors", WIDTH, "all", errors, sizeof errors);
 }
 
+static void trellis_feedback(void) {
+    enum { ROWS = 3, WIDTH = 24 };
+    static float lengths[2 * CAPLET_TRELLIS_CLASSES * CAPLET_TRELLIS_INDICES], values[WIDTH], errors[WIDTH];
+    static uint32_t counts[2 * CAPLET_TRELLIS_CLASSES * CAPLET_TRELLIS_INDICES];
+    static int8_t codes[ROWS * WIDTH];
+    uint8_t classes[ROWS * WIDTH];
+    fill_all("trellis_feedback");
+    for (size_t k = 0; k < sizeof lengths / sizeof *lengths; k++) lengths[k] = 1 + (float)(k % CAPLET_TRELLIS_INDICES) * 0.25f;
+    for (int k = 0; k < ROWS * WIDTH; k++) classes[k] = (uint8_t)(k % CAPLET_TRELLIS_CLASSES);
+    for (int k = 0; k < WIDTH; k++) (b[k] = 0.0625f * (1 + (float)(k % 3)), c[k * WIDTH + k] += 3);
+    for (int row = 0, state = 0; row < ROWS; row++, state = 0) {
+        memcpy(values, a + row * WIDTH, sizeof values);
+        for (int k = 0; k < WIDTH; k += 8) {
+            state = caplet_quantize_trellis(
+                values + k, b + k, 8, row < 2 ? c + k * (WIDTH + 1) : 0, WIDTH, row ? lengths : 0, classes + k, 0.2f, state,
+                codes + row * WIDTH + k, errors + k);
+        }
+        report("rounded", "quantize_trellis.errors", (size_t)row, "all", errors, sizeof errors);
+    }
+    report("rounded", "quantize_trellis.codes", WIDTH, "all", codes, sizeof codes);
+    caplet_count_indices(codes, classes, ROWS * WIDTH, WIDTH, counts);
+    report("rounded", "count_indices", WIDTH, "all", counts, sizeof counts);
+}
+
 static void level_feedback(void) {
     enum { WIDTH = 24, TOP = 7 };
     static const float table[TOP + 1] = {-4, -2, -1, -0.25f, 0.5f, 1, 2, 5};
@@ -219,6 +243,7 @@ void run_steps(void) {
     }
     for (size_t n = 1; n <= 64; n += 9) matrices(n);
     feedback();
+    trellis_feedback();
     level_feedback();
     resolvents();
 }

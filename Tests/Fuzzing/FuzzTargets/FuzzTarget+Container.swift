@@ -38,6 +38,7 @@ extension FuzzTarget {
         let encodings: [PartEncoding] = [
             .raw, .planes(width: width), .floatPlanes(width: width), .gaps,
             .packed(PackedCodes(low: bytes[3], radix: 2 + Int(bytes[0] >> 3) % 15, escapes: bytes[0] & 4 != 0)),
+            .adaptive(AdaptiveCodes(columns: 1 + Int(bytes[3] >> 1), center: (bytes[3] & 1) &* 128, isTrellis: bytes[0] & 8 != 0)),
         ]
         let encoding = encodings[Int(bytes[0] & 7) % encodings.count]
         let size = (Int(bytes[1]) | Int(bytes[2] & 7) << 8) / encoding.unit * encoding.unit

@@ -10,6 +10,7 @@ A file that is damaged or is not what the specification says raises CapletError.
 XXH3 digests are not, for which `caplet verify` is there.
 """
 
+import bisect
 import hashlib
 import json
 import mmap
@@ -130,6 +131,9 @@ class CapletFile:
         elif name == "packed":
             check(len(frames) == len(lengths), f"{self.path}: frames and chunks do not agree")
             chunks = [unpack(frame, n, encoding[name]) for frame, n in zip(frames, lengths)]
+        elif name == "adaptive":
+            check(len(frames) == len(lengths), f"{self.path}: frames and chunks do not agree")
+            chunks = [adaptive(frame, n, encoding[name]) for frame, n in zip(frames, lengths)]
         elif name == "gaps":
             check(len(frames) == len(lengths), f"{self.path}: frames and chunks do not agree")
             chunks = [bitmap_of_gaps(frame, n) for frame, n in zip(frames, lengths)]
@@ -290,6 +294,92 @@ def unpack(frame, count, packing):
     check(not np.any((rest.astype(np.int64) - low) % 256 < radix - 1), "an escaped code has a digit")
     codes[escaped] = rest
     return codes.tobytes()
+
+
+class Frequencies:
+    """Of sixteen symbols: cumulative below each, of 2^31, which move towards what is seen."""
+    FLOOR = (1 << 16) + (1 << 10)
+    REST = (1 << 31) - 16 * FLOOR
+
+    def __init__(self, mean):
+        """Falling off geometrically around a mean in 2^-16."""
+        self.below, self.seen, tail = [], 0, self.REST
+        for symbol in range(16):
+            self.below.append(symbol * self.FLOOR + self.REST - tail)
+            tail = tail * mean // (mean + (1 << 16))
+
+    def decode(self, words):
+        place = words.state & 0x7FFF
+        symbol = bisect.bisect_right(self.below, place << 16 | 0xFFFF) - 1
+        start = self.below[symbol] >> 16
+        end = self.below[symbol + 1] >> 16 if symbol < 15 else 1 << 15
+        words.advance((end - start) * (words.state >> 15) + place - start)
+        rate = (self.seen + 2).bit_length()
+        self.seen = min(self.seen + 1, 254)
+        self.below = [b + (i * self.FLOOR + (self.REST if i > symbol else 0) - b >> rate) for i, b in enumerate(self.below)]
+        return symbol
+
+
+class Words:
+    """The state of the coder, 16-bit words from the front of a frame, and bits as they are from its end."""
+
+    def __init__(self, frame):
+        check(len(frame) >= 4, "adaptive codes are cut off")
+        self.frame, self.next, self.end, self.held, self.count = frame, 4, len(frame), 0, 0
+        self.state = int.from_bytes(frame[:4], "little")
+        check(self.state >= 1 << 16, "a coder's state is too small")
+
+    def advance(self, state):
+        if state < 1 << 16:
+            check(self.next + 2 <= self.end, "adaptive codes are cut off")
+            state = state << 16 | int.from_bytes(self.frame[self.next:self.next + 2], "little")
+            self.next += 2
+        self.state = state
+
+    def bits(self, count):
+        while self.count < count:
+            check(self.end > self.next, "adaptive codes are cut off")
+            self.end -= 1
+            self.held |= self.frame[self.end] << self.count
+            self.count += 8
+        value = self.held & (1 << count) - 1
+        self.held >>= count
+        self.count -= count
+        return value
+
+
+def adaptive(frame, count, coding):
+    """Codes whose frequencies adapt to the magnitudes before them in their row and above them in their column."""
+    columns, center, is_trellis = coding["columns"], coding["center"], coding["trellis"]
+    check(1 <= columns <= 1 << 20 and 0 <= center <= 255, f"rows of {columns} codes")
+    words = Words(frame)
+    models = [[Frequencies((9 + 2 * (c & 3)) << (c // 4 + 8)) for c in range(48)] for _ in range(2)]
+    escapes = [Frequencies(4 << 16) for _ in range(12)]
+    means, codes = [1 << 16] * columns, bytearray(count)
+    for row, start in enumerate(range(0, count, columns)):
+        mean = sum(means) // columns
+        inverse, share = (1 << 37) // max(mean, 64), (1 << 16) // min(row + 2, 64)
+        state = 0
+        for j in range(min(columns, count - start)):
+            expected = (mean * inverse >> 21) * means[j] >> 16
+            octave = expected.bit_length() - 12
+            of = 0 if octave < 0 else 47 if octave > 11 else 4 * octave + (expected >> octave + 9 & 3)
+            quantiser = state >> 1 & 1 if is_trellis else 0
+            magnitude = models[quantiser][of].decode(words)
+            if magnitude == 15:
+                symbol = escapes[of // 4].decode(words)
+                extra = symbol // 2 - 1 if symbol >= 4 else 0
+                magnitude += symbol if symbol < 4 else (2 + symbol % 2 << extra) + words.bits(extra)
+            negative = words.bits(1) if magnitude else 0
+            value = 2 * magnitude - (1 if magnitude and quantiser else 0) if is_trellis else magnitude
+            check(value <= 127 + negative, f"a code of magnitude {value}")
+            codes[start + j] = (center + (-value if negative else value)) % 256
+            bounded = min(magnitude, 63) << 16
+            mean += (bounded - mean) * ((1 << 16) // min(j + 5, 128)) >> 16
+            means[j] += (bounded - means[j]) * share >> 16
+            state = 2 * state % 8 | (magnitude ^ bin(state).count("1")) & 1
+    check(words.state == 1 << 16 and words.next == words.end and words.held == 0, "adaptive codes do not end where they must")
+    return bytes(codes)
 
 
 def bitmap_of_gaps(frame, count):
