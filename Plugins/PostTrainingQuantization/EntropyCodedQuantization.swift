@@ -103,6 +103,7 @@ struct EntropyCodedQuantization {
             return losses.reduce(0, +) / Double(max(losses.count, 1))
         }
         let dense = try loss(context.original)
+        try run.learnLengths(step: start)
         var best: (step: Double, increase: Double)?
         // The loss falls as steps do, so it is the step's inverse that is looked for.
         _ = try RateSearch(slack: Self.lossSlack, limit: Self.lossRounds).find(target: lossIncrease, start: 1 / start) { inverse in
@@ -132,6 +133,7 @@ struct EntropyCodedQuantization {
     private func search(
         _ target: Double, slack: Double, _ start: Double, _ run: EntropyCodedRun, _ rate: () throws -> Double
     ) throws -> (step: Double, rate: Double)? {
+        try run.learnLengths(step: start)
         var best = -Double.infinity
         return try RateSearch(slack: slack).find(target: target, start: start) { step in
             guard let found = try run.round(step: step, rate: rate) else { return 4 * target }

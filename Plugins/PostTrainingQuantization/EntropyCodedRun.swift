@@ -178,6 +178,9 @@ final class EntropyCodedRun {
     /// Keeps what the last round made.
     func keep() { (kept, best) = (rounded, last) }
 
+    /// Rounds for the lengths of codes alone: what a round without any comes to is so much more that a search would look on the wrong side of it.
+    func learnLengths(step: Double) throws { _ = try round(step: step) { 0 } }
+
     /// Rounds every part, with the lengths of codes of the round before.
     ///
     /// - Parameters:

@@ -94,6 +94,7 @@ final class HostileManifestTests: XCTestCase {
         malformed(part("\"gaps\"", frames: "[[\(n),16]]"))
         malformed(part("{\"packed\":{\"low\":0,\"radix\":17,\"escapes\":false}}", frames: "[[\(n),16]]"))
         malformed(part("{\"adaptive\":{\"columns\":3,\"center\":0,\"trellis\":false}}", frames: "[[\(n),16]]"))
+        malformed(part("{\"adaptive\":{\"columns\":1048576,\"center\":0,\"trellis\":true}}", frames: "[[\(n),16]]"))
         malformed(part("{\"adaptive\":{\"columns\":4,\"center\":0,\"trellis\":false}}", frames: "[[\(n),97]]"))
         malformed(part(frames: "[[\(n),16]]", digest: "00"))
         expect(.malformed, manifest(dense(part(frames: "[[\(n),16]]"), shape: "[5]"), shape: "[5]"), parts: bytes)

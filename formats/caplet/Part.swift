@@ -52,6 +52,10 @@ struct Part {
         guard chunkByteCount > 0, chunkByteCount <= Part.maximumChunkByteCount, chunkByteCount % encoding.chunkUnit == 0 else {
             return "has chunks of \(chunkByteCount) bytes; multiples of \(encoding.chunkUnit) to \(Part.maximumChunkByteCount) are allowed"
         }
+        // A few bytes of file must not stand for a long row's work.
+        if case .adaptive(let codes) = encoding, codes.columns > byteCount {
+            return "has rows of \(codes.columns) codes in \(byteCount) bytes"
+        }
         let coding = encoding.coding
         let (expected, overflow) = chunkCount.multipliedReportingOverflow(by: coding.framesPerChunk)
         guard !overflow, frames.count == expected else { return "has \(frames.count) frames for \(chunkCount) chunks" }

@@ -133,6 +133,7 @@ class CapletFile:
             chunks = [unpack(frame, n, encoding[name]) for frame, n in zip(frames, lengths)]
         elif name == "adaptive":
             check(len(frames) == len(lengths), f"{self.path}: frames and chunks do not agree")
+            check(encoding[name]["columns"] <= part["bytes"], f"{self.path}: rows longer than their part")
             chunks = [adaptive(frame, n, encoding[name]) for frame, n in zip(frames, lengths)]
         elif name == "gaps":
             check(len(frames) == len(lengths), f"{self.path}: frames and chunks do not agree")
