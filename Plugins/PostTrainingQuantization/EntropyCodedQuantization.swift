@@ -1,3 +1,4 @@
+import CLibrary
 import ModelGraph
 import PassKit
 
@@ -13,7 +14,10 @@ struct EntropyCodedQuantization {
     /// A loss on text is noise beyond some digit: more steps find nothing better.
     private static let lossRounds = 10
     /// Rounds that a search mostly takes.
-    private static let usualRounds = 8
+    private static let usualRounds = 9
+    /// Rounds by which the lengths of codes settle before a search: each is made with those of the round before, so that a rate falls from round to round
+    /// at one step, and what a search would close in on would move.
+    private static let learningRounds = 4
 
     func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: QuantizePass.name)
@@ -134,8 +138,12 @@ struct EntropyCodedQuantization {
         _ target: Double, slack: Double, _ start: Double, _ run: EntropyCodedRun, _ rate: () throws -> Double
     ) throws -> (step: Double, rate: Double)? {
         try run.learnLengths(step: start)
+        var step = start
+        for _ in 1..<Self.learningRounds {
+            step *= exp2(RateSearch.change(try run.round(step: step, rate: rate) ?? 4 * target, aim: target))
+        }
         var best = -Double.infinity
-        return try RateSearch(slack: slack).find(target: target, start: start) { step in
+        return try RateSearch(slack: slack).find(target: target, start: step) { step in
             guard let found = try run.round(step: step, rate: rate) else { return 4 * target }
             if found <= target, found > best {
                 best = found

@@ -8,6 +8,13 @@ struct RateSearch {
     var limit = RateSearch.usualLimit
     static let usualLimit = 24
 
+    /// By how many octaves the step is moved that came to a rate, where one is aimed at and nothing else is known: a step twice as wide saves a bit a
+    /// value where rates are high, and less where they are low.
+    static func change(_ found: Double, aim: Double) -> Double {
+        let ratio = found / max(aim, .leastNormalMagnitude)
+        return ratio > 1 ? max(0.02, min(2, 2 * log2(ratio))) : min(-0.02, max(-2, 2 * log2(ratio)))
+    }
+
     /// - Parameters:
     ///   - start: a step to begin with, above 0.
     ///   - rate: called with one step after another.
@@ -31,9 +38,7 @@ struct RateSearch {
                 let share = (above.rate - aim) / (above.rate - below.rate)
                 x = above.x + (below.x - above.x) * min(max(share, 0.05), 0.95)
             } else {
-                // A step twice as wide saves a bit a value where rates are high, and less where they are low.
-                let ratio = found / max(aim, .leastNormalMagnitude)
-                x += ratio > 1 ? max(0.02, min(2, 2 * log2(ratio))) : min(-0.02, max(-2, 2 * log2(ratio)))
+                x += RateSearch.change(found, aim: aim)
             }
         }
         return below.map { (exp2($0.x), $0.rate) }
