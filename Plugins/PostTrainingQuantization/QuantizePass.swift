@@ -147,7 +147,7 @@ public struct QuantizePass: Pass {
     }
 
     /// Rounds of a search, mostly.
-    private static let usualRounds = 8.0
+    private static let usualRounds = 9.0
 
     /// Codes of one width: some passes over the entries and a division each. Entropy coding: see the type's comment; 16 rounds, of which most are
     /// counted in a histogram, components and their prices.

@@ -8,6 +8,11 @@ struct RateSearch {
     var limit = RateSearch.usualLimit
     static let usualLimit = 24
 
+    /// Of neighbours in octaves, between which a rate hardly changes: where it seems to, it has fallen at all steps since the one of them was tried, as
+    /// the lengths of codes settled, and that one is tried no more. Twice, for a rate that does jump.
+    private static let doubtfulDistance = 0.004
+    private static let mostDoubts = 2
+
     /// By how many octaves the step is moved that came to a rate, where one is aimed at and nothing else is known: a step twice as wide saves a bit a
     /// value where rates are high, and less where they are low.
     static func change(_ found: Double, aim: Double) -> Double {
@@ -24,14 +29,20 @@ struct RateSearch {
         // Aims inside the slack, and within the nearest steps known on either side once there are both.
         let aim = target * (1 - slack / 2)
         var (below, above): ((x: Double, rate: Double)?, (x: Double, rate: Double)?) = (nil, nil)
-        var x = log2(start)
+        var best: (x: Double, rate: Double)?
+        var (x, doubts) = (log2(start), 0)
         for _ in 0..<limit {
             let found = try rate(exp2(x))
             if found <= target {
                 if below.map({ found >= $0.rate }) ?? true { below = (x, found) }
+                if best.map({ found >= $0.rate }) ?? true { best = (x, found) }
                 if found >= target * (1 - slack) { return (exp2(x), found) }
             } else if above.map({ found < $0.rate }) ?? true {
                 above = (x, found)
+            }
+            if let low = below, let high = above, doubts < RateSearch.mostDoubts, abs(high.x - low.x) < RateSearch.doubtfulDistance {
+                doubts += 1
+                if found <= target { above = nil } else { below = nil }
             }
             if let below, let above {
                 if abs(above.x - below.x) < 1e-6 { break }
@@ -41,6 +52,6 @@ struct RateSearch {
                 x += RateSearch.change(found, aim: aim)
             }
         }
-        return below.map { (exp2($0.x), $0.rate) }
+        return best.map { (exp2($0.x), $0.rate) }
     }
 }

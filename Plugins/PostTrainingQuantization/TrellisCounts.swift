@@ -1,5 +1,5 @@
 import CKernels
-import Glibc
+import CLibrary
 
 /// How often each index of the two quantisers of a trellis occurs, by what its magnitude was expected to be: [quantiser][class][|k|].
 struct TrellisCounts {

@@ -198,7 +198,7 @@ final class FamilyConversionTests: XCTestCase {
         let pipelines = [
             "mamba": "wanda{keep=0.5}", "falcon-mamba-usual": "alps{keep=0.5},match",
             "mamba2": "rpca,prune-probabilistic{keep=0.5},refit{passes=1}",
-            "mamba2-usual": "sparsegpt{keep=0.5},quantize{bits=8}", "gptoss-usual": "wanda{keep=0.5}",
+            "mamba2-usual": "sparsegpt{keep=0.05},quantize{bits=8}", "gptoss-usual": "wanda{keep=0.5}",
             "granitemoe-shared": "sparsegpt{keep=0.5}",
             "llama4-usual": "wanda{keep=0.5},quantize{bits=8}",
             "deepseek3-usual": "truncated-svd{keep=0.5},refit{passes=1}",

@@ -108,11 +108,11 @@ struct Recipe {
     /// - Parameter arguments: of the program, the verb first.
     /// - Returns: `arguments` where they name no recipe, or a verb that takes none.
     static func expanded(_ arguments: [String]) throws -> [String] {
-        guard let verb = CapletCommand.configuration.subcommands.first(where: { $0.configuration.commandName == arguments.first }) else {
-            return arguments
-        }
+        guard let path = value(of: "--recipe", among: arguments),
+            let verb = CapletCommand.configuration.subcommands.first(where: { $0.configuration.commandName == arguments.first })
+        else { return arguments }
         let known = ArgumentHints.options(of: verb)
-        guard known["--recipe"] == true, let path = value(of: "--recipe", among: arguments) else { return arguments }
+        guard known["--recipe"] == true else { return arguments }
         let recipe = try Recipe(path: path, verb: arguments[0], known: known)
         let given = Set(arguments.filter { $0.hasPrefix("--") }.map { String($0.dropFirst(2).prefix { $0 != "=" }) })
         let saysAim = !given.isDisjoint(with: aims)

@@ -59,7 +59,7 @@ struct CompareCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A file of YAML with options of this verb, which those of the command line go before.",
+            "Options of this verb from a file of YAML; those of the command line override them.",
             valueName: "file"))
     var recipe: String?
 

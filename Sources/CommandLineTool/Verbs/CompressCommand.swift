@@ -110,7 +110,7 @@ struct CompressCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A file of YAML with options of this verb, which those of the command line go before; or a report, for what it was made by.",
+            "Options of this verb from a file of YAML; those of the command line override them; or a report, for what it was made by.",
             valueName: "file"))
     var recipe: String?
 
