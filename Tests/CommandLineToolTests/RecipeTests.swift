@@ -30,7 +30,7 @@ final class RecipeTests: XCTestCase {
             pipeline:
               - magnitude: {keep: 0.6, scope: layer}
               - refit: {objective: weights}
-              - quantize{bits=8 target=all}
+              - quantize{bits=8 target=s}
             calibration:
               - \(Self.text)
             calibration-sequences: 4
@@ -43,7 +43,7 @@ final class RecipeTests: XCTestCase {
             """
             $compress -o a.caplet --recipe r.yaml --report a.json
             $compress -o b.caplet --no-measure --seed 3 --calibration \(Self.text) --calibration-sequences 4 --context 32 \
-            --pipeline 'magnitude{keep=0.6 scope=layer},refit{objective=weights},quantize{bits=8 target=all}'
+            --pipeline 'magnitude{keep=0.6 scope=layer},refit{objective=weights},quantize{bits=8 target=s}'
             $compress -o c.caplet --recipe=a.json
             """, folder)
         XCTAssertTrue(try folder.bytes("a.caplet") == folder.bytes("b.caplet"))
@@ -53,7 +53,7 @@ final class RecipeTests: XCTestCase {
         XCTAssertEqual(
             written as NSDictionary,
             [
-                "pipeline": ["magnitude{keep=0.6 scope=layer}", "refit{objective=weights}", "quantize{bits=8 target=all}"],
+                "pipeline": ["magnitude{keep=0.6 scope=layer}", "refit{objective=weights}", "quantize{bits=8 target=s}"],
                 "calibration": [Self.text], "calibration-sequences": 4, "context": 32, "seed": 3, "no-measure": true,
             ])
     }
@@ -68,7 +68,7 @@ final class RecipeTests: XCTestCase {
             """
             $compress -o a.caplet --recipe r.yaml --calibration \(Self.text) --no-measure --seed 1
             $compress -o b.caplet --pipeline 'magnitude{keep=0.5}' --no-measure --seed 1
-            $compress -o c.caplet --recipe r.yaml --lossless
+            $compress -o c.caplet --recipe r.yaml --lossless --calibration \(Self.text)
             $compress -o d.caplet --lossless
             """, folder)
         XCTAssertTrue(try folder.bytes("c.caplet") == folder.bytes("d.caplet"))

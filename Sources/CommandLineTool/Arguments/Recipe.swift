@@ -99,7 +99,10 @@ struct Recipe {
             return "line \(mark.line): \(problem)"
         case .duplicatedKeysInMapping(let duplicates, _):
             return "keys are given twice: \(duplicates.map(\.description).joined(separator: ", "))"
-        default: return String(describing: error).split(whereSeparator: \.isNewline).joined(separator: " ")
+        default:
+            // It quotes what it met.
+            let text = String(describing: error).unicodeScalars.map { $0.value < 0x20 || $0.value == 0x7F ? " " : String($0) }.joined()
+            return text.split(separator: " ").joined(separator: " ")
         }
     }
 
