@@ -3,13 +3,16 @@ import StrictJSON
 
 extension ArchitectureFamily {
     /// Every family that is known. Of those that share a name in GGUF the first is what a file of that name is taken for.
-    public static let all: [ArchitectureFamily] = [
-        .llama, .mistral, .ministral, .qwen2, .qwen3, .gemma, .gemma2, .gemma3, .smolLM3, .granite, .olmo, .olmo2, .exaone4, .stableLM,
-        .mixtral, .qwen2MoE, .qwen3MoE, .olmoe, .gptOss, .graniteMoE, .graniteMoEShared, .deepSeekV2, .deepSeekV3, .llama4, .starCoder2,
-        .phi, .phi3, .gptNeoX, .gptJ, .falcon, .falconOfTwoNorms, .falconInSequence,
-        .cohere, .cohere2, .glm, .glm4, .nemotron, .bloom, .gpt2, .opt, .bert, .roberta, .xlmRoberta, .electra, .distilBert, .deberta,
-        .albert,
-        .modernBert, .mamba, .falconMamba, .mamba2,
+    public static let all: [ArchitectureFamily] = makers.map { $0() }
+
+    /// One at a time: all together in a literal would be a hundred kilobytes of stack.
+    private static let makers: [@Sendable () -> ArchitectureFamily] = [
+        { .llama }, { .mistral }, { .ministral }, { .qwen2 }, { .qwen3 }, { .gemma }, { .gemma2 }, { .gemma3 }, { .smolLM3 },
+        { .granite }, { .olmo }, { .olmo2 }, { .exaone4 }, { .stableLM }, { .mixtral }, { .qwen2MoE }, { .qwen3MoE }, { .olmoe },
+        { .gptOss }, { .graniteMoE }, { .graniteMoEShared }, { .deepSeekV2 }, { .deepSeekV3 }, { .llama4 }, { .starCoder2 }, { .phi },
+        { .phi3 }, { .gptNeoX }, { .gptJ }, { .falcon }, { .falconOfTwoNorms }, { .falconInSequence }, { .cohere }, { .cohere2 },
+        { .glm }, { .glm4 }, { .nemotron }, { .bloom }, { .gpt2 }, { .opt }, { .bert }, { .roberta }, { .xlmRoberta }, { .electra },
+        { .distilBert }, { .deberta }, { .albert }, { .modernBert }, { .mamba }, { .falconMamba }, { .mamba2 },
     ]
 
     public static func named(_ name: String) -> ArchitectureFamily? { all.first { $0.name == name } }
