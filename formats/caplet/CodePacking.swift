@@ -81,12 +81,9 @@ struct CodePacking {
             }
             let adaptive = adaptive(codes, columns: columns, isSymmetric: isSymmetric)
             let size = try adaptive.encode(sample)[0].withUnsafeBytes { try ZstdFrame.compress($0, .numbers).count }
-            return Double(size) < CodePacking.adaptiveShare * Double(best.size) ? .adaptive(adaptive) : best.encoding
+            return size < best.size ? .adaptive(adaptive) : best.encoding
         }
     }
-
-    /// The coder that adapts takes ten times as long as the others: it has to be worth a percent.
-    private static let adaptiveShare = 0.99
 
     /// Whole rows.
     private static func sample(_ codes: UnsafeRawBufferPointer, columns: Int) -> [UInt8] {
