@@ -5,6 +5,8 @@ import tempfile
 
 from caplet_reader import CapletError, CapletFile
 
+from .library import location
+
 MAGIC_OFFSET, MAGIC = 16, b"CAPLET"
 UNSUPPORTED = 69
 
@@ -12,7 +14,7 @@ UNSUPPORTED = 69
 def load_state_dict(path):
     """Every tensor by its name in the checkpoint, as NumPy arrays: float32, or the integers that are stored.
 
-    A .caplet file is read by Python alone, other formats by the library."""
+    A .caplet file is read by Python alone where there is no library: codes of an entropy coder take it hours then, a million of them a minute."""
     return opened(path).state_dict()
 
 
@@ -74,7 +76,7 @@ class Packed(CapletFile):
 
 def opened(path):
     path = os.fspath(path)
-    if os.path.isfile(path):
+    if os.path.isfile(path) and not os.path.exists(location()):
         with open(path, "rb") as file:
             if file.read(MAGIC_OFFSET + len(MAGIC))[MAGIC_OFFSET:] == MAGIC:
                 return Packed(path)

@@ -39,10 +39,15 @@ FUNCTIONS = {
 }
 
 
+def location():
+    """Where the library is, or would be."""
+    return os.environ.get(VARIABLE) or os.path.join(os.path.dirname(os.path.abspath(__file__)), NAME)
+
+
 @functools.cache
 def load():
     """The library, loaded when it is first asked for."""
-    path = os.environ.get(VARIABLE) or os.path.join(os.path.dirname(os.path.abspath(__file__)), NAME)
+    path = location()
     if not os.path.exists(path):
         raise CapletError(f"{path}: no such library; `make wheel` builds a package that has it, {VARIABLE} names one", UNSUPPORTED)
     try:
