@@ -101,7 +101,7 @@ final class RanksTests: XCTestCase {
     func testLostRanksEndTheJob() throws {
         let folder = try CheckpointFolder()
         defer { withExtendedLifetime(folder) {} }
-        let aim = "--pipeline 'rpca{iterations=150 tolerance=0},magnitude{keep=0.4}'"
+        let aim = "--pipeline 'rpca{iterations=100 tolerance=0},magnitude{keep=0.4}'"
         let alone = try CapletProcess.shell("caplet compress \(Self.model) \(aim) \(Self.calibration) -o alone.caplet", in: folder.path)
         XCTAssertEqual(alone.status, 0, alone.errors)
         for (signal, timeout) in [(SIGKILL, 60), (SIGSTOP, 5)] {
