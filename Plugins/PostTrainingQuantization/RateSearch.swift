@@ -26,7 +26,8 @@ struct RateSearch {
     /// - Returns: the first step whose rate is in the slack; where none is, the one below the target that came nearest; nil where every
     ///   one was above it.
     func find(target: Double, start: Double, rate: (Double) throws -> Double) rethrows -> (step: Double, rate: Double)? {
-        // Aims inside the slack, and within the nearest steps known on either side once there are both.
+        // Aims inside the slack, and within the last steps on either side once there are both: they are the nearest, and where lengths still settle
+        // those before them say what is no longer so.
         let aim = target * (1 - slack / 2)
         var (below, above): ((x: Double, rate: Double)?, (x: Double, rate: Double)?) = (nil, nil)
         var best: (x: Double, rate: Double)?
@@ -34,10 +35,10 @@ struct RateSearch {
         for _ in 0..<limit {
             let found = try rate(exp2(x))
             if found <= target {
-                if below.map({ found >= $0.rate }) ?? true { below = (x, found) }
+                below = (x, found)
                 if best.map({ found >= $0.rate }) ?? true { best = (x, found) }
                 if found >= target * (1 - slack) { return (exp2(x), found) }
-            } else if above.map({ found < $0.rate }) ?? true {
+            } else {
                 above = (x, found)
             }
             if let low = below, let high = above, doubts < RateSearch.mostDoubts, abs(high.x - low.x) < RateSearch.doubtfulDistance {
