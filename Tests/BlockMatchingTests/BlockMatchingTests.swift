@@ -47,6 +47,30 @@ final class BlockMatchingTests: XCTestCase {
         XCTAssertEqual(GradientRefit.split(9, calibration: 9).learning, Array(0..<9))
     }
 
+    /// What is learned from is the set of more text where there is one, unless that is not wanted.
+    func testLearnsFromMoreTextWhereThereIsSome() throws {
+        let original = try SampleModel.graph()
+        let other = try original.mapTensors { tensor in
+            guard tensor.role == .linear else { return tensor }
+            return Tensor(
+                name: tensor.name, dense: try DenseTensor(floats: tensor.payload.densifiedFloats().map { 1.5 * $0 }, shape: tensor.shape),
+                role: tensor.role)
+        }
+        func matched(_ options: String, learning: Bool) throws -> [Float] {
+            var graph = original
+            let context = PassContext(
+                execution: ExecutionContext(threads: 2), seed: 0, original: original,
+                calibration: try QuadraticCalibration(original, sequences: 16),
+                learning: learning ? try QuadraticCalibration(other, sequences: 64) : nil)
+            let pipeline = try Pipeline(parsing: "magnitude{keep=0.4},match{passes=3 rate=0.05\(options)}")
+            _ = try PassManager(pipeline, catalog: PassCatalog(passes)).run(&graph, context)
+            return try graph.tensors.flatMap { try $0.payload.densifiedFloats() }
+        }
+        let calibrated = try matched(" text=calibrated", learning: true)
+        XCTAssertEqual(calibrated, try matched("", learning: false))
+        XCTAssertNotEqual(calibrated, try matched("", learning: true))
+    }
+
     func testRefusals() throws {
         let report = try XCTUnwrap(apply("match").reports.first)
         XCTAssertTrue(report.tensors.isEmpty)

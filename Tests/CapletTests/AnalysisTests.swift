@@ -60,6 +60,9 @@ final class AnalysisTests: XCTestCase {
             XCTAssertEqual(try XCTUnwrap(ours), theirs, accuracy: 2e-4)
         }
         for (ours, theirs) in zip(found.blocks, expected[5...]) { XCTAssertEqual(ours.cosine, theirs, accuracy: 1e-4) }
+        // 42 layers changed in three ways; scipy.stats.t.cdf(-2, 5) is 0.05097.
+        XCTAssertEqual(found.fallsByChance, 126 * 0.0509697, accuracy: 1e-3)
+        XCTAssertEqual(found.falls, found.fallingLayers.count)
         // Spectra of the first, the middle and the last block: what robust PCA leaves has fewer values, and the largest is the matrix's or less.
         let spectra = found.layers.compactMap(\.spectra)
         XCTAssertEqual(spectra.count, 3 * 7)

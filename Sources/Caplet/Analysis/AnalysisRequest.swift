@@ -42,8 +42,8 @@ public struct AnalysisRequest: Request {
         guard opened.quantization.isEmpty else {
             throw RequestError(.unsupported, "\(model): \(ModelError.quantized(opened.quantization))")
         }
-        if calibration == nil { context.note("no text is given: English speeches that come with the program are used") }
-        let text = calibration ?? CalibrationText(.builtIn, sequences: 32, context: opened.configuration.map { min($0.contextLength, 512) })
+        let text = (calibration ?? CalibrationText(.builtIn, sequences: 32)).fitted(to: opened.configuration)
+        if text.source == .builtIn { context.note("no text is given: English speeches that come with the program are used") }
         let execution = context.execution(beside: reportPath ?? "analysis")
         guard let sets = try context.naming(model, { try CalibrationSets(text, opened, context, execution) }) else {
             preconditionFailure("a text was given")

@@ -69,7 +69,7 @@ public struct ModelAnalysis: Encodable, Sendable {
     public let blocks: [Block]
     /// How many of `layers`' effects lower the loss by more than two standard errors.
     public let falls: Int
-    /// How many of as many would if none did anything: one in 44 of a normal distribution lies below −2.
+    /// How many of as many would if none did anything, by Student's distribution of as many sequences.
     public let fallsByChance: Double
     public let seconds: Double
 
@@ -86,7 +86,22 @@ public struct ModelAnalysis: Encodable, Sendable {
         (self.layers, self.blocks, self.seconds) = (layers, blocks, seconds)
         let effects = layers.flatMap(\.effects)
         falls = effects.count { $0.isFall(beyond: ModelAnalysis.noise) }
-        fallsByChance = Double(effects.count) * 0.02275
+        fallsByChance = Double(effects.count) * ModelAnalysis.chance(below: ModelAnalysis.noise, degrees: losses.count - 1)
+    }
+
+    /// That a number of Student's distribution lies so far below 0 (Abramowitz and Stegun, 26.7.3 and 26.7.4); 0 without a degree of freedom.
+    static func chance(below distance: Double, degrees: Int) -> Double {
+        guard degrees > 0 else { return 0 }
+        let angle = atan(distance / sqrt(Double(degrees)))
+        let (sine, cosine) = (sin(angle), cos(angle))
+        let isOdd = degrees % 2 == 1
+        var term = isOdd ? cosine : 1
+        var sum = degrees == 1 ? 0 : term
+        for k in stride(from: isOdd ? 3 : 2, through: degrees - 2, by: 2) {
+            term *= cosine * cosine * Double(k - 1) / Double(k)
+            sum += term
+        }
+        return (1 - (isOdd ? 2 / Double.pi * (angle + sine * sum) : sine * sum)) / 2
     }
 
     /// Where the loss falls beyond noise, the surest first.

@@ -23,9 +23,6 @@ struct Compression {
     /// What passes calibrate on; nil where they do without.
     private let calibration: CalibrationText?
 
-    /// Tokens in a sequence of the text that comes with the program: it is short.
-    private static let builtInContext = 512
-
     /// - Throws: before anything is read that grows with the model, for a request that cannot be met.
     init(_ request: CompressionRequest, _ context: RequestContext) throws {
         self.request = request
@@ -87,12 +84,11 @@ struct Compression {
     private static func calibration(_ request: CompressionRequest, _ manager: PassManager, _ model: Model) throws -> CalibrationText? {
         if let given = request.calibration, given.source != .builtIn { return given }
         guard manager.needsCalibration else { return nil }
-        var text = request.calibration ?? CalibrationText(.builtIn)
+        let text = request.calibration ?? CalibrationText(.builtIn)
         guard let configuration = model.configuration else { return text }
         let hasTokenizer = try configuration.design.isCausal ? model.tokenizer() != nil : model.sentenceTokenizer() != nil
         if !hasTokenizer { try manager.checkCalibration(isGiven: false) }
-        text.context = text.context ?? min(configuration.contextLength, builtInContext)
-        return text
+        return text.fitted(to: configuration)
     }
 
     /// The pipeline that was written out; nil where it follows from another aim.

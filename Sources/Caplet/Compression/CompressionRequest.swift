@@ -1,3 +1,4 @@
+import Architectures
 import PassKit
 import TextInput
 
@@ -92,6 +93,15 @@ public struct CalibrationText: Sendable, Equatable {
     /// A text file, of which 64 sequences are taken where nothing is said.
     public init(path: String, sequences: Int = 64, context: Int? = nil) {
         self.init(.text(TextSource(path)), sequences: sequences, context: context)
+    }
+
+    /// Tokens in a sequence of the text that comes with the program, at most: it is short.
+    private static let builtInContext = 512
+
+    /// The same with the context that the text that comes with the program has where none is said.
+    func fitted(to configuration: ModelConfiguration?) -> CalibrationText {
+        guard source == .builtIn, context == nil, let configuration else { return self }
+        return CalibrationText(.builtIn, sequences: sequences, context: min(configuration.contextLength, CalibrationText.builtInContext))
     }
 
     var paths: [String] {

@@ -38,8 +38,8 @@ public struct ImportanceRequest: Request {
             throw RequestError(
                 .unsupported, "\(model): is of no architecture that llama.cpp knows, so that its matrices have no names there")
         }
-        if calibration == nil { context.note("no text is given: English speeches that come with the program are used") }
-        let text = calibration ?? CalibrationText(.builtIn, context: opened.configuration.map { min($0.contextLength, 512) })
+        let text = (calibration ?? CalibrationText(.builtIn)).fitted(to: opened.configuration)
+        if text.source == .builtIn { context.note("no text is given: English speeches that come with the program are used") }
         guard let sets = try context.naming(model, { try CalibrationSets(text, opened, context, execution) }) else {
             preconditionFailure("a text was given")
         }

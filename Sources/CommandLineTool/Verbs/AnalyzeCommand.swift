@@ -17,17 +17,10 @@ struct AnalyzeCommand: ParsableCommand {
     @Argument(help: "The model: a file or a folder of any format.")
     var model: String
 
-    @Option(help: "Text to measure and calibrate on: a file, a folder or a pattern, or - for standard input. May be given more than once.")
-    var calibration: [String] = []
-
-    @Option(help: "The member of JSON records that has the text; the default is text, content or messages.")
-    var textField: String?
+    @OptionGroup var text: CalibrationOptions
 
     @Option(help: "Token sequences to take from the text, at even distances.")
     var calibrationSequences = 32
-
-    @Option(help: "Tokens in a sequence; the default is the model's context, at most 2048.")
-    var context: Int?
 
     @Option(
         help: ArgumentHelp(
@@ -51,7 +44,6 @@ struct AnalyzeCommand: ParsableCommand {
 
     func validate() throws {
         try CountOption.check("--calibration-sequences", calibrationSequences, from: 1)
-        try CountOption.check("--context", context, from: 2)
         for one in alternative where !one.contains("=") { throw ValidationError("--alternative takes NAME=PIPELINE, not '\(one)'") }
     }
 
@@ -59,10 +51,7 @@ struct AnalyzeCommand: ParsableCommand {
         ProcessMemory.useHugePages()
         try Session.run(common) { session in
             var request = AnalysisRequest(model: model)
-            if !calibration.isEmpty {
-                request.calibration = CalibrationText(
-                    .text(TextSource(calibration, field: textField)), sequences: calibrationSequences, context: context)
-            }
+            request.calibration = text.text(sequences: calibrationSequences)
             if !alternative.isEmpty {
                 request.alternatives = try alternative.map { text in
                     let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

@@ -19,17 +19,10 @@ struct ImatrixCommand: ParsableCommand {
     @Option(name: [.short, .long], help: "Where to write.")
     var output: String
 
-    @Option(help: "Text from a file, a folder or a pattern, or - for standard input. May be given more than once.")
-    var calibration: [String] = []
-
-    @Option(help: "The member of JSON records that has the text; the default is text, content or messages.")
-    var textField: String?
+    @OptionGroup var text: CalibrationOptions
 
     @Option(help: "Token sequences to take from the text, at even distances.")
     var calibrationSequences = 64
-
-    @Option(help: "Tokens in a sequence; the default is the model's context, at most 2048.")
-    var context: Int?
 
     @Option(help: "Format of the model, instead of looking at it.")
     var from: String?
@@ -39,13 +32,12 @@ struct ImatrixCommand: ParsableCommand {
 
     @OptionGroup var common: CommonOptions
 
+    func validate() throws { try CountOption.check("--calibration-sequences", calibrationSequences, from: 1) }
+
     func run() throws {
         try Session.run(common) { session in
             var request = ImportanceRequest(model: model, output: output)
-            if !calibration.isEmpty {
-                request.calibration = CalibrationText(
-                    .text(TextSource(calibration, field: textField)), sequences: calibrationSequences, context: context)
-            }
+            request.calibration = text.text(sequences: calibrationSequences)
             request.format = from
             request.replacesOutput = force
             let result = try session.perform(request)
