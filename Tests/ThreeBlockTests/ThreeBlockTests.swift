@@ -24,24 +24,24 @@ final class ThreeBlockTests: XCTestCase {
         let h = inputs.times(inputs, .transposed)
         let spikes = Matrix.random(90, 40, seed: 2)
         var sparse = Matrix(zeros: 90, 40)
-        for i in sparse.elements.indices where i % 10 == 3 { sparse.elements[i] = spikes.elements[i] < 0 ? -2 : 2 }
+        for i in sparse.elements.indices where i % 11 == 3 { sparse.elements[i] = spikes.elements[i] < 0 ? -2 : 2 }
+        let spikeCount = sparse.elements.count { $0 != 0 }
         let lowRank = Matrix.random(90, 3, seed: 3).times(Matrix.random(3, 40, seed: 4))
         let weight = sparse + lowRank
         let results = try [1, 3].map { threads in
             let execution = ExecutionContext(threads: threads)
             return try SparseLowRankSolver(ScaledInputs(secondMoment: h, execution), .threeBlocks).solve(
-                weight, keeping: .count(360), rank: 3, execution)
+                weight, keeping: .count(spikeCount), rank: 3, execution)
         }
         let found = results[0]
         XCTAssertEqual(found.sparse.elements, results[1].sparse.elements)
         let factors = try XCTUnwrap(found.lowRank)
         XCTAssertEqual(factors.u.elements, results[1].lowRank?.u.elements)
         XCTAssertLessThan((found.sparse + factors.u.times(factors.v)).relativeFrobeniusError(to: weight), 1e-3)
-        // The spikes fill four whole columns, where S can take up anything of L: the split is not unique.
-        XCTAssertLessThan(found.sparse.relativeFrobeniusError(to: sparse), 0.2)
+        XCTAssertLessThan(found.sparse.relativeFrobeniusError(to: sparse), 1e-2)
         let noise = Matrix.random(90, 40, seed: 5)
         let noisy = try SparseLowRankSolver(ScaledInputs(secondMoment: h, ExecutionContext(threads: 1)), .threeBlocks).solve(
-            weight + noise, keeping: .count(360), rank: 3, ExecutionContext(threads: 1))
+            weight + noise, keeping: .count(spikeCount), rank: 3, ExecutionContext(threads: 1))
         for (before, after) in zip(noisy.errors, noisy.errors.dropFirst()) { XCTAssertLessThanOrEqual(after, before * (1 + 1e-5)) }
     }
 
