@@ -63,6 +63,19 @@ final class SameFileTests: XCTestCase {
             "caplet compress shards -o shards.caplet --lossless -q; caplet convert shards.caplet -o back --to safetensors -q; diff -r shards back "
                 + "-x .caplet-files.json", folder)
         XCTAssertEqual(shards.status, 0, shards.output + shards.errors)
+        // The head is the embedding, which config.json says and no file has; as transformers writes it.
+        try PythonProcess.run(
+            """
+            import sys, torch
+            from transformers import Qwen2Config, Qwen2ForCausalLM
+            config = Qwen2Config(vocab_size=64, hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2,
+                                 num_key_value_heads=1, tie_word_embeddings=True)
+            Qwen2ForCausalLM(config).to(torch.bfloat16).save_pretrained(sys.argv[1])
+            """, [folder.path("tied")])
+        let tied = try shell(
+            "caplet compress tied -o tied.caplet --lossless -q; caplet convert tied.caplet -o tied-back --to safetensors -q; "
+                + "diff -r tied tied-back -x .caplet-files.json", folder)
+        XCTAssertEqual(tied.status, 0, tied.output + tied.errors)
         // The reference reader reads on.
         let read = try PythonProcess.run(
             "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')",

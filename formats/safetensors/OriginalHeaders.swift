@@ -56,7 +56,7 @@ struct OriginalHeaders {
                     name: name, header: header.bytes, tensors: members, dataBytes: members.reduce(0) { $0 + $1.dense.byteCount }))
         }
         guard left.isEmpty, !shards.isEmpty, index != nil || shards.count == 1 || isSet(shards) else { return nil }
-        let (strings, document) = SafetensorsLayout.said(of: graph)
+        let (strings, document) = SafetensorsLayout.said(of: graph, isFolder: isFolder)
         let ownDocument = document.isEmpty ? nil : document.text
         guard said.removeValue(forKey: SafetensorsReader.documentKey) == ownDocument, said == strings else { return nil }
         return (shards, index)

@@ -33,7 +33,7 @@ struct SafetensorsLayout {
         guard isFolder || groups.count == 1 else {
             throw FormatError.refused(path, "\(groups.count) shards need a folder: a path without .safetensors")
         }
-        let metadata = try SafetensorsLayout.metadata(graph, options)
+        let metadata = try SafetensorsLayout.metadata(graph, isFolder: isFolder, options)
         let original = options.isPlain ? OriginalHeaders(graph).layout(of: tensors, isFolder: isFolder, path) : nil
         shards =
             try original?.shards
@@ -68,6 +68,13 @@ struct SafetensorsLayout {
         }
         self.files = files
         plan = SafetensorsLayout.plan(shards, files, isFolder ? nil : path.split(separator: "/").last.map(String.init), warnings)
+    }
+
+    /// Whether whoever reads config.json knows that the head is the token embedding.
+    private static func configurationTiesHead(_ graph: TensorGraph) -> Bool {
+        // One that is broken, or of an unknown family, ties nothing: the tie is written then.
+        guard graph.attachment(ModelConfiguration.fileName) != nil, let known = try? ModelConfiguration(of: graph) else { return false }
+        return known.tiesEmbeddings && tieWarning(graph) == nil
     }
 
     /// A tied name is in no file, which transformers takes for a missing tensor where the configuration denies the tie.
@@ -105,8 +112,8 @@ struct SafetensorsLayout {
     }
 
     /// `__metadata__`: the strings that came from one, `format`, and a document for everything else the graph says.
-    private static func metadata(_ graph: TensorGraph, _ options: WriteOptions) throws -> [(key: String, value: String)] {
-        let (own, document) = said(of: graph)
+    private static func metadata(_ graph: TensorGraph, isFolder: Bool, _ options: WriteOptions) throws -> [(key: String, value: String)] {
+        let (own, document) = said(of: graph, isFolder: isFolder)
         var strings = own.merging(["format": "pt"]) { own, _ in own }
         for (key, value) in options.provenance { strings[Provenance.keyPrefix + key] = value }
         for edit in options.metadataEdits { try apply(edit, to: &strings, options.outputPath ?? "") }
@@ -114,10 +121,11 @@ struct SafetensorsLayout {
         return strings.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
-    /// The strings of `__metadata__` that the graph was read with, and what else it says.
-    static func said(of graph: TensorGraph) -> (strings: [String: String], document: GraphDocument) {
+    /// The strings of `__metadata__` that the graph was read with, and what else it says that a folder's config.json does not.
+    static func said(of graph: TensorGraph, isFolder: Bool) -> (strings: [String: String], document: GraphDocument) {
         var (strings, document) = ([String: String](), GraphDocument())
-        document.ties = graph.ties
+        let tiesHead = isFolder && configurationTiesHead(graph)
+        document.ties = graph.ties.filter { !tiesHead || graph[$0.target]?.role != .embedding }
         for (key, value) in graph.metadata.entries {
             if key.hasPrefix(SafetensorsReader.metadataPrefix), let text = value.string {
                 strings[String(key.dropFirst(SafetensorsReader.metadataPrefix.count))] = text
