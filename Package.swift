@@ -211,8 +211,8 @@ let package = Package(
         test(
             "RefitTests",
             [
-                "Execution", "LinearAlgebra", "MagnitudePruning", "ModelGraph", "PassKit", "PostTrainingQuantization", "Refit", "RPCA",
-                "TestSupport",
+                "Execution", "GradientFitting", "LinearAlgebra", "MagnitudePruning", "ModelGraph", "PassKit", "PostTrainingQuantization",
+                "Refit", "RPCA", "TestSupport",
             ]),
         test("OATSTests", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "OATS", "PassKit", "TestSupport"]),
         test(

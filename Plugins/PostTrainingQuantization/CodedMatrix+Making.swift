@@ -10,20 +10,23 @@ extension CodedMatrix {
 
     /// A matrix [out, in] whose errors cost what its curvature says.
     ///
+    /// - Parameter columnsAreFine: whether scales of columns are stored with all bits of BF16.
     /// - Throws: `LinearAlgebraError` when the damped H is not positive definite; `GraphError.notFinite`; `ScratchError`.
-    init(_ values: CodedValues, curvature: WeightCurvature, _ execution: ExecutionContext) throws {
+    init(_ values: CodedValues, curvature: WeightCurvature, columnsAreFine: Bool = false, _ execution: ExecutionContext) throws {
         let n = values.columns
         let made = try curvature.inputs.damped(CodedMatrix.settings.damping).upperCholeskyOfInverse(execution)
         let diagonal = (0..<n).map { made[$0, $0] }
         // Column scales around 1, so that row scales are steps of weights.
         let centre = exp(diagonal.reduce(0.0) { $0 + log(Double($1)) } / Double(max(n, 1)))
         self.values = values
+        self.columnsAreFine = columnsAreFine
         factor = try FloatBuffer(copying: made.elements, execution.memory)
         inputs = try FloatBuffer(copying: curvature.inputs.elements, execution.memory)
         groupSize = max(n, 1)
         columnScales = diagonal.map { $0 / Float(centre) }
         rowScales = CodedMatrix.floored(curvature.rows).map { CodedMatrix.finite(centre / $0.squareRoot()) }
-        (squaredNorm, leastScales) = try values.measure(groupSize: groupSize, columnScales?.map(CodedMatrix.storable), execution)
+        let storable = columnScales?.map { CodedMatrix.storable($0, isFine: columnsAreFine) }
+        (squaredNorm, leastScales) = try values.measure(groupSize: groupSize, storable, execution)
         factor?.letGo()
         inputs?.letGo()
     }
@@ -37,6 +40,7 @@ extension CodedMatrix {
         factor = nil
         inputs = nil
         columnScales = nil
+        columnsAreFine = false
         var means: [Double] = []
         for row in 0..<values.rows {
             for start in stride(from: 0, to: values.columns, by: self.groupSize) {
@@ -51,10 +55,10 @@ extension CodedMatrix {
     /// The same without some components of the values.
     func without(_ leading: LowRankTensor, _ execution: ExecutionContext) throws -> CodedMatrix {
         let values = try values.without(leading)
-        let (square, least) = try values.measure(groupSize: groupSize, columnScales?.map(CodedMatrix.storable), execution)
+        let (square, least) = try values.measure(groupSize: groupSize, storableColumns, execution)
         return CodedMatrix(
             values: values, squaredNorm: square, rowScales: rowScales, groupSize: groupSize, leastScales: least, columnScales: columnScales,
-            factor: factor, inputs: inputs)
+            columnsAreFine: columnsAreFine, factor: factor, inputs: inputs)
     }
 
     /// The weights with a share of their mean mixed in; all 1 when they are all 0.

@@ -23,6 +23,8 @@ struct CodedMatrix {
     let leastScales: [Float]
     /// Relative scales, [columns]; nil where columns do not differ.
     let columnScales: [Float]?
+    /// Whether those are stored with all bits of BF16, and not with three of mantissa.
+    let columnsAreFine: Bool
     /// U [columns, columns]; nil where errors are not fed forward.
     let factor: FloatBuffer?
     /// H [columns, columns]; nil where columns are alike.
@@ -35,7 +37,7 @@ struct CodedMatrix {
         /// Bytes −127 … 127, row by row; nil where they were only counted.
         let codes: (any ByteSource)?
         let scales: [Float]
-        /// As they are stored: 8 … 15 eighths of powers of two, so that they cost few bits.
+        /// As they are stored.
         let columnScales: [Float]?
         let histogram: CodeHistogram
         /// Of codes of a trellis.
@@ -67,7 +69,7 @@ struct CodedMatrix {
         let isTrellis = round.trellisStep.map { fitsTrellis(step: $0) } ?? false
         let step = isTrellis ? round.step * CodedMatrix.trellisDistance : round.step
         let scales = zip(rowScales, leastScales).map { CodedMatrix.bfloat16(max(CodedMatrix.finite(step * Double($0)), $1)) }
-        let columns = columnScales.map { $0.map(CodedMatrix.storable) }
+        let columns = storableColumns
         let codes = round.keepsCodes ? try WorkingBytes(byteCount: m * n, execution.memory) : nil
         let parts = try values.mapTiles(execution, every: round.stride) { rows, original -> (CodeHistogram, TrellisCounts?, [Float]) in
             try execution.cancellation.check()
@@ -155,8 +157,13 @@ struct CodedMatrix {
     /// A positive number as a float, where floats end at the end of them.
     static func finite(_ number: Double) -> Float { number.isNaN ? 0 : Float(min(number, Double(greatestScale))) }
 
-    /// The nearest float with three bits of mantissa, which BF16 holds: a step an eighth wider or narrower loses next to nothing.
-    static func storable(_ scale: Float) -> Float {
+    /// The scales of columns as they are stored.
+    var storableColumns: [Float]? { columnScales?.map { CodedMatrix.storable($0, isFine: columnsAreFine) } }
+
+    /// The nearest float with three bits of mantissa, 8 … 15 eighths of a power of two, which costs few bits: a step an eighth wider or narrower
+    /// loses next to nothing. Fine: the nearest that BF16 holds.
+    static func storable(_ scale: Float, isFine: Bool) -> Float {
+        if isFine { return bfloat16(scale) }
         guard scale.isNormal else { return Float.leastNormalMagnitude }
         let unit = Float(sign: .plus, exponent: scale.exponent - 3, significand: 1)
         return max((scale / unit).rounded() * unit, Float.leastNormalMagnitude)

@@ -8,6 +8,8 @@ struct CodedParts {
     let target: Set<QuantizePass.Part>
     let name: String
     let execution: ExecutionContext
+    /// Whether scales of columns are stored with all bits of BF16.
+    var columnsAreFine = false
     /// Neighbouring values of S that share a scale.
     private static let sparseGroupSize = 128
 
@@ -18,7 +20,8 @@ struct CodedParts {
     func walk(_ payload: Payload, _ curvature: WeightCurvature, _ visit: (Payload, CodedMatrix) throws -> Void) throws {
         switch payload {
         case .dense where target.contains(.dense), .blocks where target.contains(.dense):
-            try visit(payload, try CodedMatrix(CodedValues(payload, name: name), curvature: curvature, execution))
+            try visit(
+                payload, try CodedMatrix(CodedValues(payload, name: name), curvature: curvature, columnsAreFine: columnsAreFine, execution))
         case .lowRank(let factors) where target.contains(.uv) && factors.rank > 0:
             let (u, v) = (try factors.u.densifiedMatrix(execution), try factors.v.densifiedMatrix(execution))
             guard u.isFinite, v.isFinite else { throw GraphError.notFinite("tensor '\(name)'") }
@@ -26,14 +29,16 @@ struct CodedParts {
             try visit(
                 factors.u,
                 try CodedMatrix(
-                    CodedValues(factors.u, name: name), curvature: WeightCurvature(inputs: inner, rows: curvature.rows), execution))
+                    CodedValues(factors.u, name: name), curvature: WeightCurvature(inputs: inner, rows: curvature.rows),
+                    columnsAreFine: columnsAreFine, execution))
             let rows = (0..<u.columns).map { k in
                 (0..<u.rows).reduce(0.0) { $0 + curvature.rows[$1] * Double(u[$1, k]) * Double(u[$1, k]) }
             }
             try visit(
                 factors.v,
                 try CodedMatrix(
-                    CodedValues(factors.v, name: name), curvature: WeightCurvature(inputs: curvature.inputs, rows: rows), execution))
+                    CodedValues(factors.v, name: name), curvature: WeightCurvature(inputs: curvature.inputs, rows: rows),
+                    columnsAreFine: columnsAreFine, execution))
         case .sparse(let sparse) where target.contains(.s) && sparse.pattern.nonZeroCount > 0:
             let places = try sparse.pattern.positions().map(Int.init)
             let importance = { (_: Int, slot: Int) -> Double in

@@ -9,6 +9,8 @@ struct EntropyCodedQuantization {
     /// The rate, and the size of the file, end at most these shares below what is asked for.
     private static let rateSlack = 0.002
     private static let sizeSlack = 0.004
+    /// The share of a file by which other scales may make it larger.
+    private static let scaleReserve = 0.0005
     /// The increase of the loss ends at most this share below what is allowed.
     private static let lossSlack = 0.05
     /// A loss on text is noise beyond some digit: more steps find nothing better.
@@ -81,7 +83,9 @@ struct EntropyCodedQuantization {
             throw PassError(.usage, pass: QuantizePass.name, "size= goes with an output in the caplet format")
         }
         var sizes: [Double] = []
-        let found = try search(Double(size), slack: Self.sizeSlack, start, run) {
+        // What a refit leaves of fine scales is coded in some bytes more or less.
+        let aim = pass.columnsAreFine ? Double(size) * (1 - Self.scaleReserve) : Double(size)
+        let found = try search(aim, slack: Self.sizeSlack, start, run) {
             sizes.append(Double(try outputByteCount(try made())))
             return sizes[sizes.count - 1]
         }

@@ -97,7 +97,7 @@ final class EntropyCodedRun {
     }
 
     private func parts(of tensor: Tensor) -> CodedParts {
-        CodedParts(target: pass.target, name: tensor.name, execution: context.execution)
+        CodedParts(target: pass.target, name: tensor.name, execution: context.execution, columnsAreFine: pass.columnsAreFine)
     }
 
     var isEmpty: Bool { parts.isEmpty }

@@ -65,6 +65,10 @@ public struct QuantizePass: Pass {
     private static let trellis = FlagOption(
         "trellis", default: true, "levels of two quantisers that take turns, as a trellis of eight states says; false: of one",
         requires: [isEntropyCoded])
+    private static let fine = FlagOption(
+        "fine", default: false,
+        "scales of columns keep all bits of BF16, as a refit leaves them, which then adds no bytes: for one that follows",
+        requires: [isEntropyCoded])
     private static let components = ChoiceOption<Components>(
         "components", default: .auto, "auto: a dense tensor's largest singular components go into U and V where that saves bytes",
         requires: [isEntropyCoded, .contains(target, .dense)])
@@ -73,7 +77,7 @@ public struct QuantizePass: Pass {
         "types", default: .auto, "the types that blocks may have, a matrix each by itself; auto: all but q4_0",
         requires: [.equals(coding, .blocks)])
     public static let options: [any PassOption] = [
-        bits, size, increase, coding, group, symmetric, objective, lambda, trellis, components, types, target, TensorSelection.option,
+        bits, size, increase, coding, group, symmetric, objective, lambda, trellis, fine, components, types, target, TensorSelection.option,
     ]
     public static let reads: PassReads = [.parts, .original, .calibration]
     public static let leaves = PassResult.parts
@@ -94,6 +98,7 @@ public struct QuantizePass: Pass {
     let objective: Objective
     let lambda: Double
     let usesTrellis: Bool
+    let columnsAreFine: Bool
     let splitsOffComponents: Bool
     let target: Set<Part>
     let aim: Aim
@@ -110,6 +115,7 @@ public struct QuantizePass: Pass {
         objective = options[Self.objective]
         lambda = options[Self.lambda]
         usesTrellis = options[Self.trellis]
+        columnsAreFine = options[Self.fine]
         splitsOffComponents = options[Self.components] == .auto
         types = options[Self.types]
         codesAreBlocks = options[Self.coding] == .blocks

@@ -3,8 +3,8 @@ import LinearAlgebra
 import ModelGraph
 import PassKit
 
-/// Moves the values that a pruning pass kept, U, V and S on its positions, so that the model does again what it did: no position,
-/// rank or parameter is added. It serves any pruned model.
+/// Moves the values that a pruning pass kept, U, V and S on its positions, and the scales of codes, so that the model does again what it
+/// did: no position, rank, parameter or bit is added. It serves any pruned or quantised model.
 ///
 /// Objectives: the divergence of the whole model's predictions from the original's; the error of each block's outputs on what the
 /// refitted blocks before it produce (as in transformer matching, 3BASiL, arXiv 2603.01376); or the weights alone.
@@ -14,7 +14,7 @@ import PassKit
 /// 8·P·N·p, and the inputs and outputs of one block over the whole set.
 public struct RefitPass: Pass {
     public static let name = "refit"
-    public static let summary = "move what a pruning pass kept, so that the model does again what it did"
+    public static let summary = "move what a pruning pass kept, and the scales of codes, so that the model does again what it did"
     /// What is made small.
     enum Objective: String, CaseIterable, Sendable {
         case loss, block, weights
@@ -68,8 +68,8 @@ public struct RefitPass: Pass {
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: Self.name)
         let movable = try MovableTensors(
-            graph, selection, pass: Self.name, context,
-            outsideBlocks: objective == .weights ? nil : "is no linear layer of a block: only objective=weights moves it")
+            graph, selection, pass: Self.name, context, movesScales: objective != .weights,
+            outsideBlocks: objective == .weights ? nil : "is no linear layer of a block: gradients are of those")
         report.leftAlone = movable.leftAlone
         guard !movable.tensors.isEmpty else {
             report.notes.append(MovableTensors.nothing)
@@ -81,7 +81,7 @@ public struct RefitPass: Pass {
         case .weights: results = try run.refitWeights()
         case .block:
             results = try BlockRefit(pass: Self.name, settings, movable, context, otherwise: "objective=weights needs none").run(&report)
-        case .loss: results = try run.refitLoss(&report)
+        case .loss: results = try run.refitLoss(graph, &report)
         }
         for (payload, entry) in results {
             report.tensors.append(entry)

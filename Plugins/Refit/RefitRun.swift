@@ -25,7 +25,7 @@ struct RefitRun {
             try execution.sharing(bytesEach: 32 * largest).uncheckedParallelFor(own.count) { place in
                 let index = own[place]
                 slots[index] = try context.finishingMoved(tensors[index], isShared: true) {
-                    let tensor = try RefitTensor(tensors[index], execution)
+                    let tensor = try RefitTensor(tensors[index], movesScales: false, execution)
                     guard let original = context.original[tensor.name] else {
                         throw PassError(.unsupported, pass: RefitPass.name, "'\(tensor.name)' is not in the original model")
                     }
@@ -38,7 +38,8 @@ struct RefitRun {
         return results.compactMap { $0 }
     }
 
-    func refitLoss(_ report: inout PassReport) throws -> [(Payload, TensorReport)] {
+    /// - Parameter graph: as the passes before left it.
+    func refitLoss(_ graph: TensorGraph, _ report: inout PassReport) throws -> [(Payload, TensorReport)] {
         let (calibration, learning, gradients) = try context.requireGradients(
             for: RefitPass.name, on: settings.text, otherwise: "objective=weights needs none")
         let refitter = GradientRefit(
@@ -46,7 +47,8 @@ struct RefitRun {
         execution.progress.begin(RefitPass.name, total: refitter.work(sequences: calibration.sequenceCount), unit: "sequences")
         defer { execution.progress.end() }
         let state = try refitter.run(
-            { try tensors.map { try RefitTensor($0, execution) } }, try gradients.divergence(), sequences: learning.sequenceCount,
+            { try tensors.map { try RefitTensor($0, movesScales: true, execution) } }, try gradients.divergence(of: graph),
+            sequences: learning.sequenceCount,
             calibration: calibration.sequenceCount, from: context.snapshot
         ) { state in try context.keepSnapshot { try state.snapshot(block: nil) } }
         report.curves.append(Curve(name: "divergence of each step", values: state.steps))

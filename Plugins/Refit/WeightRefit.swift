@@ -7,12 +7,12 @@ import ModelGraph
 struct WeightRefit {
     private static let rounds = 10
 
-    /// Changes the values of `tensor`.
+    /// Changes the values of `tensor`, whose codes do not move.
     func refit(_ tensor: RefitTensor, to weight: Matrix) throws {
         let hasRank = tensor.terms.contains { if case .lowRank = $0 { return true } else { return false } }
         let floats = tensor.values.floats
-        func set(_ range: Range<Int>, _ elements: [Float]) {
-            for (slot, value) in elements.enumerated() { floats[range.lowerBound + slot] = value }
+        func set(_ part: MovablePart, _ elements: [Float]) {
+            for (slot, value) in elements.enumerated() { floats[part.range.lowerBound + slot] = value }
         }
         for _ in 0..<(hasRank && tensor.terms.count > 1 ? WeightRefit.rounds : 1) {
             for (index, term) in tensor.terms.enumerated() {
@@ -23,8 +23,8 @@ struct WeightRefit {
                     let best = try target.leadingFactors(rank: rank)
                     set(u, best.u.elements)
                     set(v, best.v.elements)
-                case .sparse(let range, let pattern): set(range, try pattern.positions().map { target.elements[Int($0)] })
-                case .fixed: break
+                case .sparse(let part, let pattern): set(part, try pattern.positions().map { target.elements[Int($0)] })
+                case .codes, .fixed: break
                 }
             }
         }

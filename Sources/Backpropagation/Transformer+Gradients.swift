@@ -14,11 +14,12 @@ extension Transformer {
     /// - Parameters:
     ///   - sequences: those of this rank.
     ///   - ranges: the sequences of each rank; nil where this one has all, and other ranks do something else.
-    ///   - reference: the final hidden states of each sequence under the weights to agree with.
+    ///   - reference: the final hidden states of each sequence of the model to agree with.
+    ///   - referenceHead: its head; nil for this model's.
     ///   - gradient: is given the gradient of every replaced weight, those of the last block first; blocks behind are not run again.
     public func divergence(
-        _ sequences: [[Int32]], of ranges: [Range<Int>]? = nil, from reference: [[Float]], replacing replacements: ReplacedWeights,
-        _ execution: ExecutionContext, gradient: ((String, Matrix) throws -> Void)? = nil
+        _ sequences: [[Int32]], of ranges: [Range<Int>]? = nil, from reference: [[Float]], head referenceHead: OutputHead? = nil,
+        replacing replacements: ReplacedWeights, _ execution: ExecutionContext, gradient: ((String, Matrix) throws -> Void)? = nil
     ) throws -> Double {
         let execution = ranges == nil ? execution.alone : execution
         let (ensemble, ranges) = (execution.ensemble, ranges ?? [0..<sequences.count])
@@ -49,7 +50,9 @@ extension Transformer {
                 }
                 return (value, gradient)
             }
-            return divergence(states[index], from: reference[index], tokens: sequences[index].count, scale: 1 / Float(tokens), head)
+            return divergence(
+                states[index], from: reference[index], tokens: sequences[index].count, scale: 1 / Float(tokens), head, referenceHead ?? head
+            )
         }
         let value = try ensemble.gather(back.map(\.value), ranges, zero: 0).reduce(0, +) / Double(max(tokens, 1))
         guard let gradient, let inputs, let first else { return value }
@@ -80,7 +83,7 @@ extension Transformer {
 
     /// Σ over positions of the divergence, and its gradient times `scale` with respect to the hidden states [tokens, hidden].
     private func divergence(
-        _ hidden: [Float], from reference: [Float], tokens: Int, scale: Float, _ head: OutputHead
+        _ hidden: [Float], from reference: [Float], tokens: Int, scale: Float, _ head: OutputHead, _ referenceHead: OutputHead
     ) -> (value: Double, gradient: [Float]) {
         let (width, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
         var gradient = [Float](repeating: 0, count: hidden.count)
@@ -90,7 +93,7 @@ extension Transformer {
             let range = start * width..<min(start + chunk, tokens) * width
             let count = range.count / width
             let part = Array(hidden[range])
-            let expected = logits(Array(reference[range]), tokens: count, head: head)
+            let expected = logits(Array(reference[range]), tokens: count, head: referenceHead)
             let found = logits(part, tokens: count, head: head)
             var logitGradient = found
             logitGradient.withUnsafeMutableBufferPointer { found in

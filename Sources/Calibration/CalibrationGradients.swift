@@ -2,6 +2,7 @@ import Backpropagation
 import Execution
 import Inference
 import LinearAlgebra
+import ModelGraph
 import PassKit
 
 /// Gradients of a calibration model over its sequences.
@@ -10,11 +11,11 @@ final class CalibrationGradients: GradientProvider {
 
     init(_ calibration: CalibrationModel) { self.calibration = calibration }
 
-    func divergence() throws -> any RefitObjective {
+    func divergence(of graph: TensorGraph) throws -> any RefitObjective {
         let (model, execution) = (calibration.model, calibration.execution)
         let states = try SharedStates(calibration.tokens.sequences, of: model, execution)
         try model.forward(states.states, through: 0..<model.configuration.blockCount, execution)
-        return Divergence(calibration: calibration, reference: states)
+        return Divergence(calibration: calibration, model: try calibration.model(withOthersOf: graph), reference: states)
     }
 
     func forEachCurvature(
@@ -50,20 +51,24 @@ final class CalibrationGradients: GradientProvider {
 /// How far predictions are from the original's.
 private final class Divergence: RefitObjective {
     private let calibration: CalibrationModel
+    /// What predicts.
+    private let model: Transformer
     /// The original's final hidden states of every sequence.
     private let reference: SharedStates
 
-    init(calibration: CalibrationModel, reference: SharedStates) {
+    init(calibration: CalibrationModel, model: Transformer, reference: SharedStates) {
         self.calibration = calibration
+        self.model = model
         self.reference = reference
     }
 
     func value(sequences: [Int], replacing weights: ReplacedWeights, gradient: WeightGradient?) throws -> Double {
         let ensemble = calibration.ensemble
         let ranges = Shares.ranges(sequences.count, among: ensemble.count)
-        return try calibration.model.divergence(
+        let head = model === calibration.model || !model.isCausal ? nil : try calibration.model.head(calibration.execution)
+        return try model.divergence(
             sequences[ranges[ensemble.rank]].map { calibration.tokens.sequences[$0] }, of: ranges,
-            from: reference.some(sequences, ranges).hidden, replacing: weights, calibration.execution, gradient: gradient)
+            from: reference.some(sequences, ranges).hidden, head: head, replacing: weights, calibration.execution, gradient: gradient)
     }
 }
 

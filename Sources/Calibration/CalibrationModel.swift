@@ -51,6 +51,18 @@ public final class CalibrationModel: CalibrationProvider {
         try losses(sequences: sequences, of: try Transformer(source.with(graph), weights: .openBLAS(on: execution)), replacing: [:])
     }
 
+    /// The model with a graph's tensors in place of those that are no linear layers of blocks, where passes changed any of them; else the original.
+    func model(withOthersOf graph: TensorGraph) throws -> Transformer {
+        let layers = Set(structure.inputGroups.flatMap(\.members))
+        var others = source.graph
+        var isChanged = false
+        for tensor in graph.tensors where !layers.contains(tensor.name) && tensor.payload.elementArray == nil {
+            try others.setPayload(tensor.payload, of: tensor.name)
+            isChanged = true
+        }
+        return isChanged ? try Transformer(source.with(others), weights: .openBLAS(on: execution)) : model
+    }
+
     /// Each rank runs its share of the sequences.
     private func losses(sequences: [Int], of model: Transformer, replacing weights: ReplacedWeights) throws -> [Double] {
         let ranges = Shares.ranges(sequences.count, among: ensemble.count)

@@ -82,7 +82,7 @@ public final class QuadraticCalibration: CalibrationProvider {
 
         init(_ calibration: QuadraticCalibration) { self.calibration = calibration }
 
-        func divergence() -> any RefitObjective { Objective(calibration) }
+        func divergence(of graph: TensorGraph) -> any RefitObjective { Objective(calibration) }
 
         /// Exact: the loss is quadratic in each row by itself.
         func forEachCurvature(

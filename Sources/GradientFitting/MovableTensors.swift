@@ -10,17 +10,21 @@ public struct MovableTensors {
     /// What of the selected tensors does not move, and why.
     public let leftAlone: [LeftAlone]
 
-    /// - Parameter reason: why a tensor outside of the blocks does not move; nil where it may.
+    /// - Parameters:
+    ///   - movesScales: whether the scales of codes move; else only values in floats do.
+    ///   - reason: why a tensor outside of the blocks does not move; nil where it may.
     /// - Throws: `PassError` when no tensor is selected.
     public init(
-        _ graph: TensorGraph, _ selection: TensorSelection, pass: String, _ context: PassContext, outsideBlocks reason: String?
+        _ graph: TensorGraph, _ selection: TensorSelection, pass: String, _ context: PassContext, movesScales: Bool,
+        outsideBlocks reason: String?
     ) throws {
         var (selected, left) = try selection.split(graph, pass: pass)
         let calibrated = Set(context.original.structure.inputGroups.flatMap(\.members))
         selected.removeAll { tensor in
             let reason =
-                !RefitTensor.canMove(tensor.payload)
-                ? "has no sparse or low-rank values in floats" : calibrated.contains(tensor.name) ? nil : reason
+                !RefitTensor.canMove(tensor.payload, movesScales: movesScales)
+                ? "has no sparse or low-rank values" + (movesScales ? ", and no codes" : " in floats")
+                : calibrated.contains(tensor.name) ? nil : reason
             if let reason { left.append(LeftAlone(name: tensor.name, reason: reason)) }
             return reason != nil
         }
@@ -30,5 +34,5 @@ public struct MovableTensors {
     }
 
     /// What a report says where nothing moves.
-    public static let nothing = "nothing here was pruned: no tensor has sparse or low-rank values"
+    public static let nothing = "nothing here was pruned or quantised: no tensor has sparse or low-rank values, or codes"
 }

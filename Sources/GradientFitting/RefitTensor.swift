@@ -4,23 +4,25 @@ import LinearAlgebra
 import ModelGraph
 import PassKit
 
-/// One pruned matrix taken apart into what may move, U, V and the values of S on their positions, and what may not.
+/// One compressed matrix taken apart into what may move, U, V, the values of S on their positions and the scales of codes, and what may not.
 public final class RefitTensor {
     /// The tensor's.
     public let name: String
     /// As the pass before left it.
     let original: Payload
     public let terms: [Term]
-    /// The values that may move: U, V and S of each term in turn.
+    /// The values that may move: U, V and S, or their scales, of each term in turn.
     public let values: FloatBuffer
     let execution: ExecutionContext
 
     public enum Term {
-        /// Where U [m, r] and V [r, n] are among the values.
-        case lowRank(u: Range<Int>, v: Range<Int>, rank: Int)
-        /// Where the values are, and where they stand in the matrix.
-        case sparse(Range<Int>, SparsePattern)
-        /// A term that keeps its values: dense or quantised.
+        /// U [m, r] and V [r, n].
+        case lowRank(u: MovablePart, v: MovablePart, rank: Int)
+        /// The values, and where they stand in the matrix.
+        case sparse(MovablePart, SparsePattern)
+        /// All of a matrix as codes.
+        case codes(MovablePart)
+        /// A term that keeps its values.
         case fixed(Payload)
     }
 
@@ -28,59 +30,66 @@ public final class RefitTensor {
     var columns: Int { original.shape.columns }
 
     /// Whether a payload has a term that can move.
-    public static func canMove(_ payload: Payload) -> Bool { payload.terms.contains { movable($0) > 0 } }
+    ///
+    /// - Parameter movesScales: whether the scales of codes do.
+    public static func canMove(_ payload: Payload, movesScales: Bool) -> Bool {
+        payload.terms.contains { movable($0, movesScales) > 0 }
+    }
 
     /// Values of a term that can move.
-    private static func movable(_ term: Payload) -> Int {
+    private static func movable(_ term: Payload, _ movesScales: Bool) -> Int {
         switch term {
         case .lowRank(let factors):
-            guard case .dense = factors.u, case .dense = factors.v else { return 0 }
-            return factors.u.shape.elementCount + factors.v.shape.elementCount
+            let (u, v) = (MovablePart.count(factors.u, movesScales: movesScales), MovablePart.count(factors.v, movesScales: movesScales))
+            return u > 0 && v > 0 ? u + v : 0
         case .sparse(let sparse):
-            guard case .dense = sparse.values, sparse.shape.elementCount <= Int(UInt32.max) else { return 0 }
-            return sparse.pattern.nonZeroCount
+            guard sparse.shape.elementCount <= Int(UInt32.max) else { return 0 }
+            return MovablePart.count(sparse.values, movesScales: movesScales)
+        case .quantized: return MovablePart.count(term, movesScales: movesScales)
         default: return 0
         }
     }
 
+    /// - Parameter movesScales: whether the scales of codes may move; else codes keep their values.
     /// - Throws: `GraphError.notFinite`, and what reading the payload throws.
-    public init(_ tensor: Tensor, _ execution: ExecutionContext) throws {
+    public init(_ tensor: Tensor, movesScales: Bool, _ execution: ExecutionContext) throws {
         (name, original, self.execution) = (tensor.name, tensor.payload, execution)
-        values = try FloatBuffer(zeros: tensor.payload.terms.reduce(0) { $0 + RefitTensor.movable($1) }, execution.memory)
+        let count = tensor.payload.terms.reduce(0) { $0 + RefitTensor.movable($1, movesScales) }
+        let values = try FloatBuffer(zeros: count, execution.memory)
         var (terms, next) = ([Term](), 0)
-        let floats = values.floats
-        func take(_ payload: Payload) throws -> Range<Int> {
-            let found = try payload.densifiedFloats()
-            guard found.allSatisfy(\.isFinite) else { throw GraphError.notFinite("tensor '\(tensor.name)'") }
-            for (slot, value) in found.enumerated() { floats[next + slot] = value }
-            defer { next += found.count }
-            return next..<next + found.count
+        func take(_ payload: Payload) throws -> MovablePart {
+            let part = try MovablePart(payload, in: values, from: next, name: tensor.name)
+            next = part.ranges.last?.upperBound ?? next
+            return part
         }
         for term in tensor.payload.terms {
+            guard RefitTensor.movable(term, movesScales) > 0 else {
+                terms.append(.fixed(term))
+                continue
+            }
             switch term {
-            case .lowRank(let factors) where RefitTensor.movable(term) > 0:
-                terms.append(.lowRank(u: try take(factors.u), v: try take(factors.v), rank: factors.rank))
-            case .sparse(let sparse) where RefitTensor.movable(term) > 0:
-                terms.append(.sparse(try take(sparse.values), sparse.pattern))
-            default: terms.append(.fixed(term))
+            case .lowRank(let factors): terms.append(.lowRank(u: try take(factors.u), v: try take(factors.v), rank: factors.rank))
+            case .sparse(let sparse): terms.append(.sparse(try take(sparse.values), sparse.pattern))
+            default: terms.append(.codes(try take(term)))
             }
         }
-        self.terms = terms
+        (self.values, self.terms) = (values, terms)
     }
 
-    /// Where each part, U, V or S, is among the values.
+    /// What moves together, with steps of one size: U, V, S, the scales of groups, those of columns.
     var parts: [Range<Int>] {
         terms.flatMap { term -> [Range<Int>] in
             switch term {
-            case .lowRank(let u, let v, _): return [u, v]
-            case .sparse(let range, _): return [range]
+            case .lowRank(let u, let v, _): return u.ranges + v.ranges
+            case .sparse(let part, _), .codes(let part): return part.ranges
             case .fixed: return []
             }
         }
     }
 
-    private func matrix(_ range: Range<Int>, rows: Int, _ values: FloatBuffer) -> Matrix {
-        Matrix(rows: rows, columns: rows == 0 ? 0 : range.count / rows, elements: Array(values.floats[range]))
+    private func matrix(_ part: MovablePart, rows: Int, _ values: FloatBuffer) throws -> Matrix {
+        let floats = try part.floats(values)
+        return Matrix(rows: rows, columns: rows == 0 ? 0 : floats.count / rows, elements: floats)
     }
 
     /// The sum of the terms, [m, n].
@@ -93,12 +102,12 @@ public final class RefitTensor {
             switch term {
             case .lowRank(let u, let v, let rank):
                 sum = sum + (try matrix(u, rows: rows, values).times(matrix(v, rows: rank, values), on: execution))
-            case .sparse(let range, let pattern):
-                let positions = try pattern.positions()
+            case .sparse(let part, let pattern):
+                let (positions, kept) = (try pattern.positions(), try part.floats(values))
                 sum.elements.withUnsafeMutableBufferPointer { out in
-                    let kept = values.floats
-                    for (slot, position) in positions.enumerated() { out[Int(position)] += kept[range.lowerBound + slot] }
+                    for (slot, position) in positions.enumerated() { out[Int(position)] += kept[slot] }
                 }
+            case .codes(let part): sum = sum + (try matrix(part, rows: rows, values))
             case .fixed(let payload): sum = sum + (try payload.densifiedMatrix(execution))
             }
         }
@@ -110,11 +119,15 @@ public final class RefitTensor {
         for term in terms {
             switch term {
             case .lowRank(let u, let v, let rank):
-                let (left, right) = (matrix(u, rows: rows, values), matrix(v, rows: rank, values))
-                try body(u, gradient.times(right, otherAs: .transposed, on: execution).elements)
-                try body(v, left.times(gradient, .transposed, on: execution).elements)
-            case .sparse(let range, let pattern):
-                try body(range, pattern.positions().map { gradient.elements[Int($0)] })
+                let (left, right) = (try matrix(u, rows: rows, values), try matrix(v, rows: rank, values))
+                let ofU = try gradient.times(right, otherAs: .transposed, on: execution).elements
+                for (range, part) in try u.gradients(ofU, values) { try body(range, part) }
+                let ofV = try left.times(gradient, .transposed, on: execution).elements
+                for (range, part) in try v.gradients(ofV, values) { try body(range, part) }
+            case .sparse(let values, let pattern):
+                let kept = try pattern.positions().map { gradient.elements[Int($0)] }
+                for (range, part) in try values.gradients(kept, self.values) { try body(range, part) }
+            case .codes(let codes): for (range, part) in try codes.gradients(gradient.elements, values) { try body(range, part) }
             case .fixed: continue
             }
         }
@@ -124,24 +137,13 @@ public final class RefitTensor {
     public func payload(_ values: FloatBuffer) throws -> Payload {
         let new = try zip(terms, original.terms).map { term, old -> Payload in
             switch (term, old) {
-            case (.lowRank(let u, let v, _), .lowRank(let factors)):
-                return .lowRank(
-                    try LowRankTensor(
-                        u: try factors.u.refilled(Array(values.floats[u])), v: try factors.v.refilled(Array(values.floats[v]))))
-            case (.sparse(let range, _), .sparse(let sparse)):
-                return .sparse(try SparseTensor(pattern: sparse.pattern, values: try sparse.values.refilled(Array(values.floats[range]))))
-            default: return old
+            case (.lowRank(let u, let v, _), _): return .lowRank(try LowRankTensor(u: try u.payload(values), v: try v.payload(values)))
+            case (.sparse(let part, let pattern), _): return .sparse(try SparseTensor(pattern: pattern, values: try part.payload(values)))
+            case (.codes(let part), _): return try part.payload(values)
+            case (.fixed, _): return old
             }
         }
         if case .composite = original { return .composite(new) }
         return new[0]
-    }
-}
-
-extension Payload {
-    /// Other values of the same shape, in the same dtype.
-    fileprivate func refilled(_ floats: [Float]) throws -> Payload {
-        guard case .dense(let dense) = self else { return self }
-        return .dense(try DenseTensor(floats: floats, shape: dense.shape, dtype: dense.dtype))
     }
 }

@@ -1,4 +1,5 @@
 import LinearAlgebra
+import ModelGraph
 
 /// Is given the gradient of one weight [out, in] after another, by tensor name.
 public typealias WeightGradient = (_ name: String, Matrix) throws -> Void
@@ -17,8 +18,11 @@ public protocol RefitObjective: AnyObject {
 
 /// What calibration offers beyond forward passes, for models whose backward pass is known.
 public protocol GradientProvider: AnyObject {
-    /// The Kullback–Leibler divergence of the model's predictions from the original's, in nats a token.
-    func divergence() throws -> any RefitObjective
+    /// The Kullback–Leibler divergence of a model's predictions from the original's, in nats a token.
+    ///
+    /// - Parameter graph: the model as passes have left it, whose embeddings, head and norms it has; linear layers of blocks that are not
+    ///   replaced are the original's.
+    func divergence(of graph: TensorGraph) throws -> any RefitObjective
 
     /// Calls `refit` once for each block in order, with the error of the block's outputs on the inputs that the blocks before it,
     /// as refit, really produce: Σ‖y − y₀‖² / Σ‖y₀ − x₀‖², where x₀ and y₀ enter and leave the block of the original model.

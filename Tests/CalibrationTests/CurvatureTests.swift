@@ -22,7 +22,7 @@ final class CurvatureTests: XCTestCase {
         let (calibration, graph) = try calibration(sequences: 12)
         let gradients = try XCTUnwrap(calibration.gradients)
         let curvatures = try gradients.curvatures(seed: 1)
-        let divergence = try gradients.divergence()
+        let divergence = try gradients.divergence(of: graph)
         for name in ["layers.0.mlp.down_proj", "layers.2.self_attn.v_proj", "layers.3.self_attn.o_proj", "layers.5.mlp.up_proj"] {
             let tensor = try XCTUnwrap(graph["model.\(name).weight"])
             let weight = try tensor.payload.densifiedMatrix()

@@ -90,6 +90,41 @@ final class RefitTests: XCTestCase {
         XCTAssertEqual(before.tensors.count, after.tensors.count)
     }
 
+    /// Of codes the scales move and the codes stay: those of groups, of columns, and of values that were pruned.
+    func testScalesOfCodesMove() throws {
+        // What was pruned away no scale brings back.
+        for (pipeline, share) in [("quantize{bits=2 target=dense group=16}", 0.9), ("magnitude{keep=0.5},quantize{bits=2 target=s}", 0.99)]
+        {
+            let before = try apply(pipeline).graph
+            for objective in ["loss", "block"] {
+                let (after, reports) = try apply("\(pipeline),refit{objective=\(objective) passes=40 rate=0.02}")
+                XCTAssertLessThan(try loss(after), try share * loss(before), "\(pipeline), \(objective)")
+                XCTAssertFalse(try XCTUnwrap(reports.last).tensors.isEmpty)
+                for (a, b) in zip(after.tensors, before.tensors) where a.role == .linear {
+                    XCTAssertEqual(a.payload.byteCount, b.payload.byteCount, "\(a.name): codes stay codes")
+                    let (new, old) = (try codes(a.payload), try codes(b.payload))
+                    XCTAssertFalse(new.isEmpty)
+                    XCTAssertEqual(new, old, a.name)
+                }
+            }
+        }
+    }
+
+    private func codes(_ payload: Payload) throws -> [UInt8] {
+        switch payload {
+        case .quantized(let tensor): return try tensor.codes.withUnsafeBytes { Array($0) }
+        case .sparse(let sparse): return try codes(sparse.values)
+        case .composite(let terms): return try terms.flatMap(codes)
+        default: return []
+        }
+    }
+
+    /// Weights alone have nothing to say of scales.
+    func testScalesStayWhereWeightsAloneCount() throws {
+        let report = try XCTUnwrap(apply("quantize{bits=2 target=dense},refit{objective=weights}").reports.last)
+        XCTAssertTrue(report.leftAlone.contains { $0.reason.contains("no sparse or low-rank values in floats") })
+    }
+
     /// A rate that destroys the model on what was held back leaves the model as it was.
     func testWhatDoesNotHelpIsNotKept() throws {
         let (graph, reports) = try PassConformance(passes, pipeline: "magnitude,refit{rate=1 passes=2}", needsCalibration: true)

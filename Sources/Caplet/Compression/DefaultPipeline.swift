@@ -26,13 +26,18 @@ public enum DefaultPipeline {
             + "blocks, which takes a quarter of the forward passes that the whole model's loss would take"
     }
 
-    /// The pipeline for a size: codes for everything, as many bits as fit.
+    /// The pipeline for a size: codes for everything, as many bits as fit, and scales moved so that the model predicts what it did.
     ///
-    /// - Parameter size: bytes of the whole file.
-    static func text(size: Int) -> String { "quantize{size=\(size) target=dense+s+uv layers=matrices}" }
+    /// - Parameters:
+    ///   - size: bytes of the whole file.
+    ///   - linearParameters: what linear layers have; see `text(keep:linearParameters:)`.
+    static func text(size: String, linearParameters: Int = 0) -> String {
+        let refit = linearParameters > smallModel ? "refit{objective=block passes=2 text=calibrated}" : "refit{passes=4}"
+        return "quantize{size=\(size) target=dense+s+uv layers=matrices fine=true},\(refit)"
+    }
 
     /// The same, with BUDGET for the size.
-    static let bytesTemplate = "quantize{size=BUDGET target=dense+s+uv layers=matrices}"
+    static let bytesTemplate = text(size: "BUDGET")
 
     /// - Parameter lossIncrease: by which the mean loss on the calibration text may rise, in nats a token.
     static func text(lossIncrease: Double) -> String { "quantize{increase=\(lossIncrease) target=dense+s+uv layers=matrices}" }
@@ -54,12 +59,14 @@ public enum DefaultPipeline {
             return try Pipeline(parsing: text(keep: "\(share)", linearParameters: graph.linearParameterCount))
         case .size(let bytes):
             guard bytes > 0 else { throw refused("the size", "above 0") }
-            return try Pipeline(parsing: keepsBlocks ? blocksText("size=\(bytes)") : text(size: bytes))
+            return try Pipeline(
+                parsing: keepsBlocks ? blocksText("size=\(bytes)") : text(size: "\(bytes)", linearParameters: graph.linearParameterCount))
         case .bitsPerWeight(let bits):
             guard bits > 0, bits <= 64 else { throw refused("bits for each parameter", "above 0, at most 64") }
             // A size of 0 would be none.
             let bytes = max(1, Int(bits * Double(graph.parameterCount) / 8))
-            return try Pipeline(parsing: keepsBlocks ? blocksText("size=\(bytes)") : text(size: bytes))
+            return try Pipeline(
+                parsing: keepsBlocks ? blocksText("size=\(bytes)") : text(size: "\(bytes)", linearParameters: graph.linearParameterCount))
         case .lossIncrease(let increase):
             guard increase > 0, increase <= 100 else { throw refused("the increase of the loss", "above 0, at most 100") }
             return try Pipeline(parsing: keepsBlocks ? blocksText("increase=\(increase)") : text(lossIncrease: increase))

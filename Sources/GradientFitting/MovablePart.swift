@@ -1,0 +1,101 @@
+import Execution
+import LinearAlgebra
+import ModelGraph
+
+/// A part of a compressed matrix that may move: floats, or codes that stay while their scales move.
+///
+/// Of codes the values that move are factors of the scales, 1 at the start: so a step means the same for a large scale and a small one.
+public struct MovablePart {
+    /// As it is stored.
+    let payload: Payload
+    /// Where its floats, or the factors of its groups' scales [rows × groups], are among the values.
+    public let range: Range<Int>
+    /// Where the factors of its columns' scales are; of no length without such.
+    let columns: Range<Int>
+
+    /// How many values of a payload may move; 0 for none.
+    ///
+    /// - Parameter movesScales: whether those of codes count.
+    static func count(_ payload: Payload, movesScales: Bool) -> Int {
+        switch payload {
+        case .dense(let dense): return dense.shape.elementCount
+        case .quantized(let codes) where movesScales: return codes.scales.shape.elementCount + columnCount(codes)
+        default: return 0
+        }
+    }
+
+    private static func columnCount(_ codes: QuantizedTensor) -> Int { codes.columnScales?.shape.elementCount ?? 0 }
+
+    /// Takes the next values for a payload that may move.
+    ///
+    /// - Parameters:
+    ///   - next: the first value that is free.
+    ///   - name: the tensor's.
+    /// - Throws: `GraphError.notFinite`, and what reading the payload throws.
+    init(_ payload: Payload, in values: FloatBuffer, from next: Int, name: String) throws {
+        self.payload = payload
+        let found = try payload.densifiedFloats()
+        guard found.allSatisfy(\.isFinite) else { throw GraphError.notFinite("tensor '\(name)'") }
+        guard case .quantized(let codes) = payload else {
+            range = next..<next + found.count
+            columns = range.upperBound..<range.upperBound
+            for (slot, value) in found.enumerated() { values.floats[next + slot] = value }
+            return
+        }
+        range = next..<next + codes.scales.shape.elementCount
+        columns = range.upperBound..<range.upperBound + MovablePart.columnCount(codes)
+        for slot in next..<columns.upperBound { values.floats[slot] = 1 }
+    }
+
+    /// What moves together: floats, factors of groups, factors of columns.
+    var ranges: [Range<Int>] { columns.isEmpty ? [range] : [range, columns] }
+
+    /// The part's floats, row by row.
+    func floats(_ values: FloatBuffer) throws -> [Float] {
+        guard case .quantized(let codes) = payload else { return Array(values.floats[range]) }
+        return try scaled(codes, values, dtype: .f32).densifiedFloats()
+    }
+
+    /// Gradients of the values, from that of the floats. For w = f·h·s·(code − zero) of a group with factor f in a column with factor h:
+    /// ∂/∂f = Σ g·w/f over the group, ∂/∂h = Σ g·w/h over the column.
+    func gradients(_ gradient: [Float], _ values: FloatBuffer) throws -> [(Range<Int>, [Float])] {
+        guard case .quantized(let codes) = payload else { return [(range, gradient)] }
+        let (n, groups, size) = (codes.shape.columns, codes.groupsPerRow, codes.groupSize)
+        var ofGroups = [Double](repeating: 0, count: range.count)
+        var ofColumns = [Double](repeating: 0, count: columns.count)
+        let floats = try floats(values)
+        for row in 0..<(n == 0 ? 0 : floats.count / n) {
+            for column in 0..<n {
+                let product = Double(gradient[row * n + column]) * Double(floats[row * n + column])
+                ofGroups[row * groups + column / size] += product
+                if !columns.isEmpty { ofColumns[column] += product }
+            }
+        }
+        func quotients(_ sums: [Double], _ range: Range<Int>) -> [Float] {
+            zip(sums, range).map { sum, slot in values.floats[slot] == 0 ? 0 : Float(sum / Double(values.floats[slot])) }
+        }
+        let first = (range, quotients(ofGroups, range))
+        return columns.isEmpty ? [first] : [first, (columns, quotients(ofColumns, columns))]
+    }
+
+    /// The part with other values, stored as it was.
+    func payload(_ values: FloatBuffer) throws -> Payload {
+        switch payload {
+        case .dense(let dense): return .dense(try DenseTensor(floats: Array(values.floats[range]), shape: dense.shape, dtype: dense.dtype))
+        case .quantized(let codes): return try scaled(codes, values, dtype: nil)
+        default: return payload
+        }
+    }
+
+    /// - Parameter dtype: of the scales; nil for the one that they have.
+    private func scaled(_ codes: QuantizedTensor, _ values: FloatBuffer, dtype: DType?) throws -> Payload {
+        func scaled(_ scales: DenseTensor, _ factors: Range<Int>) throws -> DenseTensor {
+            let floats = zip(try Payload.dense(scales).densifiedFloats(), factors).map { $0 * values.floats[$1] }
+            return try DenseTensor(floats: floats, shape: scales.shape, dtype: dtype ?? scales.dtype)
+        }
+        return .quantized(
+            try QuantizedTensor(
+                shape: codes.shape, bits: codes.bits, groupSize: codes.groupSize, codes: codes.codes, scales: scaled(codes.scales, range),
+                zeroPoints: codes.zeroPoints, columnScales: try codes.columnScales.map { try scaled($0, columns) }))
+    }
+}
