@@ -10,11 +10,12 @@ public struct NamePrefix: Equatable, Sendable {
     /// Wrappers that are known: none, DistributedDataParallel's, torch.compile's, PEFT's, and those of vision-language models.
     static let wrappers = [
         "", "module.", "_orig_mod.", "module._orig_mod.", "base_model.model.", "model.language_model.", "language_model.",
+        "model.text_model.",
     ]
     /// What base models drop.
     static let droppable = "model."
     /// What stands in the place of "model." in the language model of a vision-language one.
-    private static let replacements = ["", "model.language_model.", "language_model."]
+    private static let replacements = ["", "model.language_model.", "language_model.", "model.text_model."]
 
     init(own: String) { self.own = own }
 
