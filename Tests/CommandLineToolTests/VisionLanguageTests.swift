@@ -52,8 +52,7 @@ final class VisionLanguageTests: XCTestCase {
         for name in VisionLanguageTests.seeing {
             try caplet("convert \(name) -o \(name).caplet")
             try caplet("convert \(name).caplet -o \(name).back --to safetensors")
-            let diff = try caplet("diff \(name) \(name).back")
-            XCTAssertTrue(diff.output.contains("equal") || diff.errors.isEmpty, diff.output)
+            try caplet("diff \(name) \(name).back")
             for file in try TemporaryFolder.files(under: path(name)) {
                 XCTAssertEqual(try TemporaryFolder.bytes(of: path("\(name).back/\(file.name)")), file.bytes, "\(name) \(file.name)")
             }
@@ -80,7 +79,7 @@ final class VisionLanguageTests: XCTestCase {
                 keys = changed(other.rsplit('.', 1)[0], other)
                 assert len(keys) >= 14 and not any(seen(key) for key in keys), (other, keys)
             keys = changed('gemma3', 'gemma3.blind')
-            assert len(keys) == 13 and all(seen(key) for key in keys), keys
+            assert len(keys) == 14 and all(seen(key) for key in keys), keys
             ids = torch.from_numpy(np.load('rows.npy').astype(np.int64))
             for name in sys.argv[3:]:
                 model = make_vision.MODELS[name][1].from_pretrained(f'{name}.pruned', dtype=torch.float32).eval()

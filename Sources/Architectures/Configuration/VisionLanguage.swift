@@ -73,7 +73,8 @@ struct LanguagePart {
 
     /// Those of the language model and of the whole that are not known.
     func unknownKeys(_ inner: [String]) -> [String] {
-        let known = VisionLanguageLayout.outerKeys.union(KnownKeys.common)
+        // PaliGemma says the hidden size twice, and transformers takes the inner one.
+        let known = VisionLanguageLayout.outerKeys.union(KnownKeys.common).union(["hidden_size"])
         return inner.filter { !VisionLanguageLayout.innerKeys.contains($0) } + outerKeys.filter { !known.contains($0) }
     }
 }

@@ -48,7 +48,7 @@ struct VisionLanguageLayout {
         "eoi_token_id", "eoi_token_index", "mm_tokens_per_image", "projector_hidden_act", "projector_layernorm_eps",
         "multimodal_projector_bias", "vision_feature_layer", "vision_feature_layers", "vision_feature_select_strategy",
         "vision_aspect_ratio", "use_image_newline_parameter", "image_grid_pinpoints", "spatial_merge_size", "spatial_pool_mode",
-        "spatial_pool_stride", "downsample_ratio", "scale_factor", "projection_dim", "hidden_size", "ignore_index", "pixel_shuffle_factor",
+        "spatial_pool_stride", "downsample_ratio", "scale_factor", "projection_dim", "ignore_index", "pixel_shuffle_factor",
     ]
 
     /// Keys of "text_config" that transformers does not read.
