@@ -53,7 +53,7 @@ final class VisionLanguageTests: XCTestCase {
             try caplet("convert \(name) -o \(name).caplet")
             try caplet("convert \(name).caplet -o \(name).back --to safetensors")
             try caplet("diff \(name) \(name).back")
-            for file in try TemporaryFolder.files(under: path(name)) {
+            for file in try TemporaryFolder.files(under: path(name)) where !file.name.hasSuffix(".safetensors") {
                 XCTAssertEqual(try TemporaryFolder.bytes(of: path("\(name).back/\(file.name)")), file.bytes, "\(name) \(file.name)")
             }
             try caplet("compress \(name) -o \(name).pruned --to safetensors --no-measure --pipeline 'magnitude{keep=0.5}'")
@@ -75,6 +75,7 @@ final class VisionLanguageTests: XCTestCase {
                 a, b = load_file(f'{a}/model.safetensors'), load_file(f'{b}/model.safetensors')
                 assert a.keys() == b.keys()
                 return {key for key in a if not torch.equal(a[key].view(torch.uint8), b[key].view(torch.uint8))}
+            for name in sys.argv[3:]: assert not changed(name, f'{name}.back'), name
             for other in ['qwen2vl.text'] + [f'{name}.pruned' for name in sys.argv[3:]]:
                 keys = changed(other.rsplit('.', 1)[0], other)
                 assert len(keys) >= 14 and not any(seen(key) for key in keys), (other, keys)

@@ -49,6 +49,7 @@ struct VisionLanguageLayout {
         "multimodal_projector_bias", "vision_feature_layer", "vision_feature_layers", "vision_feature_select_strategy",
         "vision_aspect_ratio", "use_image_newline_parameter", "image_grid_pinpoints", "spatial_merge_size", "spatial_pool_mode",
         "spatial_pool_stride", "downsample_ratio", "scale_factor", "projection_dim", "ignore_index", "pixel_shuffle_factor",
+        "_pad_token_id",
     ]
 
     /// Keys of "text_config" that transformers does not read.
