@@ -7,7 +7,8 @@ extension ArchitectureFamily {
 
     /// One at a time: all together in a literal would be a hundred kilobytes of stack.
     private static let makers: [@Sendable () -> ArchitectureFamily] = [
-        { .llama }, { .mistral }, { .ministral }, { .qwen2 }, { .qwen3 }, { .gemma }, { .gemma2 }, { .gemma3 }, { .smolLM3 },
+        { .llama }, { .mistral }, { .ministral }, { .qwen2VL }, { .qwen3VL }, { .qwen2 }, { .qwen3 }, { .gemma }, { .gemma2 }, { .gemma3 },
+        { .smolLM3 },
         { .granite }, { .olmo }, { .olmo2 }, { .exaone4 }, { .stableLM }, { .mixtral }, { .qwen2MoE }, { .qwen3MoE }, { .olmoe },
         { .gptOss }, { .graniteMoE }, { .graniteMoEShared }, { .deepSeekV2 }, { .deepSeekV3 }, { .llama4 }, { .starCoder2 }, { .phi },
         { .phi3 }, { .gptNeoX }, { .gptJ }, { .falcon }, { .falconOfTwoNorms }, { .falconInSequence }, { .cohere }, { .cohere2 },

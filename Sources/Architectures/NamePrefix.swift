@@ -10,11 +10,12 @@ public struct NamePrefix: Equatable, Sendable {
     /// Wrappers that are known: none, DistributedDataParallel's, torch.compile's, PEFT's, and those of vision-language models.
     static let wrappers = [
         "", "module.", "_orig_mod.", "module._orig_mod.", "base_model.model.", "model.language_model.", "language_model.",
+        "model.text_model.",
     ]
     /// What base models drop.
     static let droppable = "model."
     /// What stands in the place of "model." in the language model of a vision-language one.
-    private static let replacements = ["", "model.language_model.", "language_model."]
+    private static let replacements = ["model.language_model.", "language_model.", "model.text_model."]
 
     init(own: String) { self.own = own }
 
@@ -25,7 +26,10 @@ public struct NamePrefix: Equatable, Sendable {
         let bare = family.prefixes.flatMap { own in wrappers.map { NamePrefix(wrapper: $0, own: own, dropped: "") } }
         guard family.embedding.hasPrefix(droppable) else { return bare.sorted { $0.wrapper.count < $1.wrapper.count } }
         let plain = wrappers.map { NamePrefix(wrapper: $0, own: "", dropped: "") }
-        return plain + replacements.flatMap { own in wrappers.map { NamePrefix(wrapper: $0, own: own, dropped: droppable) } }
+        // What may be a wrapper is the language model's own name first: the head stands outside it.
+        let base = wrappers.map { NamePrefix(wrapper: $0, own: "", dropped: droppable) }
+        let inside = replacements.flatMap { own in wrappers.map { NamePrefix(wrapper: $0, own: own, dropped: droppable) } }
+        return plain + base.prefix(1) + inside + base.dropFirst()
     }
 
     /// A family's name as the checkpoint has it.

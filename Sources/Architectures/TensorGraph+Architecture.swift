@@ -20,8 +20,11 @@ extension TensorGraph {
         }
         for (tensor, rule) in zip(tensors, rules) {
             // What lies in blocks beyond those of the configuration is carried, and is no part of the model.
-            guard let rule, configuration.hasPlace(for: tensor.name, family) else { continue }
-            setRole(rule.role, of: tensor.name)
+            guard let rule else {
+                if configuration.vision != nil, !family.isDerived(tensor.name) { setRole(.vision, of: tensor.name) }
+                continue
+            }
+            if configuration.hasPlace(for: tensor.name, family) { setRole(rule.role, of: tensor.name) }
         }
         let prefix = family.prefix(contains)
         tieHead(family, prefix, configuration)

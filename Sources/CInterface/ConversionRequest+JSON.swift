@@ -11,6 +11,7 @@ extension ConversionRequest {
         try readStorage(&json)
         importancePath = try json.text("imatrix")
         try readAdapter(&json)
+        visionPath = try json.text("mmproj")
         let everything = try json.flag("dequantize") ?? false, fp8 = try json.flag("dequantize_fp8") ?? false
         dequantization = everything ? .every : fp8 ? .fp8 : nil
         maximumShardBytes = try json.byteCount("max_shard_size")

@@ -139,6 +139,8 @@ public struct WriteOptions: Sendable {
     public var forcesNames = false
     /// Whether formats that say of a model what programs need, in words of their own, hold copies of the files of its folder too.
     public var embedsFiles = false
+    /// Whether what a language model sees with goes to another file, so that formats with room for the language model alone lose nothing.
+    public var hasVisionElsewhere = false
     /// Changes to the metadata of the output, in order.
     public var metadataEdits: [MetadataEdit] = []
     /// What the model is called, where its files do not say; formats that have a place for a name keep it.

@@ -64,6 +64,8 @@ public enum TensorRole: String, Sendable {
     case router
     /// Of a state space, what belongs to its channels or heads: small, read in floats, and carried as it is.
     case stateSpace = "state-space"
+    /// Of a model that sees as well as it speaks, what is no part of the language model: the vision tower and what projects its outputs.
+    case vision
     /// Nothing is known about it.
     case unknown
 }

@@ -115,7 +115,7 @@ extension Tensor {
 
     /// Weights of linear layers, embeddings and heads, and matrices of which nothing is known; several matrices in one tensor are experts.
     public var isMatrixForBlocks: Bool {
-        (shape.rank == 2 || shape.rank == 3) && [.linear, .embedding, .head, .unknown].contains(role) && shape.elementCount > 0
+        (shape.rank == 2 || shape.rank == 3) && [.linear, .embedding, .head, .vision, .unknown].contains(role) && shape.elementCount > 0
     }
 
     fileprivate func cast(to wanted: TensorStorage, noting cast: inout GraphCast) throws -> Tensor {

@@ -68,7 +68,8 @@ final class ModelTokenizers: Sendable {
     private static func endTokens(_ files: [Attachment], _ tokenizer: Tokenizer?) throws -> Set<Int32> {
         for name in ["generation_config.json", "config.json"] {
             guard let file = bytes(name, files) else { continue }
-            let value = try JSONValue(parsing: file, path: name, object: name, takesInfinity: true)["eos_token_id"]
+            let json = try JSONValue(parsing: file, path: name, object: name, takesInfinity: true)
+            let value = json["eos_token_id"] ?? json["text_config"]?["eos_token_id"]
             let ids = (value?.array ?? [value].compactMap { $0 }).compactMap { $0.integer.flatMap(Int32.init(exactly:)) }
             if !ids.isEmpty { return Set(ids) }
         }

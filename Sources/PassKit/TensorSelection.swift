@@ -4,7 +4,7 @@ import ModelGraph
 public struct TensorSelection: Sendable {
     /// Tensors by their role, or every matrix.
     public enum Layers: String, CaseIterable, Sendable {
-        case linear, embedding, head, matrices
+        case linear, embedding, head, vision, matrices
     }
 
     private let layers: Set<Layers>
@@ -14,7 +14,8 @@ public struct TensorSelection: Sendable {
     /// The option `layers`.
     public static let option = SetOption<Layers>(
         "layers", default: .linear,
-        "the tensors to work on: linear layers of the blocks, embedding, head, or every matrix whatever its role")
+        "the tensors to work on: linear layers of the blocks, embedding, head, the vision tower and projector beside a language model, or every matrix whatever its role"
+    )
 
     public init(_ options: PassOptions, takesStacks: Bool = false) {
         layers = options[Self.option]
@@ -53,7 +54,7 @@ public struct TensorSelection: Sendable {
         guard tensor.dtype.isFloat, tensor.dtype.isComputable else { return "\(tensor.dtype.rawValue), no weights to compute with" }
         if layers.contains(.matrices) || Layers(rawValue: tensor.role.rawValue).map(layers.contains) == true { return nil }
         switch tensor.role {
-        case .embedding, .head: return "\(tensor.role.rawValue): left alone unless layers= names it"
+        case .embedding, .head, .vision: return "\(tensor.role.rawValue): left alone unless layers= names it"
         default: return "role \(tensor.role.rawValue) is not among layers=\(layers.text)"
         }
     }

@@ -41,7 +41,7 @@ final class OptionTests: XCTestCase {
                 "limit 5 an integer 0…10", "share auto auto or a number 0.0…1.0", "on false true or false", "letter a one of a, b",
                 "words a some of a, b, joined by +", "weight 1e-7 a number from 0.0", "after 1 an integer from 0",
                 "without 1 an integer 1…2",
-                "layers linear some of linear, embedding, head, matrices, joined by +",
+                "layers linear some of linear, embedding, head, vision, matrices, joined by +",
             ])
         let texts = [8, 0.5, 1e-7, -3, 1e-18, 1e18, 2.5e-10].map(NumberOption.text)
         XCTAssertEqual(texts, ["8", "0.5", "1e-7", "-3", "1e-18", "1e+18", "2.5e-10"])

@@ -44,10 +44,13 @@ extension Manifest {
         JSONText.object([("format", JSONText.quoted(header.format)), ("name", JSONText.quoted(header.name)), ("part", header.part.text)])
     }
 
+    /// What is beside a language model follows from config.json, and has no role in the file.
+    private static func roleName(_ role: TensorRole) -> String { (role == .vision ? TensorRole.unknown : role).rawValue }
+
     private static func text(_ tensor: Entry, _ part: (Part) -> String) -> String {
         var members = [
             (key: "name", text: JSONText.quoted(tensor.name)), ("shape", tensor.shape.text),
-            ("dtype", JSONText.quoted(tensor.dtype.rawValue)), ("role", JSONText.quoted(tensor.role.rawValue)),
+            ("dtype", JSONText.quoted(tensor.dtype.rawValue)), ("role", JSONText.quoted(roleName(tensor.role))),
         ]
         if tensor.isTransposedInCheckpoint { members.append(("transposed", "true")) }
         return JSONText.object(members + [("payload", tensor.payload.text(part))])

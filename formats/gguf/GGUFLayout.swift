@@ -18,8 +18,10 @@ struct GGUFLayout {
     private static let version: UInt32 = 3
 
     /// - Throws: `FormatError.unsupported` for a dtype, shape or name that GGUF lacks, and a model that it would misrepresent.
-    init(_ graph: TensorGraph, _ options: WriteOptions) throws {
+    init(_ whole: TensorGraph, _ options: WriteOptions) throws {
         let path = options.outputPath ?? ""
+        let part = try GGUFVision.languageModel(of: whole)
+        let graph = part?.graph ?? whole
         let model = try GGUFModel(graph, options, path: path)
         var dtypes = GGUFOriginalDTypes()
         var tensors: [GGUFTensor] = []
@@ -69,7 +71,11 @@ struct GGUFLayout {
         }
         plan.tensors = zip(names, tensors).map { ($0, $1.type.name, $1.bytes.byteCount) }
         plan.warnings =
-            model.warnings + [long.warning, graph.structureWarning(formatName: "gguf", where: GGUFLayout.losesStructure)].compactMap { $0 }
+            model.warnings
+            + [
+                options.hasVisionElsewhere ? nil : part?.warning, long.warning,
+                graph.structureWarning(formatName: "gguf", where: GGUFLayout.losesStructure),
+            ].compactMap { $0 }
         self.plan = plan
     }
 

@@ -58,6 +58,7 @@ extension ModelConfiguration {
         if family.name(of: .tokenTypeEmbedding) != nil { tokenTypeCount = metadata["tokenizer.ggml.token_type_count"]?.integer ?? 2 }
         if let theta = family.keys.rotary.localTheta { localRopeTheta = ModelConfiguration.shortest(value("rope.freq_base_swa")) ?? theta }
         unturned = family.keys.rotary.unturned
+        readRotarySections(value, family)
         try readRopeScaling(metadata, name, ropeDivisors)
         try readExperts(value, family)
         try readLatent(value, family)
@@ -158,7 +159,7 @@ extension ModelConfiguration {
         if let attentionSoftCap { entries.append(("attn_logit_softcapping", float(attentionSoftCap))) }
         if let logitSoftCap { entries.append(("final_logit_softcapping", float(logitSoftCap))) }
         if let window { entries.append(("attention.sliding_window", count(window.size))) }
-        entries += ggufExperts + ggufLatent
+        entries += ggufExperts + ggufLatent + ggufRotarySections
         if let localRopeTheta { entries.append(("rope.freq_base_swa", float(localRopeTheta))) }
         if family?.keys.parallel != nil { entries.append(("use_parallel_residual", .bool(design.isParallel))) }
         entries += ggufScales.map { ($0.key, float($0.value)) }

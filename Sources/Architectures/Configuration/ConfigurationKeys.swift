@@ -71,6 +71,8 @@ package struct RotaryKeys: Sendable {
     package var localKey = "rope_local_base_freq"
     /// Where config.json says nothing of it.
     package var usualScaling = RopeScaling.none
+    /// Whether "mrope_section" shares the pairs out.
+    package var hasSections = false
     /// Blocks that do not turn; `.every` is what "no_rope_layers" and "no_rope_layer_interval" may change.
     package var unturned = UnturnedBlocks.none
 }

@@ -7,6 +7,7 @@ extension ArchitectureFamily {
         known.formUnion(biasSettings.compactMap(\.key))
         if design.positions == .rotary { known.formUnion(KnownKeys.rotary) }
         if design.positions == .relative { known.formUnion(KnownKeys.relative) }
+        if keys.rotary.hasSections { known.insert(KnownKeys.visionLevels) }
         if keys.window != nil { known.formUnion(KnownKeys.window) }
         return found.filter { !known.contains($0) }
     }
@@ -39,6 +40,7 @@ extension ConfigurationKeys {
 /// Keys of config.json that several families have.
 enum KnownKeys {
     static let rotary: Set = ["rope_scaling", "rope_parameters", "partial_rotary_factor"]
+    static let visionLevels = "deepstack_visual_indexes"
     static let window: Set = [
         "sliding_window", "use_sliding_window", "max_window_layers", "layer_types", "sliding_window_pattern", "_sliding_window_pattern",
     ]

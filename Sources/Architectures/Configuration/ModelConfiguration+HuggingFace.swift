@@ -13,6 +13,16 @@ extension ModelConfiguration {
         let json = try JSONValue(
             parsing: bytes, path: path, object: "config.json", takesInfinity: true,
             maximumValueCount: ModelConfiguration.maximumValueCount)
+        let part = try LanguagePart(json)
+        try self.init(part?.json ?? json)
+        if let part {
+            vision = part.whole
+            unknownKeys = part.unknownKeys(unknownKeys)
+        }
+    }
+
+    /// Nil when `model_type` names no family that is known.
+    private init?(_ json: JSONValue) throws {
         guard let family = ArchitectureFamily.of(json) else { return nil }
         let keys = family.keys
         self.init(family: family)
@@ -28,6 +38,7 @@ extension ModelConfiguration {
         unsupportedFeatures = ModelConfiguration.unsupportedFeatures(in: json, family)
         try readWindow(json, keys)
         try readRotary(json, keys)
+        try readRotarySections(json, keys)
         if let turned = json["qk_rope_head_dim"]?.integer { finishLatent(turned: turned) }
         if let key = keys.neighbours { design.turnsNeighbours = json[key]?.bool ?? true }
         if keys.normalisesTurned {

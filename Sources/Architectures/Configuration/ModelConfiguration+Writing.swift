@@ -27,7 +27,7 @@ extension ModelConfiguration {
             members.append(("new_decoder_architecture", true))
             members.append(("num_ln_in_parallel_attn", .integer(family.name(of: .mlpNorm) == nil ? 1 : 2)))
         }
-        if design.positions == .rotary { members += rotaryMembers(keys) }
+        if design.positions == .rotary { members += rotaryMembers(keys) + sectionMembers }
         if tokenTypeCount > 0 { members.append(("type_vocab_size", .integer(tokenTypeCount))) }
         if keys.attentionScalar != nil {
             members.append(("query_pre_attn_scalar", Int(exactly: attentionScalar).map(JSONValue.integer) ?? .number(attentionScalar)))

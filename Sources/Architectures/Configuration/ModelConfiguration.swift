@@ -56,6 +56,12 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
     public var ownBlockCount: Int?
     /// Of a model that sorts texts into classes.
     public var classifier: SequenceClassifier?
+    /// The model that this language model is a part of, where that sees as well.
+    public var vision: VisionLanguage?
+    /// How many of the rotary pairs turn by time, by height and by width (M-RoPE); empty for models that do not say. On text all three are one.
+    public var rotarySections: [Int] = []
+    /// Depths of the tower whose outputs are added to hidden states of the first blocks (Qwen3-VL).
+    public var visionLevels = 0
     /// Features that change what the model computes and that are not implemented; running such a model is refused.
     public var unsupportedFeatures: [String] = []
     /// Keys of config.json of which it is not known whether they change what the model computes, in order.
@@ -107,6 +113,7 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
             throw ConfigurationError("num_hidden_groups is \(ownBlockCount), of \(blockCount) blocks")
         }
         guard ropeTheta > 0, ropeTheta.isFinite else { throw ConfigurationError("rope_theta is \(ropeTheta)") }
+        try checkRotarySections()
         try checkScales()
         try checkAttention()
         try checkLatent()

@@ -45,10 +45,10 @@ struct Compression {
             throw RequestError(.usage, "packing without loss writes the caplet format", remedy: .convert)
         }
         self.target = target
-        input = try context.open(request.model, from: request.format).model
+        input = try context.open(request.model, from: request.format).model.fitted(to: target, context)
         pipeline = try given ?? DefaultPipeline.pipeline(for: aim, input.graph, keepsBlocks: target.format.name == "gguf")
         manager = try PassManager(pipeline, catalog: passes)
-        original = try request.original.map { try context.open($0).model } ?? input
+        original = try request.original.map { try context.open($0).model.fitted(to: target, context) } ?? input
         calibration = try Compression.calibration(request, manager, original)
         if let path = request.original { try Compression.check(input.graph, request.model, against: original.graph, path) }
         guard input.quantization.isEmpty || aim == .lossless else {

@@ -31,21 +31,28 @@ public enum DefaultPipeline {
     /// - Parameters:
     ///   - size: bytes of the whole file.
     ///   - linearParameters: what linear layers have; see `text(keep:linearParameters:)`.
-    static func text(size: String, linearParameters: Int = 0) -> String {
+    static func text(size: String, linearParameters: Int = 0, layers: String = "matrices") -> String {
         let refit = linearParameters > smallModel ? "refit{objective=block passes=2 text=calibrated}" : "refit{passes=4}"
-        return "quantize{size=\(size) target=dense+s+uv layers=matrices fine=true},\(refit)"
+        return "quantize{size=\(size) target=dense+s+uv layers=\(layers) fine=true},\(refit)"
     }
 
     /// The same, with BUDGET for the size.
     static let bytesTemplate = text(size: "BUDGET")
 
     /// - Parameter lossIncrease: by which the mean loss on the calibration text may rise, in nats a token.
-    static func text(lossIncrease: Double) -> String { "quantize{increase=\(lossIncrease) target=dense+s+uv layers=matrices}" }
+    static func text(lossIncrease: Double, layers: String = "matrices") -> String {
+        "quantize{increase=\(lossIncrease) target=dense+s+uv layers=\(layers)}"
+    }
 
     /// The pipeline for an output that keeps blocks of ggml's types, and codes of other kinds as plain numbers.
     ///
     /// - Parameter aim: an option of `quantize`, such as "size=3000000".
-    static func blocksText(_ aim: String) -> String { "quantize{coding=blocks \(aim) layers=matrices}" }
+    static func blocksText(_ aim: String, layers: String = "matrices") -> String { "quantize{coding=blocks \(aim) layers=\(layers)}" }
+
+    /// The layers of a model: all matrices, but for what a language model sees with, whose worth no text shows.
+    private static func layers(_ graph: TensorGraph) -> String {
+        graph.tensors.contains { $0.role == .vision } ? "embedding+head+linear" : "matrices"
+    }
 
     /// The passes that an aim stands for.
     ///
@@ -53,6 +60,7 @@ public enum DefaultPipeline {
     /// - Throws: `RequestError` for a share, a size or a loss that no model can have.
     static func pipeline(for aim: CompressionRequest.Aim, _ graph: TensorGraph, keepsBlocks: Bool) throws -> Pipeline {
         func refused(_ what: String, _ range: String) -> RequestError { RequestError(.usage, "\(what) is a number \(range)") }
+        let layers = layers(graph)
         switch aim {
         case .keep(let share):
             guard share > 0, share <= 1 else { throw refused("the share to keep", "above 0, at most 1") }
@@ -60,16 +68,21 @@ public enum DefaultPipeline {
         case .size(let bytes):
             guard bytes > 0 else { throw refused("the size", "above 0") }
             return try Pipeline(
-                parsing: keepsBlocks ? blocksText("size=\(bytes)") : text(size: "\(bytes)", linearParameters: graph.linearParameterCount))
+                parsing: keepsBlocks
+                    ? blocksText("size=\(bytes)", layers: layers)
+                    : text(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers))
         case .bitsPerWeight(let bits):
             guard bits > 0, bits <= 64 else { throw refused("bits for each parameter", "above 0, at most 64") }
             // A size of 0 would be none.
             let bytes = max(1, Int(bits * Double(graph.parameterCount) / 8))
             return try Pipeline(
-                parsing: keepsBlocks ? blocksText("size=\(bytes)") : text(size: "\(bytes)", linearParameters: graph.linearParameterCount))
+                parsing: keepsBlocks
+                    ? blocksText("size=\(bytes)", layers: layers)
+                    : text(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers))
         case .lossIncrease(let increase):
             guard increase > 0, increase <= 100 else { throw refused("the increase of the loss", "above 0, at most 100") }
-            return try Pipeline(parsing: keepsBlocks ? blocksText("increase=\(increase)") : text(lossIncrease: increase))
+            return try Pipeline(
+                parsing: keepsBlocks ? blocksText("increase=\(increase)", layers: layers) : text(lossIncrease: increase, layers: layers))
         case .lossless, .pipelineFile: return Pipeline([])
         case .pipeline(let pipeline): return pipeline
         }

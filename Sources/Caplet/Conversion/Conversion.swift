@@ -13,13 +13,17 @@ struct Conversion {
     private let original: TensorGraph
     private let card: ModelCard
     private let adapter: AdapterConversion?
+    private let vision: VisionConversion?
     private let graph: TensorGraph
 
     /// - Throws: `RequestError` for what the format does not have; what reading and converting throw.
     init(_ request: ConversionRequest, _ context: RequestContext) throws {
         self.request = request
-        target = try Conversion.target(request, context)
-        let model = try context.open(request.model, from: request.format).model
+        var target = try Conversion.target(request, context)
+        target.options.hasVisionElsewhere = request.visionPath != nil
+        self.target = target
+        let whole = try context.open(request.model, from: request.format).model
+        let model = try whole.fitted(to: target, context)
         original = model.graph
         try target.check(context)
         // A tokenizer that cannot be made is the format's to name.
@@ -33,6 +37,7 @@ struct Conversion {
         } else {
             adapter = nil
         }
+        vision = try request.visionPath.map { try VisionConversion(whole, target, path: $0, context) }
         let decoded = try Conversion.decoded(
             adapter?.split.base ?? original, request, formatName: target.format.name, context)
         var graph = try Conversion.cast(decoded, request, context)
@@ -47,13 +52,14 @@ struct Conversion {
         let start = DispatchTime.now().uptimeNanoseconds
         let base = try target.prepare(graph, provenance: original.provenance, context)
         let written = try adapter?.prepare(card: card, context)
-        try context.commit([base] + [written].compactMap { $0 })
+        let seeing = try vision?.prepare(context)
+        try context.commit([base] + [written, seeing].compactMap { $0 })
         let seconds = Double(DispatchTime.now().uptimeNanoseconds - start) / 1e9
         // A model in parts has no file of the name that was asked for.
         let parts = base.plan.files.filter { $0.name.hasSuffix(".gguf") }
         return ConversionResult(
             format: target.format.name, plan: base.plan, isSplit: target.format.layout == .file && parts.count > 1,
-            adapter: written.flatMap { adapter?.written($0.plan) }, seconds: seconds)
+            adapter: written.flatMap { adapter?.written($0.plan) }, vision: seeing.flatMap { vision?.written($0.plan) }, seconds: seconds)
     }
 
     func plan(_ context: RequestContext) throws -> ConversionPlan {

@@ -7,7 +7,7 @@ extension ConversionResult {
             ConversionDocument(
                 output: output, format: format, tensors: plan.tensors.count, files: plan.files.count, bytes: plan.byteCount,
                 seconds: seconds,
-                megabytesPerSecond: megabytesPerSecond, adapter: adapter))
+                megabytesPerSecond: megabytesPerSecond, adapter: adapter, vision: vision))
     }
 
     package var megabytesPerSecond: Double { Double(plan.byteCount) / 1e6 / max(seconds, 1e-9) }
@@ -23,4 +23,5 @@ struct ConversionDocument: Encodable {
     let seconds: Double
     let megabytesPerSecond: Double
     let adapter: WrittenAdapter?
+    let vision: WrittenVision?
 }

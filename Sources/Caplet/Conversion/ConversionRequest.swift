@@ -23,6 +23,8 @@ public struct ConversionRequest: Request {
     public var importancePath: String?
     /// What low-rank terms become beside the model; nil where they stay part of it.
     public var adapter: AdapterOptions?
+    /// Where what a language model sees with goes, beside its GGUF file; nil to write none.
+    public var visionPath: String?
     /// Which weights that other tools have quantised become floats; nil for none.
     public var dequantization: Dequantization?
     /// The most bytes of a file of weights; nil for one file.
@@ -81,6 +83,8 @@ public struct ConversionResult: Sendable {
     public let isSplit: Bool
     /// The adapter, where one was asked for.
     public let adapter: WrittenAdapter?
+    /// The file with what a language model sees with, where one was asked for.
+    public let vision: WrittenVision?
     /// Time of the writing.
     public let seconds: Double
 }
@@ -97,6 +101,16 @@ public struct WrittenAdapter: Sendable, Encodable {
     public let bytes: Int
 }
 
+/// A vision tower and projector beside a language model.
+public struct WrittenVision: Sendable, Encodable {
+    /// Where it is.
+    public let output: String
+    /// Tensors in it.
+    public let tensors: Int
+    /// Its size.
+    public let bytes: Int
+}
+
 /// What a conversion would write, without writing.
 public struct ConversionPlanRequest: Request {
     /// The conversion that is planned.
@@ -109,6 +123,9 @@ public struct ConversionPlanRequest: Request {
     public func perform(in context: RequestContext) throws -> ConversionPlan {
         guard conversion.adapter == nil else {
             throw RequestError(.usage, "what an adapter takes is known when it is written, and not before")
+        }
+        guard conversion.visionPath == nil else {
+            throw RequestError(.usage, "a plan is of one file; the vision tower's is another")
         }
         return try Conversion(conversion, context).plan(context)
     }

@@ -12,6 +12,8 @@ public struct ModelSummary: Sendable {
     public let format: String
     /// The family, or what the file calls it; nil where nothing says.
     public let architecture: String?
+    /// What a model that sees calls itself, of which `architecture` is the language model; nil for others.
+    public let vision: String?
     /// Whether the family is one that can be run.
     public let isKnown: Bool
     /// Each tensor, in the order of the file.
@@ -43,6 +45,7 @@ public struct ModelSummary: Sendable {
         self.format = format.name
         architecture = ModelConfiguration.architectureName(of: graph).map { model.configuration?.architecture ?? $0 }
         isKnown = model.configuration != nil
+        vision = model.configuration?.vision?.modelType
         tensors = graph.tensors.enumerated().map { TensorSummary($1, digest: digests?.tensors[$0]) }
         weights = graph.tensors.reduce(0) { $0 + $1.shape.elementCount }
         parameters = graph.parameterCount

@@ -17,6 +17,11 @@ struct ConversionReport {
         session.print(
             "wrote \(written) as \(result.format): \(plan.tensors.count) tensors, \(NumberText.grouped(plan.byteCount)) bytes in "
                 + "\(NumberText.decimal(seconds, places: 2)) s, \(NumberText.decimal(result.megabytesPerSecond, places: 0)) MB/s")
+        if let vision = result.vision {
+            session.print(
+                "wrote \(vision.output) as mmproj: \(vision.tensors) tensors of the vision tower and projector, "
+                    + "\(NumberText.grouped(vision.bytes)) bytes")
+        }
         if let adapter {
             session.print(
                 "wrote \(adapter.output) as LoRA adapter: \(adapter.layers) layers, largest rank \(adapter.largestRank), "

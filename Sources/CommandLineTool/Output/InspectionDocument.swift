@@ -25,6 +25,7 @@ struct InspectionDocument: Encodable {
     let path: String
     let format: String
     let architecture: String?
+    let vision: String?
     let weights: Int
     let parameters: Int
     let tensorBytes: Int
@@ -42,6 +43,7 @@ struct InspectionDocument: Encodable {
         path = summary.path
         format = summary.format
         architecture = summary.architecture
+        vision = summary.vision
         weights = summary.weights
         parameters = summary.parameters
         tensorBytes = summary.tensorBytes

@@ -10,6 +10,13 @@ extension ModelSummary {
         if let architecture, !isKnown {
             add("not known", "\(architecture) is no family that can be run: its tensors are converted and compressed as matrices alone")
         }
+        if let vision {
+            let seeing = tensors.filter { $0.role == .vision }
+            let numbers = seeing.reduce(0) { $0 + $1.parameters }
+            let others = tensors.count - seeing.count
+            add("language", "\(NumberText.grouped(parameters - numbers)) parameters, \(others) tensors: run and compressed")
+            add("carried", "\(NumberText.grouped(numbers)) parameters, \(seeing.count) tensors: what \(vision) sees with, as it is")
+        }
         let kept = parameters == weights ? "" : " for \(NumberText.grouped(weights)) weights"
         add("parameters", "\(NumberText.grouped(parameters))\(kept), \(tensors.count) tensors")
         add("tensor bytes", NumberText.grouped(tensorBytes))

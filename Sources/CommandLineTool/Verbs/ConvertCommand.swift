@@ -19,7 +19,11 @@ struct ConvertCommand: ParsableCommand {
             --as lora writes low-rank terms as a LoRA adapter beside a base with the rest: OUTPUT.gguf and OUTPUT-lora.gguf for llama.cpp, \
             or the folders OUTPUT and OUTPUT-lora for transformers and PEFT. --dtype is then the base's.
 
+            A GGUF file of a model that sees holds its language model. --mmproj FILE writes the vision tower and the projector too, as llama.cpp \
+            loads them beside it: matrices in the dtype that they have, all else in F32.
+
             caplet convert model-folder -o model.gguf
+            caplet convert vision-model-folder -o model.gguf --mmproj mmproj-model.gguf
             caplet convert model.gguf -o model-folder --to safetensors
             """)
 
@@ -63,6 +67,12 @@ struct ConvertCommand: ParsableCommand {
 
     @Option(help: "How the adapter is stored: f32, f16, bf16, or q8_0 for GGUF.")
     var adapterDtype = "f16"
+
+    @Option(
+        help: ArgumentHelp(
+            "Write what a language model sees with to this file, for llama.cpp beside its GGUF file (LLaVA 1.5, Gemma 3, Qwen2-VL, Qwen2.5-VL).",
+            valueName: "file"))
+    var mmproj: String?
 
     @Flag(
         help: """
@@ -124,6 +134,7 @@ struct ConvertCommand: ParsableCommand {
             throw ValidationError("--adapter-dtype takes one of f32, f16, bf16, q8_0, not '\(adapterDtype)'")
         }
         if adapter != nil, representation != .lora { throw ValidationError("--adapter goes with --as lora") }
+        if dryRun, mmproj != nil { throw ValidationError("--dry-run and --mmproj exclude each other") }
         if dryRun, representation == .lora { throw ValidationError("--dry-run and --as lora exclude each other") }
     }
 
@@ -153,6 +164,7 @@ struct ConvertCommand: ParsableCommand {
             options.storage = FloatStorage(name: adapterDtype) ?? options.storage
             request.adapter = options
         }
+        request.visionPath = mmproj
         request.dequantization = dequantize ? .every : dequantizeFp8 ? .fp8 : nil
         request.maximumShardBytes = maxShardSize?.bytes
         request.metadataEdits = try metadata.map(MetadataEdit.init(parsing:))

@@ -1,0 +1,174 @@
+import Foundation
+import TestSupport
+import XCTest
+
+/// Models that see, of each class that is known, through the verbs: what transformers and llama.cpp compute of them on text, and what comes back.
+final class VisionLanguageTests: XCTestCase {
+    private static let seeing = [
+        "llava", "llava-tied", "llava-pixtral", "llava-next", "gemma3", "mistral3", "qwen2vl", "qwen2.5vl", "qwen3vl", "smolvlm",
+        "idefics3",
+        "internvl", "llama4",
+    ]
+    private static let inGGUF = ["llava", "llava-tied", "gemma3", "mistral3", "qwen2vl", "qwen2.5vl", "qwen3vl", "smolvlm"]
+    private static let withTowers = ["llava", "gemma3", "qwen2vl", "qwen2.5vl"]
+    private static var folder: TemporaryFolder?
+
+    override class func setUp() {
+        folder = try? TemporaryFolder()
+        let script = "import runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+        let files = ["Tests/Environment/make_vision.py", "Tests/Fixtures/tokenizers"].map(Repository.path)
+        let arguments = [files[0], folder?.path ?? "", files[1]] + seeing + ["paligemma"]
+        if (try? PythonProcess.run(script, arguments)) == nil { folder = nil }
+    }
+    override class func tearDown() { folder = nil }
+
+    private func path(_ name: String = "") throws -> String {
+        try XCTUnwrap(VisionLanguageTests.folder, "transformers made no models").path(name)
+    }
+
+    @discardableResult
+    private func caplet(_ line: String, status: Int32 = 0) throws -> CapletProcess {
+        let result = try CapletProcess.shell("caplet \(line) --no-progress", in: path())
+        XCTAssertEqual(result.status, status, "\(line): \(result.errors)")
+        return result
+    }
+
+    private func loss(_ name: String) throws -> Double {
+        let text = String(decoding: try TemporaryFolder.bytes(of: path("\(name).loss")), as: UTF8.self)
+        return try XCTUnwrap(Double(text))
+    }
+
+    func testLossOnTextIsThatOfTransformers() throws {
+        for name in VisionLanguageTests.seeing {
+            XCTAssertEqual(try MeanLoss.of(name, tokens: "rows.npy", in: path()), try loss(name), accuracy: 1e-5, name)
+        }
+        let refused = try caplet("evaluate paligemma --tokens rows.npy", status: 69)
+        XCTAssertTrue(refused.errors.contains("use_bidirectional_attention true"), refused.errors)
+    }
+
+    /// Through .caplet and back every tensor and file is as it was. After a pass over the language model the rest is, and transformers loads
+    /// what comes of it, with the loss that is computed here; after one over the tower the language model is.
+    func testPassesLeaveWhatSeesUnlessTheyAreAsked() throws {
+        for name in VisionLanguageTests.seeing {
+            try caplet("convert \(name) -o \(name).caplet")
+            try caplet("convert \(name).caplet -o \(name).back --to safetensors")
+            try caplet("diff \(name) \(name).back")
+            for file in try TemporaryFolder.files(under: path(name)) where !file.name.hasSuffix(".safetensors") {
+                XCTAssertEqual(try TemporaryFolder.bytes(of: path("\(name).back/\(file.name)")), file.bytes, "\(name) \(file.name)")
+            }
+            try caplet("compress \(name) -o \(name).pruned --to safetensors --no-measure --pipeline 'magnitude{keep=0.5}'")
+        }
+        try caplet("compress gemma3 -o gemma3.blind --to safetensors --no-measure --pipeline 'magnitude{keep=0.5 layers=vision}'")
+        let text = Repository.path("Examples/text/speeches-calibration.txt")
+        try caplet(
+            "compress qwen2vl -o qwen2vl.text --to safetensors --no-measure --pipeline 'wanda{keep=0.5}' --calibration \(text) --context 32 "
+                + "--calibration-sequences 4")
+        let ours = try VisionLanguageTests.seeing.map { try MeanLoss.of("\($0).pruned", tokens: "rows.npy", in: path()) }
+        let output = try PythonProcess.run(
+            """
+            import sys, os
+            sys.path.insert(0, sys.argv[1]); os.chdir(sys.argv[2])
+            import numpy as np, torch, make_vision
+            from safetensors.torch import load_file
+            def seen(key): return 'vision' in key or 'visual' in key or 'projector' in key or 'connector' in key or 'image_newline' in key
+            def changed(a, b):
+                a, b = load_file(f'{a}/model.safetensors'), load_file(f'{b}/model.safetensors')
+                assert a.keys() == b.keys()
+                return {key for key in a if not torch.equal(a[key].view(torch.uint8), b[key].view(torch.uint8))}
+            for name in sys.argv[3:]: assert not changed(name, f'{name}.back'), name
+            for other in ['qwen2vl.text'] + [f'{name}.pruned' for name in sys.argv[3:]]:
+                keys = changed(other.rsplit('.', 1)[0], other)
+                assert len(keys) >= 14 and not any(seen(key) for key in keys), (other, keys)
+            keys = changed('gemma3', 'gemma3.blind')
+            assert len(keys) == 14 and all(seen(key) for key in keys), keys
+            ids = torch.from_numpy(np.load('rows.npy').astype(np.int64))
+            for name in sys.argv[3:]:
+                model = make_vision.MODELS[name][1].from_pretrained(f'{name}.pruned', dtype=torch.float32).eval()
+                with torch.no_grad(): logits = model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+                print(torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten()).item())
+            """, [Repository.path("Tests/Environment"), path()] + VisionLanguageTests.seeing)
+        let theirs = output.split(separator: "\n").compactMap { Double($0) }
+        XCTAssertEqual(theirs.count, ours.count)
+        for (name, (found, expected)) in zip(VisionLanguageTests.seeing, zip(ours, theirs)) {
+            XCTAssertEqual(found, expected, accuracy: 1e-5, name)
+            XCTAssertGreaterThan(abs(found - (try loss(name))), 1e-3, name)
+        }
+    }
+
+    func testInspectionSaysWhatSees() throws {
+        let text = try caplet("inspect llava").output
+        XCTAssertTrue(text.contains("safetensors, llama"), text)
+        // Three blocks of nine tensors, embedding, norm, head; the tower's three of sixteen, seven others, four of the projector.
+        XCTAssertTrue(text.contains("30 tensors: run and compressed"), text)
+        XCTAssertTrue(text.contains("59 tensors: what llava sees with, as it is"), text)
+    }
+
+    /// llama.cpp has transformers' loss on text; what is computed from an mmproj file's tensors and keys is what transformers' projector gives.
+    func testFilesForLlamaCpp() throws {
+        for name in VisionLanguageTests.inGGUF {
+            let hasTower = VisionLanguageTests.withTowers.contains(name)
+            let made = try caplet("convert \(name) -o \(name).gguf" + (hasTower ? " --mmproj mmproj-\(name).gguf" : ""))
+            XCTAssertEqual(made.errors.contains("of the vision tower and projector are left out"), !hasTower, made.errors)
+            XCTAssertEqual(made.output.contains("as mmproj"), hasTower, made.output)
+            XCTAssertEqual(try MeanLoss.of("\(name).gguf", tokens: "rows.npy", in: path()), try loss(name), accuracy: 1e-5, name)
+        }
+        // The file alone is a model without a tower, that transformers has a class for.
+        try caplet("convert qwen2vl.gguf -o qwen2vl.alone --to safetensors --strict")
+        try caplet("convert gemma3.gguf -o gemma3.alone --to safetensors --strict")
+        let output = try PythonProcess.run(
+            """
+            import sys, os
+            sys.path.insert(0, sys.argv[1]); os.chdir(sys.argv[2])
+            import gguf, numpy as np, torch
+            from llama_perplexity import Scorer, row_losses
+            from transformers import AutoModelForCausalLM
+            from vision_features import features
+            rows, towers = np.load('rows.npy'), sys.argv[3].split(',')
+            for name in sys.argv[4:]: print(row_losses(Scorer(f'{name}.gguf', 48, 2), rows)[0].mean())
+            for name, sections in [('qwen2vl', [2, 3, 3, 0]), ('qwen2.5vl', [2, 3, 3, 0]), ('qwen3vl', [2, 3, 3, 0])]:
+                fields = gguf.GGUFReader(f'{name}.gguf').fields
+                kind = fields['general.architecture'].contents()
+                assert kind == ('qwen3vl' if name == 'qwen3vl' else 'qwen2vl'), kind
+                assert fields[f'{kind}.rope.dimension_sections'].contents() == sections
+            ids = torch.from_numpy(rows.astype(np.int64))
+            for name in ('qwen2vl', 'gemma3'):
+                model = AutoModelForCausalLM.from_pretrained(f'{name}.alone', dtype=torch.float32).eval()
+                with torch.no_grad(): logits = model(ids).logits
+                loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten()).item()
+                assert abs(loss - float(open(f'{name}.loss').read())) < 1e-5, (name, loss)
+            for name in towers:
+                found, expected = features(f'mmproj-{name}.gguf', np.load(f'{name}.picture.npy')), np.load(f'{name}.features.npy')
+                assert found.shape == expected.shape and np.abs(expected).max() > 0.1, name
+                assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max(), (name, np.abs(found - expected).max())
+            """,
+            [Repository.path("Tests/Environment"), path(), VisionLanguageTests.withTowers.joined(separator: ",")]
+                + VisionLanguageTests.inGGUF)
+        let theirs = output.split(separator: "\n").compactMap { Double($0) }
+        XCTAssertEqual(theirs.count, VisionLanguageTests.inGGUF.count)
+        for (name, found) in zip(VisionLanguageTests.inGGUF, theirs) {
+            let expected = try loss(name)
+            XCTAssertEqual(found, expected, accuracy: 5e-4 * expected, name)
+        }
+        // An mmproj file is read as what it is, and is no model.
+        let tower = try caplet("inspect mmproj-llava.gguf")
+        XCTAssertTrue(tower.errors.contains("holds no model but a mmproj"), tower.errors)
+        try caplet("evaluate mmproj-llava.gguf --tokens rows.npy", status: 69)
+    }
+
+    func testTowersThatHaveNoFileAreRefusedByName() throws {
+        for (name, expected) in [
+            ("mistral3", "there is no mmproj for mistral3"), ("llava-pixtral", "the tower 'pixtral'"), ("mistral3.gguf", "does not see"),
+        ] {
+            if name == "mistral3.gguf" { try caplet("convert mistral3 -o mistral3.gguf --force") }
+            let refused = try caplet("convert \(name) -o refused.gguf --mmproj refused-mmproj.gguf", status: 69)
+            XCTAssertTrue(refused.errors.contains(expected), refused.errors)
+        }
+        XCTAssertTrue(try caplet("convert llava -o refused --to safetensors --mmproj m.gguf", status: 64).errors.contains("goes with gguf"))
+        try CapletProcess.shell("cp -r gemma3 bare && rm bare/preprocessor_config.json", in: path()).expectSuccess()
+        let bare = try caplet("convert bare -o refused.gguf --mmproj m.gguf", status: 69)
+        XCTAssertTrue(bare.errors.contains("image_mean"), bare.errors)
+        for name in ["refused.gguf", "refused-mmproj.gguf", "m.gguf", "refused"] {
+            XCTAssertFalse(FileManager.default.fileExists(atPath: try path(name)), name)
+        }
+    }
+}
