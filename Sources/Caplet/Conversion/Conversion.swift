@@ -19,7 +19,7 @@ struct Conversion {
     init(_ request: ConversionRequest, _ context: RequestContext) throws {
         self.request = request
         target = try Conversion.target(request, context)
-        let model = try context.open(request.model, from: request.format).model
+        let model = try context.open(request.model, from: request.format, byteDType: request.byteDType).model
         original = model.graph
         try target.check(context)
         // A tokenizer that cannot be made is the format's to name.
