@@ -103,6 +103,11 @@ public struct FolderManifest: Sendable {
     /// Nil for anything but a regular file.
     private static func file(_ name: String, in folder: String) throws -> File? {
         let path = "\(folder)/\(name)"
+        // A folder in it is none that a link leads to.
+        if let slash = name.firstIndex(of: "/") {
+            var status = stat()
+            guard lstat("\(folder)/\(name[..<slash])", &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
+        }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else {
             if errno == ELOOP || errno == ENXIO { return nil }
