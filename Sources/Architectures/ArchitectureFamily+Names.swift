@@ -34,11 +34,16 @@ extension ArchitectureFamily {
         if let flagged = all.first(where: { $0.flagInGGUF.map { isSet("\(name).\($0)") } ?? false }) { return flagged }
         let candidates = all.filter { $0.flagInGGUF == nil }
         guard candidates.count > 1 else { return candidates.first }
-        func known(_ family: ArchitectureFamily) -> Int { tensors.count { family.rule(forGGUF: $0) != nil } }
+        let names = Set(tensors)
+        func known(_ family: ArchitectureFamily) -> Int {
+            // Tables that one of the families has, and another has not.
+            let tables = family.tensors.filter { $0.role == .embedding && !$0.isOptional && !$0.gguf.isEmpty }
+            return tensors.count { family.rule(forGGUF: $0) != nil } - tables.count { !names.contains($0.gguf) }
+        }
         return candidates.dropFirst().reduce(candidates[0]) { known($1) > known($0) ? $1 : $0 }
     }
 
-    /// A rule, and the numbers of block and expert that stand in a name.
+    /// A rule, and the numbers of block and expert, or head, that stand in a name.
     public typealias NumberedRule = (rule: TensorRule, block: Int?, expert: Int?)
 
     /// The rule for a Hugging Face name, with or without one of the prefixes, those of wrappers among them.
@@ -67,7 +72,7 @@ extension ArchitectureFamily {
         return nil
     }
 
-    /// The rule for a GGUF name, which has all experts in one tensor.
+    /// The rule for a GGUF name, which has all experts, and the norms of all heads, in one tensor.
     public func rule(forGGUF name: String) -> NumberedRule? {
         ggufName == nil || name.isEmpty ? nil : match(name) { $0.gguf }
     }
@@ -94,7 +99,7 @@ extension ArchitectureFamily {
         }
         let (general, block) = ArchitectureFamily.generalised(name)
         if let rule = rule(general) { return (rule, block, nil) }
-        guard keys.experts != nil, block != nil else { return nil }
+        guard keys.experts != nil || keys.perHeadNorms != nil, block != nil else { return nil }
         let (second, expert) = ArchitectureFamily.generalised(general)
         return expert == nil ? nil : rule(second).map { ($0, block, expert) }
     }

@@ -54,6 +54,8 @@ public struct ArchitectureFamily: Sendable {
     public var hasFreeHeadSizeInGGUF = false
     /// Whether llama.cpp loads only files of models in which every head has a key of its own.
     public var hasKeyForEachHeadInGGUF = false
+    /// From how many blocks on llama.cpp looks for norms of heads, and below which it does not; nil where it takes them as they are there.
+    public var headNormDepthInGGUF: Int?
     /// How many blocks the one model has whose scores llama.cpp divides by the root of hidden size over heads, not of the head size.
     public var squareRootDepth: Int?
     /// Tensors outside blocks, and inside them with `{}` for the block's number, without prefix.

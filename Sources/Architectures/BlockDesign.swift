@@ -82,6 +82,8 @@ public struct BlockDesign: Equatable, Sendable {
         case none
         /// One weight for all heads, each of which is normalised by itself.
         case each
+        /// Each head by itself with a weight of its own, and no bias.
+        case perHead
         /// All heads together.
         case whole
     }
@@ -118,6 +120,8 @@ public struct BlockDesign: Equatable, Sendable {
     public var isParallel = false
     /// Whether the pairs that turn are neighbours, not a component of the first half with one of the second.
     public var turnsNeighbours = false
+    /// Whether what `linear` positions add to scores is a multiple of the position as bfloat16 has it, and divided as scores are (Falcon).
+    public var roundsDistances = false
     /// Whether one layer gives queries, keys and values.
     public var fusesQueryKeyValue = false
     public var fusedOrder = FusedOrder.byKind

@@ -71,6 +71,7 @@ extension ModelConfiguration {
     package func hasPlace(for name: String, _ family: ArchitectureFamily) -> Bool {
         guard let (rule, block, expert) = family.rule(forName: name) else { return false }
         guard let block else { return true }
-        return block < ownBlockCount ?? blockCount && has(rule.module, inBlock: block) && expert.map { $0 < experts?.count ?? 0 } ?? true
+        return block < ownBlockCount ?? blockCount && has(rule.module, inBlock: block)
+            && expert.map { $0 < partCount(of: rule.module) } ?? true
     }
 }

@@ -25,8 +25,8 @@ public struct TensorRule: Sendable {
 
     /// The Hugging Face name in `block`, of a layer of `expert`.
     public func name(block: Int?, expert: Int? = nil) -> String { TensorRule.filled(TensorRule.filled(name, block), expert) }
-    /// Whether each expert has a tensor of its own.
-    public var isOfExpert: Bool { [Module].experts.contains(module) }
+    /// Whether each expert, or each head, has a tensor of its own.
+    public var isOfPart: Bool { name.indices.count { name[$0...].hasPrefix("{}") } > 1 }
     /// The GGUF name in `block`.
     public func gguf(block: Int?) -> String { TensorRule.filled(gguf, block) }
 
@@ -78,6 +78,8 @@ public enum TensorLayout: Sendable {
     case channelKernels
     /// The checkpoint has a vector, GGUF a row for each group of a state space.
     case groupRows
+    /// The checkpoint has a row for each position with those before the first one, GGUF without these.
+    case afterPadding
 }
 
 extension String {

@@ -7,11 +7,14 @@ extension Norm {
         _ input: UnsafePointer<Float>, outputGradient: UnsafePointer<Float>, addingTo inputGradient: UnsafeMutablePointer<Float>,
         tokens: Int
     ) {
-        switch kind {
-        case .rootMeanSquare, .rootMeanSquareOffset:
-            caplet_rms_norm_backward(input, weight, epsilon, outputGradient, inputGradient, tokens, weight.count)
-        case .layer, .layerWithoutBias, .layerOffset, .layerWithoutWeight:
-            caplet_layer_norm_backward(input, weight, epsilon, outputGradient, inputGradient, tokens, weight.count)
+        eachRun(tokens) { weight, _, start, count in
+            let place = start * width
+            switch kind {
+            case .rootMeanSquare, .rootMeanSquareOffset:
+                caplet_rms_norm_backward(input + place, weight, epsilon, outputGradient + place, inputGradient + place, count, width)
+            case .layer, .layerWithoutBias, .layerOffset, .layerWithoutWeight:
+                caplet_layer_norm_backward(input + place, weight, epsilon, outputGradient + place, inputGradient + place, count, width)
+            }
         }
     }
 }

@@ -161,12 +161,13 @@ extension Transformer {
         _ gradients: inout [[Float]], through weights: BlockWeights, _ inputs: Activations, _ execution: ExecutionContext
     ) throws -> [GradientState] {
         let c = configuration
-        let rotary = self.rotary(positions: inputs.tokenCounts.max() ?? 0)
+        let tables = self.rotary(lengths: inputs.tokenCounts)
         var states: [GradientState] = []
         try gradients.withUnsafeMutableBufferPointer { buffer in
             let slots = buffer
             states = try execution.uncheckedParallelMap(slots.count) { sequence in
                 let state = GradientState(c, tokens: inputs.tokenCounts[sequence])
+                let rotary = tables[state.tokens]
                 var hidden = inputs.hidden[sequence]
                 hidden.withUnsafeMutableBufferPointer { hidden in
                     guard let base = hidden.baseAddress else { return }

@@ -8,6 +8,7 @@ extension ConversionRequest {
         self.init(model: try json.neededText("model"), output: try json.neededText("output"))
         format = try json.text("from")
         outputFormat = try json.text("to")
+        byteDType = try json.choice("byte_dtype", ["f8_e4m3", "f8_e5m2"]) { ["f8_e4m3": .f8E4M3, "f8_e5m2": .f8E5M2][$0] }
         try readStorage(&json)
         importancePath = try json.text("imatrix")
         try readAdapter(&json)

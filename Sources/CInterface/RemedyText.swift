@@ -11,6 +11,7 @@ enum RemedyText {
         case .makeAnew: return "; \"force\" makes it anew"
         case .beginAnew: return "; \"force\" begins anew"
         case .nameInputFormat: return "; \"from\" names a format"
+        case .nameByteDType: return "; a conversion with \"byte_dtype\" says which"
         case .nameOutputFormat: return "; \"to\" names one"
         case .giveCalibration: return "; give it as \"calibration\""
         case .giveTokens: return "; \"tokens\" takes token ids"

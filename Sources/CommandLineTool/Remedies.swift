@@ -16,6 +16,7 @@ enum Remedies {
         case .makeAnew: return "; --force makes it anew"
         case .beginAnew: return "; --force begins anew"
         case .nameInputFormat: return "; --from names a format"
+        case .nameByteDType: return "; convert --byte-dtype says which"
         case .nameOutputFormat: return "; --to names one"
         case .giveCalibration: return "; give it with --calibration FILE"
         case .giveTokens: return "; --tokens takes token ids"

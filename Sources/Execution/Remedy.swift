@@ -10,6 +10,8 @@ public enum Remedy: Sendable, Equatable {
     case beginAnew
     /// To say which format the input is.
     case nameInputFormat
+    /// To say what elements of one byte are.
+    case nameByteDType
     /// To say which format to write.
     case nameOutputFormat
     /// To give text to calibrate on.

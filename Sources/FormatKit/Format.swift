@@ -113,12 +113,16 @@ public struct ReadContext {
     public let execution: ExecutionContext
     /// Whether links in a model's folder that lead out of it are what the user wants.
     public let followsLinks: Bool
+    /// What elements of one byte are that the format does not say more of, F8_E4M3 or F8_E5M2; nil where nobody has said.
+    public let byteDType: DType?
     /// Called with what could not be kept or looks wrong, one line each.
     public let warn: (String) -> Void
 
     public init(
-        execution: ExecutionContext = ExecutionContext(), followsLinks: Bool = false, warn: @escaping (String) -> Void = { _ in }
+        execution: ExecutionContext = ExecutionContext(), followsLinks: Bool = false, byteDType: DType? = nil,
+        warn: @escaping (String) -> Void = { _ in }
     ) {
+        self.byteDType = byteDType
         self.execution = execution
         self.followsLinks = followsLinks
         self.warn = warn

@@ -5,7 +5,8 @@ import StrictJSON
 /// Which files of a model's folder travel with its weights.
 ///
 /// Every regular file with a plain name that is not hidden, does not hold weights in a format that some tool writes, and is no
-/// larger than `maximumAttachmentBytes`: configuration, tokenizer, chat template, licence, model card.
+/// larger than `maximumAttachmentBytes`: configuration, tokenizer, chat template, licence, model card. With modules.json the files of the folders
+/// that it names, too.
 public enum ModelFolder {
     public static let maximumAttachmentBytes = 64 << 20
 
@@ -37,31 +38,9 @@ public enum ModelFolder {
             context.warn("\(folder)/\(adapter): is an adapter beside the model; it and \(adapterSettings) are left behind")
         }
         for name in names where travels(name) && !(adapter != nil && name == adapterSettings) {
-            let path = "\(folder)/\(name)"
-            var status = stat()
-            guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { continue }
-            guard FileName.isPlain(name) else {
-                throw FormatError.unsupported(folder, "file '\(name)'", "has a control character in its name, and cannot travel under it")
-            }
-            if !context.followsLinks, let target = home.targetOutside(path) {
-                context.warn("\(path): leads out of the folder, to \(target), and is left behind")
-                continue
-            }
-            guard status.st_size <= maximumAttachmentBytes else {
-                context.warn("\(path): \(status.st_size) bytes; files beside the weights over \(maximumAttachmentBytes) are left behind")
-                continue
-            }
-            let file = try MappedFile(path: path)
-            if file.withBytes({ LargeFilePointer.isPointer($0.prefix(64)) }) {
-                // What the model is read by; a picture beside it may stay away.
-                guard !readEndings.contains(where: name.lowercased().hasSuffix) else { throw LargeFilePointer.error(path) }
-                context.warn("\(path): is a Git LFS pointer and not the file itself, and is left behind")
-                continue
-            }
-            graph.sources.append(file.stamp)
-            graph.attachments.append(Attachment(name: name, bytes: file.withBytes { Array($0) }))
+            try addFile(name, of: folder, home, to: &graph, context)
         }
-        warnOfModules(graph, in: folder, context)
+        try addModules(of: folder, home, to: &graph, context)
     }
 
     private static let adapterNames = ["adapter_model.safetensors", "adapter_model.bin"]
@@ -74,18 +53,70 @@ public enum ModelFolder {
         }
     }
 
-    /// Warns of folders in which sentence-transformers keeps what comes after the model (pooling, a norm, a layer), by modules.json.
-    private static func warnOfModules(_ graph: TensorGraph, in folder: String, _ context: ReadContext) {
-        guard let file = graph.attachment("modules.json"), let json = try? JSONValue(strict: file.bytes) else { return }
-        let places = (json.array ?? []).compactMap { $0["path"]?.string }.filter { !$0.isEmpty && FileName.isPlain($0) }
-        let found = places.filter { place in
-            var status = stat()
-            return stat("\(folder)/\(place)", &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    /// Adds one file of the folder, where it is a regular one.
+    private static func addFile(
+        _ name: String, of folder: String, _ home: ModelHome, to graph: inout TensorGraph, _ context: ReadContext
+    ) throws {
+        let path = "\(folder)/\(name)"
+        var status = stat()
+        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
+        guard FileName.isPlainOrInFolder(name) else {
+            throw FormatError.unsupported(folder, "file '\(name)'", "has a control character in its name, and cannot travel under it")
         }
-        guard !found.isEmpty else { return }
-        context.warn(
-            "\(folder): \(found.prefix(8).joined(separator: ", ")) of sentence-transformers are folders and are left behind; copy them beside the output"
-        )
+        if !context.followsLinks, let target = home.targetOutside(path) {
+            return context.warn("\(path): leads out of the folder, to \(target), and is left behind")
+        }
+        guard status.st_size <= maximumAttachmentBytes else {
+            return context.warn(
+                "\(path): \(status.st_size) bytes; files beside the weights over \(maximumAttachmentBytes) are left behind")
+        }
+        let file = try MappedFile(path: path)
+        if file.withBytes({ LargeFilePointer.isPointer($0.prefix(64)) }) {
+            // What the model is read by; a picture beside it may stay away.
+            guard !readEndings.contains(where: name.lowercased().hasSuffix) else { throw LargeFilePointer.error(path) }
+            return context.warn("\(path): is a Git LFS pointer and not the file itself, and is left behind")
+        }
+        graph.sources.append(file.stamp)
+        graph.attachments.append(Attachment(name: name, bytes: file.withBytes { Array($0) }))
+    }
+
+    /// Adds the files of the folders in which sentence-transformers keeps what comes after the model (pooling, a norm, a layer), by modules.json:
+    /// all that are not hidden, weights of a layer too.
+    private static func addModules(
+        of folder: String, _ home: ModelHome, to graph: inout TensorGraph, _ context: ReadContext
+    ) throws {
+        guard let file = graph.attachment(modulesName) else { return }
+        let json = try JSONValue(parsing: file.bytes, path: "\(folder)/\(modulesName)", object: "")
+        var taken: Set<String> = []
+        for module in (json.array ?? []).prefix(maximumModuleCount) {
+            // The model itself may have a folder of its own, which is no part of what comes after it.
+            guard let place = module["path"]?.string, FileName.isPlain(place), taken.insert(place).inserted,
+                module["type"]?.string?.hasSuffix("Transformer") != true
+            else { continue }
+            var status = stat()
+            guard stat("\(folder)/\(place)", &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { continue }
+            if !context.followsLinks, let target = home.targetOutside("\(folder)/\(place)") {
+                context.warn("\(folder)/\(place): leads out of the folder, to \(target), and is left behind")
+                continue
+            }
+            for name in try FolderListing.names(in: "\(folder)/\(place)") where !name.hasPrefix(".") {
+                var inner = stat()
+                if stat("\(folder)/\(place)/\(name)", &inner) == 0, inner.st_mode & S_IFMT == S_IFDIR {
+                    context.warn("\(folder)/\(place)/\(name): is a folder in a folder, and is left behind")
+                    continue
+                }
+                try addFile("\(place)/\(name)", of: folder, home, to: &graph, context)
+            }
+        }
+    }
+
+    private static let modulesName = "modules.json"
+    private static let maximumModuleCount = 64
+
+    /// Whether a file of this name may lie in a folder beside a model's weights: an attachment, or a file of one of sentence-transformers' folders.
+    public static func isInModule(_ name: String) -> Bool {
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        return parts.count == 2 && parts.allSatisfy { FileName.isPlain($0) && !$0.hasPrefix(".") && !TemporaryName.isTemporary($0) }
     }
 
     /// Warns of a file with weights that a link leads to out of the folder: it is read, for nothing but weights comes of it.

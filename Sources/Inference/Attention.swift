@@ -58,6 +58,12 @@ extension BlockWeights {
         _ head: Int, from position: Int, _ seen: Range<Int>, _ scale: Float, of scores: UnsafeMutablePointer<Float>
     ) -> Float? {
         guard let slope = slopes?[head] else { return nil }
+        if design.roundsDistances {
+            for (place, other) in seen.enumerated() {
+                scores[place] = scale * (scores[place] + (slope * Float(other)).roundedToBFloat16)
+            }
+            return 1
+        }
         for (place, other) in seen.enumerated() { scores[place] = scale * scores[place] - slope * Float(position - other) }
         return 1
     }

@@ -7,6 +7,11 @@ import Execution
 public final class KeyValueCache {
     /// Tokens that were run.
     public private(set) var count = 0
+    /// These, where a longer sequence may need them again.
+    private(set) var tokens: [Int32] = []
+    /// How long the sequence was to be when the last of them were run.
+    private(set) var length = 0
+    private let keepsTokens: Bool
     /// Most tokens that there may be.
     public let context: Int
     /// Floats of a token's keys, and of its values.
@@ -32,6 +37,7 @@ public final class KeyValueCache {
         self.team = team
         width = configuration.keyValueHeadCount * configuration.headSize
         valueWidth = configuration.keyValueHeadCount * configuration.valueSize
+        keepsTokens = configuration.ropeScaling.lengthLimit != nil
         recurrent = configuration.stateSpace.map { RecurrentStates($0, blocks: configuration.blockCount) }
         keys = []
         values = []
@@ -70,8 +76,10 @@ public final class KeyValueCache {
     }
 
     /// Counts tokens that all blocks have run.
-    func advance(by tokens: Int) {
-        count += tokens
+    func advance(by tokens: [Int32], length: Int) {
+        count += tokens.count
+        if keepsTokens { self.tokens += tokens }
+        self.length = length
         recurrent?.advance()
     }
 
@@ -80,6 +88,7 @@ public final class KeyValueCache {
     public func truncate(to count: Int) {
         guard count < self.count else { return }
         self.count = recurrent == nil ? max(count, 0) : 0
+        tokens.removeLast(max(tokens.count - self.count, 0))
         recurrent?.forget()
     }
 

@@ -14,9 +14,9 @@ extension Model {
         var checked = 0
         for rule in source.family.tensors where rule.module != .other && (rule.module != .classifier || configuration.classifier != nil) {
             let blocks: [Int?] = rule.name.contains("{}") ? Array(0..<(configuration.ownBlockCount ?? configuration.blockCount)) : [nil]
-            let experts: [Int?] = rule.isOfExpert ? Array(0..<(configuration.experts?.count ?? 0)) : [nil]
+            let parts: [Int?] = rule.isOfPart ? Array(0..<configuration.partCount(of: rule.module)) : [nil]
             for block in blocks where block.map({ configuration.has(rule.module, inBlock: $0) }) ?? true {
-                for expert in experts {
+                for expert in parts {
                     let name = source.name(of: rule, ownBlock: block, expert: expert)
                     if rule.isOptional, graph[name] == nil { continue }
                     _ = try source.tensor(name, source.shape(rule.module))

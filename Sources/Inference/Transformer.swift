@@ -147,7 +147,7 @@ public final class Transformer {
         let c = configuration
         let counts = activations.tokenCounts
         Operations.addBlockRuns(counts.count)
-        let rotary = self.rotary(positions: counts.max() ?? 0)
+        let rotary = self.rotary(lengths: counts)
         try activations.hidden.withUnsafeMutableBufferPointer { hidden in
             let slots = hidden
             try sideBySide(tokens: counts.max() ?? 0, execution).uncheckedParallelFor(counts.count) { index in
@@ -157,7 +157,7 @@ public final class Transformer {
                         let sequenceObserver = observer.map { observe in
                             { (input: BlockInput, values: UnsafeBufferPointer<Float>, width: Int) in observe(index, input, values, width) }
                         }
-                        weights.forward(base, tokens: counts[index], c, rotary, state, observer: sequenceObserver)
+                        weights.forward(base, tokens: counts[index], c, rotary[counts[index]], state, observer: sequenceObserver)
                     }
                 }
             }
@@ -176,11 +176,14 @@ public final class Transformer {
         try pool.withState(tokens: tokens, body)
     }
 
-    /// Nil for families that do not turn queries and keys.
-    package func rotary(positions: Int) -> RotaryTables? { rotary(at: 0..<positions) }
+    /// The rotary embeddings of sequences that run side by side.
+    package func rotary(lengths: [Int]) -> SequenceTables {
+        SequenceTables(lengths, limit: configuration.ropeScaling.lengthLimit) { rotary(at: 0..<$0, length: $0) }
+    }
 
-    func rotary(at positions: Range<Int>) -> RotaryTables? {
-        rotaryFrequencies.map { RotaryTables(configuration, $0, positions: positions) }
+    /// Nil for families that do not turn queries and keys.
+    func rotary(at positions: Range<Int>, length: Int) -> RotaryTables? {
+        rotaryFrequencies.map { RotaryTables(configuration, $0, positions: positions, length: length) }
     }
 
     /// The logits [tokens, vocabulary] of one sequence's final hidden states.

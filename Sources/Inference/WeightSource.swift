@@ -61,8 +61,7 @@ struct WeightSource {
         case .relativeNorm, .finalNorm, .attentionNorm, .attentionOutputNorm, .mlpNorm,
             .mlpOutputNorm:
             return [c.hiddenSize]
-        case .queryNorm: return [c.design.headNorm == .whole ? queries : c.headSize]
-        case .keyNorm: return [c.design.headNorm == .whole ? keys : c.headSize]
+        case .queryNorm, .keyNorm: return headNormShape(module)
         case .query: return [queries, c.hiddenSize]
         case .key, .value: return [keys, c.hiddenSize]
         case .queryKeyValue: return [queries + 2 * keys, c.hiddenSize]
@@ -237,8 +236,8 @@ struct WeightSource {
             isChunked: configuration.window?.isChunked ?? false,
             relative: try relativePositions(), rotation: configuration.rotation(inBlock: index), slopes: configuration.distanceSlopes,
             sinks: try sinks(index), stateSpace: try stateSpace(index), attentionNorm: try inputNorm(.attentionNorm, block: index),
-            latentNorms: try latentNorms(index), turnedNorm: turnedNorm(index), queryNorm: try optionalNorm(.queryNorm, block: index),
-            keyNorm: try optionalNorm(.keyNorm, block: index),
+            latentNorms: try latentNorms(index), turnedNorm: turnedNorm(index), queryNorm: try headNorm(.queryNorm, block: index),
+            keyNorm: try headNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
             mlpNorm: try inputNorm(.mlpNorm, block: index),
             mlpOutputNorm: try optionalNorm(.mlpOutputNorm, block: index), closingNorm: try closingNorm(block: index),

@@ -47,6 +47,8 @@ public struct TensorSelection: Sendable {
 
     private func reasonToLeave(_ tensor: Tensor) -> String? {
         if tensor.role == .stateSpace { return "state-space: carried as it is" }
+        // Those of heads have two sides.
+        if tensor.role == .norm { return "norm, not a matrix" }
         let isStack = tensor.shape.rank == 3 && tensor.shape.dimensions[0] > 1
         guard tensor.shape.rank == 2 || takesStacks && isStack, tensor.shape.elementCount > 0 else {
             return isStack ? "\(tensor.shape.dimensions[0]) matrices in one tensor" : "\(tensor.role.rawValue), not a matrix"

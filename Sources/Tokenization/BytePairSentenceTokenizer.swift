@@ -42,6 +42,9 @@ public struct BytePairSentenceTokenizer: SentenceTokenizer, Sendable {
         try self.init(vocabulary, SentenceLayout(likeRobertaFirst: first, last: last))
     }
 
+    /// Pieces and merges, and what is done to text before them.
+    public var vocabulary: Vocabulary { tokenizer.vocabulary }
+
     public var count: Int { tokenizer.vocabulary.pieces.count }
 
     public func piece(_ id: Int32) -> String? {

@@ -249,5 +249,10 @@ final class SentenceTaskTests: XCTestCase {
             "line 2: is of mnli")
         try refused("bert2", "sentence1\tsentence2\tscore\na\tb\t2.5\n", "has a number for each pair (stsb), and the model gives 2 classes")
         try refused("modern", "sentence\tlabel\nthe cat\t1\n", "has classes (sst2), and the model gives one number")
+        let many =
+            "cp -r bert2 many && sed -i 's/\"model_type\"/\"problem_type\": \"multi_label_classification\", \"model_type\"/' "
+            + "many/config.json"
+        XCTAssertEqual(try CapletProcess.shell(many, in: folder.path).status, 0)
+        try refused("many", "sentence\tlabel\nthe cat\t1\n", "the model's problem_type is multi_label_classification")
     }
 }

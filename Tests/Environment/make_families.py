@@ -5,6 +5,7 @@
 
 Each model is a folder OUT/NAME as transformers saves it, with a tokenizer of TOKENIZERS where the vocabulary is large enough for one, and beside
 it NAME.logits (float32, [tokens, vocabulary], of the ids in `tokens`), NAME.changed, a checkpoint with other linear weights,
+NAME.steps (of `dynamic`), logits of the same ids one at a time,
 NAME.divergence, the divergence in nats a token of its predictions from those of NAME over `rows` (of encoders, the squared distance of final
 hidden states as a share of their square, and with a head for classes that and the divergence of these), and NAME.gradients.safetensors, the
 gradients of that with respect to the changed weights, [out, in].
@@ -26,6 +27,12 @@ LLAMA3 = {
     "original_max_position_embeddings": 16, "rope_theta": 10000.0,
 }
 YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "rope_theta": 10000.0, "beta_fast": 4.0}
+def long_rope(original, pairs, **others):
+    return {"rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": original,
+            "short_factor": [1.0 + 0.03 * i for i in range(pairs)], "long_factor": [1.1 + 0.9 * i for i in range(pairs)], **others}
+
+
+DYNAMIC = {"rope_type": "dynamic", "factor": 3.0, "rope_theta": 10000.0}
 LINEAR = {"rope_type": "linear", "factor": 4.0, "rope_theta": 10000.0}
 SHAPE = dict(vocab_size=251, hidden_size=64, intermediate_size=88, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
              max_position_embeddings=64, bos_token_id=1, eos_token_id=2, pad_token_id=None)
@@ -61,6 +68,15 @@ MODELS = {
     "phi3": (t.Phi3Config, t.Phi3ForCausalLM, dict(HEAD, sliding_window=11)),
     "phi3-part": (t.Phi3Config, t.Phi3ForCausalLM, dict(SHAPE, rope_parameters={"rope_type": "default", "rope_theta": 10000.0,
                                                                                 "partial_rotary_factor": 0.5})),
+    # Half of a head of 16 turns; the test's text is longer than the original context, and shorter than the other's, which is more than the 256
+    # tokens that llama.cpp makes of any shorter context.
+    "phi3-longrope": (t.Phi3Config, t.Phi3ForCausalLM, dict(SHAPE, original_max_position_embeddings=16,
+                                                            rope_parameters=long_rope(16, 4, partial_rotary_factor=0.5))),
+    "phi3-longrope-short": (t.Phi3Config, t.Phi3ForCausalLM, dict(SHAPE, max_position_embeddings=700, num_key_value_heads=1,
+                                                                  original_max_position_embeddings=300,
+                                                                  rope_parameters=long_rope(300, 8, attention_factor=1.3))),
+    "llama-longrope": (t.LlamaConfig, t.LlamaForCausalLM, dict(SHAPE, rope_parameters=long_rope(20, 8, factor=5.0))),
+    "dynamic": (t.LlamaConfig, t.LlamaForCausalLM, dict(SHAPE, max_position_embeddings=16, head_dim=20, rope_parameters=DYNAMIC)),
     "gpt2": (t.GPT2Config, t.GPT2LMHeadModel, dict(vocab_size=487, n_embd=48, n_layer=3, n_head=3, n_positions=64, bos_token_id=1,
                                                    eos_token_id=2)),
     "gpt2-untied": (t.GPT2Config, t.GPT2LMHeadModel, dict(vocab_size=487, n_embd=48, n_layer=2, n_head=3, n_positions=64, n_inner=80,
@@ -134,6 +150,7 @@ MODELS = {
     "exaone4": (t.Exaone4Config, t.Exaone4ForCausalLM, dict(HEAD, num_hidden_layers=4, sliding_window=8, sliding_window_pattern=3)),
     "stablelm": (t.StableLmConfig, t.StableLmForCausalLM, dict(SHAPE, use_qkv_bias=True)),
     "stablelm-parallel": (t.StableLmConfig, t.StableLmForCausalLM, dict(SHAPE, use_parallel_residual=True, num_key_value_heads=4)),
+    "stablelm-norms": (t.StableLmConfig, t.StableLmForCausalLM, dict(SHAPE, use_parallel_residual=True, qk_layernorm=True)),
     "starcoder2": (t.Starcoder2Config, t.Starcoder2ForCausalLM, dict(SHAPE, sliding_window=9)),
     "phi": (t.PhiConfig, t.PhiForCausalLM, dict(SHAPE)),
     "gptneox": (t.GPTNeoXConfig, t.GPTNeoXForCausalLM, dict(NEOX)),
@@ -147,8 +164,16 @@ MODELS = {
     "falcon-two-norms": (t.FalconConfig, t.FalconForCausalLM, dict(FALCON, new_decoder_architecture=True, num_kv_heads=2)),
     "falcon-one-norm": (t.FalconConfig, t.FalconForCausalLM, dict(FALCON, new_decoder_architecture=True, num_kv_heads=2,
                                                                   num_ln_in_parallel_attn=1)),
+    # Six heads: a power of two and others. Falcon RW is the second.
+    "falcon-alibi": (t.FalconConfig, t.FalconForCausalLM, dict(FALCON, hidden_size=60, num_attention_heads=6, alibi=True)),
+    "falcon-alibi-sequence": (t.FalconConfig, t.FalconForCausalLM, dict(FALCON, alibi=True, parallel_attn=False, multi_query=False,
+                                                                        bias=True)),
     "falcon-sequence": (t.FalconConfig, t.FalconForCausalLM, dict(FALCON, parallel_attn=False, multi_query=False, bias=True)),
     "cohere": (t.CohereConfig, t.CohereForCausalLM, dict(SHAPE, logit_scale=0.6)),
+    "cohere-norms": (t.CohereConfig, t.CohereForCausalLM, dict(SHAPE, logit_scale=0.6, use_qk_norm=True)),
+    # By the number of blocks llama.cpp knows models with norms of heads.
+    "cohere-norms-usual": (t.CohereConfig, t.CohereForCausalLM, dict(SHAPE, logit_scale=0.6, use_qk_norm=True, hidden_size=32,
+                                                                     intermediate_size=24, num_hidden_layers=64)),
     "cohere2": (t.Cohere2Config, t.Cohere2ForCausalLM, dict(SHAPE, logit_scale=0.7, num_hidden_layers=4, sliding_window=8, sliding_window_pattern=3,
                                                             attention_bias=True)),
     "glm": (t.GlmConfig, t.GlmForCausalLM, dict(HEAD, rope_parameters=HALF)),
@@ -244,12 +269,13 @@ def made(config_class, model_class, settings, seed):
     config = config_class(**settings)
     config.initializer_range = 0.2
     config.init_std = 0.2
-    config._attn_implementation = "eager"
+    # Falcon's eager attention adds its distances twice; the usual one does not.
+    config._attn_implementation = "sdpa" if settings.get("alibi") else "eager"
     config._experts_implementation = "eager"
     model = model_class(config).float().eval()
     with torch.no_grad():
         for name, p in model.named_parameters():
-            if p.ndim == 1 or name.endswith(("_bias", "A_log")):
+            if p.ndim == 1 or name.endswith(("_bias", "A_log", "_norm.weight")):
                 p.add_(torch.randn_like(p) * 0.2)
         for name, b in model.named_buffers():
             if name.endswith("e_score_correction_bias"):
@@ -259,8 +285,8 @@ def made(config_class, model_class, settings, seed):
 
 def is_linear(name, p):
     # Experts are together in one tensor; what scores them is no linear layer that is compressed.
-    # Nor is what belongs to the channels of a state space.
-    if name.endswith(("A_log", "conv1d.weight")):
+    # Nor is what belongs to the channels of a state space, or a norm with a row for each head.
+    if name.endswith(("A_log", "conv1d.weight", "_norm.weight")):
         return False
     if "gate.weight" in name and not name.endswith("gate_proj.weight") or "router" in name or name.endswith("_bias"):
         return False
@@ -292,6 +318,23 @@ def parts_of(model, name, gradient):
             for part, experts in parts.items() for index, expert in enumerate(experts)}
 
 
+def forget(model):
+    """Has dynamic scaling begin anew: transformers keeps that of the longest sequence until a short one comes."""
+    with torch.no_grad():
+        model(torch.tensor([[1]]))
+
+
+def write_steps(model, tokens, path):
+    """The logits after each token, one at a time, with keys and values kept as they were when they came."""
+    cache, rows = None, []
+    with torch.no_grad():
+        for token in tokens:
+            found = model(torch.tensor([[token]]), past_key_values=cache, use_cache=True)
+            cache = found.past_key_values
+            rows.append(found.logits[0, -1].numpy())
+    np.stack(rows).tofile(path)
+
+
 def main():
     out, tokenizers = sys.argv[1:3]
     for name in sys.argv[3:] or MODELS:
@@ -303,6 +346,9 @@ def main():
         model.save_pretrained(f"{out}/{name}")
         with torch.no_grad():
             model(torch.tensor([tokens])).logits[0].numpy().tofile(f"{out}/{name}.logits")
+        if name == "dynamic":
+            forget(model)
+            write_steps(model, tokens, f"{out}/{name}.steps")
         file = {251: "tiny.model", 487: "gpt2.json"}.get(vocabulary)
         if file:
             shutil.copy(f"{tokenizers}/{file}", f"{out}/{name}/tokenizer.{file.split('.')[1]}")
@@ -315,6 +361,8 @@ def main():
         model, changed = model.double(), changed.double()
         for ids in rows:
             ids = torch.tensor([ids])
+            if name == "dynamic":
+                forget(model), forget(changed)
             if encoder(name, model) is not None:
                 with torch.no_grad():
                     expected = encoder(name, model)(ids).last_hidden_state

@@ -91,15 +91,21 @@ final class ModelFolderTests: XCTestCase {
         XCTAssertNoThrow(try OutputCheck.run(input, TensorGraph()))
     }
 
-    /// What sentence-transformers keeps in folders, and an adapter beside a model, are named; an adapter that is all there is travels.
-    func testModulesAndAdaptersAreNamed() throws {
+    /// What sentence-transformers keeps in folders travels, an adapter beside a model is named; an adapter that is all there is travels.
+    func testModulesTravelAndAdaptersAreNamed() throws {
         let folder = try TemporaryFolder()
         let manager = FileManager.default
         for name in ["st", "st/1_Pooling", "both", "alone"] {
             try manager.createDirectory(atPath: folder.path(name), withIntermediateDirectories: true)
         }
         func write(_ name: String, _ text: String) throws { try Data(text.utf8).write(to: URL(fileURLWithPath: folder.path(name))) }
-        try write("st/modules.json", #"[{"path": ""}, {"path": "1_Pooling"}, {"path": "2_Normalize"}, {"path": "../up"}]"#)
+        try write(
+            "st/modules.json",
+            #"[{"path": "", "type": "sentence_transformers.models.Transformer"}, {"path": "1_Pooling"}, {"path": "2_Normalize"}, {"path": "../up"}]"#
+        )
+        try write("st/1_Pooling/config.json", #"{"pooling_mode_cls_token": true}"#)
+        try write("st/1_Pooling/model.safetensors", "weights")
+        try write("st/1_Pooling/.hidden", "")
         try write("st/sentence_bert_config.json", "{}")
         for place in ["both", "alone"] {
             try write("\(place)/adapter_config.json", "{}")
@@ -113,9 +119,9 @@ final class ModelFolderTests: XCTestCase {
             return (graph.attachments.map(\.name).sorted(), warnings)
         }
         let modules = try attached("st")
-        XCTAssertEqual(modules.files, ["modules.json", "sentence_bert_config.json"])
-        XCTAssertEqual(modules.warnings.count, 1)
-        XCTAssertTrue(modules.warnings[0].contains(": 1_Pooling of sentence-transformers are folders"), modules.warnings[0])
+        XCTAssertEqual(
+            modules.files, ["1_Pooling/config.json", "1_Pooling/model.safetensors", "modules.json", "sentence_bert_config.json"])
+        XCTAssertEqual(modules.warnings, [])
         let both = try attached("both")
         XCTAssertEqual(both.files, [])
         XCTAssertEqual(both.warnings.count, 1)

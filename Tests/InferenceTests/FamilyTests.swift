@@ -13,9 +13,12 @@ import XCTest
 /// Every family against transformers: logits, and the gradients that refitting goes along.
 final class FamilyTests: XCTestCase {
     private static let causal = [
-        "llama", "linear", "mistral", "ministral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi", "phi3", "phi3-part", "smollm3",
-        "granite", "olmo", "olmo2", "exaone4", "stablelm", "stablelm-parallel", "starcoder2", "gptneox", "gptneox-sequence", "gptj",
-        "falcon", "falcon-heads", "falcon-two-norms", "falcon-one-norm", "falcon-sequence", "cohere", "cohere2", "glm", "glm4",
+        "llama", "linear", "mistral", "ministral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi", "phi3", "phi3-part",
+        "phi3-longrope", "phi3-longrope-short", "llama-longrope", "dynamic", "smollm3",
+        "granite", "olmo", "olmo2", "exaone4", "stablelm", "stablelm-parallel", "stablelm-norms", "starcoder2", "gptneox",
+        "gptneox-sequence", "gptj",
+        "falcon", "falcon-heads", "falcon-two-norms", "falcon-one-norm", "falcon-sequence", "falcon-alibi", "falcon-alibi-sequence",
+        "cohere", "cohere-norms", "cohere2", "glm", "glm4",
         "nemotron", "bloom", "gpt2", "gpt2-untied", "opt", "mixtral", "mixtral-one", "mixtral-wide", "olmoe", "qwen2moe", "qwen2moe-dense",
         "qwen3moe",
         "qwen3moe-dense", "gptoss", "deepseek2", "deepseek2-usual", "deepseek3", "deepseek3-usual",
@@ -92,13 +95,20 @@ final class FamilyTests: XCTestCase {
         }
     }
 
-    /// One token after the other, from a cache, gives the logits of the whole sequence.
+    /// One token after the other, from a cache, gives the logits of the whole sequence; where scaling goes by the length those of the sequence so
+    /// far, or, with dynamic scaling, what transformers has with its cache.
     func testCachedDecodingGivesTheSameLogits() throws {
         for name in FamilyTests.causal {
             let model = try Transformer(Model(graph(name)), weights: .openBLAS)
             let vocabulary = model.configuration.vocabularySize
             let tokens = FamilyCheckpoints.tokens(vocabulary: vocabulary)
-            let whole = try model.logits(of: tokens)
+            var whole = try model.logits(of: tokens)
+            switch model.configuration.ropeScaling {
+            case .longRope:
+                whole = try tokens.indices.flatMap { try model.logits(of: Array(tokens[...$0])).suffix(vocabulary) }
+            case .dynamic: whole = try FamilyCheckpoints.floats(path("\(name).steps"))
+            default: break
+            }
             let cache = try model.makeCache(context: tokens.count, team: WorkerTeam(threads: 1))
             for (position, token) in tokens.enumerated() {
                 let found = try model.logits(after: [token], cache)

@@ -17,7 +17,7 @@ struct CapletWriter {
         self.init(graph, options)
         var eager = 0
         for attachment in graph.attachments {
-            guard FileName.isPlain(attachment.name) else {
+            guard FileName.isPlainOrInFolder(attachment.name) else {
                 throw FormatError.unsupported(path, "attachment '\(attachment.name)'", "has no plain file name")
             }
             eager += attachment.bytes.count

@@ -55,7 +55,7 @@ extension Manifest {
     private static func file(_ json: JSONValue, _ path: String) throws -> File {
         let node = try ManifestNode(json, ["name", "part"], path: path, object: "attachments")
         let name = try node.string("name")
-        guard FileName.isPlain(name) else { throw node.malformed("'\(name.prefix(80))' is no plain file name") }
+        guard FileName.isPlainOrInFolder(name) else { throw node.malformed("'\(name.prefix(80))' is no plain file name") }
         let part = try Part(node.members["part"], path: path, object: "attachment '\(name)'")
         guard part.encoding == .raw else { throw node.malformed("'\(name)' is not encoded raw") }
         return File(name: name, part: part)

@@ -16,7 +16,7 @@ public enum GGUFAdapter {
         return { tensor in
             guard [.linear, .head].contains(tensor.role) else { return "is no linear layer (role \(tensor.role.rawValue))" }
             guard let rule = naming.family.rule(forName: tensor.name)?.rule, !rule.gguf.isEmpty else { return "has no name in GGUF" }
-            if rule.isOfExpert { return "is one of the experts that llama.cpp has in one tensor" }
+            if rule.isOfPart { return "is one of the experts that llama.cpp has in one tensor" }
             return rowLayouts.contains(rule.layout) ? nil : "does not lie in GGUF as it does here"
         }
     }

@@ -16,7 +16,7 @@ enum GGUFAttachments {
         try metadata.entries.compactMap { key, value in
             guard key.hasPrefix(prefix) else { return nil }
             let name = String(key.dropFirst(prefix.count))
-            guard FileName.isPlain(name), let bytes = bytes(value) else {
+            guard FileName.isPlainOrInFolder(name), let bytes = bytes(value) else {
                 throw FormatError.malformed(path, "key '\(key)'", "is no file with a plain name")
             }
             return Attachment(name: name, bytes: bytes)
@@ -34,7 +34,7 @@ enum GGUFAttachments {
 
     /// A key and value for a file; nil for one that is too large or has no plain name.
     static func entry(_ attachment: Attachment) -> (key: String, value: MetadataValue)? {
-        guard FileName.isPlain(attachment.name) else { return nil }
+        guard FileName.isPlainOrInFolder(attachment.name) else { return nil }
         let key = prefix + attachment.name
         if let text = String(validating: attachment.bytes, as: UTF8.self) {
             return text.utf8.count <= GGUFMetadataCoding.maximumStringBytes ? (key, .string(text)) : nil

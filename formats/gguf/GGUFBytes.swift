@@ -14,6 +14,12 @@ struct GGUFBytes {
         withUnsafeBytes(of: order == .little ? value.littleEndian : value.bigEndian) { bytes.append(contentsOf: $0) }
     }
 
+    /// A text that need not be UTF-8.
+    mutating func put(_ text: [UInt8]) {
+        put(UInt64(text.count))
+        bytes += text
+    }
+
     mutating func append(_ other: [UInt8]) { bytes += other }
 
     mutating func put(_ text: String) {

@@ -26,10 +26,10 @@ struct GGUFCompleteness {
             if rule.module == .head, naming.configuration.tiesEmbeddings || graph.ties.contains(where: { $0.name == head }) {
                 continue
             }
-            let experts = rule.isOfExpert ? min(naming.configuration.experts?.count ?? 0, graph.tensors.count + 1) : 0
+            let parts = rule.isOfPart ? min(naming.configuration.partCount(of: rule.module), graph.tensors.count + 1) : 0
             for block in rule.name.contains("{}") ? (0..<blocks).map(Optional.some) : [nil] {
                 if let block, !naming.configuration.has(rule.module, inBlock: block) { continue }
-                for expert in rule.isOfExpert ? (0..<experts).map(Optional.some) : [nil] {
+                for expert in rule.isOfPart ? (0..<parts).map(Optional.some) : [nil] {
                     let name = family.name(of: rule, prefix: naming.prefix, block: block, expert: expert)
                     if !graph.contains(name) { names.append(name) }
                 }

@@ -2,16 +2,17 @@ import Architectures
 import FormatKit
 import ModelGraph
 
-/// The experts of a checkpoint on their way to a file, which has those of a block in one tensor [experts, out, in], one after the other.
+/// The experts of a checkpoint, and norms of heads, on their way to a file, which has those of a block in one tensor [experts, out, in], one
+/// after the other.
 struct GGUFExperts {
     private let path: String
-    private let count: Int
+    private let naming: GGUFNaming?
     /// Those that are there of tensors that are not whole, by the GGUF name, and the names of these in their order.
     private var waiting: [String: [Int: GGUFTensor]] = [:]
 
     init(_ naming: GGUFNaming?, path: String) {
         self.path = path
-        count = naming?.configuration.experts?.count ?? 0
+        self.naming = naming
     }
 
     /// Takes one expert's tensor, with the name that all have together.
@@ -21,6 +22,7 @@ struct GGUFExperts {
     mutating func add(_ tensor: GGUFTensor, expert: Int) throws -> GGUFTensor? {
         var parts = waiting.removeValue(forKey: tensor.name) ?? [:]
         parts[expert] = tensor
+        let count = naming?.partCount(ofGGUF: tensor.name) ?? 0
         guard parts.count == count else {
             waiting[tensor.name] = parts
             return nil
@@ -44,7 +46,8 @@ struct GGUFExperts {
     /// - Throws: `FormatError.unsupported` for experts without the others of their block.
     func checkAllAreWhole() throws {
         guard let (name, parts) = waiting.min(by: { $0.key < $1.key }) else { return }
-        throw FormatError.unsupported(path, "tensor '\(name)'", "would have \(parts.count) of \(count) experts")
+        throw FormatError.unsupported(
+            path, "tensor '\(name)'", "would have \(parts.count) of \(naming?.partCount(ofGGUF: name) ?? 0) parts")
     }
 }
 

@@ -40,6 +40,7 @@ struct GGUFLayout {
             let stored = try model.naming?.stored(plain, path: path) ?? plain
             try GGUFLayout.check(stored, path)
             if try model.naming?.comesBack(tensor, as: stored) == false { try kept.add(tensor, path: path) }
+            if let before = try model.naming.flatMap({ try GGUFPaddingRows.kept(tensor, $0) }) { try kept.add(before, path: path) }
             let isKeysAndValues = model.naming?.rule(forName: tensor.name)?.layout == .keysAndValues
             if stored.type.dtype != tensor.dtype, tensor.dtype.isComputable { dtypes.add(tensor.name, tensor.dtype) }
             if let expert = model.naming?.expert(of: tensor.name) {

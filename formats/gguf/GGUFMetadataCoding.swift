@@ -25,8 +25,18 @@ enum GGUFMetadataCoding {
         }
         var values: [MetadataValue] = []
         values.reserveCapacity(count)
-        for _ in 0..<count { values.append(try scalar(element, &reader, object)) }
+        // Pieces of a vocabulary may be parts of characters.
+        let takesBytes = element == .string && key.hasPrefix("tokenizer.ggml.")
+        for _ in 0..<count { values.append(try takesBytes ? .string(piece(&reader, object)) : scalar(element, &reader, object)) }
         return (key, .array(element, values))
+    }
+
+    private static func piece(_ reader: inout ByteReader, _ object: String) throws -> String {
+        let length = try reader.count(object)
+        guard length <= maximumStringBytes else {
+            throw FormatError.malformed(reader.path, object, "is a string of \(length) bytes; \(maximumStringBytes) are allowed")
+        }
+        return GGUFText.decoded(try reader.take(length, object))
     }
 
     private static func type(_ reader: inout ByteReader, _ object: String) throws -> MetadataType {
@@ -86,7 +96,13 @@ enum GGUFMetadataCoding {
         }
         out.put(type.rawValue)
         out.put(UInt64(values.count))
-        for element in values { put(element, &out) }
+        for element in values {
+            if key.hasPrefix("tokenizer.ggml."), case .string(let text) = element {
+                out.put(GGUFText.encoded(text))
+            } else {
+                put(element, &out)
+            }
+        }
     }
 
     private static func put(_ value: MetadataValue, _ out: inout GGUFBytes) {

@@ -34,6 +34,9 @@ struct GGUFModel {
             let features = configuration.unsupportedFeatures.joined(separator: ", ")
             throw FormatError.unsupported(path, "config.json", "has \(features), which the GGUF file would not have")
         }
+        if let configuration, !isFromGGUF, let reason = configuration.refusalsInGGUF.first {
+            throw FormatError.unsupported(path, "config.json", "has \(reason), which llama.cpp does not have there")
+        }
         if let configuration, !isFromGGUF, !configuration.hasActivationOfGGUF {
             throw FormatError.unsupported(
                 path, "config.json", "has the activation \(configuration.design.activation.rawValue), which llama.cpp does not have there")
@@ -43,6 +46,9 @@ struct GGUFModel {
             warnings.append(
                 "the model's architecture is not known, or not how llama.cpp names it: tensors keep their names, and llama.cpp will not load the file"
             )
+        }
+        if !isFromGGUF, naming?.configuration.design.isCausal == false, let kind = try SentencePooling(graph.attachments)?.unknown {
+            warnings.append("llama.cpp does not pool embeddings by \(kind); the file says that it takes the mean over tokens")
         }
         if !isFromGGUF { warnings += (naming?.configuration.differencesInGGUF ?? []) + (naming?.unreadBiases(graph) ?? []) }
         if let naming {
@@ -99,7 +105,10 @@ struct GGUFModel {
             metadata["general.quantization_version"] = .uint32(2)
             do {
                 if !naming.configuration.design.isCausal {
-                    for (key, value) in try GGUFWordPiece.metadata(of: graph, naming.configuration) { metadata[key] = value }
+                    for (key, value) in try GGUFEncoderTokenizer.metadata(of: graph, naming.configuration) { metadata[key] = value }
+                    if let pooling = try SentencePooling(graph.attachments) {
+                        metadata["\(naming.ggufName).pooling_type"] = .uint32(pooling.ggufType)
+                    }
                 } else if let vocabulary = try GGUFVocabulary.vocabulary(of: graph) {
                     let rows = naming.configuration.vocabularySize
                     for (key, value) in try GGUFVocabulary.metadata(vocabulary, rows: rows) { metadata[key] = value }

@@ -14,6 +14,8 @@ struct GGUFNaming {
     static let prefixKey = "caplet.name_prefix"
     /// What LLaMA 3.1's rotary frequencies are divided by.
     static let ropeDivisorsName = "rope_freqs.weight"
+    /// The same of longrope, for sequences beyond the original context and within it.
+    static let (longDivisorsName, shortDivisorsName) = ("rope_factors_long.weight", "rope_factors_short.weight")
 
     /// Nil for a configuration of no known family, or of one that llama.cpp does not know.
     init?(_ configuration: ModelConfiguration, prefix: NamePrefix?) {
@@ -29,8 +31,13 @@ struct GGUFNaming {
 
     func rule(forName name: String) -> TensorRule? { family.rule(forName: name)?.rule }
 
-    /// The number of the expert that a tensor is of.
+    /// The number of the expert, or head, that a tensor is of.
     func expert(of name: String) -> Int? { family.rule(forName: name)?.expert }
+
+    /// How many tensors of the checkpoint one of the file is made of.
+    func partCount(ofGGUF name: String) -> Int {
+        family.rule(forGGUF: name).map { configuration.partCount(of: $0.rule.module) } ?? 0
+    }
 
     /// Whether the tensor is one of the family's that llama.cpp has no place for.
     func keepsBeside(_ name: String) -> Bool { rule(forName: name)?.gguf.isEmpty ?? false }
@@ -57,13 +64,14 @@ struct GGUFNaming {
         guard let (rule, block, _) = family.rule(forName: tensor.name) else { return tensor }
         var result = tensor
         result.name = rule.gguf(block: block)
-        if tensor.shape.rank == 1 || rule.role == .router || rule.role == .stateSpace,
+        if tensor.shape.rank == 1 || [.router, .stateSpace, .norm].contains(rule.role),
             tensor.type == .plain(.bf16) || tensor.type == .plain(.f16)
         {
             result.bytes = try DenseTensor(dtype: tensor.type.dtype, shape: tensor.shape, bytes: tensor.bytes).cast(to: .f32).bytes
             result.type = .plain(.f32)
         }
         if rule.layout == .lessOne { return try result.adding(1) }
+        if rule.layout == .afterPadding { return try result.rows(from: configuration.design.firstPosition) }
         if rule.role == .stateSpace || rule.layout == .groupRows { return try result.ofStateSpace(rule.layout, configuration) }
         if rule.layout == .oneRow, tensor.shape.rank == 2, tensor.shape.rows == 1 { return result.reshaped([tensor.shape.columns]) }
         guard let permutation = try permutation(rule, tensor, path: path) else { return result }
@@ -73,8 +81,8 @@ struct GGUFNaming {
     /// A tensor of the file as the graph has it, but for its dtype: several where it is of all experts.
     func restored(_ tensor: GGUFTensor, path: String) throws -> [GGUFTensor] {
         guard let (rule, block, _) = family.rule(forGGUF: tensor.name) else { return [tensor] }
-        guard rule.isOfExpert else { return [try restored(tensor, rule, block, path: path)] }
-        return try tensor.experts(configuration.experts?.count ?? 0, path: path) {
+        guard rule.isOfPart else { return [try restored(tensor, rule, block, path: path)] }
+        return try tensor.experts(configuration.partCount(of: rule.module), path: path) {
             family.name(of: rule, prefix: prefix, block: block, expert: $0)
         }
     }
@@ -105,6 +113,14 @@ struct GGUFNaming {
 
     /// Tensors that the file has beside those of the graph.
     func addedTensors(_ graph: TensorGraph) throws -> [GGUFTensor] {
+        if case .longRope(let long) = configuration.ropeScaling {
+            return try [
+                (GGUFNaming.longDivisorsName, long.longDivisors), (GGUFNaming.shortDivisorsName, long.shortDivisors),
+            ].filter { !graph.contains($0.0) }.map { name, divisors in
+                let dense = try DenseTensor(floats: divisors, shape: Shape(count: divisors.count))
+                return GGUFTensor(name: name, type: .plain(.f32), shape: dense.shape, bytes: dense.bytes)
+            }
+        }
         guard case .llama3 = configuration.ropeScaling, !graph.contains(GGUFNaming.ropeDivisorsName),
             let divisors = configuration.ropeScaling.divisors(configuration.rotaryFrequencies, theta: configuration.ropeTheta)
         else { return [] }
@@ -114,15 +130,19 @@ struct GGUFNaming {
 
     /// Whether the graph does without the tensor, because the configuration says the same.
     func isAdded(_ tensor: GGUFTensor) -> Bool {
-        if case .llama3 = configuration.ropeScaling { return tensor.name == GGUFNaming.ropeDivisorsName }
-        return false
+        switch configuration.ropeScaling {
+        case .llama3: return tensor.name == GGUFNaming.ropeDivisorsName
+        case .longRope: return [GGUFNaming.longDivisorsName, GGUFNaming.shortDivisorsName].contains(tensor.name)
+        default: return false
+        }
     }
 
     private func permutation(_ rule: TensorRule, _ tensor: GGUFTensor, path: String) throws -> RowPermutation? {
         let heads: Int
         let c = configuration
         switch rule.layout {
-        case .same, .transposed, .lessOne, .oneRow, .oneColumn, .negatedExponential, .channelKernels, .groupRows, .keysAndValues:
+        case .same, .transposed, .lessOne, .oneRow, .oneColumn, .negatedExponential, .channelKernels, .groupRows, .keysAndValues,
+            .afterPadding:
             return nil
         case .interleavedQueryHeads: heads = c.headCount
         case .interleavedKeyHeads: heads = c.keyValueHeadCount

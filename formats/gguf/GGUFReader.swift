@@ -17,6 +17,7 @@ struct GGUFReader {
         var graph = TensorGraph()
         graph.sources = files.parts.map(\.file.stamp)
         graph.metadata = files.metadata(context)
+        if let warning = GGUFText.warning(graph.metadata) { context.warn("\(path): \(warning)") }
         let long = try GGUFLongNames(graph.metadata[GGUFLongNames.key], path: path)
         var stored = try files.tensors().map(long.restored)
         graph.attachments = try GGUFAttachments.kept(graph.metadata, path: path)
@@ -36,6 +37,9 @@ struct GGUFReader {
                     throw FormatError.malformed(path, "tensor '\(tensor.name)'", "is '\(restored.name)', which is there already")
                 }
                 var result = try beside.removeValue(forKey: restored.name) ?? dtypes.tensor(restored, path: path)
+                if let naming {
+                    result = try GGUFPaddingRows.joined(result, naming, path: path) { beside.removeValue(forKey: $0) }
+                }
                 result.isTransposedInCheckpoint = naming?.rule(forName: restored.name)?.layout == .transposed
                 try graph.append(result)
             }
@@ -69,7 +73,7 @@ struct GGUFReader {
             guard let name = family.rule(of: module)?.gguf, !name.isEmpty else { return nil }
             return stored.first { $0.name == name }
         }
-        let divisors = try stored.first { $0.name == GGUFNaming.ropeDivisorsName }.map { try $0.payload().densifiedFloats() }
+        let divisors = try RopeDivisors(stored)
         do {
             // What the checkpoint's own file says comes first: families that llama.cpp does not tell apart differ in it.
             let kept = (try? ModelConfiguration(of: graph)) ?? nil
@@ -79,6 +83,9 @@ struct GGUFReader {
                 metadata: graph.metadata, family: family, vocabularySize: find(.tokenEmbedding)?.shape.rows,
                 tiesEmbeddings: family.head != nil && find(.head) == nil, ropeDivisors: divisors)
             let names = Set(stored.map(\.name))
+            if family.keys.perHeadNorms != nil, let norm = family.rule(of: .queryNorm)?.gguf(block: 0), names.contains(norm) {
+                made?.design.headNorm = .perHead
+            }
             made?.biasedModules = family.biasedModules { names.contains($0.gguf(block: 0)) }
             // A norm that the family does not have here would change what is computed.
             let norm = stored.first {

@@ -22,8 +22,9 @@ enum GGUFWordPiece {
                 try WordPieceTokenizer(vocabularyText: $0.bytes, configuration: graph.attachment("tokenizer_config.json")?.bytes)
             }
         }
+        // llama.cpp wants one where there is no table of them.
         var entries: [(key: String, value: MetadataValue)] = [
-            ("token_type_count", .uint32(UInt32(clamping: configuration.tokenTypeCount)))
+            ("token_type_count", .uint32(UInt32(clamping: max(configuration.tokenTypeCount, 1))))
         ]
         if let found {
             guard found.pieces.count <= configuration.vocabularySize else {

@@ -7,12 +7,12 @@ extension ModelConfiguration {
     /// - Parameters:
     ///   - vocabularySize: rows of the embedding, for files without the key.
     ///   - tiesEmbeddings: whether the file has no output tensor of its own.
-    ///   - ropeDivisors: the values of `rope_freqs.weight`, where the file has it.
+    ///   - ropeDivisors: what the file divides rotary frequencies by, where it has such tensors.
     /// - Returns: nil when the architecture is not a known family.
     /// - Throws: `ConfigurationError` naming a key that is missing or has an impossible value.
     init?(
         metadata: Metadata, family known: ArchitectureFamily? = nil, vocabularySize fallback: Int?, tiesEmbeddings: Bool,
-        ropeDivisors: [Float]? = nil
+        ropeDivisors: RopeDivisors? = nil
     ) throws {
         guard let name = metadata["general.architecture"]?.string, let family = known ?? ArchitectureFamily.ofGGUF(name) else { return nil }
         func value(_ key: String) -> MetadataValue? { metadata["\(name).\(key)"] }
@@ -75,7 +75,12 @@ extension ModelConfiguration {
         if family.keys.logitSoftCap != nil { logitSoftCap = ModelConfiguration.shortest(value("final_logit_softcapping")) }
         let windowSize =
             value("attention.sliding_window")?.integer ?? (family.keys.window?.isChunked == true ? family.keys.window?.size : nil)
-        if let keys = family.keys.window, let size = windowSize, size > 0 {
+        if let keys = family.keys.window, keys.bothSides != nil, let size = windowSize, size > 0 {
+            // Half of it is to either side, in all blocks but the first of every so many.
+            let step = value("attention.sliding_window_pattern")?.integer ?? ModelConfiguration.stepOfBothSides
+            let slides = (0..<min(max(blockCount, 0), 1 << 16)).map { step > 0 && $0 % step != 0 }
+            if slides.contains(true) { window = AttentionWindow(size: size / 2, blocks: .listed(slides)) }
+        } else if let keys = family.keys.window, let size = windowSize, size > 0 {
             defer { window?.isChunked = keys.isChunked }
             let pattern = value("attention.sliding_window_pattern")
             if let list = pattern?.array {
@@ -104,16 +109,22 @@ extension ModelConfiguration {
         logitMultiplier = scales.logitDivisor == nil ? logit : 1 / logit
     }
 
-    private mutating func readRopeScaling(_ metadata: Metadata, _ name: String, _ divisors: [Float]?) throws {
+    private mutating func readRopeScaling(_ metadata: Metadata, _ name: String, _ tensors: RopeDivisors?) throws {
         // What files had before there were types.
         let older = ModelConfiguration.shortest(metadata["\(name).rope.scale_linear"])
         switch metadata["\(name).rope.scaling.type"]?.string ?? "none" {
         case "none": if let older, older != 0, older != 1 { ropeScaling = .linear(older) }
         case "linear": ropeScaling = .linear(ModelConfiguration.shortest(metadata["\(name).rope.scaling.factor"]) ?? 1)
         case "yarn": ropeScaling = .yarn(yarn(metadata, name))
+        case "longrope" where tensors?.long != nil: break
         case let type: unsupportedFeatures.append("rope.scaling.type '\(type)'")
         }
-        guard let divisors else { return }
+        if let short = tensors?.short, let long = tensors?.long, family?.keys.hasLongRope == true {
+            ropeScaling = .longRope(longRope(metadata, name, short: short, long: long))
+        } else if tensors?.short != nil || tensors?.long != nil {
+            unsupportedFeatures.append(GGUFNaming.longDivisorsName)
+        }
+        guard let divisors = tensors?.usual else { return }
         if ropeScaling == .none, divisors.count == rotarySize / 2,
             let scaling = RopeScaling(divisors: divisors, frequencies: rotaryFrequencies, theta: ropeTheta)
         {
@@ -156,9 +167,14 @@ extension ModelConfiguration {
             entries += [("rope.scaling.type", .string("linear")), ("rope.scaling.factor", float(factor))]
         }
         if case .yarn(let yarn) = ropeScaling { entries += yarn.ggufMetadata(float) }
+        if case .longRope(let long) = ropeScaling { entries += long.ggufMetadata }
         if let attentionSoftCap { entries.append(("attn_logit_softcapping", float(attentionSoftCap))) }
         if let logitSoftCap { entries.append(("final_logit_softcapping", float(logitSoftCap))) }
-        if let window { entries.append(("attention.sliding_window", count(window.size))) }
+        if let window {
+            let reachesBothWays = family?.keys.window?.bothSides != nil
+            entries.append(("attention.sliding_window", count(reachesBothWays ? 2 * window.size : window.size)))
+            if reachesBothWays { entries.append(("attention.sliding_window_pattern", count(stepOfWindows))) }
+        }
         entries += ggufExperts + ggufLatent + ggufRotarySections
         if let localRopeTheta { entries.append(("rope.freq_base_swa", float(localRopeTheta))) }
         if family?.keys.parallel != nil { entries.append(("use_parallel_residual", .bool(design.isParallel))) }
@@ -171,6 +187,14 @@ extension ModelConfiguration {
         let last = Dictionary(entries.map { ($0.key, $0.value) }) { $1 }
         var seen: Set<String> = []
         return entries.filter { seen.insert($0.key).inserted }.map { ("\(name).\($0.key)", last[$0.key] ?? $0.value) }
+    }
+
+    private static let stepOfBothSides = 3
+
+    /// From a block without a window to the next, as an encoder's first ones have it; `blockCount` where no other block is without.
+    private var stepOfWindows: Int {
+        let blocks = 1..<max(min(blockCount, 1 << 16), 1)
+        return blocks.first { window?.size(inBlock: $0) == nil } ?? max(blockCount, 1)
     }
 
     private var ggufScales: [(key: String, value: Double)] {
@@ -196,6 +220,10 @@ extension ModelConfiguration {
         if let window, window.size < contextLength, !window.isChunked || family.keys.window?.isChunked == true {
             if !family.slidesInGGUF {
                 reasons.append("llama.cpp lets positions of this family see beyond the sliding window of \(window.size)")
+            } else if family.keys.window?.bothSides != nil {
+                if blocks.contains(where: { (window.size(inBlock: $0) != nil) != ($0 % stepOfWindows != 0) }) {
+                    reasons.append("llama.cpp has the window in other blocks than layer_types says")
+                }
             } else if let usual = family.keys.window?.blocks,
                 blocks.contains(where: {
                     window.size(inBlock: $0) != AttentionWindow(size: window.size, blocks: usual).size(inBlock: $0)

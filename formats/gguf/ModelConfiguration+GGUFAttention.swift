@@ -86,6 +86,10 @@ extension ModelConfiguration {
         {
             reasons.append("llama.cpp normalises queries and keys whatever use_qk_norm says")
         }
+        if let depth = family?.headNormDepthInGGUF, (design.headNorm == .perHead) != (blockCount >= depth) {
+            reasons.append(
+                "llama.cpp will not load the file: models of \(depth) blocks and more have norms of heads there, and all others have none")
+        }
         if let window, window.isChunked, window.size != ModelConfiguration.chunkInGGUF,
             min(window.size, ModelConfiguration.chunkInGGUF) < contextLength
         {

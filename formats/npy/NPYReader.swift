@@ -171,9 +171,13 @@ struct NPYReader {
             dtype = listed
         }
         if header.element.isAmbiguous, listed == nil {
-            context.warn(
-                "\(path): array '\(name)' has dtype V1, which NumPy writes for several types of one byte; it is taken for \(dtype.rawValue)"
-            )
+            guard let asked = context.byteDType else {
+                throw FormatError.unsupported(
+                    path, "array '\(name)'",
+                    "has dtype V1, which NumPy writes for several types of one byte, F8_E4M3 and F8_E5M2 among them",
+                    remedy: .nameByteDType)
+            }
+            dtype = asked
         }
         guard !graph.contains(name) else { throw FormatError.malformed(path, "tensor '\(name)'", "is there twice") }
         try graph.append(Tensor(name: name, dense: NPYArray.dense(header, as: dtype, data: data)))

@@ -56,7 +56,7 @@ struct SafetensorsLayout {
             }
             let taken = Set(shards.map(\.name) + files.map(\.name))
             for attachment in graph.attachments {
-                if ModelFolder.isAttachment(attachment.name), !taken.contains(attachment.name) {
+                if ModelFolder.isAttachment(attachment.name) || ModelFolder.isInModule(attachment.name), !taken.contains(attachment.name) {
                     files.append((attachment.name, attachment.bytes))
                 } else {
                     warnings.append("the file '\(attachment.name)' cannot lie beside safetensors weights and is left out")

@@ -39,15 +39,23 @@ extension ModelConfiguration {
     /// The same of blocks with a sliding window; nil where these have no θ of their own.
     public var localRotaryFrequencies: [Float]? { localRopeTheta.map(frequencies) }
 
-    /// The multiple of the distance that each head takes from its scores, halving from head to head where there are eight of them.
+    /// The multiple of the distance that each head takes from its scores, halving from head to head where there are eight of them; in bfloat16 where
+    /// the design says so.
     public var distanceSlopes: [Float]? {
         guard design.positions == .linear else { return nil }
         var whole = 1
         while whole * 2 <= headCount { whole *= 2 }
         func slope(_ place: Double, of heads: Double) -> Float { Float(pow(2, -8 * place / heads)) }
         return (0..<headCount).map { head in
-            head < whole
+            let exact =
+                head < whole
                 ? slope(Double(head + 1), of: Double(whole)) : slope(Double(2 * (head - whole) + 1), of: Double(2 * whole))
+            return design.roundsDistances ? exact.roundedToBFloat16 : exact
         }
     }
+}
+
+extension Float {
+    /// The nearest number of bfloat16, the even one of two; for finite numbers.
+    package var roundedToBFloat16: Float { Float(bitPattern: (bitPattern &+ 0x7FFF &+ (bitPattern >> 16 & 1)) & 0xFFFF_0000) }
 }

@@ -34,6 +34,12 @@ package struct ConfigurationKeys: Sendable {
     package var scales = ScaleKeys()
     /// Whether the gate is clamped, by "swiglu_alpha" and "swiglu_limit".
     package var clampsGate = false
+    /// Whether all rotary scaling is longrope, and the original context stands beside it as "original_max_position_embeddings".
+    package var hasLongRope = false
+    /// Of families whose queries and keys may be normalised head by head, with weights for each: the key that says whether.
+    package var perHeadNorms: String?
+    /// Of families that may have multiples of positions in the scores, in bfloat16, in the place of rotary ones: the key that says whether.
+    package var linearPositions: String?
     /// Of families with latent attention.
     package var isLatent = false
     /// Of families that normalise what has turned: "use_qk_norm" says whether. These divide queries that do not turn too.

@@ -33,7 +33,7 @@ extension ConfigurationKeys {
         if let both = window?.bothSides { names += [both.window, both.step] }
         if case .every = rotary.unturned { names += ["no_rope_layers", "no_rope_layer_interval"] }
         return names + otherNames.values + [embeddingWidth, ownBlockCount, neighbours, window?.name].compactMap { $0 }
-            + (experts?.names ?? [])
+            + (experts?.names ?? []) + [perHeadNorms, linearPositions].compactMap { $0 }
     }
 }
 

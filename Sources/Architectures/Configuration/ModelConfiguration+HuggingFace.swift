@@ -27,6 +27,7 @@ extension ModelConfiguration {
         let keys = family.keys
         self.init(family: family)
         try readSizes(json, keys)
+        if let key = keys.linearPositions, json[key]?.bool == true { (design.positions, design.roundsDistances) = (.linear, true) }
         if keys.isLatent { try readLatent(json) }
         if let keys = keys.stateSpace { try readStateSpace(json, keys) }
         try readExperts(json, keys.experts)
@@ -40,6 +41,7 @@ extension ModelConfiguration {
         try readRotary(json, keys)
         try readRotarySections(json, keys)
         if let turned = json["qk_rope_head_dim"]?.integer { finishLatent(turned: turned) }
+        if let key = keys.perHeadNorms, json[key]?.bool == true { design.headNorm = .perHead }
         if let key = keys.neighbours { design.turnsNeighbours = json[key]?.bool ?? true }
         if keys.normalisesTurned {
             design.normalisesTurned = json["use_qk_norm"]?.bool ?? true

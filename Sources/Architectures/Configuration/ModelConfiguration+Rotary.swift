@@ -28,8 +28,8 @@ extension ModelConfiguration {
             if object == nil { ropeScaling = keys.rotary.usualScaling }
             if older == nil, hasTypes { unsupportedFeatures.append("rope_parameters by layer type") }
             ropeTheta = object?["rope_theta"]?.number ?? json[keys.rotary.theta]?.number ?? ropeTheta
-            try readScaling(object)
             try readTurnedPart(json, object, keys.rotary)
+            try readScaling(object, outside: json)
         }
         try readUnturned(json, keys)
     }
@@ -52,7 +52,8 @@ extension ModelConfiguration {
         rotarySize = Int(share * Double(headSize))
     }
 
-    private mutating func readScaling(_ object: JSONValue?) throws {
+    /// - Parameter json: config.json, which has the original context of some models beside the rotary settings.
+    private mutating func readScaling(_ object: JSONValue?, outside json: JSONValue? = nil) throws {
         guard let object else { return }
         func factor(_ key: String) throws -> Double {
             guard let value = object[key]?.number else { throw ConfigurationError("the rotary settings have no number '\(key)'") }
@@ -70,9 +71,39 @@ extension ModelConfiguration {
             ropeScaling = .llama3(
                 factor: try factor("factor"), lowFrequencyFactor: try factor("low_freq_factor"),
                 highFrequencyFactor: try factor("high_freq_factor"), originalContext: original)
+        // What the first models of the family call it.
+        case "su" where family?.keys.hasLongRope == true, "longrope" where family?.keys.hasLongRope == true,
+            "yarn" where family?.keys.hasLongRope == true:
+            ropeScaling = .longRope(try readLongRope(object, json))
         case "yarn": ropeScaling = .yarn(try readYaRN(object))
+        case "longrope": ropeScaling = .longRope(try readLongRope(object, nil))
+        case "dynamic": ropeScaling = .dynamic(factor: try factor("factor"), context: contextLength)
         case let type: unsupportedFeatures.append("rope_scaling '\(type)'")
         }
+    }
+
+    private func readLongRope(_ object: JSONValue, _ json: JSONValue?) throws -> LongRoPE {
+        func list(_ key: String) throws -> [Float] {
+            guard let array = object[key]?.array, !array.isEmpty else {
+                throw ConfigurationError("the rotary settings have no numbers '\(key)'")
+            }
+            return try array.map { entry in
+                guard let number = entry.number else { throw ConfigurationError("'\(key)' has other than numbers") }
+                return Float(number)
+            }
+        }
+        func number(_ key: String) throws -> Double? {
+            guard let value = object.object?[key], value != .null else { return nil }
+            guard let number = value.number else { throw ConfigurationError("the rotary settings have no number '\(key)'") }
+            return number
+        }
+        // Where both say it, transformers takes the one outside.
+        let outside = json.map { $0["original_max_position_embeddings"]?.integer ?? LongRoPE.usualContext }
+        let original = outside ?? object["original_max_position_embeddings"]?.integer ?? contextLength
+        return LongRoPE(
+            shortDivisors: try list("short_factor"), longDivisors: try list("long_factor"), originalContext: original,
+            factor: try number("factor") ?? Double(contextLength) / Double(max(original, 1)),
+            attentionFactor: try number("attention_factor"))
     }
 
     private func readYaRN(_ object: JSONValue) throws -> YaRN {

@@ -37,7 +37,11 @@ extension ModelConfiguration {
         }
         if keys.logitSoftCap != nil { members.append(("final_logit_softcapping", logitSoftCap.map(JSONValue.number) ?? .null)) }
         if let keys = keys.window {
-            members.append((keys.name, id(window?.size)))
+            if let both = keys.bothSides {
+                members.append((both.window, .integer(2 * (window?.size ?? 0))))
+            } else {
+                members.append((keys.name, id(window?.size)))
+            }
             if keys.isOptional { members.append(("use_sliding_window", .bool(window != nil))) }
             if keys.hasTypes, namesTypes(keys) { members.append(("layer_types", types)) }
         }
@@ -52,6 +56,7 @@ extension ModelConfiguration {
                 ("attn_scale", .number(temperature?.scale ?? 0.1)), ("floor_scale", .integer(Int(temperature?.floor ?? 8192))),
             ]
         }
+        if let key = keys.perHeadNorms { members.append((key, .bool(design.headNorm == .perHead))) }
         if let key = keys.neighbours { members.append((key, .bool(design.turnsNeighbours))) }
         if let biasedModules {
             for setting in family.biasSettings {
@@ -113,7 +118,25 @@ extension ModelConfiguration {
                     ]
                 ))
         case .yarn(let yarn): members.append(("rope_scaling", .object(JSONObject(yarn.members))))
+        case .longRope(let long):
+            members.append(("rope_scaling", .object(JSONObject(long.members))))
+            if keys.hasLongRope { members.append(("original_max_position_embeddings", .integer(long.originalContext))) }
+        case .dynamic(let factor, _):
+            members.append(("rope_scaling", ["rope_type": "dynamic", "type": "dynamic", "factor": .number(factor)]))
         }
+        return members
+    }
+}
+
+extension LongRoPE {
+    /// As config.json has it.
+    fileprivate var members: [(key: String, value: JSONValue)] {
+        func list(_ numbers: [Float]) -> JSONValue { .array(numbers.map { .number(Double("\($0)") ?? Double($0)) }) }
+        var members: [(key: String, value: JSONValue)] = [
+            ("rope_type", "longrope"), ("type", "longrope"), ("short_factor", list(shortDivisors)), ("long_factor", list(longDivisors)),
+            ("original_max_position_embeddings", .integer(originalContext)), ("factor", .number(factor)),
+        ]
+        if let attentionFactor { members.append(("attention_factor", .number(attentionFactor))) }
         return members
     }
 }

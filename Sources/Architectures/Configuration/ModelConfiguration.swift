@@ -179,6 +179,11 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
                 throw ConfigurationError("rope_scaling has the factors \(factor), \(low), \(high) and a context of \(original)")
             }
         case .yarn(let yarn): try yarn.checkInvariants(theta: ropeTheta)
+        case .longRope(let long): try long.checkInvariants(rotarySize: rotarySize)
+        case .dynamic(let factor, _):
+            // The context is one of the sizes.
+            guard factor >= 1, factor < 1e9 else { throw ConfigurationError("the factor of rope_scaling is \(factor)") }
+            guard rotarySize > 2 else { throw ConfigurationError("one pair turns, which rope_scaling 'dynamic' cannot scale") }
         }
     }
 }

@@ -8,13 +8,33 @@ public enum RopeScaling: Equatable, Sendable {
     /// LLaMA 3.1: long wavelengths are divided by the factor, short ones kept, those between blended.
     case llama3(factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double, originalContext: Int)
     case yarn(YaRN)
+    case longRope(LongRoPE)
+    /// θ grows with sequences longer than the context, by (factor · length / context − factor + 1)^(d / (d − 2)).
+    case dynamic(factor: Double, context: Int)
+
+    /// The most tokens of a sequence for which all positions turn as in a shorter one; nil where that does not depend on the length.
+    public var lengthLimit: Int? {
+        switch self {
+        case .longRope(let long): return long.originalContext
+        case .dynamic(_, let context): return context
+        default: return nil
+        }
+    }
 
     /// What divides each of the frequencies θ^(−2i/d); nil where all of them are kept.
     ///
-    /// - Parameter frequencies: θ^(−2i/d) for i in 0 ..< d/2.
-    public func divisors(_ frequencies: [Float], theta: Double) -> [Float]? {
+    /// - Parameters:
+    ///   - frequencies: θ^(−2i/d) for i in 0 ..< d/2.
+    ///   - length: tokens of the sequence, which some scaling goes by.
+    public func divisors(_ frequencies: [Float], theta: Double, length: Int = 1) -> [Float]? {
         switch self {
         case .none: return nil
+        case .longRope(let long): return length > long.originalContext ? long.longDivisors : long.shortDivisors
+        case .dynamic(let factor, let context):
+            guard length > context else { return nil }
+            let stretch = factor * Double(length) / Double(context) - (factor - 1)
+            let size = Double(2 * frequencies.count)
+            return frequencies.indices.map { Float(pow(stretch, Double(2 * $0) / (size - 2))) }
         case .linear(let factor): return frequencies.map { _ in Float(factor) }
         case .llama3(let factor, let low, let high, let original):
             return frequencies.map { frequency in
@@ -30,8 +50,11 @@ public enum RopeScaling: Equatable, Sendable {
 
     /// What queries and keys are multiplied by when they turn.
     public var magnitude: Double {
-        if case .yarn(let yarn) = self { return yarn.magnitude }
-        return 1
+        switch self {
+        case .yarn(let yarn): return yarn.magnitude
+        case .longRope(let long): return long.magnitude
+        default: return 1
+        }
     }
 
     /// The one of LLaMA 3.1's settings whose divisors are these, as `rope_freqs.weight` of a GGUF file has them: the low and high

@@ -70,12 +70,22 @@ extension ModelConfiguration {
     /// The experts of a block; nil where it has one MLP.
     public func experts(inBlock block: Int) -> RoutedExperts? { experts.flatMap { $0.isIn(block: block) ? $0 : nil } }
 
+    /// How many tensors of a block a module has, for those that are counted: experts, and heads whose norms are tensors of their own.
+    public func partCount(of module: Module) -> Int {
+        switch module {
+        case .queryNorm: return headCount
+        case .keyNorm: return keyValueHeadCount
+        default: return experts?.count ?? 0
+        }
+    }
+
     /// The intermediate size of blocks with one MLP; 0 where there are none.
     public var denseIntermediateSize: Int { experts?.isInAllBlocks == true ? 0 : intermediateSize }
 
     /// Whether a block has a part that some blocks or models of a family lack.
     public func has(_ module: Module, inBlock block: Int) -> Bool {
         if let has = hasAttention(module) { return has }
+        if [.queryNorm, .keyNorm].contains(module) { return design.headNorm != .none }
         if [Module].mlp.contains(module) { return experts(inBlock: block) == nil }
         if [Module].sharedExpert.contains(module) { return (experts(inBlock: block)?.sharedSize ?? 0) > 0 }
         if module == .attentionNorm { return !design.skipsFirstNorm || block > 0 }

@@ -1,7 +1,8 @@
 import ModelGraph
 
 extension ArchitectureFamily {
-    /// Cohere's Command R: attention and MLP side by side after one layer norm without bias, neighbours turn, logits are scaled.
+    /// Cohere's Command R: attention and MLP side by side after one layer norm without bias, neighbours turn, logits are scaled; of Command R+
+    /// heads of queries and keys are normalised, with weights of their own.
     static let cohere = llama.variation("cohere", ggufName: "command-r", className: "CohereForCausalLM") {
         $0.design.norm = .layerWithoutBias
         $0.design.isParallel = true
@@ -13,7 +14,9 @@ extension ArchitectureFamily {
         $0.keys.tiesEmbeddings = true
         $0.keys.rotary.defaultTheta = 500_000
         $0.keys.scales = ScaleKeys(logit: "logit_scale", defaultLogit: 0.0625)
-        $0.fixedSettings = ["use_qk_norm": false]
+        $0.tensors += headNorms()
+        $0.keys.perHeadNorms = "use_qk_norm"
+        $0.headNormDepthInGGUF = 64
         $0.biasSettings = [BiasSetting("attention_bias", .attention), BiasSetting(nil, .mlp)]
         $0.unbiasedInGGUF = [.attentionOutput]
         $0.hasFreeHeadSizeInGGUF = false
@@ -21,6 +24,9 @@ extension ArchitectureFamily {
 
     /// Command R7B: Cohere with a window in three of four blocks, of which the others have no positions.
     static let cohere2 = cohere.variation("cohere2", className: "Cohere2ForCausalLM") {
+        $0.tensors.removeAll { [.queryNorm, .keyNorm].contains($0.module) }
+        $0.keys.perHeadNorms = nil
+        $0.headNormDepthInGGUF = nil
         $0.keys.headDimension = nil
         $0.keys.rotary.defaultTheta = 10000
         $0.keys.rotary.unturned = .withoutWindow

@@ -2,7 +2,8 @@ import ModelGraph
 import StrictJSON
 
 extension ArchitectureFamily {
-    /// Falcon: attention and MLP side by side after one norm, queries, keys and values of each key head together.
+    /// Falcon: attention and MLP side by side after one norm, queries, keys and values of each key head together; positions turn, or distances are
+    /// in the scores.
     static let falcon: ArchitectureFamily = {
         var design = BlockDesign.gpt2
         design.activation = .gelu
@@ -20,7 +21,7 @@ extension ArchitectureFamily {
         family.keys = ConfigurationKeys(
             intermediateSize: "ffn_hidden_size", keyValueHeadCount: "num_kv_heads", normEpsilon: "layer_norm_epsilon",
             activation: ["activation"], intermediateFactor: 4, defaultEpsilon: 1e-5, tiesEmbeddings: true, oneKeyHead: "multi_query")
-        family.fixedSettings = ["alibi": false]
+        family.keys.linearPositions = "alibi"
         family.keys.headDimension = nil
         family.keys.otherNames = ["hidden_size": "n_embed"]
         family.biasSettings = [BiasSetting("bias", .attention + .mlp)]

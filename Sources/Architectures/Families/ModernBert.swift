@@ -10,17 +10,17 @@ extension ArchitectureFamily {
         design.fusesGateAndUp = true
         design.skipsFirstNorm = true
         var family = ArchitectureFamily(
-            name: "modernbert", ggufName: nil, className: "ModernBertModel", design: design,
+            name: "modernbert", ggufName: "modern-bert", className: "ModernBertModel", design: design,
             tensors: [
-                TensorRule("embeddings.tok_embeddings.weight", "", .embedding, .tokenEmbedding),
-                TensorRule("embeddings.norm.weight", "", .norm, .embeddingNorm),
-                TensorRule("layers.{}.attn_norm.weight", "", .norm, .attentionNorm),
-                TensorRule("layers.{}.attn.Wqkv.weight", "", .linear, .queryKeyValue),
-                TensorRule("layers.{}.attn.Wo.weight", "", .linear, .attentionOutput),
-                TensorRule("layers.{}.mlp_norm.weight", "", .norm, .mlpNorm),
-                TensorRule("layers.{}.mlp.Wi.weight", "", .linear, .gateAndUp),
-                TensorRule("layers.{}.mlp.Wo.weight", "", .linear, .down),
-                TensorRule("final_norm.weight", "", .norm, .finalNorm),
+                TensorRule("embeddings.tok_embeddings.weight", "token_embd.weight", .embedding, .tokenEmbedding),
+                TensorRule("embeddings.norm.weight", "token_embd_norm.weight", .norm, .embeddingNorm),
+                TensorRule("layers.{}.attn_norm.weight", "blk.{}.attn_norm.weight", .norm, .attentionNorm),
+                TensorRule("layers.{}.attn.Wqkv.weight", "blk.{}.attn_qkv.weight", .linear, .queryKeyValue),
+                TensorRule("layers.{}.attn.Wo.weight", "blk.{}.attn_output.weight", .linear, .attentionOutput),
+                TensorRule("layers.{}.mlp_norm.weight", "blk.{}.ffn_norm.weight", .norm, .mlpNorm),
+                TensorRule("layers.{}.mlp.Wi.weight", "blk.{}.ffn_up.weight", .linear, .gateAndUp),
+                TensorRule("layers.{}.mlp.Wo.weight", "blk.{}.ffn_down.weight", .linear, .down),
+                TensorRule("final_norm.weight", "output_norm.weight", .norm, .finalNorm),
             ])
         family.prefixes = ["", "model."]
         family.setHead("decoder.weight", bias: nil, transform: "head.dense.weight", norm: "head.norm.weight")
@@ -37,6 +37,8 @@ extension ArchitectureFamily {
         family.fixedSettings = ["norm_bias": false]
         family.absentSettings = ["rope_scaling"]
         family.biasSettings = [BiasSetting("attention_bias", .attention), BiasSetting("mlp_bias", .mlp)]
+        family.unbiasedInGGUF = .attention + .mlp
+        family.slidesInGGUF = true
         family.otherKeys = [
             "decoder_bias", "classifier_bias", "classifier_pooling", "classifier_activation", "deterministic_flash_attn",
             "sparse_prediction", "sparse_pred_ignore_index", "reference_compile", "repad_logits_with_grad", "initializer_cutoff_factor",

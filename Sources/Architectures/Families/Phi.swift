@@ -38,6 +38,7 @@ extension ArchitectureFamily {
         $0.keys.window = WindowKeys(hasTypes: false)
         $0.biasSettings = [BiasSetting(nil, .attention + .mlp)]
         $0.hasFreeHeadSizeInGGUF = false
+        $0.keys.hasLongRope = true
         $0.otherKeys = ["original_max_position_embeddings"]
     }
 }

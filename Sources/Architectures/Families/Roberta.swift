@@ -3,7 +3,8 @@ import ModelGraph
 extension ArchitectureFamily {
     /// RoBERTa: BERT whose positions begin after the padding token's, under other names of its head.
     static let roberta = bert.variation("roberta", className: "RobertaModel") {
-        $0.ggufName = nil
+        $0.ggufName = "bert"
+        $0.setLayout(.afterPadding, of: .positionEmbedding)
         $0.prefixes = ["", "roberta."]
         $0.setHead(
             "lm_head.decoder.weight", bias: "lm_head.bias", transform: "lm_head.dense.weight", norm: "lm_head.layer_norm.weight")
@@ -13,7 +14,7 @@ extension ArchitectureFamily {
     }
 
     /// XLM-RoBERTa: RoBERTa of many languages.
-    static let xlmRoberta = roberta.variation("xlm-roberta", className: "XLMRobertaModel") { $0.ggufName = nil }
+    static let xlmRoberta = roberta.variation("xlm-roberta", className: "XLMRobertaModel") { $0.ggufName = "bert" }
 
     /// ELECTRA: BERT, with embeddings that may be narrower than its blocks, and a head of its own where it makes text.
     static let electra = bert.variation("electra", className: "ElectraModel") {
@@ -35,19 +36,19 @@ extension ArchitectureFamily {
     /// DistilBERT: BERT without token types, under names of its own.
     static let distilBert: ArchitectureFamily = {
         var family = ArchitectureFamily(
-            name: "distilbert", ggufName: nil, className: "DistilBertModel", design: .bert,
+            name: "distilbert", ggufName: "bert", className: "DistilBertModel", design: .bert,
             tensors: [
-                TensorRule("embeddings.word_embeddings.weight", "", .embedding, .tokenEmbedding),
-                TensorRule("embeddings.position_embeddings.weight", "", .embedding, .positionEmbedding),
-                TensorRule("embeddings.LayerNorm.weight", "", .norm, .embeddingNorm),
-                TensorRule("transformer.layer.{}.attention.q_lin.weight", "", .linear, .query),
-                TensorRule("transformer.layer.{}.attention.k_lin.weight", "", .linear, .key),
-                TensorRule("transformer.layer.{}.attention.v_lin.weight", "", .linear, .value),
-                TensorRule("transformer.layer.{}.attention.out_lin.weight", "", .linear, .attentionOutput),
-                TensorRule("transformer.layer.{}.sa_layer_norm.weight", "", .norm, .attentionNorm),
-                TensorRule("transformer.layer.{}.ffn.lin1.weight", "", .linear, .up),
-                TensorRule("transformer.layer.{}.ffn.lin2.weight", "", .linear, .down),
-                TensorRule("transformer.layer.{}.output_layer_norm.weight", "", .norm, .mlpNorm),
+                TensorRule("embeddings.word_embeddings.weight", "token_embd.weight", .embedding, .tokenEmbedding),
+                TensorRule("embeddings.position_embeddings.weight", "position_embd.weight", .embedding, .positionEmbedding),
+                TensorRule("embeddings.LayerNorm.weight", "token_embd_norm.weight", .norm, .embeddingNorm),
+                TensorRule("transformer.layer.{}.attention.q_lin.weight", "blk.{}.attn_q.weight", .linear, .query),
+                TensorRule("transformer.layer.{}.attention.k_lin.weight", "blk.{}.attn_k.weight", .linear, .key),
+                TensorRule("transformer.layer.{}.attention.v_lin.weight", "blk.{}.attn_v.weight", .linear, .value),
+                TensorRule("transformer.layer.{}.attention.out_lin.weight", "blk.{}.attn_output.weight", .linear, .attentionOutput),
+                TensorRule("transformer.layer.{}.sa_layer_norm.weight", "blk.{}.attn_output_norm.weight", .norm, .attentionNorm),
+                TensorRule("transformer.layer.{}.ffn.lin1.weight", "blk.{}.ffn_up.weight", .linear, .up),
+                TensorRule("transformer.layer.{}.ffn.lin2.weight", "blk.{}.ffn_down.weight", .linear, .down),
+                TensorRule("transformer.layer.{}.output_layer_norm.weight", "blk.{}.layer_output_norm.weight", .norm, .mlpNorm),
             ])
         family.setHead(
             "vocab_projector.weight", bias: nil, transform: "vocab_transform.weight", norm: "vocab_layer_norm.weight")

@@ -1,7 +1,8 @@
 import ModelGraph
 
 extension ArchitectureFamily {
-    /// StableLM: LLaMA with layer norms, a part of each head that turns, attention and MLP side by side after one norm in some models.
+    /// StableLM: LLaMA with layer norms, a part of each head that turns, in some models attention and MLP side by side after one norm, and norms
+    /// of heads with weights of their own.
     static let stableLM = llama.variation("stablelm", className: "StableLmForCausalLM") {
         $0.design.norm = .layer
         $0.setLayout(.same, of: .query, .key)
@@ -11,7 +12,11 @@ extension ArchitectureFamily {
         $0.keys.parallel = "use_parallel_residual"
         $0.keys.rotary.share = "partial_rotary_factor"
         $0.keys.rotary.defaultShare = 0.25
-        $0.fixedSettings = ["qk_layernorm": false]
+        $0.tensors += [
+            TensorRule("model.layers.{}.self_attn.q_layernorm.norms.{}.weight", "blk.{}.attn_q_norm.weight", .norm, .queryNorm),
+            TensorRule("model.layers.{}.self_attn.k_layernorm.norms.{}.weight", "blk.{}.attn_k_norm.weight", .norm, .keyNorm),
+        ]
+        $0.keys.perHeadNorms = "qk_layernorm"
         $0.biasSettings = [BiasSetting("use_qkv_bias", .attentionInput), BiasSetting(nil, [.attentionOutput] + .mlp)]
         $0.keys.headDimension = nil
     }

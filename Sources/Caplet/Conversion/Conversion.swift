@@ -22,7 +22,7 @@ struct Conversion {
         var target = try Conversion.target(request, context)
         target.options.hasVisionElsewhere = request.visionPath != nil
         self.target = target
-        let whole = try context.open(request.model, from: request.format).model
+        let whole = try context.open(request.model, from: request.format, byteDType: request.byteDType).model
         let model = try whole.fitted(to: target, context)
         original = model.graph
         try target.check(context)

@@ -11,6 +11,8 @@ public struct ConversionRequest: Request {
     public var output: String
     /// The model's format; nil to look at it.
     public var format: String?
+    /// What elements of one byte are of which the model's file does not say more: F8_E4M3 or F8_E5M2; nil where that is not asked.
+    public var byteDType: DType?
     /// The format to write; nil for what the output's name says.
     public var outputFormat: String?
     /// What float tensors are stored as; nil for what they are.

@@ -116,13 +116,18 @@ public struct TensorSummary: Sendable {
 
 /// Bytes of a file, or of the regular files in a folder; not those of the list that a written folder has of them.
 enum FileSize {
-    static func bytes(at path: String) -> Int {
+    ///
+    /// - Parameter depth: how deep folders in it are looked into.
+    static func bytes(at path: String, depth: Int = 1) -> Int {
         var status = stat()
         guard stat(path, &status) == 0 else { return 0 }
         guard status.st_mode & S_IFMT == S_IFDIR else { return Int(status.st_size) }
         let names = ((try? FolderListing.names(in: path)) ?? []).filter { $0 != FolderManifest.fileName }
         return names.reduce(0) { sum, name in
             var status = stat()
+            guard lstat("\(path)/\(name)", &status) == 0 else { return sum }
+            // What sentence-transformers keeps in folders of their own.
+            if status.st_mode & S_IFMT == S_IFDIR, depth > 0 { return sum + bytes(at: "\(path)/\(name)", depth: depth - 1) }
             guard stat("\(path)/\(name)", &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return sum }
             return sum + Int(status.st_size)
         }

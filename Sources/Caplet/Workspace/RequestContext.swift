@@ -85,11 +85,15 @@ public final class RequestContext: Sendable {
     }
 
     /// Reads a model in whatever format it is.
-    func open(_ path: String, from formatName: String? = nil) throws -> (model: Model, format: any FormatKit.Format) {
+    ///
+    /// - Parameter byteDType: what elements of one byte are that the file does not say more of.
+    func open(_ path: String, from formatName: String? = nil, byteDType: DType? = nil) throws -> (
+        model: Model, format: any FormatKit.Format
+    ) {
         let path = try HubPath.resolved(path)
         if let adapter = UnknownFolder.adapterAlone(path) { warn("\(path): \(adapter)") }
         let format = try formatName.map { try registry.format(named: $0) } ?? self.format(at: path)
-        let context = ReadContext(execution: execution, followsLinks: options.followsLinks, warn: { self.warn($0) })
+        let context = ReadContext(execution: execution, followsLinks: options.followsLinks, byteDType: byteDType, warn: { self.warn($0) })
         let graph = try format.read(path, context)
         state.withLock { state in
             state.reads.add(path)

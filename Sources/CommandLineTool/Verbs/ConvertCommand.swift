@@ -74,6 +74,9 @@ struct ConvertCommand: ParsableCommand {
             valueName: "file"))
     var mmproj: String?
 
+    @Option(help: "What arrays of NumPy's dtype V1 are, which says no more than that elements have one byte: f8_e4m3 or f8_e5m2.")
+    var byteDtype: ByteDType?
+
     @Flag(
         help: """
             Make floats of weights that other tools have quantised: FP8, GPTQ, AWQ, compressed-tensors, bitsandbytes, MXFP4, NVFP4; in the dtype \
@@ -154,6 +157,7 @@ struct ConvertCommand: ParsableCommand {
         var request = ConversionRequest(model: model, output: destination)
         request.format = from
         request.outputFormat = to
+        request.byteDType = byteDtype?.dtype
         request.storage = dtype.flatMap(FloatStorage.init(name:))
         request.mixture = dtype.flatMap { GGUFMixture(rawValue: $0.lowercased()) }
         request.tensorStorage = try tensorType.map(ConvertCommand.tensorStorage)
@@ -188,6 +192,13 @@ extension ConvertCommand {
         }
         return GGUFQuantization.Exception(pattern, storage)
     }
+}
+
+/// What `convert --byte-dtype` takes.
+enum ByteDType: String, ExpressibleByArgument, CaseIterable {
+    case f8_e4m3, f8_e5m2
+
+    var dtype: DType { self == .f8_e4m3 ? .f8E4M3 : .f8E5M2 }
 }
 
 /// What `convert --as` makes of low-rank terms.

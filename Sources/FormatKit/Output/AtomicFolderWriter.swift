@@ -9,6 +9,8 @@ public final class AtomicFolderWriter {
     /// Where the contents are until `commit`.
     public let temporaryPath: String
     private let stage: OutputStage
+    /// Those made in it.
+    private var folders: [String] = []
 
     /// - Throws: `FormatError.refused` when the path exists and is not an empty folder, unless `force` and Caplet wrote all that is in it.
     public init(path: String, force: Bool) throws {
@@ -20,10 +22,17 @@ public final class AtomicFolderWriter {
         guard mkdir(temporaryPath, mode) == 0 else { throw FormatError.writeFailed(path, AtomicFileWriter.reason()) }
     }
 
-    /// A writer for a file of the folder; commit it before the folder.
+    /// A writer for a file of the folder, or of a folder in it; commit it before the folder.
     public func file(_ name: String) throws -> AtomicFileWriter {
-        guard FileName.isPlain(name), name != FolderManifest.fileName else {
+        guard FileName.isPlainOrInFolder(name), name != FolderManifest.fileName else {
             throw FormatError.writeFailed(path, "'\(name)' is no plain file name")
+        }
+        if let slash = name.firstIndex(of: "/") {
+            let folder = "\(temporaryPath)/\(name[..<slash])"
+            guard mkdir(folder, 0o777) == 0 || errno == EEXIST else {
+                throw FormatError.writeFailed("\(path)/\(name[..<slash])", AtomicFileWriter.reason())
+            }
+            if !folders.contains(folder) { folders.append(folder) }
         }
         return try AtomicFileWriter("\(path)/\(name)", as: "\(temporaryPath)/\(name)")
     }
@@ -42,6 +51,7 @@ public final class AtomicFolderWriter {
         let writer = try AtomicFileWriter("\(path)/\(name)", as: "\(temporaryPath)/\(name)")
         try writer.write(Array(manifest.text.utf8))
         try writer.finish()
+        for folder in folders { FolderSync.sync(folder) }
         FolderSync.sync(temporaryPath)
         return PreparedWrite(plan, stage)
     }
@@ -58,6 +68,12 @@ public enum FileName {
     public static func isPlain(_ name: String) -> Bool {
         !name.isEmpty && name != "." && name != ".." && name.utf8.count <= 255 && !name.contains("/")
             && !name.utf8.contains { $0 < 0x20 || $0 == 0x7F }
+    }
+
+    /// Whether `name` is plain, or two plain names with a / between them.
+    public static func isPlainOrInFolder(_ name: String) -> Bool {
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count <= 2 && parts.allSatisfy { isPlain(String($0)) }
     }
 }
 

@@ -23,12 +23,27 @@ public struct FolderManifest: Sendable {
     ///
     /// - Throws: `FormatError.writeFailed` for anything but regular files; `FileAccessError`.
     init(describing folder: String) throws {
-        files = try FolderListing.names(in: folder).filter { $0 != FolderManifest.fileName }.map { name in
+        files = try FolderManifest.names(in: folder).map { name in
             guard let file = try FolderManifest.file(name, in: folder) else {
                 throw FormatError.writeFailed(folder, "'\(name)' was made in it, which is no regular file")
             }
             return file
         }
+    }
+
+    /// Everything in a folder but its manifest, of folders in it what they hold; empty ones by their own name.
+    private static func names(in folder: String) throws -> [String] {
+        try FolderListing.names(in: folder).filter { $0 != fileName }.flatMap { name in
+            var status = stat()
+            guard lstat("\(folder)/\(name)", &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return [name] }
+            let inner = try FolderListing.names(in: "\(folder)/\(name)").map { "\(name)/\($0)" }
+            return inner.isEmpty ? [name] : inner
+        }
+    }
+
+    private static func isListable(_ name: String) -> Bool {
+        let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count <= 2 && parts.allSatisfy { FileName.isOne(String($0)) }
     }
 
     static func isIn(_ folder: String) -> Bool { access("\(folder)/\(fileName)", F_OK) == 0 }
@@ -46,7 +61,7 @@ public struct FolderManifest: Sendable {
             let entries = json["files"]?.array
         else { throw malformed("is no list of files of version \(FolderManifest.version)") }
         files = try entries.map { entry in
-            guard let name = entry["name"]?.string, FileName.isOne(name), let count = entry["bytes"]?.integer,
+            guard let name = entry["name"]?.string, FolderManifest.isListable(name), let count = entry["bytes"]?.integer,
                 let digest = entry["digest"]?.string.flatMap(ContentDigest.init(hexadecimal:))
             else { throw malformed("has an entry that is no name, size and digest") }
             return File(name: name, byteCount: count, digest: digest)
@@ -74,7 +89,7 @@ public struct FolderManifest: Sendable {
     /// - Throws: `FileAccessError` for what cannot be read.
     func difference(in folder: String) throws -> String? {
         let listed = Dictionary(files.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-        for name in try FolderListing.names(in: folder) where name != FolderManifest.fileName {
+        for name in try FolderManifest.names(in: folder) {
             guard let file = listed[name] else { return "'\(name)', which Caplet did not write" }
             if let difference = difference(of: file, in: folder) { return difference }
         }
@@ -88,6 +103,11 @@ public struct FolderManifest: Sendable {
     /// Nil for anything but a regular file.
     private static func file(_ name: String, in folder: String) throws -> File? {
         let path = "\(folder)/\(name)"
+        // A folder in it is none that a link leads to.
+        if let slash = name.firstIndex(of: "/") {
+            var status = stat()
+            guard lstat("\(folder)/\(name[..<slash])", &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
+        }
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else {
             if errno == ELOOP || errno == ENXIO { return nil }

@@ -73,6 +73,8 @@ enum OutputRemoval {
         }
         if let manifest = try? FolderManifest(of: path) {
             for file in manifest.files where manifest.difference(of: file, in: path) == nil { unlink("\(path)/\(file.name)") }
+            // Folders in it, where nothing else is in them.
+            for file in manifest.files { if let slash = file.name.firstIndex(of: "/") { rmdir("\(path)/\(file.name[..<slash])") } }
             let names = (try? FolderListing.names(in: path)) ?? []
             if names == [FolderManifest.fileName] { unlink("\(path)/\(FolderManifest.fileName)") }
         }

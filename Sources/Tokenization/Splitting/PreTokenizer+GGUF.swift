@@ -47,7 +47,10 @@ extension PreTokenizer {
 
     private static let named: [Named] = [
         Named(
-            ["gpt-2", "gpt2", "phi-2", "mpt", "olmo", "jais", "trillion", "granite-docling", "exaone4", "gigachat", "mellum", "a.x-4.0"],
+            [
+                "gpt-2", "gpt2", "phi-2", "mpt", "olmo", "jais", "trillion", "granite-docling", "exaone4", "gigachat", "mellum", "a.x-4.0",
+                "roberta-bpe", "jina-v2-code", "modern-bert",
+            ],
             gpt2.steps),
         Named(
             [

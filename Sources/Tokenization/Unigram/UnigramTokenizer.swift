@@ -19,12 +19,12 @@ public struct UnigramTokenizer: SentenceTokenizer, Sendable {
     public let lastID: Int32?
     public let maskID: Int32?
     public internal(set) var layout: SentenceLayout
-    private let steps: [TextStep]
-    private let spaces: Spaces
+    let steps: [TextStep]
+    let spaces: Spaces
     private let special: SpecialTokenMatcher
     private let table: PieceTable
     /// The piece of each byte, where bytes stand for what has no piece; empty otherwise.
-    private let byteIDs: [Int32]
+    let byteIDs: [Int32]
     private let longestPiece: Int
     private let unknownScore: Double
     private let bestScore: Double

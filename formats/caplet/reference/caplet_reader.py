@@ -415,7 +415,11 @@ def main(arguments):
             print(name, entry["dtype"], entry["shape"], entry["payload"]["kind"])
         if len(arguments) == 3:
             for name, content in file.attachments().items():
-                check(name and "/" not in name and name not in (".", ".."), f"{file.path}: attachment '{name}' has no plain name")
+                parts = name.split("/")
+                check(len(parts) <= 2 and not any(part in ("", ".", "..") for part in parts),
+                      f"{file.path}: attachment '{name}' has no plain name")
+                if len(parts) == 2:
+                    os.makedirs(os.path.join(arguments[2], parts[0]), exist_ok=True)
                 with open(os.path.join(arguments[2], name), "xb") as target:
                     target.write(content)
     except (CapletError, OSError) as error:

@@ -90,7 +90,10 @@ def unpack(file, path, folder):
     if "config.json" not in file.files:
         raise CapletError(f"{path}: has no config.json, which transformers needs", UNSUPPORTED)
     for name in file.files:
-        if not name or "/" in name or "\0" in name or name in (".", ".."):
+        parts = name.split("/")
+        if len(parts) > 2 or "\0" in name or any(part in ("", ".", "..") for part in parts):
             raise CapletError(f"{path}: attachment {name!r} has no plain name")
+        if len(parts) == 2:
+            os.makedirs(os.path.join(folder, parts[0]), exist_ok=True)
         with open(os.path.join(folder, name), "xb") as target:
             target.write(file.file(name))
