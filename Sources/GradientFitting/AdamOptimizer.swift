@@ -3,7 +3,7 @@ import Execution
 import ModelGraph
 
 /// Adam (Kingma and Ba 2015, algorithm 1) over the values of one tensor, with steps in units of each part's own size: the rate is
-/// multiplied by the root mean square that the part began with, so that it means the same for every model.
+/// multiplied by the root mean square that the part began with, so that it means the same for every model, and for scales of codes by three.
 final class AdamOptimizer {
     let mean: FloatBuffer
     let square: FloatBuffer
@@ -20,9 +20,9 @@ final class AdamOptimizer {
         mean = try FloatBuffer(zeros: start.values.count, execution.memory)
         square = try FloatBuffer(zeros: start.values.count, execution.memory)
         var scales: [Int: Float] = [:]
-        for part in start.parts {
+        for (part, step) in start.parts {
             let sum = start.values.floats[part].reduce(0.0) { $0 + Double($1) * Double($1) }
-            scales[part.lowerBound] = Float((sum / Double(max(part.count, 1))).squareRoot())
+            scales[part.lowerBound] = step * Float((sum / Double(max(part.count, 1))).squareRoot())
         }
         self.scales = scales
     }

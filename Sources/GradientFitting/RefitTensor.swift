@@ -76,15 +76,16 @@ public final class RefitTensor {
         (self.values, self.terms) = (values, terms)
     }
 
-    /// What moves together, with steps of one size: U, V, S, the scales of groups, those of columns.
-    var parts: [Range<Int>] {
-        terms.flatMap { term -> [Range<Int>] in
+    /// What moves together, U, V, S, the scales of groups, those of columns, and what its steps are multiplied by.
+    var parts: [(range: Range<Int>, step: Float)] {
+        let parts = terms.flatMap { term -> [MovablePart] in
             switch term {
-            case .lowRank(let u, let v, _): return u.ranges + v.ranges
-            case .sparse(let part, _), .codes(let part): return part.ranges
+            case .lowRank(let u, let v, _): return [u, v]
+            case .sparse(let part, _), .codes(let part): return [part]
             case .fixed: return []
             }
         }
+        return parts.flatMap { part in part.ranges.map { ($0, part.step) } }
     }
 
     private func matrix(_ part: MovablePart, rows: Int, _ values: FloatBuffer) throws -> Matrix {

@@ -126,7 +126,9 @@ final class CalibrationTests: XCTestCase {
             let name = "model.layers.4.mlp.down_proj.weight"
             let weight = try XCTUnwrap(model.graph[name]).payload.densifiedMatrix()
             let half = Matrix(rows: weight.rows, columns: weight.columns, elements: weight.elements.map { $0 / 2 })
-            let value = try gradients.divergence(of: model.graph).value(sequences: [1, 2, 4], replacing: [name: half]) { found.append($1.elements) }
+            let value = try gradients.divergence(of: model.graph).value(sequences: [1, 2, 4], replacing: [name: half]) {
+                found.append($1.elements)
+            }
             return found + [[Float(value)]]
         }
         let plenty = try figures(WorkingMemory(byteLimit: 4 << 30, scratchFolder: "/nonexistent"), threads: 1)

@@ -367,5 +367,5 @@ final class FamilyConversionTests: XCTestCase {
 }
 
 extension CapletProcess {
-    fileprivate func expectSuccess() { XCTAssertEqual(status, 0, errors) }
+    func expectSuccess() { XCTAssertEqual(status, 0, errors) }
 }
