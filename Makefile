@@ -107,7 +107,8 @@ test-build: test-packages
 
 ## test: every test, in release: in debug the numerical ones would take many times as long.
 test: test-build python
-	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python swift test --skip-build --disable-swift-testing $(TEST_OPTIONS)
+	CAPLET_TEST_PYTHON=$(CURDIR)/.build/python/bin/python python3 Tests/Environment/run_tests.py \
+		.build/tests/release/capletPackageTests.xctest $(if $(ONLY),--only '$(ONLY)')
 
 ## docs: the documentation of the two libraries, in .build/plugins/Swift-DocC/outputs.
 docs: packages

@@ -109,6 +109,41 @@ final class CalibrationTests: XCTestCase {
         XCTAssertEqual(try calibration.losses(sequences: [0], replacing: [:]), [dense[0]])
     }
 
+    /// The divergence of a graph whose embedding and head passes have changed is that of its own predictions from the original's.
+    func testTheDivergenceIsThatOfChangedEmbeddingsAndHeads() throws {
+        let original = try Model(SafetensorsFormat().read(BundledModel.folder, ReadContext()))
+        let sequences: [[Int32]] = (0..<2).map { SampleModel.tokens(row: $0, count: 24) }
+        let execution = ExecutionContext(threads: 2)
+        let calibration = try CalibrationModel(original, tokens: TokenSequences(sequences), execution)
+        var changed = original.graph
+        for name in ["model.embed_tokens.weight", "lm_head.weight"] {
+            let weight = try XCTUnwrap(changed[name]).payload.densifiedMatrix()
+            let rounded = weight.elements.map { ($0 * 64).rounded() / 64 }
+            let dense = try DenseTensor(floats: rounded, shape: XCTUnwrap(changed[name]).shape, dtype: .f32)
+            try changed.setPayload(.composite([.dense(dense)]), of: name)
+        }
+        let found = try XCTUnwrap(calibration.gradients).divergence(of: changed).value(sequences: [0, 1], replacing: [:], gradient: nil)
+        let models = try [original, Model(changed)].map { try Transformer($0, weights: .openBLAS(on: execution)) }
+        var (sum, count) = (0.0, 0)
+        for sequence in sequences {
+            let logits = try models.map { try $0.logits(of: sequence, execution) }
+            let width = logits[0].count / sequence.count
+            for position in sequence.indices {
+                let rows = logits.map { $0[position * width..<(position + 1) * width].map(Double.init) }
+                let normalisers = rows.map { row in log(row.reduce(0) { $0 + exp($1 - row[0]) }) + row[0] }
+                for token in 0..<width {
+                    let (p, q) = (rows[0][token] - normalisers[0], rows[1][token] - normalisers[1])
+                    sum += exp(p) * (p - q)
+                }
+                count += 1
+            }
+        }
+        XCTAssertEqual(found, sum / Double(count), accuracy: 1e-5 * sum / Double(count) + 1e-7)
+        XCTAssertGreaterThan(found, 1e-3)
+        let unchanged = try XCTUnwrap(calibration.gradients).divergence(of: original.graph)
+        XCTAssertEqual(try unchanged.value(sequences: [0, 1], replacing: [:], gradient: nil), 0, accuracy: 1e-6)
+    }
+
     /// Hidden states on scratch and few sequences at a time, or all in memory: the same bits, and no file is left.
     func testNothingDependsOnMemory() throws {
         let model = try Model(SafetensorsFormat().read(BundledModel.folder, ReadContext()))

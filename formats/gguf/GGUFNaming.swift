@@ -3,7 +3,9 @@ import FormatKit
 import ModelGraph
 
 /// Between a graph's tensors and a file's: names, order of rows, dtypes. The graph has those of the Hugging Face checkpoint.
-struct GGUFNaming {
+///
+/// A class, as family and configuration are kilobytes, of which each use would put a copy on the stack.
+final class GGUFNaming: Sendable {
     let family: ArchitectureFamily
     let ggufName: String
     let configuration: ModelConfiguration
