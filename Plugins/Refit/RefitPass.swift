@@ -83,10 +83,34 @@ public struct RefitPass: Pass {
             results = try BlockRefit(pass: Self.name, settings, movable, context, otherwise: "objective=weights needs none").run(&report)
         case .loss: results = try run.refitLoss(graph, &report)
         }
-        for (payload, entry) in results {
-            report.tensors.append(entry)
-            try graph.setPayload(payload, of: entry.name)
+        var moved = graph
+        for (payload, entry) in results { try moved.setPayload(payload, of: entry.name) }
+        // Codes were made for a size, which other scales may exceed.
+        if movable.tensors.contains(where: { $0.payload.hasCodes }), let byteCount = context.outputByteCount {
+            let (before, after) = (try byteCount(graph), try byteCount(moved))
+            guard Double(after) <= Double(before) * (1 + Self.mostGrowth) else {
+                report.warn("refit: scales that moved would make the file \(after - before) bytes larger, so they stay as they were")
+                return report
+            }
         }
+        graph = moved
+        report.tensors = results.map(\.1)
         return report
+    }
+
+    /// The share of a file by which scales that moved may make it larger: what `quantize{fine=true}` keeps free.
+    private static let mostGrowth = 0.0005
+}
+
+extension Payload {
+    /// Whether a part of it is codes whose scales move.
+    fileprivate var hasCodes: Bool {
+        switch self {
+        case .quantized: return true
+        case .lowRank(let factors): return factors.u.hasCodes || factors.v.hasCodes
+        case .sparse(let sparse): return sparse.values.hasCodes
+        case .composite(let terms): return terms.contains { $0.hasCodes }
+        default: return false
+        }
     }
 }

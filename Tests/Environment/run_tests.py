@@ -13,6 +13,7 @@ import concurrent.futures
 import datetime
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -44,8 +45,15 @@ def groups(tests):
     return [found[group] for group in sorted(found, key=order)]
 
 
+def take_signals():
+    """Tests interrupt what they start, which would pass it over where this was started by nohup or in the background."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def run(program, tests):
-    result = subprocess.run([program, ",".join(tests)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    result = subprocess.run(
+        [program, ",".join(tests)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", preexec_fn=take_signals)
     return result.stdout, result.returncode
 
 

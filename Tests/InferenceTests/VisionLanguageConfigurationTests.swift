@@ -4,7 +4,9 @@ import XCTest
 /// config.json of models that see, as they are published: what "text_config" leaves out is what transformers 5.23 gives for it.
 final class VisionLanguageConfigurationTests: XCTestCase {
     private func configuration(_ text: String) throws -> ModelConfiguration {
-        try XCTUnwrap(ModelConfiguration(configJSON: Array(text.utf8), path: "config.json"))
+        // What is thrown is the caller's, which XCTUnwrap would take for a failure of its own.
+        let found = try ModelConfiguration(configJSON: Array(text.utf8), path: "config.json")
+        return try XCTUnwrap(found)
     }
 
     /// google/gemma-3-4b-it, without its vision_config's numbers.
