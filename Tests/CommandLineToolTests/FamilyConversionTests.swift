@@ -3,7 +3,7 @@ import TestSupport
 import XCTest
 
 /// Every family through the verbs: to GGUF and back, in llama.cpp, and through the passes.
-final class FamilyConversionTests: XCTestCase {
+final class FamilyConversionTests: XCTestCase, MadeModels {
     /// What llama.cpp computes as transformers does.
     private static let runsInLlamaCpp = [
         "llama", "linear", "mistral-wide", "qwen2-full", "qwen3", "gemma", "gemma2-usual", "gemma3-usual", "phi", "phi3-usual",
@@ -24,7 +24,7 @@ final class FamilyConversionTests: XCTestCase {
         "qwen2moe-dense", "qwen3moe-dense", "olmoe",
         "gptoss", "deepseek2", "deepseek3", "llama4", "mamba", "falcon-mamba", "mamba2",
     ]
-    private static var folder: TemporaryFolder?
+    static var folder: TemporaryFolder?
 
     /// What neither llama.cpp nor a file of it has, and what the refusal says.
     private static let refused = [
@@ -33,17 +33,6 @@ final class FamilyConversionTests: XCTestCase {
 
     override class func setUp() { folder = try? FamilyCheckpoints.folder(runsInLlamaCpp + others + refused.keys.sorted()) }
     override class func tearDown() { folder = nil }
-
-    private func path(_ name: String = "") throws -> String {
-        try XCTUnwrap(FamilyConversionTests.folder, "transformers made no checkpoints").path(name)
-    }
-
-    @discardableResult
-    private func caplet(_ line: String, status: Int32 = 0) throws -> CapletProcess {
-        let result = try CapletProcess.shell("caplet \(line) --no-progress", in: path())
-        XCTAssertEqual(result.status, status, "\(line): \(result.errors)")
-        return result
-    }
 
     /// llama.cpp sets attributes of Phi-3's own tokens in models whose name says that they are Phi-3.
     private func convert(_ name: String, to output: String, _ options: String = "") throws -> CapletProcess {
@@ -364,8 +353,4 @@ final class FamilyConversionTests: XCTestCase {
             XCTAssertTrue(refused.errors.contains(words), "\(change): \(refused.errors)")
         }
     }
-}
-
-extension CapletProcess {
-    func expectSuccess() { XCTAssertEqual(status, 0, errors) }
 }

@@ -3,7 +3,7 @@ import TestSupport
 import XCTest
 
 /// Models that see, of each class that is known, through the verbs: what transformers and llama.cpp compute of them on text, and what comes back.
-final class VisionLanguageTests: XCTestCase {
+final class VisionLanguageTests: XCTestCase, MadeModels {
     private static let seeing = [
         "llava", "llava-tied", "llava-pixtral", "llava-next", "gemma3", "mistral3", "qwen2vl", "qwen2.5vl", "qwen3vl", "smolvlm",
         "idefics3",
@@ -11,7 +11,7 @@ final class VisionLanguageTests: XCTestCase {
     ]
     private static let inGGUF = ["llava", "llava-tied", "gemma3", "mistral3", "qwen2vl", "qwen2.5vl", "qwen3vl", "smolvlm"]
     private static let withTowers = ["llava", "gemma3", "qwen2vl", "qwen2.5vl"]
-    private static var folder: TemporaryFolder?
+    static var folder: TemporaryFolder?
 
     override class func setUp() {
         folder = try? TemporaryFolder()
@@ -21,17 +21,6 @@ final class VisionLanguageTests: XCTestCase {
         if (try? PythonProcess.run(script, arguments)) == nil { folder = nil }
     }
     override class func tearDown() { folder = nil }
-
-    private func path(_ name: String = "") throws -> String {
-        try XCTUnwrap(VisionLanguageTests.folder, "transformers made no models").path(name)
-    }
-
-    @discardableResult
-    private func caplet(_ line: String, status: Int32 = 0) throws -> CapletProcess {
-        let result = try CapletProcess.shell("caplet \(line) --no-progress", in: path())
-        XCTAssertEqual(result.status, status, "\(line): \(result.errors)")
-        return result
-    }
 
     private func loss(_ name: String) throws -> Double {
         let text = String(decoding: try TemporaryFolder.bytes(of: path("\(name).loss")), as: UTF8.self)
