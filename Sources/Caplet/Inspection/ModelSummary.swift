@@ -116,6 +116,7 @@ public struct TensorSummary: Sendable {
 
 /// Bytes of a file, or of the regular files in a folder; not those of the list that a written folder has of them.
 enum FileSize {
+    /// Those of the file, or of the files in a folder.
     ///
     /// - Parameter depth: how deep folders in it are looked into.
     static func bytes(at path: String, depth: Int = 1) -> Int {
