@@ -9,7 +9,7 @@ struct EntropyCodedQuantization {
     /// The rate, and the size of the file, end at most these shares below what is asked for.
     private static let rateSlack = 0.002
     private static let sizeSlack = 0.004
-    /// The share of a file by which other scales may make it larger.
+    /// The share of a file that is kept free for other scales, of which some take more bytes.
     private static let scaleReserve = 0.0005
     /// The increase of the loss ends at most this share below what is allowed.
     private static let lossSlack = 0.05

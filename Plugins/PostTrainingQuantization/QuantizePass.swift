@@ -67,7 +67,7 @@ public struct QuantizePass: Pass {
         requires: [isEntropyCoded])
     private static let fine = FlagOption(
         "fine", default: false,
-        "scales of columns keep all bits of BF16, as a refit leaves them, which then adds no bytes: for one that follows",
+        "for a refit that follows: scales of columns keep all bits of BF16, as it leaves them, and 0.05 % of a size is kept free for what they take",
         requires: [isEntropyCoded])
     private static let components = ChoiceOption<Components>(
         "components", default: .auto, "auto: a dense tensor's largest singular components go into U and V where that saves bytes",

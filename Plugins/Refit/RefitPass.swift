@@ -4,7 +4,7 @@ import ModelGraph
 import PassKit
 
 /// Moves the values that a pruning pass kept, U, V and S on its positions, and the scales of codes, so that the model does again what it
-/// did: no position, rank, parameter or bit is added. It serves any pruned or quantised model.
+/// did: no position, rank, parameter or code is added. It serves any pruned or quantised model.
 ///
 /// Objectives: the divergence of the whole model's predictions from the original's; the error of each block's outputs on what the
 /// refitted blocks before it produce (as in transformer matching, 3BASiL, arXiv 2603.01376); or the weights alone.
@@ -25,15 +25,21 @@ public struct RefitPass: Pass {
         "loss: the divergence of predictions from the original's; block: each block's outputs; weights: the weights alone, without text")
     private static let learns = OptionRequirement.equals(objective, .loss, .block)
     private static let gradients = GradientSettings.Options(passes: 8, requires: [learns])
-    public static let options: [any PassOption] = [objective] + gradients.all + [TensorSelection.option]
+    private static let size = OptionOrWord<IntegerOption>(
+        "size", in: 1...Int.max, or: "none",
+        "the largest size in bytes of the whole file: where moved values would make it larger they stay as they were")
+    public static let options: [any PassOption] = [objective] + gradients.all + [size, TensorSelection.option]
     public static let reads: PassReads = [.parts, .original, .calibration]
     public static let leaves = PassResult.other
 
     let objective: Objective
     let settings: GradientSettings
+    /// Nil for any.
+    private let size: Int?
     private let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
+        size = options[Self.size]
         objective = options[Self.objective]
         settings = Self.gradients.chosen(options)
         selection = TensorSelection(options)
@@ -67,6 +73,9 @@ public struct RefitPass: Pass {
 
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: Self.name)
+        if size != nil, context.outputByteCount == nil {
+            throw PassError(.usage, pass: Self.name, "size= goes with an output whose size is known beforehand")
+        }
         let movable = try MovableTensors(
             graph, selection, pass: Self.name, context, movesScales: objective != .weights,
             outsideBlocks: objective == .weights ? nil : "is no linear layer of a block: gradients are of those")
@@ -85,32 +94,12 @@ public struct RefitPass: Pass {
         }
         var moved = graph
         for (payload, entry) in results { try moved.setPayload(payload, of: entry.name) }
-        // Codes were made for a size, which other scales may exceed.
-        if movable.tensors.contains(where: { $0.payload.hasCodes }), let byteCount = context.outputByteCount {
-            let (before, after) = (try byteCount(graph), try byteCount(moved))
-            guard Double(after) <= Double(before) * (1 + Self.mostGrowth) else {
-                report.warn("refit: scales that moved would make the file \(after - before) bytes larger, so they stay as they were")
-                return report
-            }
+        if let size, let byteCount = try context.outputByteCount?(moved), byteCount > size {
+            report.warn("refit: the file would have \(byteCount) bytes, more than size=\(size): values stay as they were")
+            return report
         }
         graph = moved
         report.tensors = results.map(\.1)
         return report
-    }
-
-    /// The share of a file by which scales that moved may make it larger: what `quantize{fine=true}` keeps free.
-    private static let mostGrowth = 0.0005
-}
-
-extension Payload {
-    /// Whether a part of it is codes whose scales move.
-    fileprivate var hasCodes: Bool {
-        switch self {
-        case .quantized: return true
-        case .lowRank(let factors): return factors.u.hasCodes || factors.v.hasCodes
-        case .sparse(let sparse): return sparse.values.hasCodes
-        case .composite(let terms): return terms.contains { $0.hasCodes }
-        default: return false
-        }
     }
 }

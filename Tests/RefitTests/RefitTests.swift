@@ -119,6 +119,36 @@ final class RefitTests: XCTestCase {
         }
     }
 
+    /// What would be larger than it may be stays as it was, with a warning; of codes whose scales of columns are coarse too, where no size is said.
+    func testTheSizeIsKept() throws {
+        let original = try SampleModel.graph()
+        func refitted(_ options: String, bytes: Int?) throws -> (moved: Bool, report: PassReport?) {
+            let calibration = try QuadraticCalibration(original, sequences: 8)
+            let context = PassContext(
+                execution: ExecutionContext(threads: 2), seed: 0, original: original, calibration: calibration,
+                outputByteCount: bytes.map { bytes in { _ in bytes } })
+            let codes = "quantize{bits=2.5 target=dense objective=weights}"
+            func run(_ pipeline: String) throws -> (TensorGraph, [PassReport]) {
+                var graph = original
+                let reports = try PassManager(try Pipeline(parsing: pipeline), catalog: PassCatalog(passes)).run(&graph, context)
+                return (graph, reports)
+            }
+            let before = try run(codes).0
+            let (after, reports) = try run("\(codes),refit{passes=2\(options)}")
+            let same = try zip(before.tensors, after.tensors).allSatisfy {
+                try $0.payload.densifiedFloats() == $1.payload.densifiedFloats()
+            }
+            return (!same, reports.last)
+        }
+        XCTAssertTrue(try refitted("", bytes: 1000).moved)
+        XCTAssertTrue(try refitted(" size=1000", bytes: 1000).moved)
+        let (moved, report) = try refitted(" size=999", bytes: 1000)
+        XCTAssertFalse(moved)
+        XCTAssertTrue(try XCTUnwrap(report).tensors.isEmpty)
+        XCTAssertTrue(report?.warnings?.contains { $0.contains("1000 bytes, more than size=999") } == true)
+        XCTAssertThrowsError(try refitted(" size=999", bytes: nil)) { XCTAssertTrue("\($0)".contains("size="), "\($0)") }
+    }
+
     /// Weights alone have nothing to say of scales.
     func testScalesStayWhereWeightsAloneCount() throws {
         let report = try XCTUnwrap(apply("quantize{bits=2 target=dense},refit{objective=weights}").reports.last)

@@ -32,8 +32,8 @@ public enum DefaultPipeline {
     ///   - size: bytes of the whole file.
     ///   - linearParameters: what linear layers have; see `text(keep:linearParameters:)`.
     static func text(size: String, linearParameters: Int = 0, layers: String = "matrices") -> String {
-        let refit = linearParameters > smallModel ? "refit{objective=block passes=2 text=calibrated}" : "refit{passes=4 batch=4}"
-        return "quantize{size=\(size) target=dense+s+uv layers=\(layers) fine=true},\(refit)"
+        let refit = linearParameters > smallModel ? "objective=block passes=2 text=calibrated" : "passes=4 batch=4"
+        return "quantize{size=\(size) target=dense+s+uv layers=\(layers) fine=true},refit{\(refit) size=\(size)}"
     }
 
     /// The same, with BUDGET for the size.
