@@ -3,8 +3,8 @@ import LinearAlgebra
 import ModelGraph
 import PassKit
 
-/// Moves the values that a pruning pass kept, U, V and S on its positions, and the scales of codes, so that the model does again what it
-/// did: no position, rank, parameter or code is added. It serves any pruned or quantised model.
+/// Moves the values that a pruning pass kept, U, V and S on its positions, and the scales of codes and of ggml's blocks, so that the model
+/// does again what it did: no position, rank, parameter or code is added. It serves any pruned or quantised model.
 ///
 /// Objectives: the divergence of the whole model's predictions from the original's; the error of each block's outputs on what the
 /// refitted blocks before it produce (as in transformer matching, 3BASiL, arXiv 2603.01376); or the weights alone.
@@ -14,7 +14,8 @@ import PassKit
 /// 8·P·N·p, and the inputs and outputs of one block over the whole set.
 public struct RefitPass: Pass {
     public static let name = "refit"
-    public static let summary = "move what a pruning pass kept, and the scales of codes, so that the model does again what it did"
+    public static let summary =
+        "move what a pruning pass kept, and the scales of codes and blocks, so that the model does again what it did"
     /// What is made small.
     enum Objective: String, CaseIterable, Sendable {
         case loss, block, weights

@@ -2,13 +2,16 @@ import Execution
 import LinearAlgebra
 import ModelGraph
 
-/// A part of a compressed matrix that may move: floats, or codes that stay while their scales move.
+/// A part of a compressed matrix that may move: floats, or codes or blocks that stay while their scales move.
 ///
-/// Of codes the values that move are factors of the scales, 1 at the start: so a step means the same for a large scale and a small one.
+/// Of codes and blocks the values that move are factors of the scales, 1 at the start: so a step means the same for a large scale and a
+/// small one.
 public struct MovablePart {
     /// As it is stored.
     let payload: Payload
-    /// Where its floats, or the factors of its groups' scales [rows × groups], are among the values.
+    /// The tensor's, for errors.
+    private let name: String
+    /// Where its floats, or the factors of its groups' scales [rows × groups] or of its blocks' halves [blocks × halves], are among the values.
     public let range: Range<Int>
     /// Where the factors of its columns' scales are; of no length without such.
     let columns: Range<Int>
@@ -20,6 +23,7 @@ public struct MovablePart {
         switch payload {
         case .dense(let dense): return dense.shape.elementCount
         case .quantized(let codes) where movesScales: return codes.scales.shape.elementCount + columnCount(codes)
+        case .blocks(let blocks) where movesScales: return blocks.halfCount
         default: return 0
         }
     }
@@ -33,36 +37,79 @@ public struct MovablePart {
     ///   - name: the tensor's.
     /// - Throws: `GraphError.notFinite`, and what reading the payload throws.
     init(_ payload: Payload, in values: FloatBuffer, from next: Int, name: String) throws {
-        self.payload = payload
+        (self.payload, self.name) = (payload, name)
         let found = try payload.densifiedFloats()
         guard found.allSatisfy(\.isFinite) else { throw GraphError.notFinite("tensor '\(name)'") }
-        guard case .quantized(let codes) = payload else {
+        switch payload {
+        case .quantized(let codes):
+            range = next..<next + codes.scales.shape.elementCount
+            columns = range.upperBound..<range.upperBound + MovablePart.columnCount(codes)
+        case .blocks(let blocks):
+            range = next..<next + blocks.halfCount
+            columns = range.upperBound..<range.upperBound
+        default:
             range = next..<next + found.count
             columns = range.upperBound..<range.upperBound
             for (slot, value) in found.enumerated() { values.floats[next + slot] = value }
             return
         }
-        range = next..<next + codes.scales.shape.elementCount
-        columns = range.upperBound..<range.upperBound + MovablePart.columnCount(codes)
         for slot in next..<columns.upperBound { values.floats[slot] = 1 }
     }
 
     /// What a step is multiplied by: factors of scales, of which each has many values to answer for, go further.
-    var step: Float { if case .quantized = payload { return 3 } else { return 1 } }
+    var step: Float {
+        switch payload {
+        case .quantized, .blocks: return 3
+        default: return 1
+        }
+    }
 
     /// What moves together: floats, factors of groups, factors of columns.
     var ranges: [Range<Int>] { columns.isEmpty ? [range] : [range, columns] }
 
     /// The part's floats, row by row.
     func floats(_ values: FloatBuffer) throws -> [Float] {
-        guard case .quantized(let codes) = payload else { return Array(values.floats[range]) }
-        return try scaled(codes, values, dtype: .f32).densifiedFloats()
+        switch payload {
+        case .quantized(let codes): return try scaled(codes, values, dtype: .f32).densifiedFloats()
+        case .blocks(let blocks): return try floats(blocks, values)
+        default: return Array(values.floats[range])
+        }
+    }
+
+    /// Σ f·p of each block's halves with factors f, p the parts of the elements that are proportional to them.
+    private func floats(_ blocks: BlockTensor, _ values: FloatBuffer) throws -> [Float] {
+        let (halves, size) = (blocks.codec.halves.count, blocks.codec.elementsPerBlock)
+        var sum = [Float](repeating: 0, count: blocks.shape.elementCount)
+        for half in 0..<halves {
+            for (place, part) in try blocks.part(ofHalf: half).enumerated() {
+                sum[place] += values.floats[range.lowerBound + place / size * halves + half] * part
+            }
+        }
+        return sum
     }
 
     /// Gradients of the values, from that of the floats. For w = f·h·s·(code − zero) of a group with factor f in a column with factor h:
-    /// ∂/∂f = Σ g·w/f over the group, ∂/∂h = Σ g·w/h over the column.
+    /// ∂/∂f = Σ g·w/f over the group, ∂/∂h = Σ g·w/h over the column. For w = Σ f·p of a block's halves ∂/∂f = Σ g·p over the block.
     func gradients(_ gradient: [Float], _ values: FloatBuffer) throws -> [(Range<Int>, [Float])] {
-        guard case .quantized(let codes) = payload else { return [(range, gradient)] }
+        switch payload {
+        case .quantized(let codes): return try gradients(gradient, codes, values)
+        case .blocks(let blocks): return [(range, try gradients(gradient, blocks))]
+        default: return [(range, gradient)]
+        }
+    }
+
+    private func gradients(_ gradient: [Float], _ blocks: BlockTensor) throws -> [Float] {
+        let (halves, size) = (blocks.codec.halves.count, blocks.codec.elementsPerBlock)
+        var sums = [Double](repeating: 0, count: range.count)
+        for half in 0..<halves {
+            for (place, part) in try blocks.part(ofHalf: half).enumerated() {
+                sums[place / size * halves + half] += Double(gradient[place]) * Double(part)
+            }
+        }
+        return sums.map { Float($0) }
+    }
+
+    private func gradients(_ gradient: [Float], _ codes: QuantizedTensor, _ values: FloatBuffer) throws -> [(Range<Int>, [Float])] {
         let (n, groups, size) = (codes.shape.columns, codes.groupsPerRow, codes.groupSize)
         var ofGroups = [Double](repeating: 0, count: range.count)
         var ofColumns = [Double](repeating: 0, count: columns.count)
@@ -86,6 +133,7 @@ public struct MovablePart {
         switch payload {
         case .dense(let dense): return .dense(try DenseTensor(floats: Array(values.floats[range]), shape: dense.shape, dtype: dense.dtype))
         case .quantized(let codes): return try scaled(codes, values, dtype: nil)
+        case .blocks(let blocks): return .blocks(try blocks.scalingHalves(by: values.floats[range], name: name))
         default: return payload
         }
     }

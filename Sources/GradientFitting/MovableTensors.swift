@@ -24,13 +24,23 @@ public struct MovableTensors {
             let reason =
                 !RefitTensor.canMove(tensor.payload, movesScales: movesScales)
                 ? "has no sparse or low-rank values" + (movesScales ? ", and no codes" : " in floats")
-                : calibrated.contains(tensor.name) ? nil : reason
+                : !calibrated.contains(tensor.name)
+                    ? reason : MovableTensors.isAsRead(tensor, context.original) ? "has the blocks that the model came with" : nil
             if let reason { left.append(LeftAlone(name: tensor.name, reason: reason)) }
             return reason != nil
         }
         let moved = Set(selected.map(\.name))
         (tensors, leftAlone) = (selected, left)
-        others = graph.tensors.filter { calibrated.contains($0.name) && !moved.contains($0.name) && $0.payload.elementArray == nil }
+        others = graph.tensors.filter {
+            if case .dense = $0.payload { return false }
+            return calibrated.contains($0.name) && !moved.contains($0.name) && !MovableTensors.isAsRead($0, context.original)
+        }
+    }
+
+    /// Whether a tensor is in blocks of a codec, as it is in the model before any pass: no pass makes such blocks of such ones.
+    private static func isAsRead(_ tensor: Tensor, _ original: TensorGraph) -> Bool {
+        guard case .blocks(let blocks) = tensor.payload, case .blocks(let old) = original[tensor.name]?.payload else { return false }
+        return blocks.codec == old.codec
     }
 
     /// What a report says where nothing moves.

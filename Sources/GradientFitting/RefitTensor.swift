@@ -20,7 +20,7 @@ public final class RefitTensor {
         case lowRank(u: MovablePart, v: MovablePart, rank: Int)
         /// The values, and where they stand in the matrix.
         case sparse(MovablePart, SparsePattern)
-        /// All of a matrix as codes.
+        /// All of a matrix as codes or blocks.
         case codes(MovablePart)
         /// A term that keeps its values.
         case fixed(Payload)
@@ -45,7 +45,7 @@ public final class RefitTensor {
         case .sparse(let sparse):
             guard sparse.shape.elementCount <= Int(UInt32.max) else { return 0 }
             return MovablePart.count(sparse.values, movesScales: movesScales)
-        case .quantized: return MovablePart.count(term, movesScales: movesScales)
+        case .quantized, .blocks: return MovablePart.count(term, movesScales: movesScales)
         default: return 0
         }
     }

@@ -88,7 +88,7 @@ final class GGUFQuantizationTests: XCTestCase {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
         let size = 3_500_000
-        let pipeline = "quantize{coding=blocks size=\(size) types=q3_k+iq4_xs+q5_k layers=matrices}"
+        let pipeline = "quantize{coding=blocks size=\(size) types=q3_k+iq4_xs+q5_k layers=matrices},refit{passes=1 batch=4}"
         let text = Repository.path("Examples/text/speeches-calibration.txt")
         let arguments =
             "'\(Self.example)' -o m.gguf --pipeline '\(pipeline)' --calibration '\(text)' --calibration-sequences 8 --context 256 --no-progress"

@@ -110,6 +110,38 @@ final class RefitTests: XCTestCase {
         }
     }
 
+    /// Of blocks of ggml's types the halves move: the types and the size stay.
+    func testScalesOfBlocksMove() throws {
+        let original = try SampleModel.graph(hidden: 32, intermediate: 64)
+        func apply(_ pipeline: String) throws -> (graph: TensorGraph, reports: [PassReport]) {
+            try PassConformance(passes, pipeline: pipeline, needsCalibration: true).apply(to: original, seed: 0)
+        }
+        func loss(_ graph: TensorGraph) throws -> Double {
+            let weights = try graph.tensors.filter { $0.role == .linear }.map { ($0.name, try $0.payload.densifiedMatrix()) }
+            let replaced = ReplacedWeights(Dictionary(uniqueKeysWithValues: weights))
+            let losses = try QuadraticCalibration(original, sequences: 8).losses(sequences: Array(0..<8), replacing: replaced)
+            return losses.reduce(0, +) / 8 - 1
+        }
+        let pipeline = "quantize{coding=blocks bits=5 types=q4_0 objective=weights}"
+        let before = try apply(pipeline).graph
+        for objective in ["loss", "block"] {
+            let (after, reports) = try apply("\(pipeline),refit{objective=\(objective) passes=40 rate=0.003}")
+            XCTAssertLessThan(try loss(after), try 0.98 * loss(before), objective)
+            XCTAssertEqual(try XCTUnwrap(reports.last).tensors.count, 12)
+            for (a, b) in zip(after.tensors, before.tensors) where a.role == .linear {
+                guard case .blocks(let new) = a.payload, case .blocks(let old) = b.payload else {
+                    return XCTFail("\(a.name) has no blocks")
+                }
+                XCTAssertEqual(new.codec, old.codec)
+            }
+        }
+        // What came in blocks, and nothing has changed, stays.
+        let report = try XCTUnwrap(
+            PassConformance(passes, pipeline: "refit{passes=1}", needsCalibration: true).apply(to: before, seed: 0).reports.last)
+        XCTAssertTrue(report.tensors.isEmpty)
+        XCTAssertTrue(report.leftAlone.contains { $0.reason.contains("blocks that the model came with") }, "\(report.leftAlone)")
+    }
+
     private func codes(_ payload: Payload) throws -> [UInt8] {
         switch payload {
         case .quantized(let tensor): return try tensor.codes.withUnsafeBytes { Array($0) }

@@ -62,7 +62,7 @@ public struct ComparisonMethod: Equatable, Sendable {
     /// Those whose budgets are bytes of the file.
     public static let builtInBytes = [
         ComparisonMethod(name: own, template: DefaultPipeline.bytesTemplate, unit: .bytes),
-        ComparisonMethod(name: "caplet-gguf", template: DefaultPipeline.blocksText("size=BUDGET"), unit: .bytes, formatName: "gguf"),
+        ComparisonMethod(name: "caplet-gguf", template: DefaultPipeline.blocksText(size: "BUDGET"), unit: .bytes, formatName: "gguf"),
         ComparisonMethod(name: "llama-types", template: "", unit: .bytes, formatName: "gguf"),
     ]
 

@@ -32,8 +32,12 @@ public enum DefaultPipeline {
     ///   - size: bytes of the whole file.
     ///   - linearParameters: what linear layers have; see `text(keep:linearParameters:)`.
     static func text(size: String, linearParameters: Int = 0, layers: String = "matrices") -> String {
-        let refit = linearParameters > smallModel ? "objective=block passes=2 text=calibrated" : "passes=4 batch=4"
-        return "quantize{size=\(size) target=dense+s+uv layers=\(layers) fine=true},refit{\(refit) size=\(size)}"
+        "quantize{size=\(size) target=dense+s+uv layers=\(layers) fine=true},refit{\(movingScales(linearParameters)) size=\(size)}"
+    }
+
+    /// How `refit` moves the scales of codes and of blocks.
+    private static func movingScales(_ linearParameters: Int) -> String {
+        linearParameters > smallModel ? "objective=block passes=2 text=calibrated" : "passes=4 batch=4"
     }
 
     /// The same, with BUDGET for the size.
@@ -44,10 +48,15 @@ public enum DefaultPipeline {
         "quantize{increase=\(lossIncrease) target=dense+s+uv layers=\(layers)}"
     }
 
-    /// The pipeline for an output that keeps blocks of ggml's types, and codes of other kinds as plain numbers.
-    ///
-    /// - Parameter aim: an option of `quantize`, such as "size=3000000".
-    static func blocksText(_ aim: String, layers: String = "matrices") -> String { "quantize{coding=blocks \(aim) layers=\(layers)}" }
+    /// The pipeline for a size of an output that keeps blocks of ggml's types, and codes of other kinds as plain numbers.
+    static func blocksText(size: String, linearParameters: Int = 0, layers: String = "matrices") -> String {
+        "quantize{coding=blocks size=\(size) layers=\(layers)},refit{\(movingScales(linearParameters))}"
+    }
+
+    /// The same for a loss.
+    static func blocksText(lossIncrease: Double, layers: String = "matrices") -> String {
+        "quantize{coding=blocks increase=\(lossIncrease) layers=\(layers)}"
+    }
 
     /// The layers of a model: all matrices, but for what a language model sees with, whose worth no text shows.
     private static func layers(_ graph: TensorGraph) -> String {
@@ -69,7 +78,7 @@ public enum DefaultPipeline {
             guard bytes > 0 else { throw refused("the size", "above 0") }
             return try Pipeline(
                 parsing: keepsBlocks
-                    ? blocksText("size=\(bytes)", layers: layers)
+                    ? blocksText(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers)
                     : text(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers))
         case .bitsPerWeight(let bits):
             guard bits > 0, bits <= 64 else { throw refused("bits for each parameter", "above 0, at most 64") }
@@ -77,12 +86,12 @@ public enum DefaultPipeline {
             let bytes = max(1, Int(bits * Double(graph.parameterCount) / 8))
             return try Pipeline(
                 parsing: keepsBlocks
-                    ? blocksText("size=\(bytes)", layers: layers)
+                    ? blocksText(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers)
                     : text(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers))
         case .lossIncrease(let increase):
             guard increase > 0, increase <= 100 else { throw refused("the increase of the loss", "above 0, at most 100") }
             return try Pipeline(
-                parsing: keepsBlocks ? blocksText("increase=\(increase)", layers: layers) : text(lossIncrease: increase, layers: layers))
+                parsing: keepsBlocks ? blocksText(lossIncrease: increase, layers: layers) : text(lossIncrease: increase, layers: layers))
         case .lossless, .pipelineFile: return Pipeline([])
         case .pipeline(let pipeline): return pipeline
         }
