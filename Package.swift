@@ -93,7 +93,7 @@ let package = Package(
             path: "Plugins/MagnitudePruning"),
         target(
             "PostTrainingQuantization",
-            ["CKernels", "CLibrary", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
+            ["CKernels", "CLibrary", "Execution", "GradientFitting", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
             path: "Plugins/PostTrainingQuantization"),
         target(
             "ProbabilisticPruning",

@@ -44,10 +44,11 @@ struct EntropyCodedQuantization {
             return made
         }
         let step: Double
+        var refitted: TensorGraph?
         switch pass.aim {
         case .bits(let bits): step = try meet(bits: bits, start, run)
         case .size(let size): step = try meet(size: size, start, run, context, &report, made)
-        case .lossIncrease(let increase): step = try meet(lossIncrease: increase, start, run, context, &report, made)
+        case .lossIncrease(let increase): (step, refitted) = try meet(lossIncrease: increase, start, run, context, &report, before, made)
         }
         var bits = 0.0
         for (tensor, made) in zip(selected, try run.keptPayloads()) {
@@ -55,7 +56,8 @@ struct EntropyCodedQuantization {
             bits += made.bits
             let (payload, entry) = try context.finishing(tensor) {
                 let figures = [Measurement(name: "entropyBitsPerWeight", value: rate)]
-                return (made.payload, try TensorReport(comparing: tensor, with: made.payload, figures, context.execution))
+                let payload = refitted?[tensor.name]?.payload ?? made.payload
+                return (payload, try TensorReport(comparing: tensor, with: payload, figures, context.execution))
             }
             report.tensors.append(entry)
             try graph.setPayload(payload, of: tensor.name)
@@ -101,41 +103,62 @@ struct EntropyCodedQuantization {
 
     /// Rounds until the mean loss has risen by as much as is allowed, and keeps that. The loss is of text that errors were not fitted to,
     /// where there is any.
+    ///
+    /// - Returns: the step, and the graph with the scales that a refit has moved where there is one.
     private func meet(
         lossIncrease: Double, _ start: Double, _ run: EntropyCodedRun, _ context: PassContext, _ report: inout PassReport,
-        _ made: () throws -> TensorGraph
-    ) throws -> Double {
-        let text = try context.heldBack ?? context.requireCalibration(for: QuantizePass.name)
-        func loss(_ graph: TensorGraph) throws -> Double {
-            let losses = try text.losses(sequences: Array(0..<text.sequenceCount), of: graph)
-            return losses.reduce(0, +) / Double(max(losses.count, 1))
-        }
-        let dense = try loss(context.original)
+        _ before: TensorGraph, _ made: () throws -> TensorGraph
+    ) throws -> (step: Double, refitted: TensorGraph?) {
+        let loss = try HeldBackLoss(context)
         try run.learnLengths(step: start)
-        var best: (step: Double, increase: Double)?
+        var (step, found) = (start, 0.0)
+        func find(_ increase: Double) throws -> EntropyCodedRun.Settings {
+            found = try self.search(lossIncrease: increase, step, run) { try loss.increase(made()) }
+            guard let best = run.best else { preconditionFailure("a round was kept") }
+            step = best.step
+            return best
+        }
+        guard let refit = pass.refit else {
+            _ = try find(lossIncrease)
+            loss.report(found, in: &report)
+            return (step, nil)
+        }
+        let search = RefittedIncrease(
+            allowed: lossIncrease, settings: refit, selection: pass.refitSelection, context: context, loss: loss)
+        let (refitted, increase) = try search.run(&report, find: find) { settings in
+            run.keep(settings)
+            var graph = before
+            for (tensor, new) in zip(try pass.selection.split(before, pass: QuantizePass.name).selected, try run.keptPayloads()) {
+                try graph.setPayload(new.payload, of: tensor.name)
+            }
+            return graph
+        }
+        loss.report(increase, in: &report)
+        return (run.best?.step ?? step, refitted)
+    }
+
+    /// Rounds until the loss has risen by as much as is allowed, and keeps the one that came nearest.
+    ///
+    /// - Returns: by how much that one raises it.
+    private func search(
+        lossIncrease: Double, _ start: Double, _ run: EntropyCodedRun, _ increase: () throws -> Double
+    ) throws -> Double {
+        var best: Double?
         // The loss falls as steps do, so it is the step's inverse that is looked for.
         _ = try RateSearch(slack: Self.lossSlack, limit: Self.lossRounds).find(target: lossIncrease, start: 1 / start) { inverse in
-            // Text of a finite length may like a model better that is a little worse.
-            let found = try run.round(step: 1 / inverse) { max(try loss(try made()) - dense, .leastNormalMagnitude) }
-            guard let increase = found else { return 0 }
-            if increase <= lossIncrease, increase > best?.increase ?? 0 {
-                best = (1 / inverse, increase)
+            guard let found = try run.round(step: 1 / inverse, rate: increase) else { return 0 }
+            if found <= lossIncrease, found > best ?? 0 {
+                best = found
                 run.keep()
             }
-            return increase
+            return found
         }
         guard let best else {
             throw PassError(
                 .usage, pass: QuantizePass.name,
                 "no step raises the loss by increase=\(lossIncrease) or less. Codes are bytes", remedy: .packLosslessly)
         }
-        report.notes.append(
-            context.heldBack == nil
-                ? "the increase of the loss is that on the calibration set itself: there is no other text"
-                : "the increase of the loss is that on \(text.sequenceCount) sequences that were not calibrated on")
-        report.measure("loss.dense", dense)
-        report.measure("loss.final", dense + best.increase)
-        return best.step
+        return best
     }
 
     private func search(

@@ -62,10 +62,16 @@ final class EntropyCodedRun {
     private var rounds = 0
     /// The step of the first round over all: which parts have a trellis is decided by it, or sizes would jump as a part changes sides.
     private var trellisStep: Double?
-    /// The step of the last round, and the lengths that it was made with.
-    private var last: (step: Double, lengths: [[Float]?])?
-    /// The same of the round that is kept.
-    private var best: (step: Double, lengths: [[Float]?])?
+    /// What a round was made with: its step, and the lengths of codes.
+    struct Settings: Equatable {
+        let step: Double
+        fileprivate let lengths: [[Float]?]
+    }
+
+    /// Those of the last round.
+    private var last: Settings?
+    /// Those of the round that is kept.
+    private(set) var best: Settings?
     /// Whether rounds leave codes, and do not only count them.
     private let keepsCodes: Bool
 
@@ -178,6 +184,11 @@ final class EntropyCodedRun {
     /// Keeps what the last round made.
     func keep() { (kept, best) = (rounded, last) }
 
+    /// Keeps what an earlier round made, which is made again when it is asked for.
+    func keep(_ earlier: Settings) {
+        if earlier != best { (kept, best) = ([], earlier) }
+    }
+
     /// Rounds for the lengths of codes alone: what a round without any comes to is so much more that a search would look on the wrong side of it.
     func learnLengths(step: Double) throws { _ = try round(step: step) { 0 } }
 
@@ -191,7 +202,7 @@ final class EntropyCodedRun {
         let name = "round \(rounds)"
         rounds += 1
         context.execution.progress.advance(by: 1, remark: "step \(PassKit.rounded(step))")
-        last = (step, lengths)
+        last = Settings(step: step, lengths: lengths)
         if stride == 1, trellisStep == nil { trellisStep = step }
         let isKnown = context.isRecorded(QuantizePass.name, name)
         let found = try context.recording(QuantizePass.name, name) {

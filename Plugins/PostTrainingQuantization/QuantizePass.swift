@@ -1,3 +1,4 @@
+import GradientFitting
 import ModelGraph
 import PassKit
 
@@ -33,6 +34,10 @@ public struct QuantizePass: Pass {
     private static let increase = OptionOrWord<NumberOption>(
         "increase", in: 1e-18...100, or: "none",
         "instead of bits: nats a token by which the mean loss on held-back text may rise; of an encoder its embeddings' 1 − cosine")
+    private static let refitPasses = IntegerOption(
+        "refit", in: 0...1000, default: 0,
+        "passes of a refit of the scales along gradients, after which the increase counts: the file is smaller by what it makes good; 0: none",
+        requires: [OptionRequirement("increase=", deciding: [increase]) { $0[increase] != nil }])
     private static let size = OptionOrWord<IntegerOption>(
         "size", in: 1...Int.max, or: "none",
         "instead of bits: the largest size in bytes of the whole file, which ends within 0.5 % of it", requires: [.isWord(increase)])
@@ -77,7 +82,8 @@ public struct QuantizePass: Pass {
         "types", default: .auto, "the types that blocks may have, a matrix each by itself; auto: all but q4_0",
         requires: [.equals(coding, .blocks)])
     public static let options: [any PassOption] = [
-        bits, size, increase, coding, group, symmetric, objective, lambda, trellis, fine, components, types, target, TensorSelection.option,
+        bits, size, increase, refitPasses, coding, group, symmetric, objective, lambda, trellis, fine, components, types, target,
+        TensorSelection.option,
     ]
     public static let reads: PassReads = [.parts, .original, .calibration]
     public static let leaves = PassResult.parts
@@ -108,9 +114,18 @@ public struct QuantizePass: Pass {
     /// Nil for entropy coding and for blocks.
     let fixed: FixedWidthQuantization?
     let selection: TensorSelection
+    /// How scales move before an increase of the loss counts; nil where they do not.
+    let refit: GradientSettings?
+    /// The tensors whose scales do.
+    let refitSelection: TensorSelection
+
+    /// Sequences a step of a refit: small steps serve scales, which are few.
+    private static let refitBatch = 4
 
     public init(_ options: PassOptions) throws {
-        selection = TensorSelection(options, takesStacks: true)
+        (selection, refitSelection) = (TensorSelection(options, takesStacks: true), TensorSelection(options))
+        let passes = options[Self.refitPasses]
+        refit = passes == 0 ? nil : GradientSettings(passes: passes, batch: Self.refitBatch)
         target = options[Self.target]
         objective = options[Self.objective]
         lambda = options[Self.lambda]
@@ -183,6 +198,8 @@ public struct QuantizePass: Pass {
         if objective == .weights { return cost }
         guard let calibration else { return nil }
         cost.operations += 3.5 * calibration.forward + 2 * calibration.secondMoments
+        // Gradients as in `RefitPass`, in one or two attempts.
+        if let refit { cost.operations += 1.5 * 5 * Double(refit.passes) * calibration.forward }
         calibration.add(to: &cost)
         return cost
     }

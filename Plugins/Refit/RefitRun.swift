@@ -40,25 +40,9 @@ struct RefitRun {
 
     /// - Parameter graph: as the passes before left it.
     func refitLoss(_ graph: TensorGraph, _ report: inout PassReport) throws -> [(Payload, TensorReport)] {
-        let (calibration, learning, gradients) = try context.requireGradients(
-            for: RefitPass.name, on: settings.text, otherwise: "objective=weights needs none")
-        let refitter = GradientRefit(
-            pass: RefitPass.name, settings, seed: context.seed, fixed: ReplacedWeights(storing: movable.others, execution), execution)
-        execution.progress.begin(RefitPass.name, total: refitter.work(sequences: calibration.sequenceCount), unit: "sequences")
-        defer { execution.progress.end() }
-        let state = try refitter.run(
-            { try tensors.map { try RefitTensor($0, movesScales: true, execution) } }, try gradients.divergence(of: graph),
-            sequences: learning.sequenceCount,
-            calibration: calibration.sequenceCount, from: context.snapshot
-        ) { state in try context.keepSnapshot { try state.snapshot(block: nil) } }
-        report.curves.append(Curve(name: "divergence of each step", values: state.steps))
-        report.curves.append(Curve(name: "held-back divergence after each pass", values: state.heldBack))
-        let (before, after) = (state.heldBack[0], state.heldBack.min() ?? 0)
-        report.measure("divergence.heldBack.before", before)
-        report.measure("divergence.heldBack.after", after)
-        report.measure("rate", state.rate)
-        report.measure("forwardPasses", 1 + state.forwardPasses(calibration.sequenceCount))
-        report.notes.append("held-back divergence from the original: \(rounded(before)) before, \(rounded(after)) after, nats a token")
+        let refit = LossRefit(pass: RefitPass.name, settings, movable, context, otherwise: "objective=weights needs none")
+        let state = try refit.run(graph)
+        state.report(in: &report, sequences: try context.requireCalibration(for: RefitPass.name).sequenceCount)
         return try tensors.indices.map { index in
             try context.finishingMoved(tensors[index]) { try state.tensors[index].payload(state.best[index]) }
         }

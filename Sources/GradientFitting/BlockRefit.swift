@@ -82,7 +82,7 @@ public struct BlockRefit {
                 sequences: sequences.learning, calibration: sequences.calibration, from: snapshot
             ) {
                 state in
-                try context.keepSnapshot { try state.snapshot(block: block) }
+                try context.keepSnapshot { try state.snapshot(of: block) }
             }
         }
         for (slot, index) in members.enumerated() {

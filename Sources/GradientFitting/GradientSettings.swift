@@ -12,6 +12,10 @@ public struct GradientSettings: Sendable {
     /// Which sequences of the calibration text gradients are taken on.
     public let text: Text
 
+    public init(passes: Int, batch: Int, rate: Double? = nil, text: Text = .more) {
+        (self.passes, self.batch, self.rate, self.text) = (passes, batch, rate, text)
+    }
+
     /// Sequences that are learned from, at most, for each that is calibrated on.
     public var mostSequences: Double { text == .more ? Double(CalibrationCost.learningShare) : 1 }
 

@@ -51,7 +51,7 @@ extension RefitState {
         static let rate = "rate"
         static let steps = "objective of each step"
         static let heldBack = "held-back objective"
-        static let block = "block"
+        static let part = "block"
     }
 
     private enum Arrays: String, CaseIterable {
@@ -70,14 +70,14 @@ extension RefitState {
         }
     }
 
-    /// - Parameter block: the block that is refitted; nil for the whole model.
-    public func snapshot(block: Int?) throws -> PassSnapshot {
+    /// - Parameter part: which of several refits of a pass it is, such as the block that is refitted; nil for the only one.
+    public func snapshot(of part: Int?) throws -> PassSnapshot {
         var snapshot = PassSnapshot()
         snapshot.numbers = [
             Numbers.place: [trial, step, sequences.forward, sequences.gradients].map(Double.init),
             Numbers.rate: [rate], Numbers.steps: steps, Numbers.heldBack: heldBack,
         ]
-        if let block { snapshot.numbers[Numbers.block] = [Double(block)] }
+        if let part { snapshot.numbers[Numbers.part] = [Double(part)] }
         for (index, tensor) in tensors.enumerated() {
             for which in Arrays.allCases {
                 let buffer = buffer(which, index)
@@ -88,9 +88,9 @@ extension RefitState {
         return snapshot
     }
 
-    /// Whether a snapshot is one of this block, or of the whole model.
-    public static func isSnapshot(_ snapshot: PassSnapshot, of block: Int?) -> Bool {
-        snapshot.numbers[Numbers.block] == block.map { [Double($0)] }
+    /// Whether a snapshot is one of this refit among several, or of the only one.
+    public static func isSnapshot(_ snapshot: PassSnapshot, of part: Int?) -> Bool {
+        snapshot.numbers[Numbers.part] == part.map { [Double($0)] }
     }
 
     /// What `snapshot` was made of.

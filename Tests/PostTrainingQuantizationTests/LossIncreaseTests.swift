@@ -37,6 +37,30 @@ final class LossIncreaseTests: XCTestCase {
         XCTAssertEqual(rates[2] - rates[1], 1.66, accuracy: 0.3)
     }
 
+    /// With a refit the loss after it is what counts, for codes and for blocks: the rate is lower by what the refit makes good.
+    func testIncreaseAfterARefitIsMet() throws {
+        let graph = try SampleModel.graph(blocks: 2, hidden: 64, intermediate: 96)
+        for (options, name) in [
+            ("increase=0.02 fine=true", "entropyBitsPerValue"), ("increase=0.0003 coding=blocks types=q4_0+q8_0+iq4_nl", "bitsPerWeight"),
+        ] {
+            let plain = try quantized(options, graph).report
+            let (result, report, calibration) = try quantized("\(options) refit=20", graph)
+            let losses = try calibration.losses(sequences: Array(0..<12), of: result)
+            let found = losses.reduce(0, +) / 12 - 1
+            let allowed = options.contains("blocks") ? 0.0003 : 0.02
+            XCTAssertLessThanOrEqual(found, allowed * 1.000001, options)
+            let stated = try XCTUnwrap(report.measurement("loss.final")) - XCTUnwrap(report.measurement("loss.dense"))
+            XCTAssertEqual(stated, found, accuracy: 1e-9, options)
+            XCTAssertTrue(report.notes.contains { $0.contains("after a refit of its scales") }, "\(report.notes)")
+            XCTAssertLessThan(try XCTUnwrap(report.measurement(name)), try XCTUnwrap(plain.measurement(name)), options)
+        }
+    }
+
+    /// The same bytes for any number of threads, and where it is interrupted.
+    func testConformanceWithARefit() throws {
+        try PassConformance([QuantizePass.self], pipeline: "quantize{increase=0.05 target=dense refit=2}", needsCalibration: true).run()
+    }
+
     /// What counts is the text that nothing was fitted to.
     func testHeldBackTextDecides() throws {
         let graph = try SampleModel.graph(blocks: 1, hidden: 64, intermediate: 96)
@@ -53,7 +77,7 @@ final class LossIncreaseTests: XCTestCase {
         let graph = try SampleModel.graph(blocks: 1)
         for (options, words) in [
             ("increase=0.000000000001", "no step raises"), ("increase=0.1 size=1000", "needs no increase="),
-            ("increase=0.1 coding=fixed", "no increase"),
+            ("increase=0.1 coding=fixed", "no increase"), ("bits=2.5 refit=2", "increase="),
         ] {
             XCTAssertThrowsError(try quantized(options, graph), options) { XCTAssertTrue("\($0)".contains(words), "\($0)") }
         }

@@ -4,39 +4,29 @@ import PassKit
 
 /// Types for an increase of the mean loss on text that prices were not measured on, where there is any.
 struct BlockLoss {
-    private let increase: Double
-    private let text: any CalibrationProvider
-    private let dense: Double
-    private let isHeldBack: Bool
+    let increase: Double
+    let loss: HeldBackLoss
+    let context: PassContext
 
     /// Rounds of the search at most: a loss on text is noise beyond some digit.
     private static let rounds = 8
     private static let slack = 0.05
 
-    init(_ increase: Double, _ context: PassContext) throws {
-        self.increase = increase
-        text = try context.heldBack ?? context.requireCalibration(for: QuantizePass.name)
-        isHeldBack = context.heldBack != nil
-        dense = try BlockLoss.loss(text, context.original)
-    }
-
-    private static func loss(_ text: any CalibrationProvider, _ graph: TensorGraph) throws -> Double {
-        let losses = try text.losses(sequences: Array(0..<text.sequenceCount), of: graph)
-        return losses.reduce(0, +) / Double(max(losses.count, 1))
-    }
-
     /// The choices of fewest bytes whose loss is measured to rise by no more.
     ///
+    /// - Parameter stage: the search, for what an interrupted run has kept of it.
     /// - Throws: `PassError` where even the largest types raise it by more.
-    func choices(_ allocation: BlockAllocation, _ report: inout PassReport, _ graph: ([Int]) throws -> TensorGraph) throws -> [Int] {
+    func choices(
+        _ allocation: BlockAllocation, stage: String, _ graph: ([Int]) throws -> TensorGraph
+    ) throws -> (chosen: [Int], increase: Double) {
         let most = allocation.units.reduce(0) { $0 + ($1.map(\.bytes).max() ?? 0) }
         var best: (chosen: [Int], increase: Double)?
         // Budgets as bytes; the loss falls as they grow.
         var (low, high) = (allocation.leastByteCount, most)
         var budget = start(allocation, low, high)
-        for _ in 0..<Self.rounds where low <= high {
+        for round in 0..<Self.rounds where low <= high {
             guard let chosen = allocation.choices(within: budget) else { break }
-            let found = try max(BlockLoss.loss(text, graph(chosen)) - dense, .leastNormalMagnitude)
+            let found = try measured(stage, round, budget) { try loss.increase(graph(chosen)) }
             let bytes = allocation.byteCount(chosen)
             if found <= increase {
                 if best.map({ bytes < allocation.byteCount($0.chosen) }) ?? true { best = (chosen, found) }
@@ -54,13 +44,20 @@ struct BlockLoss {
             throw PassError(
                 .usage, pass: QuantizePass.name, "no types raise the loss by increase=\(increase) or less", remedy: .packLosslessly)
         }
-        report.notes.append(
-            isHeldBack
-                ? "the increase of the loss is that on \(text.sequenceCount) sequences that were not calibrated on"
-                : "the increase of the loss is that on the calibration set itself: there is no other text")
-        report.measure("loss.dense", dense)
-        report.measure("loss.final", dense + best.increase)
-        return best.chosen
+        return best
+    }
+
+    /// What a round comes to; an interrupted run's is taken as it was.
+    private func measured(_ stage: String, _ round: Int, _ budget: Int, _ increase: () throws -> Double) throws -> Double {
+        let found = try context.recording(stage, "round \(round)") {
+            var found = PassSnapshot()
+            found.numbers = ["budget": [Double(budget)], "increase": [try increase()]]
+            return found
+        }
+        guard found.numbers["budget"] == [Double(budget)], let increase = found.numbers["increase"]?.first else {
+            throw PassError(.unsupported, pass: QuantizePass.name, "what an interrupted run has kept does not fit this model")
+        }
+        return increase
     }
 
     /// Values of all units, about: a byte of the largest type holds one.

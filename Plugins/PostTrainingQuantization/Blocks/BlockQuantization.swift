@@ -65,11 +65,12 @@ struct BlockQuantization {
         }
         guard !selected.isEmpty else { throw PassError(.unsupported, pass: QuantizePass.name, "no matrix has rows of whole blocks") }
         let work = try prepare(selected, graph, context)
-        let (chosen, predicted) = try choose(work, graph, context, &report)
+        let (chosen, predicted, refitted) = try choose(work, graph, context, &report)
         let codecs = work.codecs(chosen)
         context.execution.progress.begin(QuantizePass.name, total: selected.count, unit: "matrices")
         defer { context.execution.progress.end() }
-        for (index, payload) in try payloads(work, codecs, context, tells: true).enumerated() {
+        for (index, made) in try payloads(work, codecs, context, tells: true).enumerated() {
+            let payload = refitted?[selected[index].name]?.payload ?? made
             let figures = [Measurement(name: "bitsPerWeight", value: codecs[index].bitsPerElement)]
             report.tensors.append(try TensorReport(comparing: selected[index], with: payload, figures, context.execution))
             try graph.setPayload(payload, of: selected[index].name)
@@ -151,7 +152,7 @@ struct BlockQuantization {
 
     private func choose(
         _ work: Work, _ graph: TensorGraph, _ context: PassContext, _ report: inout PassReport
-    ) throws -> (chosen: [Int], predicted: Double) {
+    ) throws -> (chosen: [Int], predicted: Double, refitted: TensorGraph?) {
         let allocation = work.allocation
         switch pass.aim {
         case .bits(let bits):
@@ -161,16 +162,43 @@ struct BlockQuantization {
                 throw PassError(
                     .usage, pass: QuantizePass.name, "bits=\(bits) is too little: the smallest types take \(PassKit.rounded(least))")
             }
-            return (chosen, allocation.cost(chosen))
+            return (chosen, allocation.cost(chosen), nil)
         case .size(let size):
             let chosen = try BlockSize(graph, context).choices(allocation, within: size) { try self.sized(work, $0) }
-            return (chosen, allocation.cost(chosen))
+            return (chosen, allocation.cost(chosen), nil)
         case .lossIncrease(let increase):
-            let chosen = try BlockLoss(increase, context).choices(allocation, &report) { chosen in
-                try self.graph(graph, work, chosen, context)
-            }
-            return (chosen, allocation.cost(chosen))
+            let (chosen, refitted) = try choose(lossIncrease: increase, work, graph, context, &report)
+            return (chosen, allocation.cost(chosen), refitted)
         }
+    }
+
+    /// - Returns: the types, and the graph with the scales that a refit has moved where there is one.
+    private func choose(
+        lossIncrease: Double, _ work: Work, _ graph: TensorGraph, _ context: PassContext, _ report: inout PassReport
+    ) throws -> (chosen: [Int], refitted: TensorGraph?) {
+        let loss = try HeldBackLoss(context)
+        var (searches, found) = (0, (chosen: [Int](), increase: 0.0))
+        func find(_ increase: Double) throws -> [Int] {
+            searches += 1
+            found = try BlockLoss(increase: increase, loss: loss, context: context).choices(work.allocation, stage: "search \(searches)") {
+                try self.graph(graph, work, $0, context)
+            }
+            return found.chosen
+        }
+        guard let refit = pass.refit else {
+            let chosen = try find(lossIncrease)
+            loss.report(found.increase, in: &report)
+            return (chosen, nil)
+        }
+        var last: [Int] = []
+        let search = RefittedIncrease(
+            allowed: lossIncrease, settings: refit, selection: pass.refitSelection, context: context, loss: loss)
+        let (refitted, increase) = try search.run(&report, find: find) { chosen in
+            last = chosen
+            return try self.graph(graph, work, chosen, context)
+        }
+        loss.report(increase, in: &report)
+        return (last, refitted)
     }
 
     /// The graph with blocks of the chosen types that have a size alone.

@@ -44,8 +44,10 @@ public enum DefaultPipeline {
     static let bytesTemplate = text(size: "BUDGET")
 
     /// - Parameter lossIncrease: by which the mean loss on the calibration text may rise, in nats a token.
-    static func text(lossIncrease: Double, layers: String = "matrices") -> String {
-        "quantize{increase=\(lossIncrease) target=dense+s+uv layers=\(layers)}"
+    static func text(lossIncrease: Double, linearParameters: Int = 0, layers: String = "matrices") -> String {
+        // A refit by blocks is none of the whole model's loss, and one of that takes too many forward passes of a large model.
+        let refit = linearParameters > smallModel ? "" : " fine=true refit=4"
+        return "quantize{increase=\(lossIncrease) target=dense+s+uv layers=\(layers)\(refit)}"
     }
 
     /// The pipeline for a size of an output that keeps blocks of ggml's types, and codes of other kinds as plain numbers.
@@ -54,8 +56,8 @@ public enum DefaultPipeline {
     }
 
     /// The same for a loss.
-    static func blocksText(lossIncrease: Double, layers: String = "matrices") -> String {
-        "quantize{coding=blocks increase=\(lossIncrease) layers=\(layers)}"
+    static func blocksText(lossIncrease: Double, linearParameters: Int, layers: String = "matrices") -> String {
+        "quantize{coding=blocks increase=\(lossIncrease) layers=\(layers)\(linearParameters > smallModel ? "" : " refit=4")}"
     }
 
     /// The layers of a model: all matrices, but for what a language model sees with, whose worth no text shows.
@@ -91,7 +93,9 @@ public enum DefaultPipeline {
         case .lossIncrease(let increase):
             guard increase > 0, increase <= 100 else { throw refused("the increase of the loss", "above 0, at most 100") }
             return try Pipeline(
-                parsing: keepsBlocks ? blocksText(lossIncrease: increase, layers: layers) : text(lossIncrease: increase, layers: layers))
+                parsing: keepsBlocks
+                    ? blocksText(lossIncrease: increase, linearParameters: graph.linearParameterCount, layers: layers)
+                    : text(lossIncrease: increase, linearParameters: graph.linearParameterCount, layers: layers))
         case .lossless, .pipelineFile: return Pipeline([])
         case .pipeline(let pipeline): return pipeline
         }
