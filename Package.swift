@@ -153,7 +153,7 @@ let package = Package(
                 "Backpropagation", "CapletFormat", "CapletRuntime", "Execution", "FormatKit", "Inference", "ModelGraph", "Models",
                 "PostTrainingQuantization", "RPCA", "SafetensorsFormat", "StrictJSON", "TestSupport", "Tokenization",
             ]),
-        test("TextInputTests", ["FormatKit", "ModelGraph", "TestSupport", "TextInput"]),
+        test("TextInputTests", ["FormatKit", "ModelGraph", "StrictJSON", "TestSupport", "TextInput"]),
         test("FormatKitTests", ["Execution", "FormatKit", "ModelGraph", "TestSupport"]),
         test("NPYFormatTests", ["Execution", "FormatKit", "ModelGraph", "NPYFormat", "TestSupport", "ZipContainer"]),
         test("PyTorchFormatTests", ["FormatKit", "ModelGraph", "PyTorchFormat", "SafetensorsFormat", "TestSupport"]),

@@ -11,11 +11,11 @@ enum TextBytes {
             throw FormatError.malformed(path, "", "is UTF-16; write it as UTF-8")
         }
         let body = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...]
+        if body.starts(with: ParquetFooter.mark) {
+            throw FormatError.malformed(path, "", "is a Parquet file, and no text by itself")
+        }
         if let place = body.firstIndex(of: 0) {
             throw FormatError.malformed(path, "byte \(place)", "is 0, which no text has; UTF-16 has to be written as UTF-8")
-        }
-        if body.starts(with: Array("PAR1".utf8)) {
-            throw FormatError.malformed(path, "", "is a Parquet file, which is not read; write JSON lines")
         }
         guard let text = String(validating: body, as: UTF8.self) else { throw FormatError.malformed(path, "", "is not UTF-8 text") }
         return text

@@ -18,6 +18,10 @@ public struct TextDocuments: Sendable {
         for path in try source.files() {
             let bytes = try TextDocuments.contents(path)
             digests.append(bytes.withUnsafeBytes { ContentDigest(of: $0).hexadecimal })
+            if ParquetText.isParquet(bytes) {
+                documents += try ParquetText(bytes, path: path).documents(field: source.field, room: &room)
+                continue
+            }
             let expanded = try CompressedText.expanded(bytes, limit: room, path)
             guard expanded.count <= room else {
                 throw FormatError.malformed(path, "", "is too long: at most \(TextDocuments.maximumBytes) bytes of text are taken")

@@ -4,11 +4,12 @@ import ModelGraph
 
 /// Where text comes from: files, folders of them, patterns with wildcards, and "-" for standard input.
 ///
-/// Files are plain text, or JSON with a record a line or in one array (`.jsonl`, `.ndjson`, `.json`), as they are or compressed by gzip or zstd.
+/// Files are plain text, or JSON with a record a line or in one array (`.jsonl`, `.ndjson`, `.json`), as they are or compressed by gzip or zstd, or
+/// Parquet.
 public struct TextSource: Sendable, Hashable, ExpressibleByStringLiteral {
     /// In the order in which they are read.
     public var paths: [String]
-    /// The member of a JSON record that has the text; nil for "text", or else "content" or "messages".
+    /// The member of a JSON record, or the column of a table, that has the text; nil for "text", or else "content" or "messages".
     public var field: String?
 
     /// Text of some places.
@@ -28,7 +29,7 @@ public struct TextSource: Sendable, Hashable, ExpressibleByStringLiteral {
     /// - Throws: `FileAccessError`; `FormatError.malformed` for a folder or pattern without text.
     public func files() throws -> [String] { try paths.flatMap(TextSource.files) }
 
-    private static let textEndings = [".txt", ".text", ".md", ".jsonl", ".ndjson", ".json"]
+    private static let textEndings = [".txt", ".text", ".md", ".jsonl", ".ndjson", ".json", ".parquet"]
     private static let compressedEndings = [".gz", ".zst"]
 
     private static func files(_ path: String) throws -> [String] {

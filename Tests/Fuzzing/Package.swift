@@ -45,6 +45,9 @@ let package = Package(
         target("ChatTemplates", ["CLibrary", "StrictJSON"], path: "Sources/ChatTemplates"),
         target("PassKit", ["CXXHash", "Execution", "LinearAlgebra", "ModelGraph"], path: "Sources/PassKit"),
         target("Tokenization", ["StrictJSON"], path: "Sources/Tokenization"),
+        .target(name: "CDefaultText", path: "Sources/CDefaultText"),
+        target(
+            "TextInput", ["CDefaultText", "CLibrary", "CZlib", "CZstd", "FormatKit", "ModelGraph", "StrictJSON"], path: "Sources/TextInput"),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"], path: "Sources/ZipContainer"),
         target("SafetensorsFormat", ["FormatKit", "StrictJSON"], path: "formats/safetensors", exclude: ["SPEC.md"]),
         target(
@@ -63,7 +66,7 @@ let package = Package(
                 "Architectures", "CLibFuzzer", "CapletFormat", "ChatTemplates", "Execution", "FormatKit", "GGUFFormat", "ModelGraph",
                 "NPYFormat", "PassKit",
                 "PyTorchFormat", "SafetensorsFormat",
-                "StrictJSON", "Tokenization", "ZipContainer",
+                "StrictJSON", "TextInput", "Tokenization", "ZipContainer",
             ], path: "FuzzTargets"),
         .executableTarget(
             name: "fuzz", dependencies: ["CLibFuzzer", "FuzzTargets"], path: "Fuzz",

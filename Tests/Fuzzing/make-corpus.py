@@ -17,6 +17,13 @@ def keep(target, name, data):
         file.write(data.encode() if isinstance(data, str) else data)
 
 
+def tables():
+    fixtures = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Fixtures", "parquet")
+    for name in ["snappy", "zstd-v2", "gzip-plain", "delta_byte_array", "messages", "null"]:
+        with open(os.path.join(fixtures, f"{name}.parquet"), "rb") as file:
+            keep("parquet", name, file.read())
+
+
 def texts():
     keep("json", "values", '{"a":[1,-2.5e1,true,false,null,"x\\n\\u00e9\\ud83d\\ude42"],"b":{},"":[]}')
     keep("json", "nested", "[[[[{}]]]]")
@@ -177,6 +184,7 @@ def containers():
     keep("caplet-coding", "planes", bytes([2, 8, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]))
 
 
+tables()
 texts()
 arrays()
 ggufs()

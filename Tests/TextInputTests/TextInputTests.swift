@@ -33,7 +33,7 @@ final class TextInputTests: XCTestCase {
         for (name, bytes, words) in [
             ("little.txt", [0xFF, 0xFE, 0x61, 0], "is UTF-16"), ("big.txt", [0xFE, 0xFF, 0, 0x61], "is UTF-16"),
             ("bare.txt", [0x61, 0, 0x62, 0], "byte 1: is 0"), ("latin.txt", [0x63, 0xE9], "is not UTF-8 text"),
-            ("table.txt", Array("PAR1....".utf8), "is a Parquet file"),
+            ("table.txt", Array("PAR1....".utf8), "does not end as one"),
         ] as [(String, [UInt8], String)] {
             try folder.write(bytes, as: name)
             XCTAssertTrue(error(TextSource(folder.path(name))).contains(words), name)

@@ -8,6 +8,7 @@ import ModelGraph
 import NPYFormat
 import PyTorchFormat
 import SafetensorsFormat
+import TextInput
 
 extension FuzzTarget {
     /// Whole readers, on files that lie in memory: what is accepted is read to its last byte.
@@ -16,6 +17,13 @@ extension FuzzTarget {
         ("gguf", { try readAll($0, GGUFFormat()) }),
         ("npy", { try readAll($0, NPYFormat()) }),
         ("pytorch", { try readAll($0, PyTorchFormat()) }),
+        (
+            "parquet",
+            { bytes in
+                MemoryFile.fill(bytes)
+                _ = try TextDocuments(TextSource(MemoryFile.path))
+            }
+        ),
         (
             "caplet",
             { bytes in
