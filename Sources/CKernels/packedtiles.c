@@ -1,6 +1,6 @@
 #include "dispatch.h"
 #include "packed.h"
-#include "sums.h"
+#include "storedlanes.h"
 
 // Products of packed codes with many tokens: codes become floats once for all of them. Sums have the order of packed.h: code d of a word
 // goes to accumulator d % 4, these are added as (0 + 1) + (2 + 3), and the escapes of a group are summed apart.
@@ -10,6 +10,8 @@ typedef struct {
     // Of each tile of tokens: sums of each accumulator, [PARTS, TOKENS, lanes], and of escapes, [lanes, TOKENS].
     float sums[PARTS][TOKENS][PACKED_ROWS];
     float rare[PACKED_ROWS][TOKENS];
+    // What is in y, of the rows of a block: rows of y are far apart.
+    float totals[TOKENS][PACKED_ROWS];
 } tile_state;
 
 static size_t tiles_of(size_t tokens) { return (tokens + TOKENS - 1) / TOKENS; }
@@ -58,40 +60,77 @@ CAPLET_SUM_INLINE void decode(const uint32_t *words, size_t count, float *out, c
     }
 }
 
-// The codes of a bundle that go to one accumulator are those that have digits `part`, `part` + 4 and so on in their words.
-CAPLET_SUM_INLINE void add_codes(const float *values, const float *x, size_t count, const int part, const int bits,
-                                 float sums[TOKENS][PACKED_ROWS], const int tokens) {
+// Codes are taken run by run, of consecutive codes of which the first goes to accumulator 0 and each to the one after that of the code
+// before: those of a word, or those at the top of the words of a bundle. A last, broken bundle has none of the latter. Where a word has a
+// multiple of four codes and no bits are left, all codes are one run.
+CAPLET_SUM_INLINE size_t run_end(size_t start, size_t count, const int bits) {
     const size_t digits = (size_t)digits_of(bits), codes = (size_t)bundle_codes(bits), spares = (size_t)bundle_words(bits) * digits;
+    if (digits % PARTS == 0 && spare_of(bits) == 0) return count;
+    size_t first = start / codes * codes, place = start - first, end;
+    if (count - first >= codes && place >= spares) {
+        end = first + codes;
+    } else {
+        end = start + digits;
+    }
+    return end < count ? end : count;
+}
+
+// Adds the codes of one accumulator.
+CAPLET_SUM_INLINE void add_part(const float *values, const float *x, size_t count, const int part, const int bits, int is_first,
+                                float sums[TOKENS][PACKED_ROWS], const int tokens) {
     sum_lanes own[TOKENS];
-    for (int t = 0; t < tokens; t++) own[t] = load_lanes(sums[t]);
-    for (size_t first = 0; first < count; first += codes) {
-        size_t some = count - first < codes ? count - first : codes;
-        // The last, broken bundle has no codes at the top of its words.
-        size_t start = 0, end;
-        for (; start < some; start = end) {
-            end = some == codes && start >= spares ? some : start + digits < some ? start + digits : some;
-            for (size_t j = first + start + (size_t)part; j < first + end; j += PARTS) {
-                sum_lanes value = load_lanes(values + j * PACKED_ROWS);
+    for (int t = 0; t < tokens; t++) own[t] = is_first ? (sum_lanes)0 : load_lanes(sums[t]);
+    for (size_t start = 0, end; start < count; start = end) {
+        end = run_end(start, count, bits);
+        for (size_t j = start + (size_t)part; j < end; j += PARTS) {
+            sum_lanes value = load_lanes(values + j * PACKED_ROWS);
 #pragma clang loop unroll(full)
-                for (int t = 0; t < tokens; t++) own[t] = sum_product(value, (sum_lanes)x[j * TOKENS + (size_t)t], own[t]);
-            }
+            for (int t = 0; t < tokens; t++) own[t] = sum_product(value, (sum_lanes)x[j * TOKENS + (size_t)t], own[t]);
         }
     }
     for (int t = 0; t < tokens; t++) memcpy(sums[t], &own[t], sizeof own[t]);
 }
 
 // As many tokens at once as the processor has registers for.
-CAPLET_SUM_INLINE void add_depth(const float *values, const float *x, size_t count, const int bits, tile_state *state, size_t tokens,
-                                 int has_wide_vectors) {
+CAPLET_SUM_INLINE void add_depth(const float *values, const float *x, size_t count, const int bits, int is_first, tile_state *state,
+                                 size_t tokens, int has_wide_vectors) {
     for (int part = 0; part < PARTS; part++) {
         if (has_wide_vectors && tokens > TOKENS / 2) {
-            add_codes(values, x, count, part, bits, state->sums[part], TOKENS);
+            add_part(values, x, count, part, bits, is_first, state->sums[part], TOKENS);
             continue;
         }
-        for (size_t t = 0; t < tokens; t += 4) add_codes(values, x + t, count, part, bits, state->sums[part] + t, 4);
+        for (size_t t = 0; t < tokens; t += 4) add_part(values, x + t, count, part, bits, is_first, state->sums[part] + t, 4);
     }
 }
 
+// The sums of a group that is decoded at once, all accumulators in registers.
+CAPLET_SUM_INLINE void add_short(const float *values, const float *x, size_t count, const int bits, float sums[TOKENS][PACKED_ROWS],
+                                 const int tokens) {
+    sum_lanes own[PARTS][4];
+    for (int p = 0; p < PARTS; p++) {
+        for (int t = 0; t < tokens; t++) own[p][t] = 0;
+    }
+    for (size_t start = 0, end; start < count; start = end) {
+        end = run_end(start, count, bits);
+        for (size_t j = start; j < end; j += PARTS) {
+#pragma clang loop unroll(full)
+            for (size_t p = 0; p < PARTS; p++) {
+                if (j + p >= end) break;
+                sum_lanes value = load_lanes(values + (j + p) * PACKED_ROWS);
+#pragma clang loop unroll(full)
+                for (int t = 0; t < tokens; t++) {
+                    own[p][t] = sum_product(value, (sum_lanes)x[(j + p) * TOKENS + (size_t)t], own[p][t]);
+                }
+            }
+        }
+    }
+    for (int t = 0; t < tokens; t++) {
+        sum_lanes sum = (own[0][t] + own[1][t]) + (own[2][t] + own[3][t]);
+        memcpy(sums[t], &sum, sizeof sum);
+    }
+}
+
+// The sums of a group's codes, in `sums[0]` of each tile.
 CAPLET_SUM_INLINE void add_group(const uint32_t *words, size_t count, const float *x, size_t columns, size_t tokens, float *values,
                                  tile_state *states, const int bits) {
     const int has_wide_vectors = caplet_has_wide_vectors();
@@ -99,11 +138,39 @@ CAPLET_SUM_INLINE void add_group(const uint32_t *words, size_t count, const floa
         size_t some = count - first < DEPTH ? count - first : DEPTH;
         decode(words + packed_words(first, bits) * PACKED_ROWS, some, values, bits);
         for (size_t tile = 0; tile < tiles_of(tokens); tile++) {
-            size_t left = tokens - tile * TOKENS;
-            add_depth(values, x + (tile * columns + first) * TOKENS, some, bits, states + tile, left < TOKENS ? left : TOKENS,
-                      has_wide_vectors);
+            size_t left = tokens - tile * TOKENS < TOKENS ? tokens - tile * TOKENS : TOKENS;
+            const float *from = x + (tile * columns + first) * TOKENS;
+            tile_state *state = states + tile;
+            if (count > DEPTH) {
+                add_depth(values, from, some, bits, first == 0, state, left, has_wide_vectors);
+            } else if (has_wide_vectors) {
+                for (size_t t = 0; t < left; t += 4) add_short(values, from + t, some, bits, state->sums[0] + t, 4);
+            } else {
+                for (size_t t = 0; t < left; t++) add_short(values, from + t, some, bits, state->sums[0] + t, 1);
+            }
         }
     }
+    if (count <= DEPTH) return;
+    for (size_t tile = 0; tile < tiles_of(tokens); tile++) {
+        tile_state *state = states + tile;
+        for (size_t t = 0; t < TOKENS; t++) {
+            sum_lanes sum = (load_lanes(state->sums[0][t]) + load_lanes(state->sums[1][t]))
+                + (load_lanes(state->sums[2][t]) + load_lanes(state->sums[3][t]));
+            memcpy(state->sums[0][t], &sum, sizeof sum);
+        }
+    }
+}
+
+// Takes the totals of a block's rows from y, or puts them there.
+static void move_totals(tile_state *states, size_t tokens, size_t lanes, float *y, size_t y_stride, int from_y) {
+    for (size_t t = 0; t < tokens; t++) {
+        float *total = states[t / TOKENS].totals[t % TOKENS], *out = y + t * y_stride;
+        memcpy(from_y ? total : out, from_y ? out : total, lanes * sizeof(float));
+    }
+}
+
+static void clear_escapes(tile_state *states, size_t tiles) {
+    for (size_t tile = 0; tile < tiles; tile++) memset(states[tile].rare, 0, sizeof states[tile].rare);
 }
 
 // Sums the escapes before column `end` for all tokens.
@@ -127,37 +194,39 @@ CAPLET_SUM_INLINE escape_place sum_escapes_of_tiles(const caplet_packed_matrix *
     return place;
 }
 
-// y += scale * (sums of digits + escapes + offset * sum of x) of one group, for the tokens of a tile.
-CAPLET_SUM_INLINE void finish_group(const caplet_packed_matrix *m, size_t block, size_t group, const float *scale, const float *group_sums,
-                                    const tile_state *state, size_t tokens, size_t lanes, float *y, size_t y_stride) {
-    size_t index = (block * m->groups + group) * PACKED_ROWS;
-    for (size_t t = 0; t < tokens; t++) {
-        sum_lanes sum = (load_lanes(state->sums[0][t]) + load_lanes(state->sums[1][t]))
-            + (load_lanes(state->sums[2][t]) + load_lanes(state->sums[3][t]));
-        sum_lanes rare;
-        for (size_t lane = 0; lane < PACKED_ROWS; lane++) rare[lane] = state->rare[lane][t];
-        sum += rare;
-        if (group_sums) {
-            sum_lanes offsets;
-            for (size_t lane = 0; lane < PACKED_ROWS; lane++) {
-                offsets[lane] = (float)(m->centers[block] - (m->zeros ? m->zeros[index + lane] : 0));
-            }
-            sum = sum_product(offsets, (sum_lanes)group_sums[t * m->groups + group], sum);
+typedef struct {
+    sum_lanes scale, offset;
+    const float *group_sums;  // [tokens, groups] from this group on, or null
+    size_t groups;
+    int has_escapes;
+} group_end;
+
+// totals += scale * (sums of digits + escapes + offset * sum of x) of one group, for the tokens of a tile.
+CAPLET_SUM_INLINE void finish_group(const group_end *end, size_t first, tile_state *state, size_t tokens) {
+    float by_token[TOKENS][PACKED_ROWS];
+    if (end->has_escapes) {
+        for (size_t lane = 0; lane < PACKED_ROWS; lane++) {
+            for (size_t t = 0; t < TOKENS; t++) by_token[t][lane] = state->rare[lane][t];
         }
-        float *out = y + t * y_stride;
-        sum_lanes total = sum_product(load_lanes(scale), sum, load_some_lanes(out, lanes));
-        memcpy(out, &total, lanes * sizeof(float));
+    }
+    for (size_t t = 0; t < tokens; t++) {
+        sum_lanes sum = load_lanes(state->sums[0][t]) + (end->has_escapes ? load_lanes(by_token[t]) : (sum_lanes)0);
+        if (end->group_sums) sum = sum_product(end->offset, (sum_lanes)end->group_sums[(first + t) * end->groups], sum);
+        sum_lanes total = sum_product(end->scale, sum, load_lanes(state->totals[t]));
+        memcpy(state->totals[t], &total, sizeof total);
     }
 }
 
-CAPLET_SUM_INLINE void group_scales(const caplet_packed_matrix *m, size_t index, float *out) {
+CAPLET_SUM_INLINE group_end group_end_of(const caplet_packed_matrix *m, size_t block, size_t group, const float *group_sums) {
+    size_t index = (block * m->groups + group) * PACKED_ROWS;
+    group_end end = {.group_sums = group_sums ? group_sums + group : NULL, .groups = m->groups};
+    const size_t width = m->scale_kind == CAPLET_SCALE_F32 ? 4 : 2;
+    end.scale = widened((const uint8_t *)m->scales + index * width, m->scale_kind, 16);
+    if (!group_sums) return end;
     for (size_t lane = 0; lane < PACKED_ROWS; lane++) {
-        switch (m->scale_kind) {
-        case CAPLET_SCALE_F32: out[lane] = ((const float *)m->scales)[index + lane]; break;
-        case CAPLET_SCALE_BF16: out[lane] = float_of((uint32_t)((const uint16_t *)m->scales)[index + lane] << 16); break;
-        case CAPLET_SCALE_F16: out[lane] = f32_of_f16(((const uint16_t *)m->scales)[index + lane]); break;
-        }
+        end.offset[lane] = (float)(m->centers[block] - (m->zeros ? m->zeros[index + lane] : 0));
     }
+    return end;
 }
 
 CAPLET_SUM_INLINE void add_group_of_bits(const uint32_t *words, int bits, size_t count, const float *x, size_t columns, size_t tokens,
@@ -180,7 +249,6 @@ CAPLET_KERNEL(
      size_t y_stride, float *room),
     (m, first, last, tiled, group_sums, tokens, y, y_stride, room)
 ) {
-    float scale[PACKED_ROWS];
     size_t segments = segments_of(m), tiles = tiles_of(tokens);
     tile_state *states = (tile_state *)(room + DEPTH * PACKED_ROWS);
     for (size_t block = first; block < last; block++) {
@@ -188,19 +256,23 @@ CAPLET_KERNEL(
         size_t row = block * PACKED_ROWS, lanes = m->rows - row < PACKED_ROWS ? m->rows - row : PACKED_ROWS;
         const uint32_t *words = m->words + m->starts[block], *escapes = m->escape_starts + block * segments;
         escape_place place = {0, escapes[0]};
+        int had_escapes = 1;
+        move_totals(states, tokens, lanes, y + row, y_stride, 1);
         for (size_t group = 0; group < m->groups; group++) {
             size_t start = group * m->group_size;
             size_t count = m->columns - start < m->group_size ? m->columns - start : m->group_size;
-            memset(states, 0, tiles * sizeof *states);
-            group_scales(m, (block * m->groups + group) * PACKED_ROWS, scale);
+            group_end end = group_end_of(m, block, group, group_sums);
+            size_t escaped = place.escape;
+            if (had_escapes) clear_escapes(states, tiles);
             place = sum_escapes_of_tiles(m, escapes, segments, place, start + count, tiled, tiles, states);
+            had_escapes = end.has_escapes = place.escape != escaped;
             add_group_of_bits(words, bits, count, tiled + start * TOKENS, m->columns, tokens, room, states);
             for (size_t tile = 0; tile < tiles; tile++) {
                 size_t before = tile * TOKENS, some = tokens - before < TOKENS ? tokens - before : TOKENS;
-                finish_group(m, block, group, scale, group_sums ? group_sums + before * m->groups : NULL, states + tile, some, lanes,
-                             y + before * y_stride + row, y_stride);
+                finish_group(&end, before, states + tile, some);
             }
             words += packed_words(count, bits) * PACKED_ROWS;
         }
+        move_totals(states, tokens, lanes, y + row, y_stride, 0);
     }
 }
