@@ -14,7 +14,7 @@ PREFIX ?= /usr/local
 # The packages of Debian that the program needs where it runs.
 RUN_PACKAGES := libopenblas0, liblapacke, libzstd1, zlib1g, libxxhash0, libnettle8
 
-.PHONY: all build python3 mpi library wheel install uninstall deb deb-test commands demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier ranks generation python clean packages test-packages
+.PHONY: all build python3 mpi library wheel wheel-test install uninstall deb deb-test commands demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier ranks generation python clean packages test-packages
 
 all: build
 
@@ -59,6 +59,10 @@ wheel: python3 library
 	rm -rf .build/wheel && mkdir -p .build/wheel
 	CAPLET_LIBRARY=$(C_LIBRARY) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=formats/caplet/reference \
 		python3 -c 'import wheel_backend; print(".build/wheel/" + wheel_backend.build_wheel(".build/wheel"))'
+
+## wheel-test: that wheel installed in a fresh environment (network, for numpy); its files beside the command line's.
+wheel-test: wheel build
+	Tests/Install/wheel.sh .build/wheel/caplet-*.whl $(CAPLET)
 
 ## install: the program, its manual page, and completions for bash, zsh and fish, under PREFIX; DESTDIR goes before it.
 install: python3 build
