@@ -89,7 +89,7 @@ deb: build
 		> .build/deb/DEBIAN/control
 	dpkg-deb --root-owner-group --build .build/deb .build/caplet_$$($(CAPLET) --version | cut -d' ' -f1)_$$(dpkg --print-architecture).deb
 
-## deb-test: that package installed, used and removed on a clean Debian of this machine's release (root, mmdebstrap, network; about a minute).
+## deb-test: that package installed, used and removed on a clean Debian of this machine's release (root, mmdebstrap, network; some minutes).
 deb-test: deb
 	@.ci/install-packages mmdebstrap
 	Tests/Install/deb.sh .build/caplet_$$($(CAPLET) --version | cut -d' ' -f1)_$$(dpkg --print-architecture).deb
