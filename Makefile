@@ -14,7 +14,7 @@ PREFIX ?= /usr/local
 # The packages of Debian that the program needs where it runs.
 RUN_PACKAGES := libopenblas0, liblapacke, libzstd1, zlib1g, libxxhash0, libnettle8
 
-.PHONY: all build mpi library wheel install uninstall deb commands demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier ranks generation python clean packages test-packages
+.PHONY: all build python3 mpi library wheel wheel-test install uninstall deb deb-test commands demo compare docs test test-build soak damage tsan fuzz benchmark scale frontier ranks generation python clean packages test-packages
 
 all: build
 
@@ -24,6 +24,10 @@ packages:
 
 test-packages:
 	@.ci/install-packages $(BUILD_PACKAGES) $(TEST_PACKAGES)
+
+# What is made with Python says so before anything is built.
+python3:
+	@command -v python3 >/dev/null || { echo "make: there is no python3, which manual pages and wheels are made with: apt-get install python3" >&2; exit 69; }
 
 COMMIT_HEADER := Sources/CVersion/commit.h
 # The commit for `caplet --version`, where there is a repository; the source beside it is built again for it.
@@ -51,13 +55,17 @@ library: packages
 	Sources/CCaplet/link.sh .build/release $(C_LIBRARY) -static-stdlib
 
 ## wheel: the Python package with that library in it, .build/wheel/caplet-VERSION-py3-none-PLATFORM.whl.
-wheel: library
+wheel: python3 library
 	rm -rf .build/wheel && mkdir -p .build/wheel
 	CAPLET_LIBRARY=$(C_LIBRARY) PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=formats/caplet/reference \
 		python3 -c 'import wheel_backend; print(".build/wheel/" + wheel_backend.build_wheel(".build/wheel"))'
 
+## wheel-test: that wheel installed in a fresh environment (network, for numpy); its files beside the command line's.
+wheel-test: wheel build
+	Tests/Install/wheel.sh .build/wheel/caplet-*.whl $(CAPLET)
+
 ## install: the program, its manual page, and completions for bash, zsh and fish, under PREFIX; DESTDIR goes before it.
-install: build
+install: python3 build
 	install -D -m 755 $(CAPLET) $(DESTDIR)$(PREFIX)/bin/caplet
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/,man/man1 bash-completion/completions zsh/site-functions fish/vendor_completions.d)
 	set -o pipefail; $(CAPLET) --experimental-dump-help | python3 docs/manual.py man "$$($(CAPLET) --version | cut -d' ' -f1)" > $(DESTDIR)$(PREFIX)/share/man/man1/caplet.1
@@ -81,8 +89,13 @@ deb: build
 		> .build/deb/DEBIAN/control
 	dpkg-deb --root-owner-group --build .build/deb .build/caplet_$$($(CAPLET) --version | cut -d' ' -f1)_$$(dpkg --print-architecture).deb
 
+## deb-test: that package installed, used and removed on a clean Debian of this machine's release (root, mmdebstrap, network; some minutes).
+deb-test: deb
+	@.ci/install-packages mmdebstrap
+	Tests/Install/deb.sh .build/caplet_$$($(CAPLET) --version | cut -d' ' -f1)_$$(dpkg --print-architecture).deb
+
 ## commands: docs/commands.md, made of the program's declarations.
-commands: build
+commands: python3 build
 	set -o pipefail; $(CAPLET) --experimental-dump-help | python3 docs/manual.py markdown > docs/commands.md
 
 ## demo: compress the bundled model to half its linear parameters and show what it cost.

@@ -14,12 +14,13 @@ func test(_ name: String, _ dependencies: [Target.Dependency], exclude: [String]
         swiftSettings: [.swiftLanguageMode(.v5)])
 }
 
-func systemLibrary(_ name: String, pkgConfig: String, apt: String) -> Target {
-    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+func systemLibrary(_ name: String, pkgConfig: String, apt: String, brew: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt]), .brew([brew])])
 }
 
 let package = Package(
     name: "caplet",
+    platforms: [.macOS(.v15), .iOS(.v18)],
     products: [
         .executable(name: "caplet", targets: ["CommandLineTool"]),
         .executable(name: "caplet-demo", targets: ["Demo"]),
@@ -37,17 +38,18 @@ let package = Package(
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
     ],
     targets: [
-        systemLibrary("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
-        systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev"),
-        systemLibrary("CNettle", pkgConfig: "nettle", apt: "nettle-dev"),
-        systemLibrary("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev"),
+        systemLibrary("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev", brew: "zstd"),
+        systemLibrary("CZlib", pkgConfig: "zlib", apt: "zlib1g-dev", brew: "zlib"),
+        systemLibrary("CNettle", pkgConfig: "nettle", apt: "nettle-dev", brew: "nettle"),
+        systemLibrary("CXXHash", pkgConfig: "libxxhash", apt: "libxxhash-dev", brew: "xxhash"),
         .target(name: "CFileSystem"),
         .target(name: "CMapping"),
         .target(name: "CDefaultText"),
         .target(name: "CVersion"),
         .target(name: "CAllocation", dependencies: ["CProcess"]),
         .target(name: "CKernels"),
-        .target(name: "COpenBLAS"),
+        // On Apple's systems it is Accelerate.
+        .target(name: "COpenBLAS", linkerSettings: [.linkedFramework("Accelerate", .when(platforms: [.macOS, .iOS]))]),
         .target(name: "CProcess"),
         .target(name: "CCapletPlugin"),
         .target(name: "CCaplet", exclude: ["exports.map", "link.sh"]),

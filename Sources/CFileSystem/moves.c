@@ -31,7 +31,10 @@ static int exchange_names(const char *from, const char *to) { return renamex_np(
 #endif
 
 // Kernels and file systems without such moves say so in one of these ways.
-static int is_unknown(int error) { return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP || error == EPERM; }
+static int is_unknown(int error) {
+    // The last two are one number on Linux.
+    return error == EINVAL || error == ENOSYS || error == EPERM || error == EOPNOTSUPP || error == ENOTSUP;
+}
 
 static int move_to_free_name(const char *from, const char *to) {
     struct stat status;

@@ -20,6 +20,9 @@
 /// The greatest level of the x86-64 ABI, from 1 to 4, whose instructions this processor has: chosen at the first call, from any thread.
 int caplet_processor_level(void);
 
+/// Whether vectors of sixteen floats are registers, of which there are 32.
+CAPLET_INLINE int caplet_has_wide_vectors(void) { return caplet_processor_level() >= 4; }
+
 #define CAPLET_KERNEL(result, name, parameters, arguments)                                                                 \
     CAPLET_INLINE result name##_body parameters;                                                                           \
     __attribute__((target(CAPLET_X86_64_V4))) static result name##_v4 parameters { return name##_body arguments; }         \
@@ -32,6 +35,8 @@ int caplet_processor_level(void);
     CAPLET_INLINE result name##_body parameters
 
 #else
+CAPLET_INLINE int caplet_has_wide_vectors(void) { return 0; }
+
 #define CAPLET_KERNEL(result, name, parameters, arguments) result name parameters
 #endif
 

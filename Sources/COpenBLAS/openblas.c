@@ -1,5 +1,7 @@
 #include "COpenBLAS.h"
 
+#if !defined(__APPLE__)
+
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -62,3 +64,5 @@ void caplet_openblas_use_one_thread(void) {
 }
 
 void caplet_openblas_on_failure(void (*report)(const char *)) { atomic_store(&on_failure, report); }
+
+#endif

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CProcess.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -16,16 +17,29 @@ static void sleep_for_ever(void) {
     for (;;) pause();
 }
 
+#if defined(__APPLE__)
+static int is_first_thread(void) { return pthread_main_np(); }
+
+// There is no other way out than exit.
+static int register_quick(void (*refuse)(void)) {
+    (void)refuse;
+    return 0;
+}
+#else
+static int is_first_thread(void) { return gettid() == getpid(); }
+static int register_quick(void (*refuse)(void)) { return at_quick_exit(refuse); }
+#endif
+
 /// Runs while the process is about to end: of the first thread it may.
 static void refuse(void) {
-    if (gettid() == getpid()) return;
+    if (is_first_thread()) return;
     atexit(refuse);
     sleep_for_ever();
 }
 
 static void refuse_quick(void) {
-    if (gettid() == getpid()) return;
-    at_quick_exit(refuse_quick);
+    if (is_first_thread()) return;
+    register_quick(refuse_quick);
     sleep_for_ever();
 }
 
@@ -34,7 +48,7 @@ void caplet_guard_exit(void) {
     if (atomic_flag_test_and_set(&is_set)) return;
     for (int i = 0; i < REFUSALS; i++) {
         atexit(refuse);
-        at_quick_exit(refuse_quick);
+        register_quick(refuse_quick);
     }
 }
 

@@ -10,10 +10,11 @@ struct CapletCommand: ParsableCommand {
         commandName: "caplet",
         abstract: "Convert, compress, evaluate and pack model checkpoints.",
         discussion: """
-            caplet compress model-folder -o model.caplet --keep 0.5 --calibration text.txt
+            caplet compress model-folder -o model.caplet --bits-per-weight 4
             caplet convert model.caplet -o model.gguf
             caplet evaluate model.caplet --text held-out.txt
             caplet run model.caplet --prompt "The people of this country"
+            caplet chat model.caplet
 
             Formats are known by what is in a file and by the output's name; --from and --to override both. Results go to standard \
             output, all else to standard error. Exit status: 0 done, 1 a check said no, 2 warnings under --strict, 64 usage, \

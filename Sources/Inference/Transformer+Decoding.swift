@@ -4,7 +4,7 @@ import ModelGraph
 
 extension Transformer {
     /// Tokens that run through a block at once: enough to share the reading of its weights, few enough to need little memory.
-    static let tokensAtOnce = 32
+    static let tokensAtOnce = 128
 
     /// A cache for sequences of up to `context` tokens, positions of the model's table permitting.
     ///

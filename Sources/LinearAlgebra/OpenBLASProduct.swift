@@ -109,7 +109,16 @@ public enum LinearAlgebraRuntime {
     /// Why OpenBLAS or LAPACKE cannot be loaded, which a host finds out before the work that would end it; nil where they can.
     public static var problem: String? { caplet_openblas_problem().map { String(cString: $0) } }
 
-    /// The version of OpenBLAS, such as "0.3.21".
+    /// What the functions are of: "OpenBLAS", or "Accelerate" on Apple's systems.
+    public static var name: String {
+        #if canImport(Darwin)
+            "Accelerate"
+        #else
+            "OpenBLAS"
+        #endif
+    }
+
+    /// The version of OpenBLAS, such as "0.3.21"; of Accelerate the system's.
     public static var version: String {
         guard let text = openBLAS.openblas_get_config() else { return "unknown" }
         // "OpenBLAS 0.3.21 NO_AFFINITY …"
@@ -117,7 +126,7 @@ public enum LinearAlgebraRuntime {
         return words.count > 1 ? String(words[1]) : "unknown"
     }
 
-    /// The kernel set that OpenBLAS chose for this processor, such as "SkylakeX".
+    /// The kernel set that OpenBLAS chose for this processor, such as "SkylakeX"; with Accelerate the processor.
     public static var coreName: String {
         guard let name = openBLAS.openblas_get_corename() else { return "unknown" }
         return String(cString: name)

@@ -62,10 +62,7 @@ struct MessageLibrary {
     }
 
     private static var candidates: [String] {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let length = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-        guard length > 0 else { return [fileName] }
-        let program = String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        guard let program = ProgramFile.resolvedPath else { return [fileName] }
         let folder = program.lastIndex(of: "/").map { String(program[..<$0]) } ?? "."
         return ["\(folder)/\(fileName)", "\(folder)/../lib/caplet/\(fileName)", fileName]
     }

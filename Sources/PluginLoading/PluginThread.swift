@@ -24,7 +24,9 @@ final class PluginThread: @unchecked Sendable {
         pthread_cond_init(begun, nil)
         var attributes = pthread_condattr_t()
         pthread_condattr_init(&attributes)
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        #if !canImport(Darwin)
+            pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        #endif
         pthread_cond_init(ended, &attributes)
         pthread_condattr_destroy(&attributes)
     }
@@ -47,16 +49,36 @@ final class PluginThread: @unchecked Sendable {
         pthread_mutex_unlock(mutex)
     }
 
+    private static func monotonic() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    private static func moment(_ seconds: Double) -> timespec {
+        let whole = max(seconds, 0).rounded(.down)
+        return timespec(tv_sec: Int(whole), tv_nsec: Int((max(seconds, 0) - whole) * 1e9))
+    }
+
+    /// With the mutex held, until the work has ended or a time on the monotonic clock has come, or for no reason.
+    private func wait(until: Double) -> Int32 {
+        #if canImport(Darwin)
+            // Conditions go by the clock on the wall there, or by how long is left.
+            var left = PluginThread.moment(until - PluginThread.monotonic())
+            if left.tv_sec == 0, left.tv_nsec == 0 { return ETIMEDOUT }
+            return pthread_cond_timedwait_relative_np(ended, mutex, &left)
+        #else
+            var time = PluginThread.moment(until)
+            return pthread_cond_timedwait(ended, mutex, &time)
+        #endif
+    }
+
     /// Waits so many seconds at most, and says whether the work is done.
     func hasEnded(within seconds: Double) -> Bool {
-        var until = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &until)
-        let nanoseconds = until.tv_nsec + Int(seconds * 1e9)
-        until.tv_sec += nanoseconds / 1_000_000_000
-        until.tv_nsec = nanoseconds % 1_000_000_000
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
-        while isBusy, pthread_cond_timedwait(ended, mutex, &until) != ETIMEDOUT {}
+        let until = PluginThread.monotonic() + seconds
+        while isBusy, wait(until: until) != ETIMEDOUT {}
         return !isBusy
     }
 

@@ -21,6 +21,23 @@ final class ManualTests: XCTestCase {
         XCTAssertEqual(try String(contentsOfFile: path, encoding: .utf8), made, "`make commands` makes it again")
     }
 
+    /// README's charts are what the tables say, and a table that says something else is noticed.
+    func testChartsAreThoseOfTheTables() throws {
+        let folder = try TemporaryFolder()
+        let result = try CapletProcess.shell(
+            """
+            set -e
+            mkdir Benchmarks docs
+            cp '\(Repository.path("Benchmarks/charts.py"))' Benchmarks
+            cp -r '\(Repository.path("docs/benchmarks.md"))' '\(Repository.path("docs/images"))' docs
+            python3 Benchmarks/charts.py --check
+            sed -i 's/| wanda | 0.0094/| wanda | 0.0194/' docs/benchmarks.md
+            if python3 Benchmarks/charts.py --check; then exit 1; fi
+            """, in: folder.path)
+        XCTAssertEqual(result.status, 0, result.errors)
+        XCTAssertTrue(result.errors.contains("docs/images/parameters.svg is not what"), result.errors)
+    }
+
     func testTheManualPageHasEveryVerbAndNoStrayRequest() throws {
         let folder = try TemporaryFolder()
         let page = try made("man 1.2.3", in: folder)

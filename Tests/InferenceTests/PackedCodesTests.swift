@@ -42,28 +42,26 @@ final class PackedCodesTests: XCTestCase {
 
     private func inputs(_ count: Int) -> [Float] { (0..<count).map { _ in Float(number()) } }
 
-    /// All levels give the same floats; these are within rounding of a sum in double.
+    /// All levels give the same floats, many tokens those that one at a time gets; these are within rounding of a sum in double.
     private func check(_ payload: Payload, _ what: String, _ make: (caplet_vector_level) throws -> any RowTerm) throws {
         let (rows, columns) = (payload.shape.rows, payload.shape.columns)
         let dense = try payload.densifiedFloats()
-        for tokens in [1, 3, 6] {
+        for tokens in [1, 3, 6, 21] {
             let x = inputs(tokens * columns)
             var found: [[Float]] = []
             for level in levels where level.rawValue <= caplet_packed_level().rawValue {
                 let term = try make(level)
-                var prepared = x
-                if term.preparedCount(tokens: tokens) > 0 {
-                    prepared = [Float](repeating: 0, count: term.preparedCount(tokens: tokens))
-                    term.prepare(x, tokens: tokens, into: &prepared)
-                }
-                var y = [Float](repeating: 1, count: tokens * rows)
-                term.add(0..<rows, of: prepared, tokens: tokens, to: &y, stride: rows)
+                let y = product(term, x, tokens: tokens, rows: rows)
                 found.append(y)
                 for row in [0, rows / 2, rows - 1] {
                     var line = [Float](repeating: 0, count: columns)
                     term.addRow(row, to: &line)
                     XCTAssertEqual(line, Array(dense[row * columns..<(row + 1) * columns]), "\(what) row \(row)")
                 }
+            }
+            if let term = try tokens > 6 ? make(caplet_packed_level()) : nil {
+                found.append(
+                    (0..<tokens).flatMap { product(term, Array(x[$0 * columns..<($0 + 1) * columns]), tokens: 1, rows: rows) })
             }
             for other in found.dropFirst() { XCTAssertEqual(other, found[0], "\(what), \(tokens) tokens") }
             for token in 0..<tokens {
@@ -78,6 +76,18 @@ final class PackedCodesTests: XCTestCase {
                 }
             }
         }
+    }
+
+    /// 1 + the product, [tokens, rows].
+    private func product(_ term: any RowTerm, _ x: [Float], tokens: Int, rows: Int) -> [Float] {
+        var prepared = x
+        if term.preparedCount(tokens: tokens) > 0 {
+            prepared = [Float](repeating: 0, count: term.preparedCount(tokens: tokens))
+            term.prepare(x, tokens: tokens, into: &prepared)
+        }
+        var y = [Float](repeating: 1, count: tokens * rows)
+        term.add(0..<rows, of: prepared, tokens: tokens, to: &y, stride: rows)
+        return y
     }
 
     private func checkPacked(_ tensor: QuantizedTensor, _ what: String) throws {

@@ -235,6 +235,15 @@ caplet_vector_level caplet_packed_level(void);
 // group_sums are sums of x, [tokens, groups], and null where all centers and zeros are 0.
 void caplet_packed_product(caplet_vector_level level, const caplet_packed_matrix *matrix, size_t first, size_t last, const float *x,
                            size_t stride, const float *group_sums, size_t tokens, float *y, size_t y_stride);
+// --- packedtiles.c: the same product, bit for bit, with many tokens at once, whose inputs lie in tiles: [tokens / 16, columns, 16]. ---
+enum { CAPLET_PACKED_TILE = 16 };
+// Floats of the tiles of so many inputs, and of the room that a product needs, which nothing else uses meanwhile.
+size_t caplet_packed_tiles_count(size_t tokens, size_t columns);
+size_t caplet_packed_tiles_room(size_t tokens);
+// Puts inputs [tokens, columns] into tiles, times the columns' scales unless these are null.
+void caplet_packed_tile_inputs(const float *x, size_t tokens, size_t columns, const float *column_scales, float *tiled);
+void caplet_packed_tiles_product(const caplet_packed_matrix *matrix, size_t first, size_t last, const float *tiled, const float *group_sums,
+                                 size_t tokens, float *y, size_t y_stride, float *room);
 // One row as floats.
 void caplet_packed_row(const caplet_packed_matrix *matrix, size_t row, float *out);
 // histogram[value + 128] += 1 for each code, -128 ... 255.
@@ -262,6 +271,20 @@ void caplet_rows_product_bf16(const void *weights, size_t rows, size_t columns, 
                               size_t y_stride);
 void caplet_rows_product_f16(const void *weights, size_t rows, size_t columns, const float *x, size_t stride, size_t tokens, float *y,
                              size_t y_stride);
+
+// --- storedtiles.c: the same, bit for bit, of many tokens at once, whose inputs lie in tiles. ---
+enum { CAPLET_TILE_ROWS = 6, CAPLET_TILE_TOKENS = 4 };
+// Floats of the tiles of so many inputs, and of the room that a product needs, which nothing else uses meanwhile.
+size_t caplet_tiled_inputs_count(size_t tokens, size_t columns);
+size_t caplet_tiled_room(size_t columns);
+// Puts inputs [tokens, columns] into tiles.
+void caplet_tile_inputs(const float *x, size_t tokens, size_t columns, float *tiled);
+void caplet_tiled_product_f32(const void *weights, size_t rows, size_t columns, const float *tiled, size_t tokens, float *y,
+                              size_t y_stride, float *room);
+void caplet_tiled_product_bf16(const void *weights, size_t rows, size_t columns, const float *tiled, size_t tokens, float *y,
+                               size_t y_stride, float *room);
+void caplet_tiled_product_f16(const void *weights, size_t rows, size_t columns, const float *tiled, size_t tokens, float *y,
+                              size_t y_stride, float *room);
 
 // --- sparserows.c: the same of sparse rows, whose values lie one after the other with room for 16 more behind the last. ---
 // Returns the values consumed.

@@ -1,4 +1,5 @@
 import Architectures
+import CLibrary
 import Calibration
 import CapletFormat
 import Dispatch
@@ -107,7 +108,8 @@ struct Compression {
         let costs = try context.naming(request.model) { try manager.costs(of: input.graph, calibration: calibrationCost) }
         return CompressionPlan(
             pipeline: pipeline.description, parameters: input.graph.parameterCount, linearParameters: input.graph.linearParameterCount,
-            format: target.format.name, bytes: plan.byteCount, cost: CostEstimate(costs, context.execution))
+            format: target.format.name, bytes: plan.byteCount, size: DefaultPipeline.size(for: aim, input.graph),
+            cost: CostEstimate(costs, context.execution))
     }
 
     func run(_ context: RequestContext) throws -> CompressionResult {
@@ -233,7 +235,7 @@ struct Compression {
             identity["output format"] = format
             identity["calibration tokens"] = tokens
             identity["configuration"] = original.configuration?.digest
-            identity["program"] = try ContentDigest.of(file: "/proc/self/exe")
+            identity["program"] = try ContentDigest.of(file: ProgramFile.path)
             for plugin in plugins { identity["plugin \(plugin)"] = try ContentDigest.of(file: plugin) }
             return identity
         }
@@ -252,7 +254,8 @@ struct Compression {
             (key: "caplet", value: Version.text), (key: "pipeline", value: pipeline.description), (key: "seed", value: "\(request.seed)"),
             (key: "input", value: try ContentDigest.of(input.graph, context.execution)),
         ]
-        entries.append((key: "kernels", value: "OpenBLAS \(LinearAlgebraRuntime.version) \(LinearAlgebraRuntime.coreName)"))
+        entries.append(
+            (key: "kernels", value: "\(LinearAlgebraRuntime.name) \(LinearAlgebraRuntime.version) \(LinearAlgebraRuntime.coreName)"))
         if request.original != nil { entries.append((key: "original", value: try ContentDigest.of(original.graph, context.execution))) }
         if let sets {
             entries.append((key: "calibration", value: sets.fileDigest))

@@ -144,6 +144,8 @@ public struct CompressionPlan: Sendable {
     public let format: String
     /// The most bytes that the output takes, before it is compressed.
     public let bytes: Int
+    /// The most bytes that the output may take, where that is the aim.
+    public let size: Int?
     /// Time and memory, as far as the passes can say.
     public let cost: CostEstimate
 }

@@ -65,6 +65,20 @@ public enum DefaultPipeline {
         graph.tensors.contains { $0.role == .vision } ? "embedding+head+linear" : "matrices"
     }
 
+    /// The most bytes that the file may have; nil for aims other than a size.
+    static func size(for aim: CompressionRequest.Aim, _ graph: TensorGraph) -> Int? {
+        switch aim {
+        case .size(let bytes): bytes
+        case .bitsPerWeight(let bits): bytes(ofBitsPerWeight: bits, graph)
+        case .keep, .lossIncrease, .lossless, .pipeline, .pipelineFile: nil
+        }
+    }
+
+    /// At least one: a size of 0 would be none.
+    private static func bytes(ofBitsPerWeight bits: Double, _ graph: TensorGraph) -> Int {
+        max(1, Int(bits * Double(graph.parameterCount) / 8))
+    }
+
     /// The passes that an aim stands for.
     ///
     /// - Parameter keepsBlocks: whether the output is of a format that has ggml's types.
@@ -84,8 +98,7 @@ public enum DefaultPipeline {
                     : text(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers))
         case .bitsPerWeight(let bits):
             guard bits > 0, bits <= 64 else { throw refused("bits for each parameter", "above 0, at most 64") }
-            // A size of 0 would be none.
-            let bytes = max(1, Int(bits * Double(graph.parameterCount) / 8))
+            let bytes = bytes(ofBitsPerWeight: bits, graph)
             return try Pipeline(
                 parsing: keepsBlocks
                     ? blocksText(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers)

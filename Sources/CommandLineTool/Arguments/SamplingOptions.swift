@@ -3,7 +3,7 @@ import Caplet
 
 /// How answers are chosen and how long they may be: options of `run` and `chat`.
 struct SamplingOptions: ParsableArguments {
-    @Option(help: "Most tokens to write.")
+    @Option(name: [.customShort("n"), .long], help: "Most tokens to write.")
     var maxTokens = 256
 
     @Option(help: "0 takes the likeliest token each time; the higher, the more are likely.")

@@ -196,7 +196,13 @@ struct CompressCommand: ParsableCommand {
         session.print("pipeline    \(plan.pipeline)")
         session.print(
             "parameters  \(NumberText.grouped(plan.parameters)), \(NumberText.grouped(plan.linearParameters)) of them in linear layers")
-        session.print("output      \(output) as \(plan.format), at most \(NumberText.grouped(plan.bytes)) bytes before compression")
+        let bytes = NumberText.grouped(plan.bytes)
+        let size =
+            plan.size.map { "at most \(NumberText.grouped($0)) bytes" }
+            ?? (maxLossIncrease == nil
+                ? "at most \(bytes) bytes before compression"
+                : "as few bytes as a loss \(maxLossIncrease ?? 0) higher takes, at most \(bytes) before compression")
+        session.print("output      \(output) as \(plan.format), \(size)")
         session.print("takes       \(plan.cost.text)")
         for line in plan.cost.details { session.print(line) }
     }

@@ -16,7 +16,7 @@ struct RunCommand: ParsableCommand {
     @Argument(help: "The model: a file or a folder of any format.")
     var model: String
 
-    @Option(help: "The text to continue; - reads it from standard input.")
+    @Option(name: [.customShort("p"), .long], help: "The text to continue; - reads it from standard input.")
     var prompt: String?
 
     @Option(help: "A file with the text to continue, in UTF-8, all of it; - is standard input.")

@@ -131,9 +131,28 @@ final class ScratchExtent: @unchecked Sendable {
 
     /// Sees to it that the disk has room: a mapping that cannot be written out would end the process.
     func reserve(_ offset: Int, _ size: Int) throws {
-        let code = posix_fallocate(descriptor, off_t(offset), off_t(size))
+        #if canImport(Darwin)
+            let code = fill(offset, size)
+        #else
+            let code = posix_fallocate(descriptor, off_t(offset), off_t(size))
+        #endif
         guard code == 0 else { throw ScratchError(folder: folder, code: code) }
     }
+
+    #if canImport(Darwin)
+        /// Zeros take room as the values that come after them will; there is no other way for a range within a file.
+        private func fill(_ offset: Int, _ size: Int) -> Int32 {
+            let zeros = [UInt8](repeating: 0, count: min(size, 1 << 20))
+            var done = 0
+            while done < size {
+                let written = pwrite(descriptor, zeros, min(zeros.count, size - done), off_t(offset + done))
+                if written < 0, errno == EINTR { continue }
+                guard written > 0 else { return written < 0 ? errno : ENOSPC }
+                done += written
+            }
+            return 0
+        }
+    #endif
 
     /// Gives a range and its room on the disk back.
     func free(_ offset: Int, _ size: Int) {

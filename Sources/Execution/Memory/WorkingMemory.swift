@@ -75,8 +75,17 @@ extension WorkingMemory {
 
     private static func number(_ path: String) -> Int? { text(path).flatMap { Int($0.prefix { $0.isNumber }) } }
 
-    /// What is left of /proc/meminfo's MemAvailable.
+    /// What is left of /proc/meminfo's MemAvailable; where there is none, half of the machine's memory.
     private static var machine: Int? {
+        #if canImport(Darwin)
+            var (bytes, size) = (UInt64(0), MemoryLayout<UInt64>.size)
+            return sysctlbyname("hw.memsize", &bytes, &size, nil, 0) == 0 ? Int(bytes / 2) : nil
+        #else
+            return availableOnLinux
+        #endif
+    }
+
+    private static var availableOnLinux: Int? {
         let line = text("/proc/meminfo")?.split(separator: "\n").first { $0.hasPrefix("MemAvailable:") }
         return line.flatMap { Int($0.dropFirst("MemAvailable:".count).drop { $0 == " " }.prefix { $0.isNumber }) }.map { $0 << 10 }
     }

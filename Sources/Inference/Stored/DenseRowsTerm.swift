@@ -10,8 +10,9 @@ final class DenseRowsTerm: RowTerm {
     }
 
     private let storage: Storage
-    private let dtype: DType
-    private let columns: Int
+    private let product: StoredRows
+    private var dtype: DType { product.dtype }
+    private var columns: Int { product.columns }
 
     /// The term that keeps a tensor as it is stored, and the bytes that it keeps outside the arena.
     ///
@@ -31,18 +32,18 @@ final class DenseRowsTerm: RowTerm {
 
     private init(_ storage: Storage, _ dtype: DType, columns: Int) {
         self.storage = storage
-        self.dtype = dtype
-        self.columns = columns
+        product = StoredRows(dtype: dtype, columns: columns)
+    }
+
+    func preparedCount(tokens: Int) -> Int { product.preparedCount(tokens: tokens) }
+
+    func prepare(_ input: UnsafePointer<Float>, tokens: Int, into prepared: UnsafeMutablePointer<Float>) {
+        product.prepare(input, tokens: tokens, into: prepared)
     }
 
     func add(_ rows: Range<Int>, of input: UnsafePointer<Float>, tokens: Int, to output: UnsafeMutablePointer<Float>, stride: Int) {
         withRows(rows) { weights in
-            let (count, out) = (rows.count, output + rows.lowerBound)
-            switch dtype {
-            case .f16: caplet_rows_product_f16(weights, count, columns, input, columns, tokens, out, stride)
-            case .bf16: caplet_rows_product_bf16(weights, count, columns, input, columns, tokens, out, stride)
-            default: caplet_rows_product_f32(weights, count, columns, input, columns, tokens, out, stride)
-            }
+            product.add(weights, count: rows.count, of: input, tokens: tokens, to: output + rows.lowerBound, stride: stride)
         }
     }
 
@@ -75,8 +76,9 @@ final class DenseRowsTerm: RowTerm {
 /// Rows that become floats when they are asked for: blocks of GGUF's types, 8-bit floats, doubles.
 final class DecodedRowsTerm: RowTerm {
     private let read: FloatRowReader
-    private let columns: Int
-    /// Rows that are decoded at a time.
+    private let product: StoredRows
+    private var columns: Int { product.columns }
+    /// Rows that are decoded at a time: whole tiles of them.
     private let rowsAtOnce: Int
 
     private static let floatsAtOnce = 1 << 14
@@ -85,17 +87,23 @@ final class DecodedRowsTerm: RowTerm {
     /// - Throws: what the payload's storage throws.
     init(_ payload: Payload) throws {
         read = try payload.floatRows()
-        columns = payload.shape.columns
-        rowsAtOnce = max(1, DecodedRowsTerm.floatsAtOnce / max(columns, 1))
+        product = StoredRows(dtype: .f32, columns: payload.shape.columns)
+        let rows = DecodedRowsTerm.floatsAtOnce / max(payload.shape.columns, 1)
+        rowsAtOnce = max(1, rows / Int(CAPLET_TILE_ROWS)) * Int(CAPLET_TILE_ROWS)
+    }
+
+    func preparedCount(tokens: Int) -> Int { product.preparedCount(tokens: tokens) }
+
+    func prepare(_ input: UnsafePointer<Float>, tokens: Int, into prepared: UnsafeMutablePointer<Float>) {
+        product.prepare(input, tokens: tokens, into: prepared)
     }
 
     func add(_ rows: Range<Int>, of input: UnsafePointer<Float>, tokens: Int, to output: UnsafeMutablePointer<Float>, stride: Int) {
-        withUnsafeTemporaryAllocation(of: Float.self, capacity: min(rowsAtOnce, rows.count) * columns) { room in
-            guard let values = room.baseAddress else { return }
+        withVectorRoom(min(rowsAtOnce, rows.count) * columns) { values in
             for first in Swift.stride(from: rows.lowerBound, to: rows.upperBound, by: rowsAtOnce) {
                 let part = first..<min(first + rowsAtOnce, rows.upperBound)
                 decode(part, into: values)
-                caplet_rows_product_f32(values, part.count, columns, input, columns, tokens, output + first, stride)
+                product.add(values, count: part.count, of: input, tokens: tokens, to: output + first, stride: stride)
             }
         }
     }

@@ -46,27 +46,61 @@ final class PackedTerm: RowTerm {
 
     private var isPrepared: Bool { columnScales != nil || needsGroupSums }
 
-    func preparedCount(tokens: Int) -> Int { isPrepared ? tokens * (columns + (needsGroupSums ? groups : 0)) : 0 }
+    func preparedCount(tokens: Int) -> Int {
+        let isTiled = StoredRows.areTiled(tokens: tokens)
+        guard isTiled || isPrepared else { return 0 }
+        return inputCount(tokens: tokens) + (needsGroupSums ? tokens * groups : 0)
+    }
 
-    /// Inputs [tokens, columns], times the columns' scales where there are any; then the sums of each group of them [tokens, groups], if
-    /// they are needed.
+    /// Floats of the inputs alone.
+    private func inputCount(tokens: Int) -> Int {
+        StoredRows.areTiled(tokens: tokens) ? caplet_packed_tiles_count(tokens, columns) : tokens * columns
+    }
+
+    /// Inputs, times the columns' scales where there are any, [tokens, columns] or in tiles; then the sums of each group of them [tokens,
+    /// groups], if they are needed.
     func prepare(_ input: UnsafePointer<Float>, tokens: Int, into prepared: UnsafeMutablePointer<Float>) {
-        prepared.update(from: input, count: tokens * columns)
-        if let columnScales {
-            columnScales.withUnsafeBufferPointer { scales in
+        let isTiled = StoredRows.areTiled(tokens: tokens)
+        if isTiled {
+            columnScales.withOptionalPointer { caplet_packed_tile_inputs(input, tokens, columns, $0, prepared) }
+        } else {
+            prepared.update(from: input, count: tokens * columns)
+            columnScales?.withUnsafeBufferPointer { scales in
                 for token in 0..<tokens {
                     for i in 0..<columns { prepared[token * columns + i] *= scales[i] }
                 }
             }
         }
         guard needsGroupSums else { return }
-        let sums = prepared + tokens * columns
+        let sums = prepared + inputCount(tokens: tokens)
+        if isTiled { return sumTiledGroups(prepared, tokens: tokens, into: sums) }
+        sumGroups(prepared, tokens: tokens, into: sums)
+    }
+
+    private func columns(of group: Int) -> Range<Int> {
         let size = Int(matrix.pointee.group_size)
+        return group * size..<min((group + 1) * size, columns)
+    }
+
+    private func sumGroups(_ inputs: UnsafePointer<Float>, tokens: Int, into sums: UnsafeMutablePointer<Float>) {
         for token in 0..<tokens {
             for group in 0..<groups {
                 var sum: Float = 0
-                for i in group * size..<min((group + 1) * size, columns) { sum += prepared[token * columns + i] }
+                for i in columns(of: group) { sum += inputs[token * columns + i] }
                 sums[token * groups + group] = sum
+            }
+        }
+    }
+
+    private func sumTiledGroups(_ tiles: UnsafePointer<Float>, tokens: Int, into sums: UnsafeMutablePointer<Float>) {
+        let width = Int(CAPLET_PACKED_TILE)
+        for first in Swift.stride(from: 0, to: tokens, by: width) {
+            for group in 0..<groups {
+                var sum = SIMD16<Float>.zero
+                for i in columns(of: group) {
+                    sum += UnsafeRawPointer(tiles + first * columns + i * width).loadUnaligned(as: SIMD16<Float>.self)
+                }
+                for token in first..<min(first + width, tokens) { sums[token * groups + group] = sum[token - first] }
             }
         }
     }
@@ -74,8 +108,14 @@ final class PackedTerm: RowTerm {
     func add(_ rows: Range<Int>, of input: UnsafePointer<Float>, tokens: Int, to output: UnsafeMutablePointer<Float>, stride: Int) {
         guard columns > 0 else { return }
         let blocks = RowBlock.blocks(rows)
-        let sums = needsGroupSums ? input + tokens * columns : nil
-        caplet_packed_product(level, matrix, blocks.lowerBound, blocks.upperBound, input, columns, sums, tokens, output, stride)
+        let sums = needsGroupSums ? input + inputCount(tokens: tokens) : nil
+        guard StoredRows.areTiled(tokens: tokens) else {
+            return caplet_packed_product(
+                level, matrix, blocks.lowerBound, blocks.upperBound, input, columns, sums, tokens, output, stride)
+        }
+        withVectorRoom(caplet_packed_tiles_room(tokens)) { room in
+            caplet_packed_tiles_product(matrix, blocks.lowerBound, blocks.upperBound, input, sums, tokens, output, stride, room)
+        }
     }
 
     func addRow(_ row: Int, to out: UnsafeMutablePointer<Float>) {
@@ -84,5 +124,13 @@ final class PackedTerm: RowTerm {
             caplet_packed_row(matrix, row, values)
             for i in 0..<columns { out[i] += columnScales.map { $0[i] * values[i] } ?? values[i] }
         }
+    }
+}
+
+extension Optional where Wrapped == [Float] {
+    /// Calls `body` with the first element's address; with nil where there is no array.
+    fileprivate func withOptionalPointer(_ body: (UnsafePointer<Float>?) -> Void) {
+        guard let array = self else { return body(nil) }
+        array.withUnsafeBufferPointer { body($0.baseAddress) }
     }
 }

@@ -12,7 +12,8 @@ final class SparseRowsTerm: RowTerm {
     private let arena: WeightArena
     private let words: UnsafePointer<UInt64>
     private let wordsPerRow: Int
-    private let columns: Int
+    private let product: StoredRows
+    private var columns: Int { product.columns }
     private let values: Values
     /// The first value of each block of rows, and the number of all.
     private let starts: UnsafePointer<Int>
@@ -28,7 +29,7 @@ final class SparseRowsTerm: RowTerm {
         let pattern = tensor.pattern
         self.arena = arena
         self.level = level
-        columns = pattern.columns
+        product = StoredRows(dtype: .f32, columns: pattern.columns)
         wordsPerRow = pattern.wordsPerRow
         words = try arena.copy(pattern.words).assumingMemoryBound(to: UInt64.self)
         var starts = [0]
@@ -67,7 +68,14 @@ final class SparseRowsTerm: RowTerm {
         return count + SparseRowsTerm.slack
     }
 
+    func preparedCount(tokens: Int) -> Int { product.preparedCount(tokens: tokens) }
+
+    func prepare(_ input: UnsafePointer<Float>, tokens: Int, into prepared: UnsafeMutablePointer<Float>) {
+        product.prepare(input, tokens: tokens, into: prepared)
+    }
+
     func add(_ rows: Range<Int>, of input: UnsafePointer<Float>, tokens: Int, to output: UnsafeMutablePointer<Float>, stride: Int) {
+        if StoredRows.areTiled(tokens: tokens) { return addSpread(rows, of: input, tokens: tokens, to: output, stride: stride) }
         let size = roomCount(largestCount)
         withUnsafeTemporaryAllocation(of: Float.self, capacity: size) { room in
             guard let room = room.baseAddress else { return }
@@ -78,6 +86,26 @@ final class SparseRowsTerm: RowTerm {
                 _ = caplet_sparse_rows_product(
                     level, words + first * wordsPerRow, wordsPerRow, kept, min(RowBlock.rows, rows.upperBound - first), columns, input,
                     columns, tokens, output + first, stride)
+            }
+        }
+    }
+
+    /// The same of many tokens: values are spread to their places once for all of them.
+    private func addSpread(
+        _ rows: Range<Int>, of input: UnsafePointer<Float>, tokens: Int, to output: UnsafeMutablePointer<Float>, stride: Int
+    ) {
+        let size = roomCount(largestCount)
+        withVectorRoom(RowBlock.rows * columns + size) { lines in
+            let room = lines + RowBlock.rows * columns
+            room.update(repeating: 0, count: size)
+            for block in RowBlock.blocks(rows) {
+                let first = block * RowBlock.rows
+                let count = min(RowBlock.rows, rows.upperBound - first)
+                var kept = UnsafePointer(read(starts[block]..<starts[block + 1], into: room))
+                for row in 0..<count {
+                    kept += caplet_sparse_expand_row(words + (first + row) * wordsPerRow, kept, lines + row * columns, columns)
+                }
+                product.add(lines, count: count, of: input, tokens: tokens, to: output + first, stride: stride)
             }
         }
     }

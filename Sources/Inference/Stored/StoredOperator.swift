@@ -69,8 +69,7 @@ final class StoredOperator: LinearMap {
                 add(term, input, tokens: tokens, to: output)
                 continue
             }
-            withUnsafeTemporaryAllocation(of: Float.self, capacity: count) { prepared in
-                guard let prepared = prepared.baseAddress else { return }
+            withVectorRoom(count) { prepared in
                 term.prepare(input, tokens: tokens, into: prepared)
                 add(term, prepared, tokens: tokens, to: output)
             }

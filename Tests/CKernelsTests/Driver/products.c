@@ -8,6 +8,37 @@
 
 static const char *const PATHS[] = {"plain", "narrow", "wide"};
 
+static float *tiles_and_room(size_t tiles, size_t room) {
+    float *floats = malloc((tiles + room) * sizeof(float));
+    if (!floats) exit(1);
+    return floats;
+}
+
+// Tokens of which some fill tiles and some do not, with the inputs there are again and again.
+static void packed_tiles(const caplet_packed_matrix *matrix, const float *x, size_t tokens, const float *sums, int bits, int has_zeros) {
+    enum { MANY = 37 };
+    size_t columns = matrix->columns, groups = matrix->groups, rows = matrix->rows;
+    float *inputs = tiles_and_room(MANY * columns, MANY * groups), *group_sums = inputs + MANY * columns;
+    float *tiled = tiles_and_room(caplet_packed_tiles_count(MANY, columns), caplet_packed_tiles_room(MANY));
+    float *room = tiled + caplet_packed_tiles_count(MANY, columns), *y = tiles_and_room(MANY * rows, 0);
+    for (size_t t = 0; t < MANY; t++) {
+        memcpy(inputs + t * columns, x + t % tokens * columns, columns * sizeof(float));
+        memcpy(group_sums + t * groups, sums + t % tokens * groups, groups * sizeof(float));
+    }
+    caplet_packed_tile_inputs(inputs, MANY, columns, NULL, tiled);
+    memset(y, 0, MANY * rows * sizeof(float));
+    caplet_packed_tiles_product(matrix, 0, (rows + 15) / 16, tiled, group_sums, MANY, y, rows, room);
+    // The name of the other product's line: the same bits.
+    char name[64];
+    snprintf(name, sizeof name, "packed_product.%d.%d.%d", bits, (int)matrix->scale_kind, has_zeros);
+    for (size_t t = 0; t + tokens <= MANY; t += tokens) {
+        report("exact", name, columns, "tiles", y + t * rows, tokens * rows * 4);
+    }
+    free(inputs);
+    free(tiled);
+    free(y);
+}
+
 static void packed(int bits, size_t columns, size_t group_size, caplet_scale_kind kind, int has_zeros) {
     enum { ROWS = 24, BLOCKS = 2, TOKENS = 5, MOST_COLUMNS = 700 };
     static uint8_t codes[ROWS * MOST_COLUMNS];
@@ -66,6 +97,7 @@ static void packed(int bits, size_t columns, size_t group_size, caplet_scale_kin
     snprintf(name, sizeof name, "packed_row.%d.%d.%d", bits, (int)kind, has_zeros);
     caplet_packed_row(&matrix, 17, row);
     report("exact", name, columns, "all", row, columns * 4);
+    packed_tiles(&matrix, x, TOKENS, sums, bits, has_zeros);
 }
 
 // Any two matrices: one chain of sums an element.
@@ -104,6 +136,23 @@ static void stream(int bits) {
     report("exact", "scale_groups", (size_t)bits, "all", out, count * 4);
 }
 
+// The same sums in tiles: lines of the same names, so that bits are the same.
+static void stored_tiles(const void *weights, caplet_scale_kind kind, const char *name, size_t rows, size_t columns, const float *x,
+                         size_t tokens) {
+    float *tiled = tiles_and_room(caplet_tiled_inputs_count(tokens, columns), caplet_tiled_room(columns));
+    float *room = tiled + caplet_tiled_inputs_count(tokens, columns), *y = tiles_and_room(tokens * rows, 0);
+    caplet_tile_inputs(x, tokens, columns, tiled);
+    memset(y, 0, tokens * rows * sizeof(float));
+    switch (kind) {
+    case CAPLET_SCALE_F32: caplet_tiled_product_f32(weights, rows, columns, tiled, tokens, y, rows, room); break;
+    case CAPLET_SCALE_BF16: caplet_tiled_product_bf16(weights, rows, columns, tiled, tokens, y, rows, room); break;
+    case CAPLET_SCALE_F16: caplet_tiled_product_f16(weights, rows, columns, tiled, tokens, y, rows, room); break;
+    }
+    report("exact", name, columns, "tiles", y, tokens * rows * 4);
+    free(tiled);
+    free(y);
+}
+
 static void stored(size_t columns) {
     enum { ROWS = 7, TOKENS = 6, MOST = 300 };
     static float weights[ROWS * MOST], x[TOKENS * MOST], y[TOKENS * ROWS];
@@ -114,12 +163,17 @@ static void stored(size_t columns) {
     memset(y, 0, sizeof y);
     caplet_rows_product_f32(weights, ROWS, columns, x, columns, TOKENS, y, ROWS);
     report("exact", "rows_product_f32", columns, "all", y, sizeof y);
+    stored_tiles(weights, CAPLET_SCALE_F32, "rows_product_f32", ROWS, columns, x, TOKENS);
     caplet_bf16_from_f32(weights, halves, ROWS * columns);
+    memset(y, 0, sizeof y);
     caplet_rows_product_bf16(halves, ROWS, columns, x, columns, TOKENS, y, ROWS);
     report("exact", "rows_product_bf16", columns, "all", y, sizeof y);
+    stored_tiles(halves, CAPLET_SCALE_BF16, "rows_product_bf16", ROWS, columns, x, TOKENS);
     caplet_f16_from_f32(weights, halves, ROWS * columns);
+    memset(y, 0, sizeof y);
     caplet_rows_product_f16(halves, ROWS, columns, x, columns, TOKENS, y, ROWS);
     report("exact", "rows_product_f16", columns, "all", y, sizeof y);
+    stored_tiles(halves, CAPLET_SCALE_F16, "rows_product_f16", ROWS, columns, x, TOKENS);
 }
 
 static void sparse(size_t columns) {
