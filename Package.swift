@@ -86,6 +86,7 @@ let package = Package(
         target("ALPS", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/ALPS"),
         target("ThreeBlock", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/ThreeBlock"),
         target("BlockMatching", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/BlockMatching"),
+        target("Distillation", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/Distillation"),
         target("Refit", ["Execution", "GradientFitting", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Refit"),
         target("RPCA", ["CKernels", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/RPCA"),
         target(
@@ -164,7 +165,7 @@ let package = Package(
         target(
             "BuiltIns",
             [
-                "ALPS", "BlockMatching", "CAP", "CapletFormat", "FormatKit", "GGUFFormat", "MagnitudePruning", "ModelGraph", "NPYFormat",
+                "ALPS", "BlockMatching", "CAP", "CapletFormat", "Distillation", "FormatKit", "GGUFFormat", "MagnitudePruning", "ModelGraph", "NPYFormat",
                 "OATS", "PassKit", "PluginLoading", "PostTrainingQuantization", "ProbabilisticPruning", "PyTorchFormat", "Refit", "RPCA",
                 "SafetensorsFormat", "SparseGPT", "ThreeBlock", "TruncatedSVD", "Wanda",
             ]),
@@ -213,6 +214,13 @@ let package = Package(
             [
                 "Execution", "GradientFitting", "LinearAlgebra", "MagnitudePruning", "ModelGraph", "PassKit", "PostTrainingQuantization",
                 "Refit", "RPCA", "TestSupport",
+            ]),
+        test(
+            "DistillationTests",
+            [
+                "Architectures", "Backpropagation", "Calibration", "Distillation", "Execution", "FormatKit", "Inference", "LinearAlgebra",
+                "MagnitudePruning", "ModelGraph", "Models", "PassKit", "PostTrainingQuantization", "Refit", "RPCA", "SafetensorsFormat",
+                "TestSupport",
             ]),
         test("OATSTests", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "OATS", "PassKit", "TestSupport"]),
         test(

@@ -2,6 +2,7 @@ import ALPS
 import BlockMatching
 import CAP
 import CapletFormat
+import Distillation
 import GGUFFormat
 import MagnitudePruning
 import NPYFormat
@@ -35,6 +36,7 @@ extension Registry {
                 CAPPass.self,
                 MatchPass.self,
                 RefitPass.self,
+                DistillPass.self,
                 MagnitudePass.self,
                 WandaPass.self,
                 SparseGPTPass.self,
