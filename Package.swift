@@ -85,6 +85,8 @@ let package = Package(
         target("GradientFitting", ["CLibrary", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target("ALPS", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/ALPS"),
         target("ThreeBlock", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/ThreeBlock"),
+        target(
+            "BESA", ["CLibrary", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/BESA"),
         target("BlockMatching", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/BlockMatching"),
         target("Distillation", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/Distillation"),
         target("Refit", ["Execution", "GradientFitting", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Refit"),
@@ -165,7 +167,8 @@ let package = Package(
         target(
             "BuiltIns",
             [
-                "ALPS", "BlockMatching", "CAP", "CapletFormat", "Distillation", "FormatKit", "GGUFFormat", "MagnitudePruning", "ModelGraph", "NPYFormat",
+                "ALPS", "BESA", "BlockMatching", "CAP", "CapletFormat", "Distillation", "FormatKit", "GGUFFormat", "MagnitudePruning",
+                "ModelGraph", "NPYFormat",
                 "OATS", "PassKit", "PluginLoading", "PostTrainingQuantization", "ProbabilisticPruning", "PyTorchFormat", "Refit", "RPCA",
                 "SafetensorsFormat", "SparseGPT", "ThreeBlock", "TruncatedSVD", "Wanda",
             ]),
@@ -215,6 +218,9 @@ let package = Package(
                 "Execution", "GradientFitting", "LinearAlgebra", "MagnitudePruning", "ModelGraph", "PassKit", "PostTrainingQuantization",
                 "Refit", "RPCA", "TestSupport",
             ]),
+        test(
+            "BESATests",
+            ["BESA", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit", "SafetensorsFormat", "TestSupport", "Wanda"]),
         test(
             "DistillationTests",
             [

@@ -14,7 +14,8 @@ import PassKit
 /// pass of the teacher over all that is learned from; with hidden states one a pass. The teacher stays in its file.
 public struct DistillPass: Pass {
     public static let name = "distill"
-    public static let summary = "move a model's values so that it predicts what a teacher does: the original, or any model of the same vocabulary"
+    public static let summary =
+        "move a model's values so that it predicts what a teacher does: the original, or any model of the same vocabulary"
 
     private static let teacher = OptionOrWord<PathOption>(
         "teacher", or: "original", "the model to learn from, of the same tokenizer and any size; paths have no spaces and none of {},=#")

@@ -1,4 +1,5 @@
 import ALPS
+import BESA
 import BlockMatching
 import CAP
 import CapletFormat
@@ -39,6 +40,7 @@ extension Registry {
                 DistillPass.self,
                 MagnitudePass.self,
                 WandaPass.self,
+                BESAPass.self,
                 SparseGPTPass.self,
                 TruncatedSVDPass.self,
                 OATSPass.self,

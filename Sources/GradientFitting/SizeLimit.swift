@@ -22,7 +22,8 @@ public struct SizeLimit: Sendable {
 
     /// Takes the results into the graph where the file stays within its size; else says so.
     public func take(
-        _ results: [(Payload, TensorReport)], into graph: inout TensorGraph, pass: String, _ context: PassContext, _ report: inout PassReport
+        _ results: [(Payload, TensorReport)], into graph: inout TensorGraph, pass: String, _ context: PassContext,
+        _ report: inout PassReport
     ) throws {
         var moved = graph
         for (payload, entry) in results { try moved.setPayload(payload, of: entry.name) }

@@ -27,7 +27,9 @@ struct TeacherModels {
                 throw RequestError(.unsupported, "\(teacher): \(ModelError.quantized(model.quantization))")
             }
             guard let own = student.configuration else { throw ModelError.unknownArchitecture(student.graph) }
-            guard let other = model.configuration else { throw RequestError(.unsupported, "\(teacher): \(ModelError.unknownArchitecture(model.graph))") }
+            guard let other = model.configuration else {
+                throw RequestError(.unsupported, "\(teacher): \(ModelError.unknownArchitecture(model.graph))")
+            }
             try DistillationRules.check(aim, own, other)
             try TeacherModels.checkVocabulary(of: model, other, teacher, own, student, path)
         }
