@@ -41,7 +41,7 @@ final class BESATests: XCTestCase {
                     w, x, c, theta = (torch.tensor(a) for a in (w, x, c[0], 2 * theta))
                     theta.requires_grad_(True)
                     D, n = theta.shape[1], w.shape[1]
-                    rank = (w.abs() * c).argsort(1, stable=True).argsort(1, stable=True)
+                    rank = (w.abs() * c).argsort(dim=1, stable=True).argsort(dim=1, stable=True)
                     k = (rank * D) // n
                     beta = torch.softmax(theta, 1)
                     later = torch.stack([beta[:, d + 1:].sum(1) for d in range(D)], 1)
