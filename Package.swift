@@ -89,6 +89,9 @@ let package = Package(
             "BESA", ["CLibrary", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/BESA"),
         target("BlockMatching", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/BlockMatching"),
         target("Distillation", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/Distillation"),
+        target(
+            "LoSparse", ["CLibrary", "Execution", "GradientFitting", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
+            path: "Plugins/LoSparse"),
         target("Refit", ["Execution", "GradientFitting", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Refit"),
         target("RPCA", ["CKernels", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/RPCA"),
         target(
@@ -167,7 +170,8 @@ let package = Package(
         target(
             "BuiltIns",
             [
-                "ALPS", "BESA", "BlockMatching", "CAP", "CapletFormat", "Distillation", "FormatKit", "GGUFFormat", "MagnitudePruning",
+                "ALPS", "BESA", "BlockMatching", "CAP", "CapletFormat", "Distillation", "FormatKit", "GGUFFormat", "LoSparse",
+                "MagnitudePruning",
                 "ModelGraph", "NPYFormat",
                 "OATS", "PassKit", "PluginLoading", "PostTrainingQuantization", "ProbabilisticPruning", "PyTorchFormat", "Refit", "RPCA",
                 "SafetensorsFormat", "SparseGPT", "ThreeBlock", "TruncatedSVD", "Wanda",
@@ -228,6 +232,7 @@ let package = Package(
                 "MagnitudePruning", "ModelGraph", "Models", "PassKit", "PostTrainingQuantization", "Refit", "RPCA", "SafetensorsFormat",
                 "TestSupport",
             ]),
+        test("LoSparseTests", ["Execution", "LinearAlgebra", "LoSparse", "ModelGraph", "PassKit", "TestSupport"]),
         test("OATSTests", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "OATS", "PassKit", "TestSupport"]),
         test(
             "ALPSTests",

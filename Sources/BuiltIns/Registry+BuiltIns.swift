@@ -5,6 +5,7 @@ import CAP
 import CapletFormat
 import Distillation
 import GGUFFormat
+import LoSparse
 import MagnitudePruning
 import NPYFormat
 import OATS
@@ -46,6 +47,7 @@ extension Registry {
                 OATSPass.self,
                 ALPSPass.self,
                 ThreeBlockPass.self,
+                LoSparsePass.self,
                 QuantizePass.self,
             ]))
     }

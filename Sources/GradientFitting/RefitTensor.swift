@@ -115,7 +115,7 @@ public final class RefitTensor {
     }
 
     /// Calls `body` with each part and its gradients, from that of the matrix: dU = G Vᵀ, dV = Uᵀ G, dS = G on the positions.
-    func forEachPartGradient(_ gradient: Matrix, _ body: (Range<Int>, [Float]) throws -> Void) throws {
+    public func forEachPartGradient(_ gradient: Matrix, _ body: (Range<Int>, [Float]) throws -> Void) throws {
         for term in terms {
             switch term {
             case .lowRank(let u, let v, let rank):
