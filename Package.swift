@@ -87,7 +87,13 @@ let package = Package(
         target("GradientFitting", ["CLibrary", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"]),
         target("ALPS", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/ALPS"),
         target("ThreeBlock", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/ThreeBlock"),
+        target(
+            "BESA", ["CLibrary", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/BESA"),
         target("BlockMatching", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/BlockMatching"),
+        target("Distillation", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/Distillation"),
+        target(
+            "LoSparse", ["CLibrary", "Execution", "GradientFitting", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
+            path: "Plugins/LoSparse"),
         target("Refit", ["Execution", "GradientFitting", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Refit"),
         target("RPCA", ["CKernels", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/RPCA"),
         target(
@@ -166,7 +172,9 @@ let package = Package(
         target(
             "BuiltIns",
             [
-                "ALPS", "BlockMatching", "CAP", "CapletFormat", "FormatKit", "GGUFFormat", "MagnitudePruning", "ModelGraph", "NPYFormat",
+                "ALPS", "BESA", "BlockMatching", "CAP", "CapletFormat", "Distillation", "FormatKit", "GGUFFormat", "LoSparse",
+                "MagnitudePruning",
+                "ModelGraph", "NPYFormat",
                 "OATS", "PassKit", "PluginLoading", "PostTrainingQuantization", "ProbabilisticPruning", "PyTorchFormat", "Refit", "RPCA",
                 "SafetensorsFormat", "SparseGPT", "ThreeBlock", "TruncatedSVD", "Wanda",
             ]),
@@ -216,6 +224,17 @@ let package = Package(
                 "Execution", "GradientFitting", "LinearAlgebra", "MagnitudePruning", "ModelGraph", "PassKit", "PostTrainingQuantization",
                 "Refit", "RPCA", "TestSupport",
             ]),
+        test(
+            "BESATests",
+            ["BESA", "Execution", "FormatKit", "LinearAlgebra", "ModelGraph", "PassKit", "SafetensorsFormat", "TestSupport", "Wanda"]),
+        test(
+            "DistillationTests",
+            [
+                "Architectures", "Backpropagation", "Calibration", "Distillation", "Execution", "FormatKit", "Inference", "LinearAlgebra",
+                "MagnitudePruning", "ModelGraph", "Models", "PassKit", "PostTrainingQuantization", "Refit", "RPCA", "SafetensorsFormat",
+                "TestSupport",
+            ]),
+        test("LoSparseTests", ["Execution", "LinearAlgebra", "LoSparse", "ModelGraph", "PassKit", "TestSupport"]),
         test("OATSTests", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "OATS", "PassKit", "TestSupport"]),
         test(
             "ALPSTests",

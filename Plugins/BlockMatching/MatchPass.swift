@@ -46,7 +46,7 @@ public struct MatchPass: Pass {
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: Self.name)
         let movable = try MovableTensors(
-            graph, selection, pass: Self.name, context, movesScales: true, outsideBlocks: "is no linear layer of a block")
+            graph, selection, pass: Self.name, context, .scales, outsideBlocks: "is no linear layer of a block")
         report.leftAlone = movable.leftAlone
         guard !movable.tensors.isEmpty else {
             report.notes.append(MovableTensors.nothing)

@@ -12,18 +12,25 @@ public struct MagnitudePass: Pass {
         case layer, global
     }
 
-    private static let scope = ChoiceOption<Scope>("scope", default: .layer, "the same share of each tensor, or one threshold for all")
-    public static let options: [any PassOption] = [ParameterBudget.option, scope, TensorSelection.option]
+    private static let pattern = EntryPattern.option("goes with keep=0.5")
+    private static let scope = ChoiceOption<Scope>(
+        "scope", default: .layer, "the same share of each tensor, or one threshold for all", requires: [.equals(pattern, .none)])
+    public static let options: [any PassOption] = [ParameterBudget.option, pattern, scope, TensorSelection.option]
     public static let reads: PassReads = .values
     public static let leaves = PassResult.entries
 
     private let budget: ParameterBudget
+    private let pattern: EntryPattern
     private let scope: Scope
     private let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
         budget = ParameterBudget(options)
         guard budget.keep > 0 else { throw PassError(.usage, pass: Self.name, "keep=0 leaves nothing of the model") }
+        pattern = options[Self.pattern]
+        guard pattern == .none || budget.keep == 0.5 else {
+            throw PassError(.usage, pass: Self.name, "pattern=\(pattern.rawValue) goes with keep=0.5")
+        }
         scope = options[Self.scope]
         selection = TensorSelection(options)
     }
@@ -41,6 +48,12 @@ public struct MagnitudePass: Pass {
     }
 
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
+        if pattern != .none {
+            return try selection.replaceEach(of: &graph, pass: Self.name, context) { tensor, context in
+                let matrix = try tensor.finiteMatrix()
+                return try stored(pattern.keeping(matrix, largestOf: matrix, context.execution) ?? matrix, tensor)
+            }
+        }
         guard scope == .global else {
             return try selection.replaceEach(of: &graph, pass: Self.name, context) { tensor, _ in
                 let magnitudes = try Self.magnitudes(tensor)
@@ -79,6 +92,10 @@ public struct MagnitudePass: Pass {
         var matrix = try tensor.finiteMatrix()
         let mask = threshold?.selection(of: magnitudes, ties: &ties) ?? [Bool](repeating: false, count: magnitudes.count)
         for position in mask.indices where !mask[position] { matrix.elements[position] = 0 }
+        return try stored(matrix, tensor)
+    }
+
+    private func stored(_ matrix: Matrix, _ tensor: Tensor) throws -> (Payload, [Measurement]) {
         let dtype = tensor.dtype.isComputable ? tensor.dtype : .f32
         let payload = Payload.sparse(try SparseTensor(nonZerosOf: matrix, dtype: dtype))
         return (payload, [Measurement(name: "density", value: payload.density ?? 0)])

@@ -66,7 +66,7 @@ struct RefittedIncrease {
     /// - Returns: nil for a graph in which nothing can move.
     private func movable(_ graph: TensorGraph) throws -> MovableTensors? {
         let movable = try MovableTensors(
-            graph, selection, pass: QuantizePass.name, context, movesScales: true, outsideBlocks: "is no linear layer of a block")
+            graph, selection, pass: QuantizePass.name, context, [.scales], outsideBlocks: "is no linear layer of a block")
         return movable.tensors.isEmpty ? nil : movable
     }
 
@@ -78,7 +78,8 @@ struct RefittedIncrease {
             let made = try graph(found)
             var result = PassSnapshot()
             if let movable = try movable(made) {
-                let state = try LossRefit(pass: QuantizePass.name, settings, movable, context).run(made, part: number)
+                let refit = LossRefit(pass: QuantizePass.name, settings, movable, [.scales], context)
+                let state = try refit.state(part: number) { try $0.divergence(of: made) }
                 for (tensor, values) in zip(state.tensors, state.best) { try result.set(tensor.name, Array(values.floats)) }
             }
             result.numbers["increase"] = [try loss.increase(moving(made, result))]
@@ -95,7 +96,7 @@ struct RefittedIncrease {
         var made = graph
         for tensor in graph.tensors {
             guard let floats = try moved.floats(tensor.name) else { continue }
-            let parts = try RefitTensor(tensor, movesScales: true, context.execution)
+            let parts = try RefitTensor(tensor, [.scales], context.execution)
             guard floats.count == parts.values.count else {
                 throw PassError(.unsupported, pass: QuantizePass.name, "what an interrupted run has kept does not fit this model")
             }

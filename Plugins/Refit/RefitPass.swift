@@ -26,21 +26,17 @@ public struct RefitPass: Pass {
         "loss: the divergence of predictions from the original's; block: each block's outputs; weights: the weights alone, without text")
     private static let learns = OptionRequirement.equals(objective, .loss, .block)
     private static let gradients = GradientSettings.Options(passes: 8, requires: [learns])
-    private static let size = OptionOrWord<IntegerOption>(
-        "size", in: 1...Int.max, or: "none",
-        "the largest size in bytes of the whole file: where moved values would make it larger they stay as they were")
-    public static let options: [any PassOption] = [objective] + gradients.all + [size, TensorSelection.option]
+    public static let options: [any PassOption] = [objective] + gradients.all + [SizeLimit.option, TensorSelection.option]
     public static let reads: PassReads = [.parts, .original, .calibration]
     public static let leaves = PassResult.other
 
     let objective: Objective
     let settings: GradientSettings
-    /// Nil for any.
-    private let size: Int?
+    private let limit: SizeLimit
     private let selection: TensorSelection
 
     public init(_ options: PassOptions) throws {
-        size = options[Self.size]
+        limit = SizeLimit(options)
         objective = options[Self.objective]
         settings = Self.gradients.chosen(options)
         selection = TensorSelection(options)
@@ -74,33 +70,29 @@ public struct RefitPass: Pass {
 
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: Self.name)
-        if size != nil, context.outputByteCount == nil {
-            throw PassError(.usage, pass: Self.name, "size= goes with an output whose size is known beforehand")
-        }
+        try limit.check(pass: Self.name, context)
         let movable = try MovableTensors(
-            graph, selection, pass: Self.name, context, movesScales: objective != .weights,
+            graph, selection, pass: Self.name, context, objective == .weights ? [] : .scales,
             outsideBlocks: objective == .weights ? nil : "is no linear layer of a block: gradients are of those")
         report.leftAlone = movable.leftAlone
         guard !movable.tensors.isEmpty else {
             report.notes.append(MovableTensors.nothing)
             return report
         }
-        let run = RefitRun(settings: settings, movable: movable, context: context)
         let results: [(Payload, TensorReport)]
         switch objective {
-        case .weights: results = try run.refitWeights()
+        case .weights: results = try RefitRun(movable: movable, context: context).refitWeights()
         case .block:
-            results = try BlockRefit(pass: Self.name, settings, movable, context, otherwise: "objective=weights needs none").run(&report)
-        case .loss: results = try run.refitLoss(graph, &report)
+            results = try BlockRefit(pass: Self.name, settings, movable, context, otherwise: Self.alternative).run(&report)
+        case .loss:
+            results = try LossRefit(pass: Self.name, settings, movable, .scales, context)
+                .run(
+                    LossRefit.Names(figure: "divergence", text: "divergence from the original"), otherwise: Self.alternative, &report
+                ) { [graph] in try $0.divergence(of: graph) }
         }
-        var moved = graph
-        for (payload, entry) in results { try moved.setPayload(payload, of: entry.name) }
-        if let size, let byteCount = try context.outputByteCount?(moved), byteCount > size {
-            report.warn("refit: the file would have \(byteCount) bytes, more than size=\(size): values stay as they were")
-            return report
-        }
-        graph = moved
-        report.tensors = results.map(\.1)
+        try limit.take(results, into: &graph, pass: Self.name, context, &report)
         return report
     }
+
+    private static let alternative = "objective=weights needs none"
 }

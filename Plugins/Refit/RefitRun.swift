@@ -6,7 +6,6 @@ import PassKit
 
 /// One run of the pass over the tensors that move.
 struct RefitRun {
-    let settings: GradientSettings
     let movable: MovableTensors
     let context: PassContext
 
@@ -25,7 +24,7 @@ struct RefitRun {
             try execution.sharing(bytesEach: 32 * largest).uncheckedParallelFor(own.count) { place in
                 let index = own[place]
                 slots[index] = try context.finishingMoved(tensors[index], isShared: true) {
-                    let tensor = try RefitTensor(tensors[index], movesScales: false, execution)
+                    let tensor = try RefitTensor(tensors[index], [], execution)
                     guard let original = context.original[tensor.name] else {
                         throw PassError(.unsupported, pass: RefitPass.name, "'\(tensor.name)' is not in the original model")
                     }
@@ -36,15 +35,5 @@ struct RefitRun {
         }
         try context.exchange(tensors, owners, &results)
         return results.compactMap { $0 }
-    }
-
-    /// - Parameter graph: as the passes before left it.
-    func refitLoss(_ graph: TensorGraph, _ report: inout PassReport) throws -> [(Payload, TensorReport)] {
-        let refit = LossRefit(pass: RefitPass.name, settings, movable, context, otherwise: "objective=weights needs none")
-        let state = try refit.run(graph)
-        state.report(in: &report, sequences: try context.requireCalibration(for: RefitPass.name).sequenceCount)
-        return try tensors.indices.map { index in
-            try context.finishingMoved(tensors[index]) { try state.tensors[index].payload(state.best[index]) }
-        }
     }
 }

@@ -24,7 +24,7 @@ struct WeightRefit {
                     set(u, best.u.elements)
                     set(v, best.v.elements)
                 case .sparse(let part, let pattern): set(part, try pattern.positions().map { target.elements[Int($0)] })
-                case .codes, .fixed: break
+                case .whole, .fixed: break
                 }
             }
         }

@@ -7,7 +7,7 @@ import PassKit
 ///
 /// It minimises tr((W − S − L) H (W − S − L)ᵀ) over S of k entries and L of rank r; H is the second moment of the inputs that the blocks
 /// compressed before really produce. Of the ⌊keep·mn⌋ parameters of a layer, r = ⌊κ·keep·mn/(m + n)⌋ with κ the rank ratio; with a pattern the
-/// entries take half of mn and rank what `keep` leaves above that. A layer costs 2mn² + 4mnr operations a step and 2n³ for each penalty.
+/// entries take half of mn and rank what `keep` leaves above that, or `rank` says it of every layer and the budget follows, as published (2:4 + 64). A layer costs 2mn² + 4mnr operations a step and 2n³ for each penalty.
 public struct ThreeBlockPass: Pass {
     public static let name = "three-block"
     public static let summary = "low-rank + sparse by alternating directions on the inputs of the compressed blocks before"
@@ -15,14 +15,20 @@ public struct ThreeBlockPass: Pass {
     private static let rankRatio = NumberOption(
         "rank-ratio", in: 0...1, default: 0.1, "share of the kept parameters that the low-rank part takes",
         requires: [.equals(pattern, .none)])
+    private static let rank = OptionOrWord<IntegerOption>(
+        "rank", in: 0...65536, or: "auto",
+        "the rank of every layer beside a pattern, at most that of the matrix; auto is what keep leaves above half",
+        requires: [.equals(pattern, .twoOfFour, .fourOfEight), .absent(ParameterBudget.option)])
     public static let options: [any PassOption] =
-        [ParameterBudget.option, rankRatio, pattern, StoredDType.option] + LayerRatios.options + [TensorSelection.option]
+        [ParameterBudget.option, rankRatio, pattern, rank, StoredDType.option] + LayerRatios.options + [TensorSelection.option]
     public static let reads: PassReads = [.values, .calibration]
     public static let leaves = PassResult.parts
 
     private let keep: Double
     private let rankRatio: Double
     private let pattern: EntryPattern
+    /// Beside a pattern; nil for what `keep` leaves.
+    private let rank: Int?
     private let dtype: StoredDType
     private let ratios: LayerRatios
     private let selection: TensorSelection
@@ -32,6 +38,7 @@ public struct ThreeBlockPass: Pass {
         guard keep > 0 else { throw PassError(.usage, pass: Self.name, "keep=0 leaves nothing of the model") }
         rankRatio = options[Self.rankRatio]
         pattern = options[Self.pattern]
+        rank = options[Self.rank]
         dtype = options[StoredDType.option]
         ratios = LayerRatios(options)
         selection = TensorSelection(options)
@@ -48,7 +55,8 @@ public struct ThreeBlockPass: Pass {
             let (rank, _) = parts(Int(m), Int(n), parameters: Int(keep * m * n))
             return PassCost(
                 operations: 400 * m * n * n + 800 * m * n * Double(rank) + 160 * n * n * n, bytesMoved: 20_000 * m * n,
-                workingBytes: 40 * m * n + 20 * n * n, resultBytes: 2 * keep * m * n + m * n / 8, parallelism: 1)
+                workingBytes: 40 * m * n + 20 * n * n, resultBytes: 2 * keep * m * n + 2 * Double(rank) * (m + n) + m * n / 8,
+                parallelism: 1)
         }
         guard let calibration else { return nil }
         var cost = calibration.ofLayerwise(layers, needsSecondMoments: true)
@@ -59,16 +67,29 @@ public struct ThreeBlockPass: Pass {
     /// Rank and entries of a layer.
     private func parts(_ m: Int, _ n: Int, parameters: Int) -> (rank: Int, kept: KeptEntries) {
         if let group = pattern.group, let entries = pattern.entries(m, n) {
-            return (ParameterBudget.rank(of: max(parameters - entries, 0), m, n), .pattern(kept: group.kept, size: group.size))
+            let found = rank.map { min($0, m, n) } ?? ParameterBudget.rank(of: max(parameters - entries, 0), m, n)
+            return (found, .pattern(kept: group.kept, size: group.size))
         }
         let rank = ParameterBudget.rank(of: Int(rankRatio * Double(parameters)), m, n)
         return (rank, .count(parameters - rank * (m + n)))
     }
 
+    /// The share of the parameters that stays.
+    private func share(_ tensors: [Tensor]) -> Double {
+        guard rank != nil else { return keep }
+        let kept = tensors.reduce(0) { sum, tensor in
+            let (m, n) = (tensor.shape.rows, tensor.shape.columns)
+            return sum + (pattern.entries(m, n) ?? 0) + parts(m, n, parameters: 0).rank * (m + n)
+        }
+        let total = tensors.reduce(0) { $0 + $1.shape.elementCount }
+        // Half a parameter more, so that rounding does not take one away.
+        return (Double(kept) + 0.5) / Double(max(total, 1))
+    }
+
     public func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         let layers = try CalibratedLayers(graph, selection, pass: Self.name, context, statistics: .norms)
         let counts = try ratios.counts(layers, keep: keep)
-        return try layers.replaceInTurn(in: &graph, keep: keep) { h in
+        return try layers.replaceInTurn(in: &graph, keep: share(layers.tensors)) { h in
             SparseLowRankSolver(try ScaledInputs(secondMoment: h, context.execution), .threeBlocks)
         } _: { layer, solver in
             let (rank, kept) = parts(layer.weight.rows, layer.weight.columns, parameters: counts[layer.index])

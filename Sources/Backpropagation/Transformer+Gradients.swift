@@ -21,86 +21,115 @@ extension Transformer {
         _ sequences: [[Int32]], of ranges: [Range<Int>]? = nil, from reference: [[Float]], head referenceHead: OutputHead? = nil,
         replacing replacements: ReplacedWeights, _ execution: ExecutionContext, gradient: ((String, Matrix) throws -> Void)? = nil
     ) throws -> Double {
+        try divergence(
+            sequences, of: ranges, from: TeacherStates(final: reference, head: referenceHead), replacing: replacements, execution,
+            gradient: gradient)
+    }
+
+    /// The same of a teacher, at a temperature, with what `TeacherStates.blocks` adds.
+    public func divergence(
+        _ sequences: [[Int32]], of ranges: [Range<Int>]? = nil, from teacher: TeacherStates,
+        replacing replacements: ReplacedWeights, _ execution: ExecutionContext, gradient: ((String, Matrix) throws -> Void)? = nil
+    ) throws -> Double {
         let execution = ranges == nil ? execution.alone : execution
         let (ensemble, ranges) = (execution.ensemble, ranges ?? [0..<sequences.count])
         let counts = try ensemble.gather(sequences.map(\.count), ranges, zero: 0)
+        let tokens = counts.reduce(0, +)
         let states = try HiddenStates(sequences, of: self, execution)
         let blocks = 0..<configuration.blockCount
-        let first = blocks.first { block in
-            configuration.layers(inBlock: block).contains { name(of: $0, block: block).map(replacements.contains) ?? false }
-        }
+        let first = gradient == nil ? nil : blocks.first { replaces($0, replacements) }
         var inputs: BlockInputs?
-        if gradient == nil || first == nil {
+        if first == nil && teacher.blocks == nil {
             try forward(states, through: blocks, replacing: replacements, execution)
         } else {
             inputs = try BlockInputs(moving: states, through: self, replacing: replacements, execution)
         }
+        var back = try finalErrors(states, teacher, sequences, tokens: tokens, all: counts.count, execution)
+        var values = back.map(\.value)
+        var gradients = back.map(\.gradient)
+        back = []
+        var shared = SharedGradients()
+        var left = states
+        // Where blocks have nothing to agree with, those before the first that is replaced say nothing.
+        let last = teacher.blocks == nil ? first : 0
+        for index in (last.map { $0..<configuration.blockCount } ?? 0..<0).reversed() {
+            guard let inputs else { break }
+            try execution.cancellation.check()
+            if let blocks = teacher.blocks {
+                try add(blocks, index, of: left, tokens: tokens, to: &values, &gradients, execution)
+            }
+            let entered = try inputs.states(of: index)
+            left = entered
+            guard let gradient, let first, index >= first else { continue }
+            let weights = try inputs.weights(of: index)
+            let sums = try backward(
+                &gradients, of: ranges, through: weights, index, entered[0..<sequences.count], replacements, execution)
+            try shared.add(sums, of: index, in: configuration.sharedBlocks(index), gradient)
+        }
+        return try ensemble.gather(values, ranges, zero: 0).reduce(0, +) / Double(max(tokens, 1))
+    }
+
+    /// Whether a layer of a block is replaced.
+    private func replaces(_ block: Int, _ replacements: ReplacedWeights) -> Bool {
+        configuration.layers(inBlock: block).contains { name(of: $0, block: block).map(replacements.contains) ?? false }
+    }
+
+    /// Of each sequence what its final hidden states come to, and the gradient of the mean over all tokens with respect to them.
+    ///
+    /// - Parameter all: sequences of all ranks.
+    private func finalErrors(
+        _ states: HiddenStates, _ teacher: TeacherStates, _ sequences: [[Int32]], tokens: Int, all: Int, _ execution: ExecutionContext
+    ) throws -> [(value: Double, gradient: [Float])] {
         let head = isCausal ? try self.head(execution) : nil
         let classifier = isClassifier ? try self.classifier(execution) : nil
-        let tokens = counts.reduce(0, +)
-        var back = try execution.uncheckedParallelMap(sequences.count) { index -> (value: Double, gradient: [Float]) in
+        return try execution.uncheckedParallelMap(sequences.count) { index -> (value: Double, gradient: [Float]) in
+            let reference = teacher.final[index]
             guard let head else {
-                var (value, gradient) = distance(states[index], from: reference[index], scale: 1 / Float(tokens))
+                var (value, gradient) = distance(states[index], from: reference, scale: 1 / Float(tokens))
                 if let classifier, !gradient.isEmpty {
-                    let scale = Float(tokens) / Float(counts.count)
+                    let scale = Float(tokens) / Float(all)
                     value +=
                         Double(scale)
-                        * classifier.divergence(
-                            states[index], from: reference[index], scale: 1 / Float(counts.count), addingTo: &gradient)
+                        * classifier.divergence(states[index], from: reference, scale: 1 / Float(all), addingTo: &gradient)
                 }
                 return (value, gradient)
             }
             return divergence(
-                states[index], from: reference[index], tokens: sequences[index].count, scale: 1 / Float(tokens), head, referenceHead ?? head
-            )
+                states[index], from: reference, tokens: sequences[index].count, scale: 1 / Float(tokens), head, teacher.head ?? head,
+                temperature: teacher.temperature)
         }
-        let value = try ensemble.gather(back.map(\.value), ranges, zero: 0).reduce(0, +) / Double(max(tokens, 1))
-        guard let gradient, let inputs, let first else { return value }
-        var gradients = back.map(\.gradient)
-        back = []
-        var shared: [String: Matrix] = [:]
-        for index in (first..<configuration.blockCount).reversed() {
-            try execution.cancellation.check()
-            let weights = try inputs.weights(of: index)
-            let entered = try inputs.states(of: index)[0..<sequences.count]
-            let sums = try backward(&gradients, of: ranges, through: weights, index, entered, replacements, execution)
-            let blocks = configuration.sharedBlocks(index)
-            guard blocks.count > 1 else {
-                try sums.forEach(gradient)
-                continue
-            }
-            // What the blocks that share a weight say of it comes together.
-            try sums.forEach { name, part in
-                guard var sum = shared.removeValue(forKey: name) else { return shared[name] = part }
-                for i in sum.elements.indices { sum.elements[i] += part.elements[i] }
-                shared[name] = sum
-            }
-            guard index == blocks.lowerBound else { continue }
-            for name in shared.keys.sorted() { if let sum = shared.removeValue(forKey: name) { try gradient(name, sum) } }
-        }
-        return value
     }
 
-    /// Σ over positions of the divergence, and its gradient times `scale` with respect to the hidden states [tokens, hidden].
+    /// Σ over positions of the divergence, and its gradient times `scale` with respect to the hidden states [tokens, hidden]: at a temperature T
+    /// T²·KL(softmax(reference / T) ‖ softmax(logits / T)), over the tokens that both heads have.
     private func divergence(
-        _ hidden: [Float], from reference: [Float], tokens: Int, scale: Float, _ head: OutputHead, _ referenceHead: OutputHead
+        _ hidden: [Float], from reference: [Float], tokens: Int, scale: Float, _ head: OutputHead, _ referenceHead: OutputHead,
+        temperature: Float
     ) -> (value: Double, gradient: [Float]) {
         let (width, vocabulary) = (configuration.hiddenSize, configuration.vocabularySize)
+        let referenceWidth = reference.count / max(tokens, 1)
         var gradient = [Float](repeating: 0, count: hidden.count)
         var sum = 0.0
         let chunk = max(1, min(256, (1 << 22) / vocabulary))
         for start in stride(from: 0, to: tokens, by: chunk) {
-            let range = start * width..<min(start + chunk, tokens) * width
-            let count = range.count / width
+            let end = min(start + chunk, tokens)
+            let (range, count) = (start * width..<end * width, end - start)
             let part = Array(hidden[range])
-            let expected = logits(Array(reference[range]), tokens: count, head: referenceHead)
+            var expected = referenceHead.logits(Array(reference[start * referenceWidth..<end * referenceWidth]), tokens: count)
             let found = logits(part, tokens: count, head: head)
             var logitGradient = found
+            if temperature != 1 {
+                for i in expected.indices { expected[i] /= temperature }
+                for i in logitGradient.indices { logitGradient[i] /= temperature }
+            }
+            let rowSize = expected.count / max(count, 1)
+            let common = min(rowSize, vocabulary)
             logitGradient.withUnsafeMutableBufferPointer { found in
                 expected.withUnsafeBufferPointer { expected in
                     for row in 0..<count {
-                        sum += caplet_divergence_row(
-                            expected.baseAddress! + row * vocabulary, found.baseAddress! + row * vocabulary, scale, vocabulary)
+                        let own = found.baseAddress! + row * vocabulary
+                        sum += caplet_divergence_row(expected.baseAddress! + row * rowSize, own, scale * temperature, common)
+                        (own + common).update(repeating: 0, count: vocabulary - common)
                     }
                 }
             }
@@ -109,7 +138,23 @@ extension Transformer {
                     part, tokens: count, logits: found, gradient: &logitGradient, addingTo: gradient.baseAddress! + range.lowerBound)
             }
         }
-        return (sum, gradient)
+        return (sum * Double(temperature) * Double(temperature), gradient)
+    }
+
+    /// Adds what the outputs of a block come to beside the teacher's, and its gradient with respect to them.
+    private func add(
+        _ teacher: TeacherStates.Blocks, _ block: Int, of states: HiddenStates, tokens: Int, to values: inout [Double],
+        _ gradients: inout [[Float]], _ execution: ExecutionContext
+    ) throws {
+        let share = teacher.weight / Double(configuration.blockCount)
+        let reference = try teacher.outputs(block, configuration.blockCount)
+        let found = try execution.uncheckedParallelMap(states.count) { index in
+            distance(states[index], from: reference[index], scale: Float(share) / Float(tokens))
+        }
+        for (index, one) in found.enumerated() {
+            values[index] += share * one.value
+            for i in one.gradient.indices { gradients[index][i] += one.gradient[i] }
+        }
     }
 
     /// Σ over positions of ‖h − h₀‖² / ‖h₀‖², and its gradient times `scale`.

@@ -1,8 +1,11 @@
 import ALPS
+import BESA
 import BlockMatching
 import CAP
 import CapletFormat
+import Distillation
 import GGUFFormat
+import LoSparse
 import MagnitudePruning
 import NPYFormat
 import OATS
@@ -35,13 +38,16 @@ extension Registry {
                 CAPPass.self,
                 MatchPass.self,
                 RefitPass.self,
+                DistillPass.self,
                 MagnitudePass.self,
                 WandaPass.self,
+                BESAPass.self,
                 SparseGPTPass.self,
                 TruncatedSVDPass.self,
                 OATSPass.self,
                 ALPSPass.self,
                 ThreeBlockPass.self,
+                LoSparsePass.self,
                 QuantizePass.self,
             ]))
     }

@@ -18,6 +18,16 @@ final class CalibrationGradients: GradientProvider {
         return Divergence(calibration: calibration, model: try calibration.model(withOthersOf: graph), reference: states)
     }
 
+    func distillation(of graph: TensorGraph, _ aim: DistillationAim) throws -> any RefitObjective {
+        let (teacher, execution) = (try calibration.teacher(aim.teacher), calibration.execution)
+        let student = try calibration.model(withOthersOf: graph)
+        try DistillationRules.check(aim, student.configuration, teacher.configuration)
+        guard aim.hidden == 0 else { return Distillation(calibration, student, teacher, aim, final: nil) }
+        let states = try SharedStates(calibration.tokens.sequences, of: teacher, execution)
+        try teacher.forward(states.states, through: 0..<teacher.configuration.blockCount, execution)
+        return Distillation(calibration, student, teacher, aim, final: states)
+    }
+
     func forEachCurvature(
         seed: UInt64, at homes: (String) -> [Int]?, _ body: (String, WeightCurvature?) throws -> Void
     ) throws {
@@ -69,6 +79,34 @@ private final class Divergence: RefitObjective {
         return try model.divergence(
             sequences[ranges[ensemble.rank]].map { calibration.tokens.sequences[$0] }, of: ranges,
             from: reference.some(sequences, ranges).hidden, head: head, replacing: weights, calibration.execution, gradient: gradient)
+    }
+}
+
+/// How far predictions, and what blocks put out, are from a teacher's.
+private final class Distillation: RefitObjective {
+    private let calibration: CalibrationModel
+    private let (student, teacher): (Transformer, Transformer)
+    private let aim: DistillationAim
+    /// The teacher's final hidden states of every sequence; nil where it is run again on the sequences of each step, for what its blocks put out.
+    private let final: SharedStates?
+
+    init(_ calibration: CalibrationModel, _ student: Transformer, _ teacher: Transformer, _ aim: DistillationAim, final: SharedStates?) {
+        (self.calibration, self.student, self.teacher) = (calibration, student, teacher)
+        (self.aim, self.final) = (aim, final)
+    }
+
+    func value(sequences: [Int], replacing weights: ReplacedWeights, gradient: WeightGradient?) throws -> Double {
+        let (ensemble, execution) = (calibration.ensemble, calibration.execution)
+        let ranges = Shares.ranges(sequences.count, among: ensemble.count)
+        let own = sequences[ranges[ensemble.rank]].map { calibration.tokens.sequences[$0] }
+        let head = teacher === student || !teacher.isCausal ? nil : try teacher.head(execution)
+        let states: TeacherStates
+        if let final {
+            states = TeacherStates(final: try final.some(sequences, ranges).hidden, head: head, temperature: aim.temperature)
+        } else {
+            states = try TeacherStates(of: teacher, own, head: head, temperature: aim.temperature, weight: aim.hidden, execution)
+        }
+        return try student.divergence(own, of: ranges, from: states, replacing: weights, execution, gradient: gradient)
     }
 }
 

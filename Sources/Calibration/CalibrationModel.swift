@@ -11,18 +11,23 @@ public final class CalibrationModel: CalibrationProvider {
     let model: Transformer
     /// The model that `model` runs.
     private let source: Model
+    /// Other models that passes learn of, by path.
+    private let teachers: [String: Model]
     let structure: GraphStructure
     let tokens: TokenSequences
     let execution: ExecutionContext
     private var knownOutputs: (embeddings: [[Float]], classes: [[Float]])?
     var scarceExperts = ScarceExperts()
 
-    /// - Parameter source: the original model.
+    /// - Parameters:
+    ///   - source: the original model.
+    ///   - teachers: other models that passes learn of, by path.
     /// - Throws: what `Transformer.init` throws; `CalibrationError` when there is nothing to calibrate on.
-    public init(_ source: Model, tokens: TokenSequences, _ execution: ExecutionContext) throws {
+    public init(_ source: Model, tokens: TokenSequences, teachers: [String: Model] = [:], _ execution: ExecutionContext) throws {
         guard tokens.scoredTokenCount > 0 else { throw CalibrationError.emptyText }
         model = try Transformer(source, weights: .openBLAS(on: execution))
         self.source = source
+        self.teachers = teachers
         structure = source.graph.structure
         self.tokens = tokens
         self.execution = execution
@@ -32,6 +37,7 @@ public final class CalibrationModel: CalibrationProvider {
     public init?(like other: CalibrationModel, tokens: TokenSequences) {
         guard tokens.scoredTokenCount > 0 else { return nil }
         (model, source, structure, execution) = (other.model, other.source, other.structure, other.execution)
+        teachers = other.teachers
         self.tokens = tokens
     }
 
@@ -61,6 +67,16 @@ public final class CalibrationModel: CalibrationProvider {
             isChanged = true
         }
         return isChanged ? try Transformer(source.with(others), weights: .openBLAS(on: execution)) : model
+    }
+
+    /// A model that passes learn of.
+    ///
+    /// - Parameter path: nil for the original.
+    /// - Throws: `CalibrationError`, and what `Transformer.init` throws.
+    func teacher(_ path: String?) throws -> Transformer {
+        guard let path else { return model }
+        guard let teacher = teachers[path] else { throw CalibrationError.unknownTeacher(path) }
+        return try Transformer(teacher, weights: .openBLAS(on: execution))
     }
 
     /// Each rank runs its share of the sequences.

@@ -49,12 +49,15 @@ public struct TokenSequences {
 public enum CalibrationError: Error, CustomStringConvertible {
     case emptyText
     case tooFewSequences(found: Int, needed: Int)
+    /// A model that a pass wants to learn of and that was not opened.
+    case unknownTeacher(String)
 
     public var description: String {
         switch self {
         case .emptyText: return "the text has fewer than two tokens; nothing can be scored"
         case .tooFewSequences(let found, let needed):
             return "the calibration text gives \(found) sequences, at least \(needed) are needed"
+        case .unknownTeacher(let path): return "\(path): no model is read from there; only teacher=original goes here"
         }
     }
 }

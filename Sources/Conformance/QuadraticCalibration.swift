@@ -84,6 +84,12 @@ public final class QuadraticCalibration: CalibrationProvider {
 
         func divergence(of graph: TensorGraph) -> any RefitObjective { Objective(calibration) }
 
+        /// The original alone can teach: there is one closed form.
+        func distillation(of graph: TensorGraph, _ aim: DistillationAim) throws -> any RefitObjective {
+            guard aim.teacher == nil else { throw PassError(.usage, pass: "distill", "a quadratic loss knows no other teacher") }
+            return Objective(calibration)
+        }
+
         /// Exact: the loss is quadratic in each row by itself.
         func forEachCurvature(
             seed: UInt64, at homes: (String) -> [Int]?, _ body: (String, WeightCurvature?) throws -> Void

@@ -4,9 +4,9 @@ import ModelGraph
 
 /// Adam (Kingma and Ba 2015, algorithm 1) over the values of one tensor, with steps in units of each part's own size: the rate is
 /// multiplied by the root mean square that the part began with, so that it means the same for every model, and for scales of codes by three.
-final class AdamOptimizer {
-    let mean: FloatBuffer
-    let square: FloatBuffer
+public final class AdamOptimizer {
+    public let mean: FloatBuffer
+    public let square: FloatBuffer
     private let scales: [Int: Float]
     private let execution: ExecutionContext
 
@@ -15,7 +15,7 @@ final class AdamOptimizer {
     private static let chunk = 1 << 16
 
     /// - Parameter start: the tensor with the values that it begins with.
-    init(_ start: RefitTensor) throws {
+    public init(_ start: RefitTensor) throws {
         execution = start.execution
         mean = try FloatBuffer(zeros: start.values.count, execution.memory)
         square = try FloatBuffer(zeros: start.values.count, execution.memory)
@@ -30,7 +30,7 @@ final class AdamOptimizer {
     /// Moves a part of the values against its gradient.
     ///
     /// - Parameter step: from 1.
-    func move(_ values: FloatBuffer, _ part: Range<Int>, against gradient: [Float], rate: Double, step: Int) throws {
+    public func move(_ values: FloatBuffer, _ part: Range<Int>, against gradient: [Float], rate: Double, step: Int) throws {
         let (b1, b2) = (Float(Self.decay.mean), Float(Self.decay.square))
         let correction1 = Float(1 - pow(Self.decay.mean, Double(step)))
         let correction2 = Float(1 - pow(Self.decay.square, Double(step)))

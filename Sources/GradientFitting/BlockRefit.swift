@@ -78,7 +78,7 @@ public struct BlockRefit {
         } else {
             let snapshot = context.snapshot.flatMap { RefitState.isSnapshot($0, of: block) ? $0 : nil }
             state = try refitter.run(
-                { try members.map { try RefitTensor(tensors[$0], movesScales: true, execution) } }, objective,
+                { try members.map { try RefitTensor(tensors[$0], .scales, execution) } }, objective,
                 sequences: sequences.learning, calibration: sequences.calibration, from: snapshot
             ) {
                 state in

@@ -11,21 +11,24 @@ public struct MovableTensors {
     public let leftAlone: [LeftAlone]
 
     /// - Parameters:
-    ///   - movesScales: whether the scales of codes move; else only values in floats do.
+    ///   - kinds: what moves beside values that a pruning pass kept.
     ///   - reason: why a tensor outside of the blocks does not move; nil where it may.
     /// - Throws: `PassError` when no tensor is selected.
     public init(
-        _ graph: TensorGraph, _ selection: TensorSelection, pass: String, _ context: PassContext, movesScales: Bool,
+        _ graph: TensorGraph, _ selection: TensorSelection, pass: String, _ context: PassContext, _ kinds: MovableKinds,
         outsideBlocks reason: String?
     ) throws {
         var (selected, left) = try selection.split(graph, pass: pass)
         let calibrated = Set(context.original.structure.inputGroups.flatMap(\.members))
         selected.removeAll { tensor in
             let reason =
-                !RefitTensor.canMove(tensor.payload, movesScales: movesScales)
-                ? "has no sparse or low-rank values" + (movesScales ? ", and no codes" : " in floats")
+                !RefitTensor.canMove(tensor.payload, kinds)
+                ? "has no sparse or low-rank values" + (kinds.contains(.scales) ? ", and no codes" : " in floats")
                 : !calibrated.contains(tensor.name)
-                    ? reason : MovableTensors.isAsRead(tensor, context.original) ? "has the blocks that the model came with" : nil
+                    // A refit has nothing to make good there; what learns from a teacher moves them too.
+                    ? reason
+                    : !kinds.contains(.dense) && MovableTensors.isAsRead(tensor, context.original)
+                        ? "has the blocks that the model came with" : nil
             if let reason { left.append(LeftAlone(name: tensor.name, reason: reason)) }
             return reason != nil
         }

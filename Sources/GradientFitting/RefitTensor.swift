@@ -20,8 +20,8 @@ public final class RefitTensor {
         case lowRank(u: MovablePart, v: MovablePart, rank: Int)
         /// The values, and where they stand in the matrix.
         case sparse(MovablePart, SparsePattern)
-        /// All of a matrix as codes or blocks.
-        case codes(MovablePart)
+        /// All of a matrix: codes, blocks, or floats.
+        case whole(MovablePart)
         /// A term that keeps its values.
         case fixed(Payload)
     }
@@ -30,14 +30,11 @@ public final class RefitTensor {
     var columns: Int { original.shape.columns }
 
     /// Whether a payload has a term that can move.
-    ///
-    /// - Parameter movesScales: whether the scales of codes do.
-    public static func canMove(_ payload: Payload, movesScales: Bool) -> Bool {
-        payload.terms.contains { movable($0, movesScales) > 0 }
-    }
+    public static func canMove(_ payload: Payload, _ kinds: MovableKinds) -> Bool { payload.terms.contains { movable($0, kinds) > 0 } }
 
     /// Values of a term that can move.
-    private static func movable(_ term: Payload, _ movesScales: Bool) -> Int {
+    private static func movable(_ term: Payload, _ kinds: MovableKinds) -> Int {
+        let movesScales = kinds.contains(.scales)
         switch term {
         case .lowRank(let factors):
             let (u, v) = (MovablePart.count(factors.u, movesScales: movesScales), MovablePart.count(factors.v, movesScales: movesScales))
@@ -46,15 +43,16 @@ public final class RefitTensor {
             guard sparse.shape.elementCount <= Int(UInt32.max) else { return 0 }
             return MovablePart.count(sparse.values, movesScales: movesScales)
         case .quantized, .blocks: return MovablePart.count(term, movesScales: movesScales)
+        case .dense(let dense): return kinds.contains(.dense) && dense.dtype.isComputable ? dense.shape.elementCount : 0
         default: return 0
         }
     }
 
-    /// - Parameter movesScales: whether the scales of codes may move; else codes keep their values.
+    /// - Parameter kinds: what may move beside values that a pruning pass kept; all else keeps its values.
     /// - Throws: `GraphError.notFinite`, and what reading the payload throws.
-    public init(_ tensor: Tensor, movesScales: Bool, _ execution: ExecutionContext) throws {
+    public init(_ tensor: Tensor, _ kinds: MovableKinds, _ execution: ExecutionContext) throws {
         (name, original, self.execution) = (tensor.name, tensor.payload, execution)
-        let count = tensor.payload.terms.reduce(0) { $0 + RefitTensor.movable($1, movesScales) }
+        let count = tensor.payload.terms.reduce(0) { $0 + RefitTensor.movable($1, kinds) }
         let values = try FloatBuffer(zeros: count, execution.memory)
         var (terms, next) = ([Term](), 0)
         func take(_ payload: Payload) throws -> MovablePart {
@@ -63,14 +61,14 @@ public final class RefitTensor {
             return part
         }
         for term in tensor.payload.terms {
-            guard RefitTensor.movable(term, movesScales) > 0 else {
+            guard RefitTensor.movable(term, kinds) > 0 else {
                 terms.append(.fixed(term))
                 continue
             }
             switch term {
             case .lowRank(let factors): terms.append(.lowRank(u: try take(factors.u), v: try take(factors.v), rank: factors.rank))
             case .sparse(let sparse): terms.append(.sparse(try take(sparse.values), sparse.pattern))
-            default: terms.append(.codes(try take(term)))
+            default: terms.append(.whole(try take(term)))
             }
         }
         (self.values, self.terms) = (values, terms)
@@ -81,7 +79,7 @@ public final class RefitTensor {
         let parts = terms.flatMap { term -> [MovablePart] in
             switch term {
             case .lowRank(let u, let v, _): return [u, v]
-            case .sparse(let part, _), .codes(let part): return [part]
+            case .sparse(let part, _), .whole(let part): return [part]
             case .fixed: return []
             }
         }
@@ -108,7 +106,7 @@ public final class RefitTensor {
                 sum.elements.withUnsafeMutableBufferPointer { out in
                     for (slot, position) in positions.enumerated() { out[Int(position)] += kept[slot] }
                 }
-            case .codes(let part): sum = sum + (try matrix(part, rows: rows, values))
+            case .whole(let part): sum = sum + (try matrix(part, rows: rows, values))
             case .fixed(let payload): sum = sum + (try payload.densifiedMatrix(execution))
             }
         }
@@ -116,7 +114,7 @@ public final class RefitTensor {
     }
 
     /// Calls `body` with each part and its gradients, from that of the matrix: dU = G Vᵀ, dV = Uᵀ G, dS = G on the positions.
-    func forEachPartGradient(_ gradient: Matrix, _ body: (Range<Int>, [Float]) throws -> Void) throws {
+    public func forEachPartGradient(_ gradient: Matrix, _ body: (Range<Int>, [Float]) throws -> Void) throws {
         for term in terms {
             switch term {
             case .lowRank(let u, let v, let rank):
@@ -128,23 +126,26 @@ public final class RefitTensor {
             case .sparse(let values, let pattern):
                 let kept = try pattern.positions().map { gradient.elements[Int($0)] }
                 for (range, part) in try values.gradients(kept, self.values) { try body(range, part) }
-            case .codes(let codes): for (range, part) in try codes.gradients(gradient.elements, values) { try body(range, part) }
+            case .whole(let whole): for (range, part) in try whole.gradients(gradient.elements, values) { try body(range, part) }
             case .fixed: continue
             }
         }
     }
 
-    /// The payload with the terms as they were stored and other values.
+    /// The payload with the terms as they were stored and other values; of a dense tensor a composite of that one term, which says that it is not the
+    /// original model's.
     public func payload(_ values: FloatBuffer) throws -> Payload {
         let new = try zip(terms, original.terms).map { term, old -> Payload in
             switch (term, old) {
             case (.lowRank(let u, let v, _), _): return .lowRank(try LowRankTensor(u: try u.payload(values), v: try v.payload(values)))
             case (.sparse(let part, let pattern), _): return .sparse(try SparseTensor(pattern: pattern, values: try part.payload(values)))
-            case (.codes(let part), _): return try part.payload(values)
+            case (.whole(let part), _): return try part.payload(values)
             case (.fixed, _): return old
             }
         }
-        if case .composite = original { return .composite(new) }
-        return new[0]
+        switch original {
+        case .composite, .dense: return .composite(new)
+        default: return new[0]
+        }
     }
 }

@@ -14,6 +14,8 @@ public struct CalibrationCost: Sendable {
     public let blockBytes: Double
     /// Bytes of the hidden states of the set, which wait on scratch where they are many.
     public let stateBytes: Double
+    /// Operations of a forward pass of other models over the set, by path.
+    private let teachers: [String: Double]
     /// Tasks that products of large matrices fall into: sequences, and tiles of each.
     public let tasks: Int
 
@@ -26,7 +28,9 @@ public struct CalibrationCost: Sendable {
     /// - Parameters:
     ///   - graph: with its structure known.
     ///   - tokens: in each sequence.
-    public init(_ graph: TensorGraph, sequences: Int, tokens: Int) {
+    ///   - teachers: other models that passes run on the set, by path.
+    public init(_ graph: TensorGraph, sequences: Int, tokens: Int, teachers: [String: TensorGraph] = [:]) {
+        self.teachers = teachers.mapValues { CalibrationCost($0, sequences: sequences, tokens: tokens).forward }
         let (tokens, total) = (Double(tokens), Double(sequences) * Double(tokens))
         let matrices = graph.tensors.filter { $0.shape.rank == 2 && $0.role == .linear }
         let linear = matrices.reduce(0.0) { $0 + Double($1.shape.elementCount) }
@@ -47,6 +51,9 @@ public struct CalibrationCost: Sendable {
         let tiles = max(tokens / 256, 1) * max(Double(hidden) / 256, 1)
         tasks = Int(exactly: min(Double(sequences) * tiles, 1e9).rounded()) ?? 1
     }
+
+    /// Operations of a forward pass of a teacher over the set.
+    public func forward(of aim: DistillationAim) -> Double { aim.teacher.flatMap { teachers[$0] } ?? forward }
 
     /// The cost of a pass that compresses each layer by itself, against the statistics of its inputs: one forward pass for these and two for the
     /// losses before and after.

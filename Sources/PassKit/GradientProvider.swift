@@ -24,6 +24,13 @@ public protocol GradientProvider: AnyObject {
     ///   replaced are the original's.
     func divergence(of graph: TensorGraph) throws -> any RefitObjective
 
+    /// How far a model is from a teacher: T²·KL of the predictions at temperature T, in nats a token, and `hidden` times the mean over blocks and
+    /// positions of the squared distance of what they put out, as a share of the teacher's square.
+    ///
+    /// - Parameter graph: as of `divergence`.
+    /// - Throws: `PassError` where the teacher does not go with the model.
+    func distillation(of graph: TensorGraph, _ aim: DistillationAim) throws -> any RefitObjective
+
     /// Calls `refit` once for each block in order, with the error of the block's outputs on the inputs that the blocks before it,
     /// as refit, really produce: Σ‖y − y₀‖² / Σ‖y₀ − x₀‖², where x₀ and y₀ enter and leave the block of the original model.
     ///

@@ -6,6 +6,9 @@ public protocol PreparedPass {
     /// Whether the pass cannot do without calibration text: a pipeline is then refused before its first pass runs.
     var needsCalibration: Bool { get }
 
+    /// What the pass learns of another model; nil for one that learns of none.
+    var distillation: DistillationAim? { get }
+
     /// What running on `graph` takes; nil where that is not known before.
     ///
     /// - Parameter calibration: of the calibration set; nil where there is none.
@@ -29,6 +32,8 @@ public protocol PreparedPass {
 
 extension PreparedPass {
     public var needsCalibration: Bool { false }
+
+    public var distillation: DistillationAim? { nil }
 
     public func checkAim(on graph: TensorGraph, _ output: OutputSize?) throws {}
 

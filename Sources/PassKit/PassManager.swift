@@ -4,8 +4,8 @@ import ModelGraph
 
 /// Runs the passes of a pipeline over a graph, one after the other, and keeps their reports.
 public struct PassManager {
-    private let pipeline: Pipeline
-    private let passes: [any PreparedPass]
+    let pipeline: Pipeline
+    let passes: [any PreparedPass]
     /// What of the order is likely not to be meant: a line for each two passes.
     public let warnings: [String]
 

@@ -23,6 +23,27 @@ final class MagnitudePruningTests: XCTestCase {
         }
     }
 
+    /// Two of four, and of a shorter group at the end of a row half rounded down.
+    func testPattern() throws {
+        let graph = try SampleModel.graph(hidden: 26)
+        let result = try PassConformance([MagnitudePass.self], pipeline: "magnitude{pattern=2:4}").apply(to: graph).graph
+        for tensor in graph.tensors where tensor.role == .linear {
+            let (old, new) = (try tensor.payload.densifiedFloats(), try XCTUnwrap(result[tensor.name]).payload.densifiedFloats())
+            let n = tensor.shape.columns
+            for start in stride(from: 0, to: old.count, by: n) {
+                for group in stride(from: start, to: start + n, by: 4) {
+                    let range = group..<min(group + 4, start + n)
+                    let largest = range.sorted { abs(old[$0]) > abs(old[$1]) }.prefix(range.count / 2)
+                    for i in range { XCTAssertEqual(new[i], largest.contains(i) ? old[i] : 0, tensor.name) }
+                }
+            }
+        }
+        for options in ["pattern=2:4 keep=0.4", "pattern=2:4 scope=global"] {
+            let run = PassConformance([MagnitudePass.self], pipeline: "magnitude{\(options)}")
+            XCTAssertThrowsError(try run.apply(to: graph)) { XCTAssertTrue("\($0)".contains("pattern=2:4"), "\($0)") }
+        }
+    }
+
     func testGlobalScopeUsesOneThreshold() throws {
         let graph = try SampleModel.graph { name, rows, columns in
             var matrix = SampleModel.heavyTailed(rows, columns, seed: 5)

@@ -68,7 +68,12 @@ final class ThreeBlockTests: XCTestCase {
         guard case .composite(let terms) = outcome.payload, let entries = terms.last else { return XCTFail("no two parts") }
         let sparse = try entries.densifiedFloats()
         for start in stride(from: 0, to: sparse.count, by: 4) { XCTAssertLessThanOrEqual(sparse[start..<start + 4].count { $0 != 0 }, 2) }
-        XCTAssertEqual(try layer.apply(ThreeBlockPass.self, "three-block{pattern=2:4}").report.measurement("rank"), 0)
+        // The rank that is said, and as much of the budget as it takes: better than half alone.
+        let half = try layer.apply(ThreeBlockPass.self, "three-block{pattern=2:4}")
+        let said = try layer.apply(ThreeBlockPass.self, "three-block{pattern=2:4 rank=24}")
+        XCTAssertEqual([half, said].map { $0.report.measurement("rank") }, [0, 24])
+        XCTAssertEqual(said.report.parametersAfter, m * n / 2 + 24 * (m + n))
+        XCTAssertLessThan(layer.outputError(said.matrix), 0.9 * layer.outputError(half.matrix))
         for keep in [0.001, 0.4, 1] {
             let run = PassConformance(passes, pipeline: "three-block{keep=\(keep)}", needsCalibration: true)
             let report = try XCTUnwrap(run.apply(to: SampleModel.graph()).reports.first)
@@ -77,7 +82,8 @@ final class ThreeBlockTests: XCTestCase {
         }
         for (options, words) in [
             ("pattern=2:4 keep=0.4", "keep of 0.5"), ("pattern=4:8 ratios=owl", "ratios=uniform"), ("keep=0", "leaves nothing"),
-            ("pattern=2:4 rank-ratio=0.2", "rank-ratio=0.2"), ("rank-ratio=1.5", "rank-ratio"),
+            ("pattern=2:4 rank-ratio=0.2", "rank-ratio=0.2"), ("rank=8", "pattern=2:4"), ("pattern=2:4 rank=8 keep=0.6", "no keep="),
+            ("rank-ratio=1.5", "rank-ratio"),
         ] {
             let run = PassConformance(passes, pipeline: "three-block{\(options)}", needsCalibration: true)
             XCTAssertThrowsError(try run.apply(to: SampleModel.graph())) { XCTAssertTrue("\($0)".contains(words), "\($0)") }

@@ -7,7 +7,7 @@ import XCTest
 
 final class WandaTests: XCTestCase {
     func testConformance() throws {
-        for pipeline in ["wanda", "wanda{scope=layer keep=0.3}", "wanda{ratios=owl}"] {
+        for pipeline in ["wanda", "wanda{scope=layer keep=0.3}", "wanda{ratios=owl}", "wanda{pattern=4:8}"] {
             try PassConformance([WandaPass.self], pipeline: pipeline, needsCalibration: true).run()
         }
     }
@@ -35,6 +35,28 @@ final class WandaTests: XCTestCase {
             let lost = (ours.matrix - layer.weight).scalingColumns(by: norms).squaredFrobeniusNorm
             let error = lost / layer.weight.scalingColumns(by: norms).squaredFrobeniusNorm
             XCTAssertEqual(try XCTUnwrap(ours.report.measurement("weightedError")), error, accuracy: 1e-5)
+        }
+    }
+
+    /// The published pattern: of each group of a row those of the largest scores.
+    func testPatternIsThatOfNumPy() throws {
+        let layer = try ReferenceLayer()
+        for (pattern, size) in [("2:4", 4), ("4:8", 8)] {
+            let ours = try layer.apply(WandaPass.self, "wanda{pattern=\(pattern)}")
+            let theirs = try layer.python(
+                """
+                score = (np.abs(w) * np.sqrt(np.diag(h))).reshape(-1, \(size))
+                mask = np.zeros(score.shape, bool)
+                np.put_along_axis(mask, np.argsort(-score, 1, kind='stable')[:, :\(size / 2)], True, 1)
+                result = w * mask.reshape(w.shape)
+                """)
+            XCTAssertLessThan(ours.matrix.supportDifference(from: theirs), 1e-4, pattern)
+            XCTAssertTrue(zip(ours.matrix.elements, layer.weight.elements).allSatisfy { $0 == 0 || $0 == $1 })
+            XCTAssertEqual(ours.report.parametersAfter, layer.weight.elements.count / 2)
+        }
+        for options in ["pattern=2:4 keep=0.4", "pattern=2:4 ratios=owl", "pattern=2:4 scope=row"] {
+            let run = PassConformance([WandaPass.self], pipeline: "wanda{\(options)}", needsCalibration: true)
+            XCTAssertThrowsError(try run.apply(to: SampleModel.graph())) { XCTAssertTrue("\($0)".contains("pattern=2:4"), "\($0)") }
         }
     }
 

@@ -36,6 +36,7 @@ public struct AnalysisRequest: Request {
             throw RequestError(.usage, "alternative '\(one.name)' is given twice")
         }
         let managers = try alternatives.map { try PassManager($0.pipeline, catalog: context.registry.passes) }
+        for manager in managers { try manager.refuseTeachers("an analysis reads no other model") }
         // Opened before the work, so that a report that cannot be written is known before and not after it.
         let reportFile = try reportPath.map { try AtomicFileWriter(path: $0, force: replacesReport) }
         let opened = try context.open(model, from: format).model

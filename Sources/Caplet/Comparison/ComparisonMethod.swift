@@ -105,7 +105,11 @@ public struct ComparisonMethod: Equatable, Sendable {
     /// The passes of that pipeline; nil for llama.cpp's types, which are no passes.
     func manager(_ budget: Double, _ catalog: PassCatalog) throws -> PassManager? {
         if template.isEmpty { return nil }
-        return try explaining { try PassManager(pipeline(budget), catalog: catalog) }
+        return try explaining {
+            let manager = try PassManager(pipeline(budget), catalog: catalog)
+            try manager.refuseTeachers("a comparison reads no other model")
+            return manager
+        }
     }
 
     private func explaining<Result>(_ body: () throws -> Result) throws -> Result {

@@ -26,13 +26,18 @@ struct CalibrationSets {
     private static let heldBackShare = 2
 
     /// Nil without a text.
-    init?(_ text: CalibrationText?, _ model: Model, _ context: RequestContext, _ execution: ExecutionContext) throws {
+    ///
+    /// - Parameter teachers: other models that passes learn of, by path.
+    init?(
+        _ text: CalibrationText?, _ model: Model, teachers: [String: Model] = [:], _ context: RequestContext,
+        _ execution: ExecutionContext
+    ) throws {
         guard let text else { return nil }
         guard let configuration = model.configuration else { throw ModelError.unknownArchitecture(model.graph) }
         let length = TokenisedText.windowLength(text.context, configuration)
         let (windows, fileDigest) = try CalibrationSets.windows(text, model, length, context)
         let taken = windows.evenlySpaced(text.sequences)
-        calibration = try CalibrationModel(model, tokens: taken, execution)
+        calibration = try CalibrationModel(model, tokens: taken, teachers: teachers, execution)
         let rest = windows.without(evenlySpaced: text.sequences)
         let heldBackCount = CalibrationSets.heldBackShare * text.sequences
         let (chosenBy, left) = (rest.evenlySpaced(heldBackCount), rest.without(evenlySpaced: heldBackCount))

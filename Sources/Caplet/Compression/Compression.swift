@@ -23,6 +23,7 @@ struct Compression {
     private let execution: ExecutionContext
     /// What passes calibrate on; nil where they do without.
     private let calibration: CalibrationText?
+    private let teachers: TeacherModels
 
     /// - Throws: before anything is read that grows with the model, for a request that cannot be met.
     init(_ request: CompressionRequest, _ context: RequestContext) throws {
@@ -51,6 +52,7 @@ struct Compression {
         manager = try PassManager(pipeline, catalog: passes)
         original = try request.original.map { try context.open($0).model.fitted(to: target, context) } ?? input
         calibration = try Compression.calibration(request, manager, original)
+        teachers = try TeacherModels(manager, original, request.original ?? request.model, context)
         if let path = request.original { try Compression.check(input.graph, request.model, against: original.graph, path) }
         guard input.quantization.isEmpty || aim == .lossless else {
             throw RequestError(.unsupported, "\(request.model): \(ModelError.quantized(input.quantization))")
@@ -118,7 +120,7 @@ struct Compression {
         let reportFile =
             try ensemble.isFirst ? request.reportPath.map { try AtomicFileWriter(path: $0, force: request.replacesOutput) } : nil
         let sets = try context.naming(request.original ?? request.model) {
-            try CalibrationSets(calibration, original, context, execution)
+            try CalibrationSets(calibration, original, teachers: teachers.models, context, execution)
         }
         if case .keep = aim, let reason = DefaultPipeline.reason(input.graph) { context.note(reason) }
         let measuredText = try context.naming(request.original ?? request.model) { try self.measuredText(sets, context) }
@@ -219,7 +221,8 @@ struct Compression {
     private var calibrationCost: CalibrationCost? {
         guard let calibration, let configuration = input.configuration else { return nil }
         return CalibrationCost(
-            input.graph, sequences: calibration.sequences, tokens: TokenisedText.windowLength(calibration.context, configuration))
+            input.graph, sequences: calibration.sequences, tokens: TokenisedText.windowLength(calibration.context, configuration),
+            teachers: teachers.models.mapValues(\.graph))
     }
 
     /// All that results depend on.
@@ -251,7 +254,9 @@ struct Compression {
     private func provenance(_ sets: CalibrationSets?, _ context: RequestContext) throws -> [(key: String, value: String)] {
         if aim == .lossless { return [] }
         var entries = [
-            (key: "caplet", value: Version.text), (key: "pipeline", value: pipeline.description), (key: "seed", value: "\(request.seed)"),
+            (key: "caplet", value: Version.text),
+            (key: "pipeline", value: try manager.description { try teachers.digest($0, context.execution) }),
+            (key: "seed", value: "\(request.seed)"),
             (key: "input", value: try ContentDigest.of(input.graph, context.execution)),
         ]
         entries.append(

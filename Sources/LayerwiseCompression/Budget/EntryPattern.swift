@@ -1,3 +1,5 @@
+import Execution
+import LinearAlgebra
 import PassKit
 
 /// How many of how many consecutive entries of a row stay, as hardware runs it.
@@ -20,6 +22,15 @@ public enum EntryPattern: String, CaseIterable, Sendable {
         case .twoOfFour: return (2, 4)
         case .fourOfEight: return (4, 8)
         }
+    }
+
+    /// Which entries of a matrix stay that are compared by the magnitude of scores; nil without a pattern.
+    ///
+    /// - Throws: `Cancelled`.
+    public func keeping(_ matrix: Matrix, largestOf scores: Matrix, _ execution: ExecutionContext) throws -> Matrix? {
+        guard let group else { return nil }
+        let support = try KeptEntries.pattern(kept: group.kept, size: group.size).support(of: scores, execution)
+        return Matrix(rows: matrix.rows, columns: matrix.columns, elements: zip(matrix.elements, support).map { $1 ? $0 : 0 })
     }
 
     /// Entries that stay of a matrix [m, n] with a pattern: half, of a shorter group at the end of a row half rounded down.

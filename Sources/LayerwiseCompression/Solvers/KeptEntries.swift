@@ -11,7 +11,7 @@ public enum KeptEntries: Sendable {
     /// Which entries are the largest in magnitude; of equal ones the first in row-major order.
     ///
     /// - Throws: `Cancelled`.
-    func support(of a: Matrix, _ execution: ExecutionContext) throws -> [Bool] {
+    public func support(of a: Matrix, _ execution: ExecutionContext) throws -> [Bool] {
         switch self {
         case .count(let count) where count <= 0: return [Bool](repeating: false, count: a.elements.count)
         case .count(let count) where count >= a.elements.count: return [Bool](repeating: true, count: a.elements.count)
