@@ -56,13 +56,8 @@ public struct MovablePart {
         for slot in next..<columns.upperBound { values.floats[slot] = 1 }
     }
 
-    /// What a step is multiplied by: factors of scales, of which each has many values to answer for, go further.
-    var step: Float {
-        switch payload {
-        case .quantized, .blocks: return 3
-        default: return 1
-        }
-    }
+    /// What a step is multiplied by: factors of codes' scales, of which each has many values to answer for, go further; blocks' have few.
+    var step: Float { if case .quantized = payload { return 3 } else { return 1 } }
 
     /// What moves together: floats, factors of groups, factors of columns.
     var ranges: [Range<Int>] { columns.isEmpty ? [range] : [range, columns] }

@@ -33,7 +33,7 @@ let package = Package(
         target("CLibrary", [], path: "Sources/CLibrary"),
         target("Execution", ["CFileSystem", "CLibrary"], path: "Sources/Execution"),
         target("Matrices", ["CKernels", "CLibrary"], path: "Sources/Matrices"),
-        target("LinearAlgebra", ["COpenBLAS", "CKernels", "Execution", "Matrices"], path: "Sources/LinearAlgebra"),
+        target("LinearAlgebra", ["CKernels", "CLibrary", "COpenBLAS", "Execution", "Matrices"], path: "Sources/LinearAlgebra"),
         target("ModelGraph", ["CKernels", "CLibrary", "CMapping", "Execution", "Matrices"], path: "Sources/ModelGraph"),
         target("StrictJSON", [], path: "Sources/StrictJSON"),
         target(
@@ -43,21 +43,27 @@ let package = Package(
         target(
             "QuantizedCheckpoints", ["Architectures", "FormatKit", "ModelGraph", "StrictJSON"], path: "Sources/QuantizedCheckpoints"),
         target("ChatTemplates", ["CLibrary", "StrictJSON"], path: "Sources/ChatTemplates"),
-        target("PassKit", ["CXXHash", "Execution", "LinearAlgebra", "ModelGraph"], path: "Sources/PassKit"),
+        target("PassKit", ["CLibrary", "CXXHash", "Execution", "LinearAlgebra", "ModelGraph"], path: "Sources/PassKit"),
         target("Tokenization", ["StrictJSON"], path: "Sources/Tokenization"),
         .target(name: "CDefaultText", path: "Sources/CDefaultText"),
         target(
             "TextInput", ["CDefaultText", "CLibrary", "CZlib", "CZstd", "FormatKit", "ModelGraph", "StrictJSON"], path: "Sources/TextInput"),
         target("ZipContainer", ["CZlib", "FormatKit", "ModelGraph"], path: "Sources/ZipContainer"),
-        target("SafetensorsFormat", ["FormatKit", "StrictJSON"], path: "formats/safetensors", exclude: ["SPEC.md"]),
         target(
-            "CapletFormat", ["CKernels", "CLibrary", "CXXHash", "CZstd", "Execution", "FormatKit", "StrictJSON"], path: "formats/caplet",
+            "SafetensorsFormat", ["Architectures", "Execution", "FormatKit", "ModelGraph", "StrictJSON"], path: "formats/safetensors",
+            exclude: ["SPEC.md"]),
+        target(
+            "CapletFormat", ["CKernels", "CLibrary", "CXXHash", "CZstd", "Execution", "FormatKit", "ModelGraph", "StrictJSON"],
+            path: "formats/caplet",
             exclude: ["SPEC.md", "NOTES.md"]),
-        target("NPYFormat", ["FormatKit", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
-        target("PyTorchFormat", ["FormatKit", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
+        target("NPYFormat", ["Execution", "FormatKit", "ModelGraph", "ZipContainer"], path: "formats/npy", exclude: ["SPEC.md"]),
+        target("PyTorchFormat", ["FormatKit", "ModelGraph", "StrictJSON", "ZipContainer"], path: "formats/pytorch", exclude: ["SPEC.md"]),
         target(
             "GGUFFormat",
-            ["Architectures", "CKernels", "FormatKit", "Matrices", "QuantizedCheckpoints", "StrictJSON", "Tokenization"],
+            [
+                "Architectures", "CKernels", "CLibrary", "Execution", "FormatKit", "Matrices", "ModelGraph", "QuantizedCheckpoints",
+                "StrictJSON", "Tokenization",
+            ],
             path: "formats/gguf",
             exclude: ["SPEC.md"]),
         target(

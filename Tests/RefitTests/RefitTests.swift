@@ -125,7 +125,7 @@ final class RefitTests: XCTestCase {
         let pipeline = "quantize{coding=blocks bits=5 types=q4_0 objective=weights}"
         let before = try apply(pipeline).graph
         for objective in ["loss", "block"] {
-            let (after, reports) = try apply("\(pipeline),refit{objective=\(objective) passes=40 rate=0.003}")
+            let (after, reports) = try apply("\(pipeline),refit{objective=\(objective) passes=40 rate=0.01}")
             XCTAssertLessThan(try loss(after), try 0.98 * loss(before), objective)
             XCTAssertEqual(try XCTUnwrap(reports.last).tensors.count, 12)
             for (a, b) in zip(after.tensors, before.tensors) where a.role == .linear {
