@@ -6,7 +6,7 @@ import Tokenization
 
 /// The parsers by name. A parser may throw its own errors and nothing else; a trap, a bad access, a hang is a finding.
 public enum FuzzTarget {
-    typealias Body = (UnsafeRawBufferPointer) throws -> Void
+    typealias Body = @Sendable (UnsafeRawBufferPointer) throws -> Void
 
     nonisolated(unsafe) private static var body: Body = { _ in }
     nonisolated(unsafe) private static var isExpected: (any Error) -> Bool = { _ in false }
