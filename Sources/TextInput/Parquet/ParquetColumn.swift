@@ -16,6 +16,9 @@ struct ParquetColumn {
     let column: ParquetFooter.Column
     let path: String
 
+    /// Of a group of rows: a page of a few bytes may say that it has as many empty ones as it likes.
+    private static let mostValues = 1 << 23
+
     private var place: String { "column '\(column.path.joined(separator: "."))'" }
     private var broken: FormatError { FormatError.malformed(path, place, "has a page that is not what it says") }
 
@@ -33,6 +36,10 @@ struct ParquetColumn {
     /// - Parameter room: bytes of text that may be made, less those that are.
     /// - Throws: `FormatError.malformed` for pages that are broken, of kinds that are not read, or too much.
     func read(_ chunk: ParquetFooter.Chunk, room: inout Int, _ take: (Entry) throws -> Void) throws {
+        guard chunk.valueCount <= Self.mostValues else {
+            throw FormatError.malformed(
+                path, place, "has \(chunk.valueCount) values in a group of rows, at most \(Self.mostValues) are taken")
+        }
         var (next, seen) = (chunk.range.lowerBound, 0)
         var dictionary: [ArraySlice<UInt8>]?
         while seen < chunk.valueCount {
@@ -118,16 +125,18 @@ struct ParquetColumn {
         var next = 0
         for index in 0..<page.count {
             var text: String?
+            // An empty text is something, too.
+            room -= 1
             if definitions[index] == column.mostDefinition {
                 let bytes = values[next]
                 next += 1
                 room -= bytes.count
-                guard room >= 0 else { throw FormatError.malformed(path, place, "is too long: that much text is not taken") }
                 guard let valid = String(validating: bytes, as: UTF8.self) else {
                     throw FormatError.malformed(path, place, "is not UTF-8 text")
                 }
                 text = valid
             }
+            guard room >= 0 else { throw FormatError.malformed(path, place, "is too long: that much text is not taken") }
             try take(Entry(repetition: repetitions[index], text: text, definition: definitions[index]))
         }
     }

@@ -79,7 +79,7 @@ struct ParquetFooter {
                     Column(path: names, isBytes: field[1]?.integer == 6, mostDefinition: definition, mostRepetition: repetition))
                 return
             }
-            guard children <= schema.count else { throw broken }
+            guard (0...schema.count).contains(children) else { throw broken }
             for _ in 0..<children { try walk(names, definition, repetition) }
         }
         try walk([], 0, 0)
