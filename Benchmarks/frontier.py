@@ -22,7 +22,7 @@ import sys
 from rivals import LLAMA_MIXTURES
 
 # Sizes of our files, as shares of the largest and smallest rival's.
-STEPS = 10
+STEPS = 11
 
 
 class Frontier:
@@ -167,7 +167,7 @@ def main():
     weighed = {name: frontier.rival(name, importance) for name in names}
     blocks = {name: frontier.ours(size, "gguf") for name, (size, _, _) in weighed.items()}
     least, most = (f(size for size, _, _ in weighed.values()) for f in (min, max))
-    sizes = [int(0.6 * least * (most / (0.6 * least)) ** (step / (STEPS - 1))) for step in range(STEPS)]
+    sizes = [int(0.5 * least * (most / (0.5 * least)) ** (step / (STEPS - 1))) for step in range(STEPS)]
     ours = sorted(frontier.ours(size, "caplet") for size in sizes)
     best = hull([(size, loss) for table in (plain, weighed) for size, _, loss in table.values()])
 
