@@ -18,7 +18,7 @@ final class SizeTests: XCTestCase {
     func testSizeIsMetAndTheModelStillWorks() throws {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
-        let settings = "'\(model)' --calibration '\(text)' --calibration-sequences 12 --context 128"
+        let settings = "'\(model)' --calibration '\(text)' --calibration-sequences 8 --context 128"
         _ = try caplet("compress \(settings) -o one.caplet --size 3MB --threads 1", in: folder.path)
         _ = try caplet("compress \(settings) -o two.caplet --size 3MB --threads 2", in: folder.path)
         _ = try caplet("compress \(settings) -o bits.caplet --bits-per-weight 2.5", in: folder.path)

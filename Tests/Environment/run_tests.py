@@ -51,9 +51,14 @@ def take_signals():
         signal.signal(number, signal.SIG_DFL)
 
 
+# NumPy's and torch's threads would wait for each other at full speed, on processors that other tests are at work on.
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
 def run(program, tests):
     result = subprocess.run(
-        [program, ",".join(tests)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", preexec_fn=take_signals)
+        [program, ",".join(tests)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", preexec_fn=take_signals,
+        env=ONE_THREAD | os.environ)
     return result.stdout, result.returncode
 
 
