@@ -95,7 +95,8 @@ let package = Package(
             "LoSparse", ["CLibrary", "Execution", "GradientFitting", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
             path: "Plugins/LoSparse"),
         target(
-            "LPAF", ["Execution", "GradientFitting", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/LPAF"),
+            "LPAF", ["Execution", "GradientFitting", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/LPAF"
+        ),
         target("Refit", ["Execution", "GradientFitting", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Refit"),
         target("RPCA", ["CKernels", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/RPCA"),
         target(

@@ -16,7 +16,7 @@ public struct LPAFPass: Pass {
     public static let name = "lpaf"
     public static let summary = "low rank alone: prune along gradients, factorise what is left, train the factors with mixed ranks"
 
-    private static let density = NumberOption("density", in: 0...1, default: 0.5, "share of each matrix's entries that are left to factorise")
+    private static let density = NumberOption("density", in: 0...1, default: 0.5, "share of a matrix's entries left to factorise")
     private static let ranks = NumberOption(
         "ranks", in: 1...16, default: 2, "the largest rank in training, as a multiple of the one that stays; 1 for that one alone")
     private static let prunePasses = IntegerOption("prune-passes", in: 1...1000, default: 3, "passes over the calibration set that prune")

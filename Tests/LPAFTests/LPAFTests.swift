@@ -13,7 +13,7 @@ final class LPAFTests: XCTestCase {
     private let execution = ExecutionContext(threads: 2)
 
     func testConformance() throws {
-        for pipeline in ["lpaf{prune-passes=1 passes=2}", "lpaf{prune-passes=2 passes=1 keep=0.3 density=0.4 ranks=1 batch=3}"] {
+        for pipeline in ["lpaf{prune-passes=2 passes=2 batch=2}", "lpaf{prune-passes=2 passes=1 keep=0.3 density=0.4 ranks=1 batch=3}"] {
             try PassConformance([LPAFPass.self], pipeline: pipeline, needsCalibration: true).run()
         }
     }
@@ -23,7 +23,9 @@ final class LPAFTests: XCTestCase {
         for (m, n, rank) in [(14, 9, 3), (8, 13, 5)] {
             var w = Matrix.random(m, n, seed: 3)
             let draws = Matrix.random(m, n, seed: 4)
-            for row in 0..<m { for column in 0..<n where row == 2 || draws[row, column] < Float(row % 4) * 0.4 - 0.7 { w[row, column] = 0 } }
+            for row in 0..<m {
+                for column in 0..<n where row == 2 || draws[row, column] < Float(row % 4) * 0.4 - 0.7 { w[row, column] = 0 }
+            }
             let (u, v) = try w.sparsityAwareFactors(rank, execution)
             XCTAssertEqual([u.rows, u.columns, v.rows, v.columns], [rank, m, rank, n])
             let theirs = try NumPy.result(
