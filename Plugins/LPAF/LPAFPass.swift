@@ -16,11 +16,11 @@ public struct LPAFPass: Pass {
     public static let name = "lpaf"
     public static let summary = "low rank alone: prune along gradients, factorise what is left, train the factors with mixed ranks"
 
-    private static let density = NumberOption("density", in: 0...1, default: 0.5, "share of a matrix's entries left to factorise")
+    private static let density = NumberOption("density", in: 0...1, default: 0.75, "share of a matrix's entries left to factorise")
     private static let ranks = NumberOption(
         "ranks", in: 1...16, default: 2, "the largest rank in training, as a multiple of the one that stays; 1 for that one alone")
-    private static let prunePasses = IntegerOption("prune-passes", in: 1...1000, default: 3, "passes over the calibration set that prune")
-    private static let passes = IntegerOption("passes", in: 1...1000, default: 5, "passes over the calibration set that train the factors")
+    private static let prunePasses = IntegerOption("prune-passes", in: 1...1000, default: 1, "passes over the calibration set that prune")
+    private static let passes = IntegerOption("passes", in: 1...1000, default: 7, "passes over the calibration set that train the factors")
     private static let batch = IntegerOption("batch", in: 1...4096, default: 8, "calibration sequences a step")
     private static let rate = NumberOption("rate", in: 0...1, default: 0.01, "size of a step, as a share of the values' root mean square")
     private static let smoothing = NumberOption(
@@ -61,7 +61,7 @@ public struct LPAFPass: Pass {
         cost.workingBytes *= 3
         cost.sharedBytes += calibration.blockBytes
         // Values, two moments and sensitivities, or those of the factors.
-        cost.scratchBytes += max(16, 12 * settings.ranks * budget.keep) * moving
+        cost.scratchBytes += max(16, min(12 * settings.ranks * budget.keep, 24)) * moving
         return cost
     }
 
