@@ -92,7 +92,7 @@ let package = Package(
         target("BlockMatching", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/BlockMatching"),
         target("Distillation", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/Distillation"),
         target(
-            "LoSparse", ["CLibrary", "Execution", "GradientFitting", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
+            "LoSparse", ["Execution", "GradientFitting", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
             path: "Plugins/LoSparse"),
         target(
             "LPAF", ["Execution", "GradientFitting", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/LPAF"
