@@ -92,8 +92,11 @@ let package = Package(
         target("BlockMatching", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/BlockMatching"),
         target("Distillation", ["GradientFitting", "ModelGraph", "PassKit"], path: "Plugins/Distillation"),
         target(
-            "LoSparse", ["CLibrary", "Execution", "GradientFitting", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
+            "LoSparse", ["Execution", "GradientFitting", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"],
             path: "Plugins/LoSparse"),
+        target(
+            "LPAF", ["Execution", "GradientFitting", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/LPAF"
+        ),
         target("Refit", ["Execution", "GradientFitting", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/Refit"),
         target("RPCA", ["CKernels", "Execution", "LinearAlgebra", "ModelGraph", "PassKit"], path: "Plugins/RPCA"),
         target(
@@ -173,7 +176,7 @@ let package = Package(
             "BuiltIns",
             [
                 "ALPS", "BESA", "BlockMatching", "CAP", "CapletFormat", "Distillation", "FormatKit", "GGUFFormat", "LoSparse",
-                "MagnitudePruning",
+                "LPAF", "MagnitudePruning",
                 "ModelGraph", "NPYFormat",
                 "OATS", "PassKit", "PluginLoading", "PostTrainingQuantization", "ProbabilisticPruning", "PyTorchFormat", "Refit", "RPCA",
                 "SafetensorsFormat", "SparseGPT", "ThreeBlock", "TruncatedSVD", "Wanda",
@@ -234,7 +237,10 @@ let package = Package(
                 "MagnitudePruning", "ModelGraph", "Models", "PassKit", "PostTrainingQuantization", "Refit", "RPCA", "SafetensorsFormat",
                 "TestSupport",
             ]),
-        test("LoSparseTests", ["Execution", "LinearAlgebra", "LoSparse", "ModelGraph", "PassKit", "TestSupport"]),
+        test(
+            "LPAFTests",
+            ["Execution", "GradientFitting", "LinearAlgebra", "LPAF", "ModelGraph", "PassKit", "TestSupport", "TruncatedSVD"]),
+        test("LoSparseTests", ["Execution", "GradientFitting", "LinearAlgebra", "LoSparse", "ModelGraph", "PassKit", "TestSupport"]),
         test("OATSTests", ["LayerwiseCompression", "LinearAlgebra", "ModelGraph", "OATS", "PassKit", "TestSupport"]),
         test(
             "ALPSTests",

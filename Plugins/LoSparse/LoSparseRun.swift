@@ -1,4 +1,3 @@
-import CLibrary
 import Execution
 import GradientFitting
 import LayerwiseCompression
@@ -26,8 +25,6 @@ struct LoSparseRun {
 
     /// Of the steps those before any neuron is pruned, and those after all are.
     private static let (warmUpShare, finalShare) = (0.1, 0.3)
-    /// Steps over which the rate rises to its full value.
-    private static let warmUp = 10
 
     /// U, V and S of a layer as they move, and where S is among the values.
     private struct Layer {
@@ -109,9 +106,9 @@ struct LoSparseRun {
     /// - Returns: the objective before each step.
     private func train(_ layers: [Layer], _ objective: any RefitObjective, _ count: Int) throws -> [Double] {
         let names = layers.map(\.tensor.name)
-        let slots = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
-        let stepsAPass = (count + settings.batch - 1) / settings.batch
-        let total = stepsAPass * settings.passes
+        let steps = TrainingSteps(
+            sequences: count, passes: settings.passes, batch: settings.batch, rate: settings.rate, seed: context.seed)
+        let total = steps.total
         let shapes = common.tensors.map {
             NeuronScores.Layer(rows: $0.shape.rows, columns: $0.shape.columns, areInputs: settings.areInputs)
         }
@@ -130,26 +127,18 @@ struct LoSparseRun {
             try execution.cancellation.check()
             try context.keepSnapshot { try snapshot(layers, scores, objectives) }
             let step = objectives.count
-            let (pass, slot) = step.quotientAndRemainder(dividingBy: stepsAPass)
-            let order = CounterGenerator(seed: context.seed, stream: UInt64(pass)).permutation(of: count)
-            let chosen = Array(order[slot * settings.batch..<min((slot + 1) * settings.batch, count)])
-            let rate =
-                settings.rate * min(1, Double(step + 1) / Double(Self.warmUp)) * 0.5 * (1 + cos(Double.pi * Double(step) / Double(total)))
-            var (moved, smoothed) = (0, scores)
+            let (chosen, rate) = (steps.sequences(step), steps.rate(step))
+            var smoothed = scores
             let found = try objective.value(
-                sequences: chosen, replacing: ReplacedWeights(names) { try layers[$0].tensor.matrix(layers[$0].tensor.values) }
-            ) { name, gradient in
-                guard let index = slots[name] else { return }
+                sequences: chosen, replacing: ReplacedWeights(names) { try layers[$0].tensor.matrix(layers[$0].tensor.values) },
+                moving: names, pass: LoSparsePass.name
+            ) { index, gradient in
                 let layer = layers[index]
                 let sparse = UnsafeBufferPointer(rebasing: layer.tensor.values.floats[layer.sparse])
                 smoothed.add(index, values: sparse, gradient: gradient.elements)
                 try layer.tensor.forEachPartGradient(gradient) { part, gradient in
                     try layer.optimizer.move(layer.tensor.values, part, against: gradient, rate: rate, step: step + 1)
                 }
-                moved += 1
-            }
-            guard moved == layers.count else {
-                throw PassError(.unsupported, pass: LoSparsePass.name, "gradients of \(layers.count - moved) tensors are not known")
             }
             scores = smoothed
             // The last neurons are chosen for the budget itself.
@@ -183,7 +172,7 @@ extension LoSparseRun {
         for (index, layer) in layers.enumerated() {
             snapshot.numbers["\(layer.tensor.name): scores"] = scores.scores[index]
             for (name, buffer) in arrays(layer) {
-                snapshot.arrays[name] = try DenseTensor(dtype: .f32, shape: Shape(count: buffer.count), bytes: buffer)
+                try snapshot.set(name, buffer)
             }
         }
         return snapshot
@@ -191,22 +180,18 @@ extension LoSparseRun {
 
     /// - Returns: the objectives of the steps that were taken.
     private func restore(_ snapshot: PassSnapshot, _ layers: [Layer], _ scores: inout NeuronScores) throws -> [Double] {
-        func foreign() -> PassError {
-            PassError(.unsupported, pass: LoSparsePass.name, "what an interrupted run has kept does not fit this model")
-        }
         var found: [[Double]] = []
         for (index, layer) in layers.enumerated() {
             guard let own = snapshot.numbers["\(layer.tensor.name): scores"], own.count == scores.scores[index].count else {
-                throw foreign()
+                throw PassSnapshot.foreign(to: LoSparsePass.name)
             }
             found.append(own)
             for (name, buffer) in arrays(layer) {
-                guard let kept = try snapshot.floats(name), kept.count == buffer.count else { throw foreign() }
-                for slot in kept.indices { buffer.floats[slot] = kept[slot] }
+                try snapshot.restore(name, to: buffer, pass: LoSparsePass.name)
             }
         }
         scores.set(found)
-        guard let objectives = snapshot.numbers["objectives"] else { throw foreign() }
+        guard let objectives = snapshot.numbers["objectives"] else { throw PassSnapshot.foreign(to: LoSparsePass.name) }
         return objectives
     }
 }

@@ -65,20 +65,3 @@ struct NeuronScores {
         return kept
     }
 }
-
-/// The share of the entries of the sparse parts that stay after a step: all for a while, then a cubic, then what is asked for.
-struct CubicSchedule {
-    let steps: Int
-    /// Steps before any is pruned, and steps after all are.
-    let before: Int
-    let after: Int
-    let last: Double
-
-    /// - Parameter step: from 0.
-    func share(_ step: Int) -> Double {
-        if step < before { return 1 }
-        if step >= steps - after { return last }
-        let left = 1 - Double(step - before) / Double(max(steps - before - after, 1))
-        return last + (1 - last) * left * left * left
-    }
-}

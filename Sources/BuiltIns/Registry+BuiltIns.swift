@@ -5,6 +5,7 @@ import CAP
 import CapletFormat
 import Distillation
 import GGUFFormat
+import LPAF
 import LoSparse
 import MagnitudePruning
 import NPYFormat
@@ -48,6 +49,7 @@ extension Registry {
                 ALPSPass.self,
                 ThreeBlockPass.self,
                 LoSparsePass.self,
+                LPAFPass.self,
                 QuantizePass.self,
             ]))
     }

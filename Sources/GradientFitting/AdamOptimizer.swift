@@ -7,7 +7,8 @@ import ModelGraph
 public final class AdamOptimizer {
     public let mean: FloatBuffer
     public let square: FloatBuffer
-    private let scales: [Int: Float]
+    /// What the steps of a part are multiplied by, by where it begins.
+    public let sizes: [Int: Float]
     private let execution: ExecutionContext
 
     private static let decay: (mean: Double, square: Double) = (0.9, 0.98)
@@ -15,16 +16,27 @@ public final class AdamOptimizer {
     private static let chunk = 1 << 16
 
     /// - Parameter start: the tensor with the values that it begins with.
-    public init(_ start: RefitTensor) throws {
-        execution = start.execution
-        mean = try FloatBuffer(zeros: start.values.count, execution.memory)
-        square = try FloatBuffer(zeros: start.values.count, execution.memory)
-        var scales: [Int: Float] = [:]
-        for (part, step) in start.parts {
-            let sum = start.values.floats[part].reduce(0.0) { $0 + Double($1) * Double($1) }
-            scales[part.lowerBound] = step * Float((sum / Double(max(part.count, 1))).squareRoot())
+    public convenience init(_ start: RefitTensor) throws { try self.init(start.values, start.parts, start.execution) }
+
+    /// - Parameters:
+    ///   - start: the values that it begins with.
+    ///   - parts: what moves together, and what its steps are multiplied by beside its root mean square.
+    public convenience init(_ start: FloatBuffer, _ parts: [(range: Range<Int>, step: Float)], _ execution: ExecutionContext) throws {
+        var sizes: [Int: Float] = [:]
+        for (part, step) in parts {
+            let sum = start.floats[part].reduce(0.0) { $0 + Double($1) * Double($1) }
+            sizes[part.lowerBound] = step * Float((sum / Double(max(part.count, 1))).squareRoot())
         }
-        self.scales = scales
+        try self.init(count: start.count, sizes: sizes, execution)
+    }
+
+    /// - Parameters:
+    ///   - count: values of all parts.
+    ///   - sizes: those of an optimizer that this one takes the place of.
+    public init(count: Int, sizes: [Int: Float], _ execution: ExecutionContext) throws {
+        (self.sizes, self.execution) = (sizes, execution)
+        mean = try FloatBuffer(zeros: count, execution.memory)
+        square = try FloatBuffer(zeros: count, execution.memory)
     }
 
     /// Moves a part of the values against its gradient.
@@ -34,7 +46,7 @@ public final class AdamOptimizer {
         let (b1, b2) = (Float(Self.decay.mean), Float(Self.decay.square))
         let correction1 = Float(1 - pow(Self.decay.mean, Double(step)))
         let correction2 = Float(1 - pow(Self.decay.square, Double(step)))
-        let size = Float(rate) * (scales[part.lowerBound] ?? 0)
+        let size = Float(rate) * (sizes[part.lowerBound] ?? 0)
         // A gradient that is nothing but rounding moves nothing: ε is far below any gradient of a loss in nats.
         let epsilon: Float = 1e-12
         guard !part.isEmpty, let v = values.floats.baseAddress, let m = mean.floats.baseAddress, let s = square.floats.baseAddress else {

@@ -98,20 +98,15 @@ public struct GradientRefit {
     ///
     /// - Returns: the objective before it.
     private func step(_ state: RefitState, _ objective: any RefitObjective, _ chosen: [Int], of total: Int) throws -> Double {
-        let positions = Dictionary(uniqueKeysWithValues: state.tensors.enumerated().map { ($1.name, $0) })
         let rate = state.rate * schedule(state.step, of: total)
-        var moved = 0
-        let found = try objective.value(sequences: chosen, replacing: matrices(state.tensors)) { name, gradient in
-            guard let index = positions[name] else { return }
+        let found = try objective.value(
+            sequences: chosen, replacing: matrices(state.tensors), moving: state.tensors.map(\.name), pass: pass
+        ) { index, gradient in
             let (tensor, optimizer) = (state.tensors[index], state.optimizers[index])
             try tensor.forEachPartGradient(gradient) { part, gradient in
                 try optimizer.move(tensor.values, part, against: gradient, rate: rate, step: state.step + 1)
             }
             optimizer.letGo()
-            moved += 1
-        }
-        guard moved == state.tensors.count else {
-            throw PassError(.unsupported, pass: pass, "gradients of \(state.tensors.count - moved) tensors are not known")
         }
         state.step += 1
         return found

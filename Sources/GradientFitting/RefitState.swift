@@ -80,9 +80,7 @@ extension RefitState {
         if let part { snapshot.numbers[Numbers.part] = [Double(part)] }
         for (index, tensor) in tensors.enumerated() {
             for which in Arrays.allCases {
-                let buffer = buffer(which, index)
-                snapshot.arrays["\(tensor.name): \(which.rawValue)"] = try DenseTensor(
-                    dtype: .f32, shape: Shape(count: buffer.count), bytes: buffer)
+                try snapshot.set("\(tensor.name): \(which.rawValue)", buffer(which, index))
             }
         }
         return snapshot
@@ -108,20 +106,8 @@ extension RefitState {
         (self.steps, self.heldBack, sequences) = (steps, heldBack, (place[2], place[3]))
         for (index, tensor) in tensors.enumerated() {
             for which in Arrays.allCases {
-                let buffer = buffer(which, index)
-                guard let kept = try snapshot.floats("\(tensor.name): \(which.rawValue)"), kept.count == buffer.count else {
-                    throw PassSnapshot.foreign(to: pass)
-                }
-                let floats = buffer.floats
-                for slot in kept.indices { floats[slot] = kept[slot] }
+                try snapshot.restore("\(tensor.name): \(which.rawValue)", to: buffer(which, index), pass: pass)
             }
         }
-    }
-}
-
-extension PassSnapshot {
-    /// What is thrown for a snapshot that is not one of a pass on these tensors.
-    static func foreign(to pass: String) -> PassError {
-        PassError(.unsupported, pass: pass, "what an interrupted run has kept does not fit this model")
     }
 }

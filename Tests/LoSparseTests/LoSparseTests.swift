@@ -1,4 +1,5 @@
 import Execution
+import GradientFitting
 import LinearAlgebra
 import ModelGraph
 import PassKit
