@@ -3,7 +3,7 @@ import Execution
 import LinearAlgebra
 
 /// Seconds and memory that a pipeline is going to take on this machine, from what its passes say of their cost.
-public struct CostEstimate: Sendable {
+public struct CostEstimate: Encodable, Sendable {
     /// Nil where a pass does not say.
     public let seconds: Double?
     /// Peak of memory beyond the pages of mapped files; nil where a pass does not say.
@@ -16,7 +16,7 @@ public struct CostEstimate: Sendable {
     public let stages: [Stage]
 
     /// What one pass takes.
-    public struct Stage: Sendable {
+    public struct Stage: Encodable, Sendable {
         /// The pass's name.
         public let pass: String
         /// On this machine.

@@ -133,7 +133,7 @@ public struct CompressionPlanRequest: Request {
 }
 
 /// What a compression would do and take.
-public struct CompressionPlan: Sendable {
+public struct CompressionPlan: Encodable, Sendable {
     /// The passes, as pipeline text.
     public let pipeline: String
     /// Numbers that the model keeps now.

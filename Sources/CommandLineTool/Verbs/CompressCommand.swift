@@ -193,6 +193,7 @@ struct CompressCommand: ParsableCommand {
     }
 
     private func show(_ plan: CompressionPlan, _ session: Session) throws {
+        if session.options.json { return session.print(try JSONOutput.line(plan)) }
         session.print("pipeline    \(plan.pipeline)")
         session.print(
             "parameters  \(NumberText.grouped(plan.parameters)), \(NumberText.grouped(plan.linearParameters)) of them in linear layers")
