@@ -83,6 +83,37 @@ final class GGUFQuantizationTests: XCTestCase {
         }
     }
 
+    /// `compress --tensor-type`: types by names of both kinds beside a size, the same bytes from the report, and what is refused.
+    func testTypesByNameBesideASize() throws {
+        let folder = try TemporaryFolder()
+        defer { withExtendedLifetime(folder) {} }
+        let options = "--calibration-sequences 2 --context 32 --no-measure --no-progress"
+        let types = "--tensor-type lm_head=q6_k --tensor-type blk.?.ffn_down=q5_k --tensor-type layers.2.mlp.down=Q8_0"
+        _ = try caplet("compress '\(Self.example)' -o m.gguf --size 3500000 \(types) \(options) --report m.json", in: folder)
+        _ = try caplet("compress '\(Self.example)' -o same.gguf --recipe m.json --no-progress", in: folder)
+        XCTAssertLessThanOrEqual(try TemporaryFolder.bytes(of: folder.path("m.gguf")).count, 3_500_000)
+        let isSame = try TemporaryFolder.bytes(of: folder.path("m.gguf")) == TemporaryFolder.bytes(of: folder.path("same.gguf"))
+        XCTAssertTrue(isSame, "the report's recipe makes another file")
+        try PythonProcess.run(
+            """
+            import sys
+            from gguf import GGUFReader
+            types = {t.name: t.tensor_type.name for t in GGUFReader(sys.argv[1]).tensors}
+            downs = [n for n in types if 'ffn_down' in n]
+            assert len(downs) > 3 and types['output.weight'] == 'Q6_K'
+            for name in downs: assert types[name] == ('Q8_0' if name == 'blk.2.ffn_down.weight' else 'Q5_K'), (name, types[name])
+            """, [folder.path("m.gguf")])
+        for (arguments, saying) in [
+            ("-o x.gguf --tensor-type nowhere=q6_k", "no matrix has a name like 'nowhere'"), ("-o x.gguf --tensor-type a", "PATTERN=TYPE"),
+            ("-o x.gguf --tensor-type attn_v=q9", "'q9'"), ("-o x.gguf --tensor-type output_norm=q6_k", "'output_norm'"),
+            ("-o x.caplet --size 3MB --tensor-type attn_v=q6_k", "GGUF"), ("-o x.gguf --keep 0.5 --tensor-type attn_v=q6_k", "GGUF"),
+            ("-o x.gguf --size 2MB --tensor-type token_embd=q8_0 --tensor-type lm_head=q8_0", "cannot be met"),
+        ] {
+            let result = try caplet("compress '\(Self.example)' \(arguments) \(options)", in: folder, status: 64)
+            XCTAssertTrue(result.errors.contains(saying), "\(arguments): \(result.errors)")
+        }
+    }
+
     /// `compress -o m.gguf --size` ends below its size, with types that llama.cpp runs, whose loss is what is said.
     func testASizeForLlamaCpp() throws {
         let folder = try TemporaryFolder()
