@@ -88,7 +88,7 @@ final class GGUFQuantizationTests: XCTestCase {
         let folder = try TemporaryFolder()
         defer { withExtendedLifetime(folder) {} }
         let options = "--calibration-sequences 2 --context 32 --no-measure --no-progress"
-        let types = "--tensor-type lm_head=q6_k --tensor-type blk.?.ffn_down=q5_k --tensor-type layers.2.mlp.down=Q8_0"
+        let types = "--tensor-type lm_head=q6_k --tensor-type 'blk.?.ffn_down*=q5_k' --tensor-type layers.2.mlp.down=Q8_0"
         _ = try caplet("compress '\(Self.example)' -o m.gguf --size 3500000 \(types) \(options) --report m.json", in: folder)
         _ = try caplet("compress '\(Self.example)' -o same.gguf --recipe m.json --no-progress", in: folder)
         XCTAssertLessThanOrEqual(try TemporaryFolder.bytes(of: folder.path("m.gguf")).count, 3_500_000)

@@ -11,7 +11,7 @@ struct TensorTypes {
         self.asked = asked
         let option = passes.pass(named: "quantize")?.options.first { $0.name == DefaultPipeline.tensorTypes }
         for type in asked.map(\.type) where option?.accepts("a:\(type)") != true {
-            throw RequestError(.usage, "'\(type)' is no type that tensors can be given: quantize takes \(option?.domain ?? "none")")
+            throw RequestError(.usage, "'\(type)' is no type that quantize{tensor-types=…} has, which takes \(option?.domain ?? "none")")
         }
     }
 
@@ -23,13 +23,15 @@ struct TensorTypes {
         let names = graph.tensors.filter(\.isMatrixForBlocks).map(\.name)
         let stored = GGUFQuantization.storedNames(of: graph)
         var wanted: [String: String] = [:]
+        var spelled: [CompressionRequest.TensorType] = []
         for entry in asked {
             let matched = names.filter { entry.pattern.matches($0) || entry.pattern.matches(stored($0)) }
             if matched.isEmpty { throw RequestError(.usage, "no matrix has a name like '\(entry.pattern.text)'") }
             for name in matched { wanted[name] = entry.type }
+            spelled += TensorTypes.patterns(for: matched, among: names).map { CompressionRequest.TensorType($0, entry.type) }
         }
         // As they were asked for, where the checkpoint's names say the same.
-        for entries in [asked, TensorTypes.spelled(wanted, names)] {
+        for entries in [asked, spelled] {
             let isSame = names.allSatisfy { name in entries.last { $0.pattern.matches(name) }?.type == wanted[name] }
             let isUsed = entries.allSatisfy { entry in names.contains(where: entry.pattern.matches) }
             if isSame, isUsed, entries.allSatisfy({ TensorTypes.isWord($0.pattern.text) }) {
@@ -39,24 +41,23 @@ struct TensorTypes {
         throw RequestError(.unsupported, "the names of the matrices that are to have a type cannot be told apart in a pipeline")
     }
 
-    /// Patterns for names of the checkpoint: all blocks at once where all have one type, otherwise a name each.
-    private static func spelled(_ wanted: [String: String], _ names: [String]) -> [CompressionRequest.TensorType] {
-        var (entries, covered) = ([CompressionRequest.TensorType](), Set<String>())
-        for name in names where !covered.contains(name) {
-            guard let type = wanted[name] else { continue }
+    /// Patterns for some of the checkpoint's names: all blocks at once where all of them are meant, otherwise a name each.
+    private static func patterns(for wanted: [String], among names: [String]) -> [NamePattern] {
+        var (patterns, covered) = ([NamePattern](), Set<String>())
+        let isWanted = Set(wanted)
+        for name in wanted where !covered.contains(name) {
             let parts = name.split(separator: ".", omittingEmptySubsequences: false)
-            let general = parts.map { $0.allSatisfy(\.isNumber) ? "*" : String($0) }.joined(separator: ".")
-            if general != name, let pattern = NamePattern(general) {
-                let matched = names.filter(pattern.matches)
-                if matched.allSatisfy({ wanted[$0] == type }) {
-                    covered.formUnion(matched)
-                    entries.append(CompressionRequest.TensorType(pattern, type))
-                    continue
-                }
+            let general = parts.map { !$0.isEmpty && $0.allSatisfy(\.isNumber) ? "*" : String($0) }.joined(separator: ".")
+            let pattern = general == name ? nil : NamePattern(general)
+            let matched = pattern.map { names.filter($0.matches) } ?? []
+            if let pattern, isWanted.isSuperset(of: matched) {
+                covered.formUnion(matched)
+                patterns.append(pattern)
+            } else if let pattern = NamePattern(name) {
+                patterns.append(pattern)
             }
-            if let pattern = NamePattern(name) { entries.append(CompressionRequest.TensorType(pattern, type)) }
         }
-        return entries
+        return patterns
     }
 
     private static func isWord(_ text: String) -> Bool { !text.contains { $0.isWhitespace || "{},=#+:".contains($0) } }
