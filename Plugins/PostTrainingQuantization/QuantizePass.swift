@@ -81,9 +81,13 @@ public struct QuantizePass: Pass {
     private static let types = SetOption<BlockType>(
         "types", default: .auto, "the types that blocks may have, a matrix each by itself; auto: all but q4_0",
         requires: [.equals(coding, .blocks)])
+    private static let tensorTypes = NamedTypesOption(
+        "tensor-types",
+        "the type of the blocks of matrices of some names, whatever errors cost: a part of the name, or a pattern with * and ?",
+        requires: [.equals(coding, .blocks)])
     public static let options: [any PassOption] = [
-        bits, size, increase, refitPasses, coding, group, symmetric, objective, lambda, trellis, fine, components, types, target,
-        TensorSelection.option,
+        bits, size, increase, refitPasses, coding, group, symmetric, objective, lambda, trellis, fine, components, types, tensorTypes,
+        target, TensorSelection.option,
     ]
     public static let reads: PassReads = [.parts, .original, .calibration]
     public static let leaves = PassResult.parts
@@ -110,6 +114,8 @@ public struct QuantizePass: Pass {
     let aim: Aim
     /// Of blocks.
     let types: Set<BlockType>
+    /// The types of blocks that are no matter of prices.
+    let namedTypes: NamedTypes
     let codesAreBlocks: Bool
     /// Nil for entropy coding and for blocks.
     let fixed: FixedWidthQuantization?
@@ -132,7 +138,7 @@ public struct QuantizePass: Pass {
         usesTrellis = options[Self.trellis]
         columnsAreFine = options[Self.fine]
         splitsOffComponents = options[Self.components] == .auto
-        types = options[Self.types]
+        (types, namedTypes) = (options[Self.types], options[Self.tensorTypes])
         codesAreBlocks = options[Self.coding] == .blocks
         let bits = options[Self.bits]
         aim = options[Self.size].map(Aim.size) ?? options[Self.increase].map(Aim.lossIncrease) ?? .bits(bits)
@@ -205,8 +211,10 @@ public struct QuantizePass: Pass {
     }
 
     public func checkAim(on graph: TensorGraph, _ output: OutputSize?) throws {
+        let blocks = codesAreBlocks ? BlockQuantization(self) : nil
+        try blocks?.checkNamedTypes(graph)
         guard case .size(let size) = aim, let output else { return }
-        if codesAreBlocks { return try BlockQuantization(self).checkSize(size, of: graph, output) }
+        if let blocks { return try blocks.checkSize(size, of: graph, output) }
         try LeastOutput(self, of: graph).check(size: size, output)
     }
 

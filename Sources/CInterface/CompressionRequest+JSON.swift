@@ -7,6 +7,10 @@ extension CompressionRequest {
     init(_ json: inout RequestReader) throws {
         self.init(model: try json.neededText("model"), output: try json.neededText("output"))
         aim = try CompressionRequest.aim(&json)
+        tensorTypes = try json.texts("tensor_type").map { text in
+            guard let type = TensorType(text) else { throw RequestError(.usage, "\"tensor_type\" takes PATTERN=TYPE, not '\(text)'") }
+            return type
+        }
         let field = try json.text("text_field"), context = try json.count("context")
         calibration = try CompressionRequest.calibration(&json, field: field, context: context)
         let measured = try json.texts("text")

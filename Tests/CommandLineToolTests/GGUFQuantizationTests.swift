@@ -83,6 +83,48 @@ final class GGUFQuantizationTests: XCTestCase {
         }
     }
 
+    /// `compress --tensor-type`: types by names of both kinds beside a size, the same bytes from the report, and what is refused.
+    func testTypesByNameBesideASize() throws {
+        let folder = try CheckpointFolder()
+        defer { withExtendedLifetime(folder) {} }
+        func compress(_ arguments: String, status: Int32 = 0) throws -> CapletProcess {
+            let result = try CapletProcess.shell("caplet compress tiny \(arguments) --no-progress", in: folder.path)
+            XCTAssertEqual(result.status, status, "\(arguments): \(result.errors)")
+            return result
+        }
+        let options = "--calibration text.txt --calibration-sequences 2 --context 16 --no-measure"
+        let types = "--tensor-type lm_head=q8_0 --tensor-type 'blk.?.ffn_down*=q5_0' --tensor-type layers.1.mlp.down=Q4_0"
+        let made = try compress("-o m.gguf --size 75000 \(types) \(options) --report m.json")
+        let named = "lm_head.weight:q8_0+model.layers.*.mlp.down_proj.weight:q5_0+model.layers.1.mlp.down_proj.weight:q4_0"
+        XCTAssertTrue(made.output.contains("tensor-types=\(named)}"), made.output)
+        _ = try compress("-o same.gguf --threads 1 --recipe m.json")
+        XCTAssertTrue(try folder.bytes("m.gguf") == folder.bytes("same.gguf"), "the report's recipe makes another file")
+        XCTAssertLessThanOrEqual(try folder.bytes("m.gguf").count, 75000)
+        XCTAssertGreaterThan(try folder.bytes("m.gguf").count, 73000)
+        try PythonProcess.run(
+            """
+            import sys
+            from gguf import GGUFReader
+            types = {t.name: t.tensor_type.name for t in GGUFReader(sys.argv[1]).tensors}
+            named = {'output.weight': 'Q8_0', 'blk.0.ffn_down.weight': 'Q5_0', 'blk.1.ffn_down.weight': 'Q4_0'}
+            assert {n: types[n] for n in named} == named, types
+            others = {t for n, t in types.items() if n not in named and 'norm' not in n}
+            assert 'IQ4_NL' in others and len(others) > 1 and 'Q4_0' not in others, types
+            """, [folder.path("m.gguf")])
+        for (arguments, saying) in [
+            ("-o x.gguf --tensor-type nowhere=q5_0", "no matrix has a name like 'nowhere'"), ("-o x.gguf --tensor-type a", "PATTERN=TYPE"),
+            ("-o x.gguf --tensor-type attn_v=q9", "'q9'"), ("-o x.gguf --tensor-type output_norm=q5_0", "'output_norm'"),
+            ("-o x.gguf --tensor-type attn_v=q6_k", "rows of 64 are no whole blocks"),
+            ("-o x.caplet --size 75000 --tensor-type attn_v=q5_0", "GGUF"), ("-o x.gguf --keep 0.5 --tensor-type attn_v=q5_0", "GGUF"),
+            ("-o x.gguf --pipeline quantize --tensor-type attn_v=q5_0", "GGUF"),
+            ("-o x.gguf --size 70000 --tensor-type token_embd=q8_0 --tensor-type lm_head=q8_0", "cannot be met"),
+        ] {
+            let result = try compress("\(arguments) \(options)", status: 64)
+            XCTAssertTrue(result.errors.contains(saying), "\(arguments): \(result.errors)")
+            XCTAssertFalse(FileManager.default.fileExists(atPath: folder.path("x.gguf")), arguments)
+        }
+    }
+
     /// `compress -o m.gguf --size` ends below its size, with types that llama.cpp runs, whose loss is what is said.
     func testASizeForLlamaCpp() throws {
         let folder = try TemporaryFolder()

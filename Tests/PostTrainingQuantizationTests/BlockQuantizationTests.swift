@@ -195,4 +195,57 @@ final class BlockQuantizationTests: XCTestCase {
         XCTAssertThrowsError(try run("bits=2")) { XCTAssertTrue("\($0)".contains("smallest types take"), "\($0)") }
         XCTAssertThrowsError(try run("bits=4 lambda=0.1")) { XCTAssertTrue("\($0)".contains("lambda"), "\($0)") }
     }
+
+    /// A type by name stands against the prices and the set of types, the others share what is left, and the later of two patterns counts.
+    func testTypesByNameStandAgainstPrices() throws {
+        // IQ2_XXS for `a`, IQ4_NL for `narrow`; Q8_0 has 34 bytes for 32 values.
+        let least = try XCTUnwrap(smallest()) - 32 * 2 * 66 + 32 * 16 * 34
+        for size in [least, least + 2000, 60_000] {
+            let made = try run("size=\(size) tensor-types=b:q8_0").graph
+            XCTAssertEqual(try name(made, "b"), "Q8_0", "\(size)")
+            XCTAssertLessThanOrEqual(made.byteCount + 1000, size)
+        }
+        XCTAssertNotEqual(try name(run("size=\(least)").graph, "a"), "IQ2_XXS")
+        XCTAssertEqual(try name(run("size=\(least) tensor-types=b:q8_0").graph, "a"), "IQ2_XXS")
+        // With room for the best.
+        let roomy = try run("size=1000000 tensor-types=a:q8_0+b:q2_k+?:iq3_s+na*w:q4_0").graph
+        XCTAssertEqual(try ["a", "b", "narrow"].map { try name(roomy, $0) }, ["IQ3_S", "IQ3_S", "Q4_0"])
+        let others = try run("bits=8 types=q6_k tensor-types=b:q5_k").graph
+        XCTAssertEqual(try ["a", "b"].map { try name(others, $0) }, ["Q6_K", "Q5_K"])
+        XCTAssertThrowsError(try run("size=\(least - 1) tensor-types=b:q8_0")) {
+            XCTAssertTrue("\($0)".contains("size=\(least - 1) cannot be met: the smallest types give a file of \(least) bytes"), "\($0)")
+        }
+    }
+
+    func testTypesByNameThatNoMatrixCanHave() throws {
+        for (options, saying) in [
+            ("tensor-types=c:q4_k", "no selected matrix has a name like 'c'"), ("tensor-types=norm:q4_k", "like 'norm'"),
+            ("tensor-types=narrow:q4_k", "'narrow' cannot be Q4_K: its rows of 96"), ("tensor-types=a:auto", "NAME:TYPE joined by +"),
+            ("tensor-types=a:q9", "NAME:TYPE"), ("tensor-types=:q4_k", "NAME:TYPE"), ("tensor-types=a:q4_k+", "NAME:TYPE"),
+            ("coding=entropy tensor-types=a:q4_k", "coding=blocks"),
+        ] {
+            let coding = options.contains("coding=") ? "" : "coding=blocks "
+            var graph = try graph()
+            XCTAssertThrowsError(
+                try {
+                    let pipeline = try Pipeline(parsing: "quantize{\(coding)objective=weights bits=6 \(options)}")
+                    let manager = try PassManager(pipeline, catalog: PassCatalog([QuantizePass.self]))
+                    try manager.checkAim(on: graph, nil)
+                    _ = try manager.run(&graph, PassContext(execution: execution, seed: 0, original: graph))
+                }(), options
+            ) { XCTAssertTrue("\($0)".contains(saying), "\(options): \($0)") }
+        }
+    }
+
+    /// Experts of a block are one tensor in the file.
+    func testExpertsHaveOneTypeByName() throws {
+        var graph = TensorGraph()
+        for expert in 0..<2 { try graph.append(tensor(rows: 8, columns: 256, name: "e\(expert)", seed: expert)) }
+        graph.structure.inputGroups = (0..<2).map { InputGroup(name: "experts.\($0)", block: 0, members: ["e\($0)"]) }
+        let named = NamedTypesOption("t", "", requires: [])
+        XCTAssertThrowsError(try XCTUnwrap(named.value(of: "e1:q4_k")).check(graph.tensors, graph.structure)) {
+            XCTAssertTrue("\($0)".contains("'e0' and 'e1' are in one tensor"), "\($0)")
+        }
+        XCTAssertNoThrow(try XCTUnwrap(named.value(of: "e0:q6_k+e:q4_k")).check(graph.tensors, graph.structure))
+    }
 }

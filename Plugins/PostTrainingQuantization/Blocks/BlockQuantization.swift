@@ -8,11 +8,27 @@ import PassKit
 /// tensor, as the experts of a block, have one type.
 struct BlockQuantization {
     let pass: QuantizePass
+    /// All that any matrix may have.
     private let codecs: [BlockCodec]
+    /// Those that prices choose from.
+    private let priced: [BlockCodec]
 
     init(_ pass: QuantizePass) {
         self.pass = pass
-        codecs = BlockType.codecs(of: pass.types)
+        codecs = BlockType.codecs(of: pass.types.union(pass.namedTypes.types))
+        priced = BlockType.codecs(of: pass.types)
+    }
+
+    /// What a matrix may have: the type that its name is given, or those that prices choose from; as far as its rows are whole blocks.
+    private func candidates(_ tensor: Tensor) -> [BlockCodec] {
+        (pass.namedTypes.codec(for: tensor.name).map { [$0] } ?? priced).filter { $0.byteCount(tensor.shape) != nil }
+    }
+
+    /// - Throws: `PassError` for types by name that no matrix can have.
+    func checkNamedTypes(_ graph: TensorGraph) throws {
+        if pass.namedTypes.entries.isEmpty { return }
+        let selected = try pass.selection.split(graph, pass: QuantizePass.name).selected
+        try pass.namedTypes.check(selected.filter(\.isMatrixForBlocks), graph.structure)
     }
 
     /// What the tensors of a run are made of.
@@ -39,7 +55,7 @@ struct BlockQuantization {
     func checkSize(_ size: Int, of graph: TensorGraph, _ output: OutputSize) throws {
         var least = graph
         for tensor in try pass.selection.split(graph, pass: QuantizePass.name).selected where tensor.isMatrixForBlocks {
-            let smallest = codecs.filter { $0.byteCount(tensor.shape) != nil }.min { $0.bitsPerElement < $1.bitsPerElement }
+            let smallest = candidates(tensor).min { $0.bitsPerElement < $1.bitsPerElement }
             if let smallest { try least.setPayload(BlockSize.payload(tensor.shape, smallest), of: tensor.name) }
         }
         let bytes = try output.byteCount(least)
@@ -49,6 +65,7 @@ struct BlockQuantization {
     }
 
     func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
+        try checkNamedTypes(graph)
         var report = PassReport(pass: QuantizePass.name)
         let (all, leftAlone) = try pass.selection.split(graph, pass: QuantizePass.name)
         report.leftAlone = leftAlone
@@ -56,7 +73,7 @@ struct BlockQuantization {
         for tensor in all {
             if !tensor.isMatrixForBlocks {
                 report.leftAlone.append(LeftAlone(name: tensor.name, reason: "\(tensor.role.rawValue), which is not kept in blocks"))
-            } else if !codecs.contains(where: { $0.byteCount(tensor.shape) != nil }) {
+            } else if candidates(tensor).isEmpty {
                 report.leftAlone.append(
                     LeftAlone(name: tensor.name, reason: "rows of \(tensor.shape.columns) are no whole blocks of types=\(pass.types.text)"))
             } else {
@@ -120,7 +137,7 @@ struct BlockQuantization {
             matrices[index] = matrix
             found[index] = try context.recording(stage, tensors[index].name, isShared: true) {
                 var found = PassSnapshot()
-                found.numbers["costs"] = try self.costs(matrix, context.execution)
+                found.numbers["costs"] = try self.costs(matrix, candidates(tensors[index]), context.execution)
                 return found
             }
             context.execution.advanceShared()
@@ -135,16 +152,16 @@ struct BlockQuantization {
             throw PassError(.unsupported, pass: QuantizePass.name, "what an interrupted run has kept does not fit this model")
         }
         var units = BlockUnit.units(tensors, graph.structure)
-        for index in units.indices { units[index].setChoices(codecs, tensors, costs) }
+        for index in units.indices { units[index].setChoices(codecs, tensors, costs) { candidates($0).contains($1) } }
         return Work(
             tensors: tensors, matrices: matrices, owners: prices.owners, units: units,
             allocation: BlockAllocation(units: units.map(\.choices)))
     }
 
-    /// Of each codec; infinite where rows are no whole blocks of it.
-    private func costs(_ matrix: BlockMatrix, _ execution: ExecutionContext) throws -> [Double] {
+    /// Of each codec; infinite for those that are no candidates.
+    private func costs(_ matrix: BlockMatrix, _ candidates: [BlockCodec], _ execution: ExecutionContext) throws -> [Double] {
         try execution.uncheckedParallelMap(codecs.count) { index in
-            matrix.byteCount(codecs[index]) == nil ? .infinity : try matrix.cost(of: codecs[index], execution)
+            candidates.contains(codecs[index]) ? try matrix.cost(of: codecs[index], execution) : .infinity
         }
     }
 

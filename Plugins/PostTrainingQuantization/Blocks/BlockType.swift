@@ -13,7 +13,7 @@ enum BlockType: String, CaseIterable, Sendable {
     case q5_K = "q5_k", q6_K = "q6_k"
     case q8_0
 
-    private var codec: BlockCodec? {
+    var codec: BlockCodec? {
         switch self {
         case .auto: return nil
         case .iq2_xxs: return .iq2_xxs

@@ -33,11 +33,15 @@ struct BlockUnit {
 
     private init(members: [Int]) { self.members = members }
 
-    /// - Parameter costs: of each tensor, what each codec costs.
-    mutating func setChoices(_ all: [BlockCodec], _ tensors: [Tensor], _ costs: [[Double]]) {
+    /// - Parameters:
+    ///   - costs: of each tensor, what each codec costs.
+    ///   - isCandidate: whether a tensor may have a codec.
+    mutating func setChoices(
+        _ all: [BlockCodec], _ tensors: [Tensor], _ costs: [[Double]], _ isCandidate: (Tensor, BlockCodec) -> Bool
+    ) {
         for (position, codec) in all.enumerated() {
             let bytes = members.compactMap { codec.byteCount(tensors[$0].shape) }
-            guard bytes.count == members.count else { continue }
+            guard bytes.count == members.count, members.allSatisfy({ isCandidate(tensors[$0], codec) }) else { continue }
             codecs.append(codec)
             choices.append(BlockAllocation.Choice(bytes: bytes.reduce(0, +), cost: members.reduce(0.0) { $0 + costs[$1][position] }))
         }

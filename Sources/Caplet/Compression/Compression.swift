@@ -46,9 +46,14 @@ struct Compression {
         guard aim != .lossless || target.format.name == "caplet" else {
             throw RequestError(.usage, "packing without loss writes the caplet format", remedy: .convert)
         }
+        try request.checkTensorTypes(aim, formatName: target.format.name)
+        let types = try TensorTypes(request.tensorTypes, passes)
         self.target = target
         input = try context.open(request.model, from: request.format).model.fitted(to: target, context)
-        pipeline = try given ?? DefaultPipeline.pipeline(for: aim, input.graph, keepsBlocks: target.format.name == "gguf")
+        pipeline =
+            try given
+            ?? DefaultPipeline.pipeline(
+                for: aim, input.graph, keepsBlocks: target.format.name == "gguf", types: types.text(for: input.graph))
         manager = try PassManager(pipeline, catalog: passes)
         original = try request.original.map { try context.open($0).model.fitted(to: target, context) } ?? input
         calibration = try Compression.calibration(request, manager, original)

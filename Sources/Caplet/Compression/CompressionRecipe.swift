@@ -38,6 +38,7 @@ public struct CompressionRecipe: Encodable, Sendable, Equatable {
         case .lossless: options["lossless"] = .flag
         case .pipeline, .pipelineFile: options["pipeline"] = .texts(pipeline.invocations.map(\.description))
         }
+        if !request.tensorTypes.isEmpty { options["tensor-type"] = .texts(request.tensorTypes.map(\.text)) }
         if let calibration = request.calibration {
             switch calibration.source {
             case .text(let source):

@@ -33,6 +33,9 @@ public struct CompressionRequest: Request {
     /// What the compression is to reach; nil for the smallest file that loses next to nothing (`DefaultPipeline.usualLossIncrease`), in formats that
     /// have codes of few bits.
     public var aim: Aim?
+    /// Types of ggml's that some matrices of a GGUF file have, of a size, bits or a loss; prices choose those of the others. Of two that match a name
+    /// the later counts.
+    public var tensorTypes: [TensorType] = []
     /// What passes calibrate on; nil for text that comes with the program, which is used where they need any.
     public var calibration: CalibrationText?
     /// What the result is measured on beside its original; nil for the part of the calibration text that no pass is given.

@@ -51,14 +51,22 @@ public enum DefaultPipeline {
     }
 
     /// The pipeline for a size of an output that keeps blocks of ggml's types, and codes of other kinds as plain numbers.
-    static func blocksText(size: String, linearParameters: Int = 0, layers: String = "matrices") -> String {
-        "quantize{coding=blocks size=\(size) layers=\(layers)},refit{\(movingScales(linearParameters))}"
+    ///
+    /// - Parameter types: the types of matrices of some names, as `quantize` takes them; nil where there are none.
+    static func blocksText(size: String, linearParameters: Int = 0, layers: String = "matrices", types: String? = nil) -> String {
+        "quantize{coding=blocks size=\(size) layers=\(layers)\(setting(types))},refit{\(movingScales(linearParameters))}"
     }
 
     /// The same for a loss.
-    static func blocksText(lossIncrease: Double, linearParameters: Int, layers: String = "matrices") -> String {
-        "quantize{coding=blocks increase=\(lossIncrease) layers=\(layers)\(linearParameters > smallModel ? "" : " refit=4")}"
+    static func blocksText(lossIncrease: Double, linearParameters: Int, layers: String = "matrices", types: String? = nil) -> String {
+        let refit = linearParameters > smallModel ? "" : " refit=4"
+        return "quantize{coding=blocks increase=\(lossIncrease) layers=\(layers)\(setting(types))\(refit)}"
     }
+
+    /// The option of `quantize` that gives types to matrices by their names.
+    static let tensorTypes = "tensor-types"
+
+    private static func setting(_ types: String?) -> String { types.map { " \(tensorTypes)=\($0)" } ?? "" }
 
     /// The layers of a model: all matrices, but for what a language model sees with, whose worth no text shows.
     private static func layers(_ graph: TensorGraph) -> String {
@@ -81,9 +89,13 @@ public enum DefaultPipeline {
 
     /// The passes that an aim stands for.
     ///
-    /// - Parameter keepsBlocks: whether the output is of a format that has ggml's types.
+    /// - Parameters:
+    ///   - keepsBlocks: whether the output is of a format that has ggml's types.
+    ///   - types: those of matrices of some names, as `quantize` takes them.
     /// - Throws: `RequestError` for a share, a size or a loss that no model can have.
-    static func pipeline(for aim: CompressionRequest.Aim, _ graph: TensorGraph, keepsBlocks: Bool) throws -> Pipeline {
+    static func pipeline(
+        for aim: CompressionRequest.Aim, _ graph: TensorGraph, keepsBlocks: Bool, types: String? = nil
+    ) throws -> Pipeline {
         func refused(_ what: String, _ range: String) -> RequestError { RequestError(.usage, "\(what) is a number \(range)") }
         let layers = layers(graph)
         switch aim {
@@ -94,20 +106,20 @@ public enum DefaultPipeline {
             guard bytes > 0 else { throw refused("the size", "above 0") }
             return try Pipeline(
                 parsing: keepsBlocks
-                    ? blocksText(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers)
+                    ? blocksText(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers, types: types)
                     : text(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers))
         case .bitsPerWeight(let bits):
             guard bits > 0, bits <= 64 else { throw refused("bits for each parameter", "above 0, at most 64") }
             let bytes = bytes(ofBitsPerWeight: bits, graph)
             return try Pipeline(
                 parsing: keepsBlocks
-                    ? blocksText(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers)
+                    ? blocksText(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers, types: types)
                     : text(size: "\(bytes)", linearParameters: graph.linearParameterCount, layers: layers))
         case .lossIncrease(let increase):
             guard increase > 0, increase <= 100 else { throw refused("the increase of the loss", "above 0, at most 100") }
             return try Pipeline(
                 parsing: keepsBlocks
-                    ? blocksText(lossIncrease: increase, linearParameters: graph.linearParameterCount, layers: layers)
+                    ? blocksText(lossIncrease: increase, linearParameters: graph.linearParameterCount, layers: layers, types: types)
                     : text(lossIncrease: increase, linearParameters: graph.linearParameterCount, layers: layers))
         case .lossless, .pipelineFile: return Pipeline([])
         case .pipeline(let pipeline): return pipeline

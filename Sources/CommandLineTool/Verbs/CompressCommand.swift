@@ -44,6 +44,14 @@ struct CompressCommand: ParsableCommand {
             """)
     var maxLossIncrease: Double?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            For GGUF files of a size, bits or a loss: the type of ggml's that matrices of some names have, such as token_embd=q6_k; the others \
+            share what is left. A part of the name in GGUF or in the checkpoint, or a pattern with * and ?. May be repeated.
+            """, valueName: "pattern=type"))
+    var tensorType: [String] = []
+
     @Flag(help: "Change nothing and pack the model as it is, bit for bit, for storage and transfer.")
     var lossless = false
 
@@ -130,6 +138,10 @@ struct CompressCommand: ParsableCommand {
         if aims.count(where: { $0 }) > 1 {
             throw ValidationError("--keep, --size, --bits-per-weight, --max-loss-increase, --lossless and a pipeline exclude each other")
         }
+        _ = try tensorTypes()
+        if !tensorType.isEmpty, keep != nil || lossless || pipeline != nil || pipelineFile != nil {
+            throw ValidationError("--tensor-type goes with GGUF files of a size, bits or a loss; a pipeline has tensor-types= of quantize")
+        }
         if let maxLossIncrease, !(maxLossIncrease > 0 && maxLossIncrease <= 100) {
             throw ValidationError("--max-loss-increase takes a number above 0, at most 100")
         }
@@ -160,6 +172,7 @@ struct CompressCommand: ParsableCommand {
     private func request() throws -> CompressionRequest {
         var request = CompressionRequest(model: model, output: output)
         request.aim = try aim()
+        request.tensorTypes = try tensorTypes()
         if let calibrationTokens {
             request.calibration = CalibrationText(.tokens(calibrationTokens), sequences: calibrationSequences)
         } else if !calibration.isEmpty {
@@ -179,6 +192,15 @@ struct CompressCommand: ParsableCommand {
         request.embedsFiles = embedFiles
         request.replacesOutput = force
         return request
+    }
+
+    private func tensorTypes() throws -> [CompressionRequest.TensorType] {
+        try tensorType.map { text in
+            guard let type = CompressionRequest.TensorType(text) else {
+                throw ValidationError("--tensor-type takes PATTERN=TYPE, not '\(text)'")
+            }
+            return type
+        }
     }
 
     /// Nil where none of the options says one.

@@ -29,9 +29,7 @@ public struct GGUFQuantization: Sendable {
     /// - Throws: `FormatError.unsupported` for a mixture or an importance matrix and a model that has no names in GGUF; `.malformed` for an
     ///   importance matrix of another model.
     public mutating func cast(_ graph: TensorGraph, path: String) throws -> GraphCast {
-        // A configuration that is broken is the writer's to refuse; keys that do not suffice leave tensors their names.
-        let configuration = (try? GGUFModel.configuration(of: graph)) ?? nil
-        let naming = configuration.flatMap { GGUFNaming($0, prefix: $0.family?.prefix(graph.contains)) }
+        let naming = GGUFQuantization.naming(graph)
         var types: [String: BlockCodec] = [:]
         if let mixture {
             guard let naming else {
@@ -66,6 +64,19 @@ public struct GGUFQuantization: Sendable {
             throw FormatError.malformed(path, "importance matrix", "has an entry for none of the model's matrices")
         }
         return cast
+    }
+
+    /// Nil for a model that has no names in GGUF.
+    private static func naming(_ graph: TensorGraph) -> GGUFNaming? {
+        // A configuration that is broken is the writer's to refuse; keys that do not suffice leave tensors their names.
+        let configuration = (try? GGUFModel.configuration(of: graph)) ?? nil
+        return configuration.flatMap { GGUFNaming($0, prefix: $0.family?.prefix(graph.contains)) }
+    }
+
+    /// The name that a tensor of a graph has in GGUF, by its name.
+    public static func storedNames(of graph: TensorGraph) -> (String) -> String {
+        let naming = naming(graph)
+        return { naming?.storedName(of: $0) ?? $0 }
     }
 
     static func storage(_ codec: BlockCodec) -> FloatStorage { codec == .q8_0 ? .q8_0 : .blocks(codec) }
