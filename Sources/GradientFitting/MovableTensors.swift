@@ -1,3 +1,4 @@
+import CLibrary
 import ModelGraph
 import PassKit
 
@@ -20,30 +21,36 @@ public struct MovableTensors {
     ) throws {
         var (selected, left) = try selection.split(graph, pass: pass)
         let calibrated = Set(context.original.structure.inputGroups.flatMap(\.members))
-        selected.removeAll { tensor in
+        try selected.removeAll { tensor in
             let reason =
                 !RefitTensor.canMove(tensor.payload, kinds)
                 ? "has no sparse or low-rank values" + (kinds.contains(.scales) ? ", and no codes" : " in floats")
                 : !calibrated.contains(tensor.name)
                     // A refit has nothing to make good there; what learns from a teacher moves them too.
                     ? reason
-                    : !kinds.contains(.dense) && MovableTensors.isAsRead(tensor, context.original)
+                    : try !kinds.contains(.dense) && MovableTensors.isAsRead(tensor, context.original)
                         ? "has the blocks that the model came with" : nil
             if let reason { left.append(LeftAlone(name: tensor.name, reason: reason)) }
             return reason != nil
         }
         let moved = Set(selected.map(\.name))
         (tensors, leftAlone) = (selected, left)
-        others = graph.tensors.filter {
+        others = try graph.tensors.filter {
             if case .dense = $0.payload { return false }
-            return calibrated.contains($0.name) && !moved.contains($0.name) && !MovableTensors.isAsRead($0, context.original)
+            return try calibrated.contains($0.name) && !moved.contains($0.name) && !MovableTensors.isAsRead($0, context.original)
         }
     }
 
-    /// Whether a tensor is in blocks of a codec, as it is in the model before any pass: no pass makes such blocks of such ones.
-    private static func isAsRead(_ tensor: Tensor, _ original: TensorGraph) -> Bool {
-        guard case .blocks(let blocks) = tensor.payload, case .blocks(let old) = original[tensor.name]?.payload else { return false }
-        return blocks.codec == old.codec
+    /// Whether a tensor has the very blocks that it has in the model before any pass.
+    private static func isAsRead(_ tensor: Tensor, _ original: TensorGraph) throws -> Bool {
+        guard case .blocks(let blocks) = tensor.payload, case .blocks(let old) = original[tensor.name]?.payload, blocks.codec == old.codec
+        else { return false }
+        return try blocks.bytes.withUnsafeBytes { new in
+            try old.bytes.withUnsafeBytes { old in
+                guard let new = new.baseAddress, let other = old.baseAddress else { return true }
+                return blocks.byteCount == old.count && memcmp(new, other, old.count) == 0
+            }
+        }
     }
 
     /// What a report says where nothing moves.

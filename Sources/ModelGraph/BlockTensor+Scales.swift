@@ -39,10 +39,8 @@ extension BlockTensor {
             for (place, half) in zip(places, halves) { blocks.storeBytes(of: half, toByteOffset: place, as: UInt16.self) }
         }
         let isFinite = try scaled.bytes.withUnsafeBytes { raw in
-            raw.baseAddress.map {
-                codec.halvesAreFinite($0.assumingMemoryBound(to: UInt8.self), blockCount: raw.count / codec.bytesPerBlock)
-            }
-                ?? true
+            guard let base = raw.baseAddress else { return true }
+            return codec.halvesAreFinite(base.assumingMemoryBound(to: UInt8.self), blockCount: raw.count / codec.bytesPerBlock)
         }
         guard isFinite else {
             throw GraphError.notComputable("tensor '\(name)'", "values are too large for \(codec.name), whose scales are F16")

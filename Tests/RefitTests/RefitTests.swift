@@ -140,6 +140,19 @@ final class RefitTests: XCTestCase {
             PassConformance(passes, pipeline: "refit{passes=1}", needsCalibration: true).apply(to: before, seed: 0).reports.last)
         XCTAssertTrue(report.tensors.isEmpty)
         XCTAssertTrue(report.leftAlone.contains { $0.reason.contains("blocks that the model came with") }, "\(report.leftAlone)")
+        // Blocks that a pass has made of blocks of the same type are others.
+        let scaled = try before.mapTensors { tensor in
+            guard case .blocks(let blocks) = tensor.payload else { return tensor }
+            var tensor = tensor
+            tensor.payload = .blocks(
+                try blocks.scalingHalves(by: [Float](repeating: 1.02, count: blocks.halfCount), name: tensor.name))
+            return tensor
+        }
+        let context = PassContext(
+            execution: ExecutionContext(threads: 2), seed: 0, original: before, calibration: try QuadraticCalibration(before, sequences: 8))
+        var moved = scaled
+        let again = try PassManager(try Pipeline(parsing: "refit{passes=1}"), catalog: PassCatalog(passes)).run(&moved, context)
+        XCTAssertEqual(again[0].tensors.count, 12)
     }
 
     private func codes(_ payload: Payload) throws -> [UInt8] {
