@@ -12,6 +12,8 @@ public struct Model: Sendable {
     public let graph: TensorGraph
     /// Nil when the architecture is not known.
     public let configuration: ModelConfiguration?
+    /// What is wrong with a config.json of a known family, of a model that was opened all the same; nil for all others.
+    package let brokenConfiguration: ConfigurationError?
     /// What made the model, in order: pipeline, seed, digests. Empty for a model that says nothing of it.
     public let provenance: [(key: String, value: String)]
     /// The schemes that weights are quantised by as other tools do it, so that they are codes and not numbers; empty for all other models.
@@ -24,9 +26,21 @@ public struct Model: Sendable {
     /// - Throws: `ConfigurationError` and `FormatError` for hyperparameters that are there and broken; `GraphError` for weights that their
     ///   architecture does not allow.
     public init(_ graph: TensorGraph, provenance: [(key: String, value: String)]? = nil) throws {
+        try self.init(graph, provenance: provenance, needsFamily: true)
+    }
+
+    /// The same; without `needsFamily` hyperparameters that are broken leave a model of no known architecture, which says so.
+    package init(_ graph: TensorGraph, provenance: [(key: String, value: String)]?, needsFamily: Bool) throws {
         var graph = graph
-        let configuration = try ModelConfiguration(of: graph)
+        var configuration: ModelConfiguration?
+        var broken: ConfigurationError?
+        do {
+            configuration = try ModelConfiguration(of: graph)
+        } catch let error as ConfigurationError where !needsFamily {
+            broken = error
+        }
         if let configuration { try graph.apply(configuration) }
+        brokenConfiguration = broken
         self.provenance = provenance ?? graph.provenance
         tokenizers = ModelTokenizers(graph)
         quantization = graph.quantizationSchemes
@@ -40,6 +54,7 @@ public struct Model: Sendable {
     ) {
         self.graph = graph
         (self.configuration, self.provenance, self.quantization, self.tokenizers) = (configuration, provenance, quantization, tokenizers)
+        brokenConfiguration = nil
     }
 
     /// The same model with other tensors, such as passes make of them.

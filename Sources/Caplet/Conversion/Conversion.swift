@@ -22,7 +22,9 @@ struct Conversion {
         var target = try Conversion.target(request, context)
         target.options.hasVisionElsewhere = request.visionPath != nil
         self.target = target
-        let whole = try context.open(request.model, from: request.format, byteDType: request.byteDType).model
+        // GGUF names tensors as their family does; adapters and decoded weights are of linear layers that a family knows.
+        let needsFamily = target.format.name == "gguf" || request.adapter != nil || request.dequantization != nil
+        let whole = try context.open(request.model, from: request.format, byteDType: request.byteDType, needsFamily: needsFamily).model
         let model = try whole.fitted(to: target, context)
         original = model.graph
         try target.check(context)

@@ -15,8 +15,8 @@ public struct DifferenceRequest: Request {
 
     /// Called by a workspace.
     public func perform(in context: RequestContext) throws -> ModelDifference {
-        let a = try context.open(first, from: format).model.graph
-        let b = try context.open(second, from: format).model.graph
+        let a = try context.open(first, from: format, needsFamily: false).model.graph
+        let b = try context.open(second, from: format, needsFamily: false).model.graph
         return try ModelDifference(a, b, context.execution)
     }
 }

@@ -16,7 +16,7 @@ public struct InspectionRequest: Request {
 
     /// Called by a workspace.
     public func perform(in context: RequestContext) throws -> Inspection {
-        let (opened, format) = try context.open(model, from: format)
+        let (opened, format) = try context.open(model, from: format, needsFamily: false)
         let summary = try ModelSummary(model, opened, format, digests: withDigests ? ModelDigests(opened, context) : nil)
         return Inspection(summary: summary, model: opened)
     }

@@ -16,6 +16,8 @@ public struct ModelSummary: Sendable {
     public let vision: String?
     /// Whether the family is one that can be run.
     public let isKnown: Bool
+    /// What is wrong with the config.json of a family that is; nil where nothing is.
+    public let brokenConfiguration: String?
     /// Each tensor, in the order of the file.
     public let tensors: [TensorSummary]
     /// Elements that the tensors stand for.
@@ -45,6 +47,7 @@ public struct ModelSummary: Sendable {
         self.format = format.name
         architecture = ModelConfiguration.architectureName(of: graph).map { model.configuration?.architecture ?? $0 }
         isKnown = model.configuration != nil
+        brokenConfiguration = model.brokenConfiguration?.description
         vision = model.configuration?.vision?.modelType
         tensors = graph.tensors.enumerated().map { TensorSummary($1, digest: digests?.tensors[$0]) }
         weights = graph.tensors.reduce(0) { $0 + $1.shape.elementCount }

@@ -86,8 +86,11 @@ public final class RequestContext: Sendable {
 
     /// Reads a model in whatever format it is.
     ///
-    /// - Parameter byteDType: what elements of one byte are that the file does not say more of.
-    func open(_ path: String, from formatName: String? = nil, byteDType: DType? = nil) throws -> (
+    /// - Parameters:
+    ///   - byteDType: what elements of one byte are that the file does not say more of.
+    ///   - needsFamily: whether a config.json that lacks what its family has is refused; otherwise there is a warning, and the model's tensors are
+    ///     those of no known family.
+    func open(_ path: String, from formatName: String? = nil, byteDType: DType? = nil, needsFamily: Bool = true) throws -> (
         model: Model, format: any FormatKit.Format
     ) {
         let path = try HubPath.resolved(path)
@@ -100,7 +103,8 @@ public final class RequestContext: Sendable {
             state.reads.add(graph)
         }
         let provenance = format.provenance(of: graph)
-        let model = try naming(path) { try Model(graph, provenance: provenance) }
+        let model = try naming(path) { try Model(graph, provenance: provenance, needsFamily: needsFamily) }
+        if let broken = model.brokenConfiguration { warn("\(path): \(broken); the tensors are taken as those of no known family") }
         if let keys = model.configuration?.unknownKeys, !keys.isEmpty {
             let names = keys.prefix(8).joined(separator: ", ") + (keys.count > 8 ? " and \(keys.count - 8) more" : "")
             warn("\(path): config.json has keys that are not known, and may change what the model computes: \(names)")

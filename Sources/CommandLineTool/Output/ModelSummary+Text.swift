@@ -7,7 +7,9 @@ extension ModelSummary {
         func add(_ label: String, _ text: String) {
             lines.append(label + String(repeating: " ", count: max(1, 14 - label.count)) + text)
         }
-        if let architecture, !isKnown {
+        if let brokenConfiguration {
+            add("not known", "\(brokenConfiguration): its tensors are converted and nothing else")
+        } else if let architecture, !isKnown {
             add("not known", "\(architecture) is no family that can be run: its tensors are converted and compressed as matrices alone")
         }
         if let vision {
