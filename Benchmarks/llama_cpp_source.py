@@ -39,13 +39,13 @@ def package():
     return data
 
 
-def unpack(data, folder):
-    """Regular files of what is wanted, under the folder and nowhere else; the script last, so that it is there when all is."""
+def unpack(data, folder, wanted=WANTED):
+    """Regular files of what is wanted, under the folder and nowhere else; the first last, so that it is there when all is."""
     prefix = f"llama_cpp_python-{VERSION}/vendor/llama.cpp/"
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
         members = [entry for entry in archive if entry.isfile() and entry.name.startswith(prefix)]
         named = {entry.name[len(prefix):]: entry for entry in members}
-        for name in sorted((name for name in named if name.startswith(WANTED)), key=lambda name: name == WANTED[0]):
+        for name in sorted((name for name in named if name.startswith(wanted)), key=lambda name: name == wanted[0]):
             target = folder / name
             if ".." in target.parts:
                 sys.exit(f"{name}: leaves the folder")

@@ -4,8 +4,8 @@
     make_vision.py OUT TOKENIZERS [NAME ...]
 
 Each is a folder OUT/NAME as transformers saves it, with a tokenizer of TOKENIZERS, and NAME.loss, the mean loss in nats of OUT/rows.npy ([rows, length] int32) on text alone.
-Of those whose tower llama.cpp's files have, NAME.picture.npy ([3, side, side] float32, normalised) and NAME.features.npy, what the projector
-makes of it.
+Of those whose tower llama.cpp's files have, NAME.picture.npy ([3, height, width] float32, normalised) and NAME.features.npy, what the projector
+makes of it: of LLaVA-NeXT of a picture that is one tile, of Pixtral's towers with the embedding of [IMG_BREAK] between rows.
 """
 
 import json
@@ -40,11 +40,11 @@ TOWER = dict(hidden_size=24, intermediate_size=36, num_hidden_layers=3, num_atte
 CLIP = dict(TOWER, model_type="clip_vision_model", projection_dim=24)
 SIGLIP = dict(TOWER, model_type="siglip_vision_model", image_size=84, num_hidden_layers=2, vision_use_head=False)
 PIXTRAL = dict(model_type="pixtral", hidden_size=32, intermediate_size=36, num_hidden_layers=2, num_attention_heads=2, head_dim=16,
-               image_size=56, patch_size=7)
+               image_size=56, patch_size=7, hidden_act="silu")
 QWEN2_TOWER = dict(depth=2, embed_dim=32, hidden_size=48, num_heads=2, mlp_ratio=2, patch_size=4)
 QWEN25_TOWER = dict(depth=2, hidden_size=32, out_hidden_size=48, num_heads=2, intermediate_size=36, patch_size=4, fullatt_block_indexes=[1])
-QWEN3_TOWER = dict(depth=2, hidden_size=32, out_hidden_size=48, num_heads=2, intermediate_size=36, patch_size=4, num_position_embeddings=16,
-                   deepstack_visual_indexes=[0])
+QWEN3_TOWER = dict(depth=3, hidden_size=32, out_hidden_size=48, num_heads=2, intermediate_size=36, patch_size=4, num_position_embeddings=16,
+                   deepstack_visual_indexes=[0, 2])
 INTERN = dict(TOWER, image_size=[28, 28], patch_size=[7, 7])
 LLAMA4_TOWER = dict(TOWER, intermediate_size=96, vision_output_dim=32, projector_input_dim=32, projector_output_dim=32)
 INDEX = dict(image_token_index=270)
@@ -53,10 +53,12 @@ QWEN_IDS = dict(ID, video_token_id=271, vision_start_token_id=272, vision_end_to
 
 MODELS = {
     "llava": (t.LlavaConfig, t.LlavaForConditionalGeneration, dict(INDEX, text_config=LLAMA, vision_config=CLIP)),
-    "llava-tied": (t.LlavaConfig, t.LlavaForConditionalGeneration, dict(INDEX, text_config=dict(QWEN2, tie_word_embeddings=True),
-                                                                        vision_config=SIGLIP)),
-    "llava-pixtral": (t.LlavaConfig, t.LlavaForConditionalGeneration, dict(INDEX, text_config=MISTRAL, vision_config=PIXTRAL)),
-    "llava-next": (t.LlavaNextConfig, t.LlavaNextForConditionalGeneration, dict(INDEX, text_config=MISTRAL, vision_config=CLIP)),
+    "llava-tied": (t.LlavaConfig, t.LlavaForConditionalGeneration, dict(INDEX, text_config=dict(QWEN2, tie_word_embeddings=True), vision_config=SIGLIP,
+                                                                        vision_feature_select_strategy="full")),
+    "llava-pixtral": (t.LlavaConfig, t.LlavaForConditionalGeneration, dict(INDEX, text_config=MISTRAL, vision_config=PIXTRAL,
+                                                                           vision_feature_layer=-1, vision_feature_select_strategy="full")),
+    "llava-next": (t.LlavaNextConfig, t.LlavaNextForConditionalGeneration, dict(INDEX, text_config=MISTRAL, vision_config=CLIP,
+                                                                                image_grid_pinpoints=[[28, 56], [56, 28], [28, 84]])),
     "gemma3": (t.Gemma3Config, t.Gemma3ForConditionalGeneration, dict(INDEX, text_config=GEMMA3, vision_config=SIGLIP,
                                                                       mm_tokens_per_image=16)),
     "paligemma": (t.PaliGemmaConfig, t.PaliGemmaForConditionalGeneration, dict(INDEX, text_config=GEMMA, vision_config=SIGLIP, hidden_size=40,
@@ -73,15 +75,48 @@ MODELS = {
     "internvl": (t.InternVLConfig, t.InternVLForConditionalGeneration, dict(ID, text_config=QWEN2, vision_config=INTERN)),
     "llama4": (t.Llama4Config, t.Llama4ForConditionalGeneration, dict(INDEX, text_config=LLAMA4, vision_config=LLAMA4_TOWER)),
 }
-PICTURES = {"llava": 28, "gemma3": 84, "qwen2vl": 16, "qwen2.5vl": 16}
+PICTURES = {"llava": (28, 28), "llava-tied": (84, 84), "llava-pixtral": (28, 35), "llava-next": (28, 28), "gemma3": (84, 84),
+            "mistral3": (28, 42), "qwen2vl": (16, 24), "qwen2.5vl": (16, 24), "qwen3vl": (16, 24), "smolvlm": (28, 28), "idefics3": (28, 28),
+            "internvl": (28, 28), "llama4": (28, 28)}
+BREAK = 265
 
 
 def patches(picture, patch):
-    """[3, side, side] as rows of a picture twice, squares of four patches after one another."""
-    count = picture.shape[1] // patch
-    parts = picture.reshape(3, count // 2, 2, patch, count // 2, 2, patch).transpose(1, 4, 2, 5, 0, 3, 6)
+    """[3, height, width] as rows of a picture twice, squares of four patches after one another."""
+    rows, columns = picture.shape[1] // patch, picture.shape[2] // patch
+    parts = picture.reshape(3, rows // 2, 2, patch, columns // 2, 2, patch).transpose(1, 4, 2, 5, 0, 3, 6)
     parts = np.stack([parts, parts], axis=5)
-    return torch.from_numpy(np.ascontiguousarray(parts).reshape(count * count, -1)), torch.tensor([[1, count, count]])
+    return torch.from_numpy(np.ascontiguousarray(parts).reshape(rows * columns, -1)), torch.tensor([[1, rows, columns]])
+
+
+def features(name, model, picture):
+    """What the projector makes of a picture, as llama.cpp hands it to the language model, [tokens, hidden]."""
+    pixels, size = torch.from_numpy(picture)[None], torch.tensor([picture.shape[1:]])
+    if name.startswith("qwen"):
+        pixels, grid = patches(picture, 4)
+        found = model.get_image_features(pixel_values=pixels, image_grid_thw=grid)
+        if name == "qwen3vl":
+            return torch.cat([torch.cat(list(part)) for part in (found.pooler_output, *found.deepstack_features)], dim=1)
+    elif name == "llava-next":
+        states = model.model.vision_tower(pixels, output_hidden_states=True).hidden_states
+        return model.model.multi_modal_projector(states[-2][:, 1:])[0]
+    elif name == "llama4":
+        return model.multi_modal_projector(model.vision_model(pixels).last_hidden_state.flatten(0, 1))
+    elif name in ("mistral3", "llava-pixtral"):
+        found = model.get_image_features(pixel_values=pixels, image_sizes=size)
+    elif name in ("smolvlm", "idefics3"):
+        found = model.get_image_features(pixel_values=pixels[None])
+    else:
+        found = model.get_image_features(pixel_values=pixels)
+    found = getattr(found, "pooler_output", found)
+    found = torch.cat(list(found), dim=0) if isinstance(found, (list, tuple)) else found
+    found = found.reshape(-1, found.shape[-1])
+    if name not in ("mistral3", "llava-pixtral"):
+        return found
+    rows = picture.shape[1] // (14 if name == "mistral3" else 7)
+    found = found.reshape(rows, -1, found.shape[-1])
+    ends = model.get_input_embeddings().weight[BREAK].expand(rows, 1, -1)
+    return torch.cat([found, ends], dim=1).flatten(0, 1)[:-1]
 
 
 def main(out, tokenizers, names):
@@ -100,21 +135,21 @@ def main(out, tokenizers, names):
         open(f"{out}/{name}.loss", "w").write(repr(loss))
         model.save_pretrained(f"{out}/{name}")
         shutil.copy(f"{tokenizers}/tiny.model", f"{out}/{name}/tokenizer.model")
-        json.dump({"image_mean": [0.5, 0.25, 0.5], "image_std": [0.5, 0.5, 0.125]}, open(f"{out}/{name}/preprocessor_config.json", "w"))
+        processor = {"image_mean": [0.5, 0.25, 0.5], "image_std": [0.5, 0.5, 0.125]}
+        if name in ("smolvlm", "idefics3"):
+            processor.update(size={"longest_edge": 84}, max_image_size={"longest_edge": 28})
+        if name == "internvl":
+            processor.update(min_patches=2, max_patches=6)
+        json.dump(processor, open(f"{out}/{name}/preprocessor_config.json", "w"))
+        if name in ("mistral3", "llava-pixtral"):
+            added = {str(BREAK): {"content": "[IMG_BREAK]", "special": True}}
+            json.dump({"added_tokens_decoder": added}, open(f"{out}/{name}/tokenizer_config.json", "w"))
         if name not in PICTURES:
             continue
-        side = PICTURES[name]
-        picture = np.random.default_rng(1).standard_normal((3, side, side)).astype(np.float32)
+        picture = np.random.default_rng(1).standard_normal((3, *PICTURES[name])).astype(np.float32)
         np.save(f"{out}/{name}.picture.npy", picture)
         with torch.no_grad():
-            if name.startswith("qwen"):
-                pixels, grid = patches(picture, 4)
-                features = model.get_image_features(pixel_values=pixels, image_grid_thw=grid)
-            else:
-                features = model.get_image_features(pixel_values=torch.from_numpy(picture)[None])
-        features = getattr(features, "pooler_output", features)
-        features = torch.cat(list(features), dim=0) if isinstance(features, (list, tuple)) else features
-        np.save(f"{out}/{name}.features.npy", features.reshape(-1, features.shape[-1]).numpy())
+            np.save(f"{out}/{name}.features.npy", features(name, model, picture).numpy())
 
 
 if __name__ == "__main__":

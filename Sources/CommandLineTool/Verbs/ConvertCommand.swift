@@ -70,7 +70,7 @@ struct ConvertCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Write what a language model sees with to this file, for llama.cpp beside its GGUF file (LLaVA 1.5, Gemma 3, Qwen2-VL, Qwen2.5-VL).",
+            "Write what a language model sees with to this file, for llama.cpp beside its GGUF file (docs/families.md says of which models).",
             valueName: "file"))
     var mmproj: String?
 

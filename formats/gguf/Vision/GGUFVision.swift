@@ -44,6 +44,10 @@ public enum GGUFVision {
                 order.append(name)
             }
         }
+        if settings.kind.isPixtral {
+            found[BreakToken.tensorName] = try BreakToken.embedding(of: graph, path: path)
+            order.append(BreakToken.tensorName)
+        }
         if let missing = names.needed.first(where: { found[$0] == nil }) {
             throw FormatError.unsupported(
                 path, "", "the model has no tensor for '\(missing)', which llama.cpp wants for \(settings.kind.rawValue)")
@@ -60,64 +64,5 @@ public enum GGUFVision {
         for (key, value) in settings.metadata { vision.metadata[key] = value }
         for name in order { if let dense = found[name] { try vision.append(Tensor(name: name, dense: dense)) } }
         return vision
-    }
-}
-
-/// How tensors of the checkpoint become those of the file.
-enum VisionForm {
-    case same
-    /// F32 whatever the checkpoint has: positions.
-    case floats
-    /// 1 + w for w.
-    case oneMore
-    /// Queries, keys and values in tensors of their own, "qkv" of the name replaced.
-    case threeParts
-    /// The two depths of a kernel over time in tensors of their own.
-    case twoDepths
-
-    func tensors(_ dense: DenseTensor, name: String, source: String, path: String) throws -> [(String, DenseTensor)] {
-        func refused(_ message: String) -> FormatError { .unsupported(path, "tensor '\(source)'", "has shape \(dense.shape); \(message)") }
-        switch self {
-        case .same: return [(name, try VisionForm.stored(dense))]
-        case .floats: return [(name, try dense.cast(to: .f32))]
-        case .oneMore:
-            let floats = try dense.cast(to: .f32).floats().map { $0 + 1 }
-            return [(name, try DenseTensor(floats: floats, shape: dense.shape))]
-        case .threeParts:
-            let sides = dense.shape.dimensions
-            guard let rows = sides.first, rows > 0, rows % 3 == 0, let shape = Shape([rows / 3] + sides.dropFirst()) else {
-                throw refused("queries, keys and values are three equal parts")
-            }
-            let size = dense.bytes.byteCount / 3
-            return try ["attn_q", "attn_k", "attn_v"].enumerated().map { index, part in
-                guard let bytes = SlicedBytes(dense.bytes, offset: index * size, byteCount: size) else {
-                    throw refused("queries, keys and values are three equal parts")
-                }
-                return (
-                    name.replacing("attn_qkv", with: part),
-                    try VisionForm.stored(DenseTensor(dtype: dense.dtype, shape: shape, bytes: bytes))
-                )
-            }
-        case .twoDepths:
-            let sides = dense.shape.dimensions
-            guard sides.count == 5, sides[2] == 2, let shape = Shape([sides[0], sides[1], sides[3], sides[4]]) else {
-                throw refused("a kernel over two pictures has two depths in its third place")
-            }
-            let (floats, area) = (try dense.cast(to: .f32).floats(), sides[3] * sides[4])
-            return try (0..<2).map { depth -> (String, DenseTensor) in
-                var own: [Float] = []
-                own.reserveCapacity(shape.elementCount)
-                for kernel in 0..<sides[0] * sides[1] {
-                    let start = (2 * kernel + depth) * area
-                    own += floats[start..<start + area]
-                }
-                return (depth == 0 ? name : "\(name).1", try DenseTensor(floats: own, shape: shape))
-            }
-        }
-    }
-
-    /// Matrices in the dtypes that llama.cpp multiplies by, all else as F32.
-    private static func stored(_ dense: DenseTensor) throws -> DenseTensor {
-        dense.shape.rank == 2 && [.f32, .f16, .bf16].contains(dense.dtype) ? dense : try dense.cast(to: .f32)
     }
 }

@@ -5,18 +5,14 @@ import StrictJSON
 
 /// What config.json and preprocessor_config.json say of a vision tower and projector, as far as llama.cpp's files do.
 struct VisionSettings {
-    enum Kind: String {
-        /// CLIP and two layers (LLaVA 1.5).
-        case llava
-        /// SigLIP, means of patches, and one layer.
-        case gemma3
-        case qwen2 = "qwen2_vl"
-        case qwen25 = "qwen2_5_vl"
-    }
-
-    let kind: Kind
+    let kind: VisionKind
     /// Blocks that are run: fewer than there are where an earlier one's outputs are what is projected.
     let blockCount: Int
+    /// Whether the key that chooses the block is known, so that later blocks are there for nothing.
+    let choosesBlock: Bool
+    let headCount: Int
+    /// Blocks whose outputs go to the language model's first blocks as well.
+    let levels: [Int]
     let metadata: [(key: String, value: MetadataValue)]
     /// More blocks than any tower has.
     private static let maximumBlockCount = 1 << 10
@@ -27,45 +23,34 @@ struct VisionSettings {
             let type = configuration.vision?.modelType
         else { throw FormatError.unsupported(path, "", "the model does not see: an mmproj file is of one that does") }
         let json = try JSONValue(parsing: file.bytes, path: file.name, object: "config.json", takesInfinity: true)
-        guard let kind = Kind(rawValue: type) else {
+        let known = VisionKind.modelTypes
+        guard known.contains(type) else {
             throw FormatError.unsupported(
-                path, "config.json", "there is no mmproj for \(type); for llava, gemma3, qwen2_vl and qwen2_5_vl there is")
+                path, "config.json",
+                "there is no mmproj for \(type); for \(known.dropLast().joined(separator: ", ")) and \(known.last ?? "") there is")
         }
         guard let vision = json["vision_config"] else {
             throw FormatError.unsupported(path, "config.json", "has no object 'vision_config'")
         }
+        let tower = vision["model_type"]?.string
+        guard let kind = VisionKind(modelType: type, tower: tower) else {
+            throw FormatError.unsupported(
+                path, "config.json", "has the tower '\((tower ?? "").prefix(40))', which an mmproj file for \(type) does not say")
+        }
         self.kind = kind
-        let reader = VisionReader(kind: kind, json: json, vision: vision, path: path)
+        let (traits, processor) = (VisionTraits(kind), try VisionProcessor(graph, path: path))
+        let reader = VisionReader(kind: kind, traits: traits, json: json, vision: vision, processor: processor, path: path)
         let count = try reader.blockCount()
         guard (1...VisionSettings.maximumBlockCount).contains(count) else { throw reader.unsupported("a number of blocks of \(count)") }
-        blockCount = count
-        let (mean, deviation) = try VisionSettings.pictureStatistics(graph, path: path)
+        (blockCount, choosesBlock, levels) = (count, traits.featureLayer != nil, try reader.levels())
+        headCount = try reader.size(traits.heads)
         var keys: [(key: String, value: MetadataValue)] = [
-            ("clip.has_vision_encoder", .bool(true)), ("clip.projector_type", .string(reader.projectorType)),
+            ("clip.has_vision_encoder", .bool(true)), ("clip.projector_type", .string(traits.projector)),
             ("clip.vision.projection_dim", try reader.count(configuration.hiddenSize)),
             ("clip.vision.block_count", try reader.count(count)),
-            ("clip.vision.image_mean", .array(.float32, mean)), ("clip.vision.image_std", .array(.float32, deviation)),
+            ("clip.vision.image_mean", .array(.float32, processor.mean)), ("clip.vision.image_std", .array(.float32, processor.deviation)),
         ]
         keys += try reader.sizes() + reader.activation() + reader.projection()
         metadata = keys
-    }
-
-    /// Means and standard deviations of colours, which pictures are normalised by.
-    private static func pictureStatistics(_ graph: TensorGraph, path: String) throws -> ([MetadataValue], [MetadataValue]) {
-        for name in ["preprocessor_config.json", "processor_config.json"] {
-            guard let file = graph.attachment(name) else { continue }
-            let json = try JSONValue(parsing: file.bytes, path: name, object: name, takesInfinity: true)
-            let own = json["image_processor"] ?? json
-            guard let mean = colours(own["image_mean"]), let deviation = colours(own["image_std"]) else { continue }
-            return (mean, deviation)
-        }
-        throw FormatError.unsupported(
-            path, "preprocessor_config.json", "is not there, or does not say image_mean and image_std, which an mmproj file has")
-    }
-
-    private static func colours(_ value: JSONValue?) -> [MetadataValue]? {
-        guard let list = value?.array, list.count == 3 else { return nil }
-        let numbers = list.compactMap(\.number).map { Float($0) }.filter(\.isFinite)
-        return numbers.count == 3 ? numbers.map(MetadataValue.float32) : nil
     }
 }
