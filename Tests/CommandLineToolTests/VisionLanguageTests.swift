@@ -111,8 +111,9 @@ final class VisionLanguageTests: XCTestCase, MadeModels {
             from llama_perplexity import Scorer, row_losses
             from transformers import AutoModelForCausalLM
             from vision_features import features
+            torch.set_num_threads(1)
             rows, towers = np.load('rows.npy'), sys.argv[3].split(',')
-            for name in sys.argv[4:]: print(row_losses(Scorer(f'{name}.gguf', 48, 2), rows)[0].mean())
+            for name in sys.argv[4:]: print(row_losses(Scorer(f'{name}.gguf', 48, 1), rows)[0].mean())
             for name, sections in [('qwen2vl', [2, 3, 3, 0]), ('qwen2.5vl', [2, 3, 3, 0]), ('qwen3vl', [2, 3, 3, 0])]:
                 fields = gguf.GGUFReader(f'{name}.gguf').fields
                 kind = fields['general.architecture'].contents()

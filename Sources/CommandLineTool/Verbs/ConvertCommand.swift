@@ -70,7 +70,8 @@ struct ConvertCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Write what a language model sees with to this file, for llama.cpp beside its GGUF file (docs/families.md says of which models).",
+            "Write what a language model sees with to this file, for llama.cpp beside its GGUF file (LLaVA, Gemma 3, Qwen-VL, Mistral 3, InternVL, "
+                + "SmolVLM, Idefics 3, Llama 4).",
             valueName: "file"))
     var mmproj: String?
 

@@ -39,5 +39,4 @@ enum VisionKind: String, CaseIterable {
 
     var isLlava: Bool { self == .llava || self == .llavaNext || self == .llavaSigLIP }
     var isPixtral: Bool { self == .llavaPixtral || self == .mistral3 }
-    var isQwen: Bool { self == .qwen2 || self == .qwen25 || self == .qwen3 }
 }
