@@ -100,6 +100,8 @@ final class VisionLanguageTests: XCTestCase, MadeModels {
             XCTAssertTrue(made.output.contains("as mmproj"), made.output)
             XCTAssertEqual(try MeanLoss.of("\(name).gguf", tokens: "rows.npy", in: path()), try loss(name), accuracy: 1e-5, name)
         }
+        try caplet("convert mistral3 -o mistral3.half --to safetensors --dtype bf16")
+        try caplet("convert mistral3.half -o mistral3.half.gguf --mmproj mmproj-half.gguf")
         // The file alone is a model without a tower, that transformers has a class for.
         try caplet("convert qwen2vl.gguf -o qwen2vl.alone --to safetensors --strict")
         try caplet("convert gemma3.gguf -o gemma3.alone --to safetensors --strict")
@@ -129,6 +131,11 @@ final class VisionLanguageTests: XCTestCase, MadeModels {
                 found, expected = features(f'mmproj-{name}.gguf', np.load(f'{name}.picture.npy')), np.load(f'{name}.features.npy')
                 assert found.shape == expected.shape and np.abs(expected).max() > 0.1, name
                 assert np.abs(found - expected).max() < 1e-4 * np.abs(expected).max(), (name, np.abs(found - expected).max())
+            # Matrices stay BF16, and no more is lost than their rounding loses; vectors and kernels are F32, the row of the embeddings too.
+            found, expected = features('mmproj-half.gguf', np.load('mistral3.picture.npy')), np.load('mistral3.features.npy')
+            assert 0 < np.abs(found - expected).max() < 0.03 * np.abs(expected).max(), np.abs(found - expected).max()
+            for tensor in gguf.GGUFReader('mmproj-half.gguf').tensors:
+                assert tensor.tensor_type.name == ('BF16' if len(tensor.shape) == 2 else 'F32'), (tensor.name, tensor.tensor_type)
             # What says how a picture is cut into tiles is nothing that one tile's outputs show.
             def field(name, key): return gguf.GGUFReader(f'mmproj-{name}.gguf').fields[f'clip.vision.{key}'].contents()
             assert field('llava-next', 'image_grid_pinpoints') == [56, 28, 28, 56, 84, 28]

@@ -21,7 +21,7 @@ def features(path, picture):
     reader = gguf.GGUFReader(path)
     field = {key: value.contents() for key, value in reader.fields.items()}
     assert field["general.architecture"] == "clip" and field["general.type"] == "mmproj" and field["clip.has_vision_encoder"] is True
-    w = {tensor.name: torch.from_numpy(np.array(tensor.data, dtype=np.float32)) for tensor in reader.tensors}
+    w = {tensor.name: torch.tensor(gguf.dequantize(tensor.data, tensor.tensor_type)) for tensor in reader.tensors}
     return Tower(field, w, picture).outputs().numpy()
 
 
