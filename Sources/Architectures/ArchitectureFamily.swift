@@ -90,6 +90,11 @@ public struct ArchitectureFamily: Sendable {
         for index in tensors.indices where modules.contains(tensors[index].module) { tensors[index].layout = layout }
     }
 
+    /// Gives the tensors of a module another name in GGUF.
+    mutating func setNameInGGUF(_ name: String, of module: Module) {
+        for index in tensors.indices where tensors[index].module == module { tensors[index].gguf = name }
+    }
+
     /// Lets checkpoints go without the tensors of a module.
     mutating func setOptional(_ module: Module) {
         for index in tensors.indices where tensors[index].module == module { tensors[index].isOptional = true }

@@ -63,6 +63,7 @@ extension ModelConfiguration {
         try readExperts(value, family)
         try readLatent(value, family)
         readQueryScales(family)
+        readTemperature(value, family)
         try checkInvariants()
     }
 
@@ -166,7 +167,10 @@ extension ModelConfiguration {
         if case .linear(let factor) = ropeScaling {
             entries += [("rope.scaling.type", .string("linear")), ("rope.scaling.factor", float(factor))]
         }
-        if case .yarn(let yarn) = ropeScaling { entries += yarn.ggufMetadata(float) }
+        if case .yarn(let yarn) = ropeScaling {
+            let hasMultiplier = latent != nil || family?.keys.rotary.usualTemperature != nil
+            entries += yarn.ggufMetadata(float, hasMultiplier: hasMultiplier)
+        }
         if case .longRope(let long) = ropeScaling { entries += long.ggufMetadata }
         if let attentionSoftCap { entries.append(("attn_logit_softcapping", float(attentionSoftCap))) }
         if let logitSoftCap { entries.append(("final_logit_softcapping", float(logitSoftCap))) }
@@ -175,7 +179,7 @@ extension ModelConfiguration {
             entries.append(("attention.sliding_window", count(reachesBothWays ? 2 * window.size : window.size)))
             if reachesBothWays { entries.append(("attention.sliding_window_pattern", count(stepOfWindows))) }
         }
-        entries += ggufExperts + ggufLatent + ggufRotarySections
+        entries += ggufExperts + ggufLatent + ggufTemperature + ggufRotarySections
         if let localRopeTheta { entries.append(("rope.freq_base_swa", float(localRopeTheta))) }
         if family?.keys.parallel != nil { entries.append(("use_parallel_residual", .bool(design.isParallel))) }
         entries += ggufScales.map { ($0.key, float($0.value)) }

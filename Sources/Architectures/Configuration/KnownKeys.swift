@@ -32,7 +32,8 @@ extension ConfigurationKeys {
         if rotary.localTheta != nil { names.append(rotary.localKey) }
         if let both = window?.bothSides { names += [both.window, both.step] }
         if case .every = rotary.unturned { names += ["no_rope_layers", "no_rope_layer_interval"] }
-        return names + otherNames.values + [embeddingWidth, ownBlockCount, neighbours, window?.name].compactMap { $0 }
+        return names + otherNames.values
+            + [embeddingWidth, ownBlockCount, neighbours, window?.name, window?.counts, headNorms].compactMap { $0 }
             + (experts?.names ?? []) + [perHeadNorms, linearPositions].compactMap { $0 }
     }
 }

@@ -56,6 +56,7 @@ extension ModelConfiguration {
                 ("attn_scale", .number(temperature?.scale ?? 0.1)), ("floor_scale", .integer(Int(temperature?.floor ?? 8192))),
             ]
         }
+        if let key = keys.headNorms { members.append((key, .bool(design.headNorm == .each))) }
         if let key = keys.perHeadNorms { members.append((key, .bool(design.headNorm == .perHead))) }
         if let key = keys.neighbours { members.append((key, .bool(design.turnsNeighbours))) }
         if let biasedModules {
@@ -117,7 +118,9 @@ extension ModelConfiguration {
                         "high_freq_factor": .number(high), "original_max_position_embeddings": .integer(original),
                     ]
                 ))
-        case .yarn(let yarn): members.append(("rope_scaling", .object(JSONObject(yarn.members))))
+        case .yarn(let yarn):
+            let beta = temperature.map { [("llama_4_scaling_beta", JSONValue.number($0.scale))] } ?? []
+            members.append(("rope_scaling", .object(JSONObject(yarn.members + beta))))
         case .longRope(let long):
             members.append(("rope_scaling", .object(JSONObject(long.members))))
             if keys.hasLongRope { members.append(("original_max_position_embeddings", .integer(long.originalContext))) }
