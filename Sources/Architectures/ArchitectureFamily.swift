@@ -46,6 +46,8 @@ public struct ArchitectureFamily: Sendable {
     var flagInGGUF: String?
     /// Whether llama.cpp keeps positions from looking back further than the sliding window.
     public var slidesInGGUF = false
+    /// Whether its files list the blocks that have the window.
+    public var listsWindowsInGGUF = false
     /// Layers whose biases llama.cpp does not read, and will not load a file with.
     public var unbiasedInGGUF: [Module] = []
     /// Layers without whose biases llama.cpp will not load a file.

@@ -248,6 +248,9 @@ MODELS = {
     "ernie-usual": (t.Ernie4_5Config, t.Ernie4_5ForCausalLM, dict(SHAPE, head_dim=16, tie_word_embeddings=True)),
     "olmo3": (t.Olmo3Config, t.Olmo3ForCausalLM, dict(SHAPE, num_hidden_layers=5, sliding_window=8, rope_parameters={
         "full_attention": dict(YARN), "sliding_attention": {"rope_type": "default", "rope_theta": 300.0}})),
+    "olmo3-usual": (t.Olmo3Config, t.Olmo3ForCausalLM, dict(
+        SHAPE, num_hidden_layers=4, sliding_window=8, layer_types=["full_attention", "sliding_attention"] * 2, rope_parameters={
+            "full_attention": dict(YARN), "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}})),
     "glm4moe": (t.Glm4MoeConfig, t.Glm4MoeForCausalLM, dict(
         SHAPE, head_dim=24, moe_intermediate_size=36, n_routed_experts=8, num_experts_per_tok=3, n_shared_experts=2, n_group=4, topk_group=2,
         routed_scaling_factor=1.7, use_qk_norm=True, attention_bias=True, rope_parameters=HALF)),

@@ -25,7 +25,7 @@ final class FamilyTests: XCTestCase {
         "llama4", "granitemoe", "granitemoe-shared", "yarn", "yarn-usual", "mamba", "mamba-usual", "falcon-mamba", "falcon-mamba-usual",
         "mamba2",
         "mamba2-usual", "ministral3", "ministral3-usual", "arcee", "arcee-usual", "seed-oss", "seed-oss-usual", "ernie", "ernie-usual",
-        "olmo3", "glm4moe", "glm4moe-usual", "dots1", "dots1-usual", "minimaxm2", "gptneo",
+        "olmo3", "olmo3-usual", "glm4moe", "glm4moe-usual", "dots1", "dots1-usual", "minimaxm2", "gptneo",
     ]
     private static var folder: TemporaryFolder?
 

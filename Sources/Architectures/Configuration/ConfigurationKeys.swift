@@ -76,7 +76,10 @@ package struct RotaryKeys: Sendable {
     package var defaultSize = 64
     /// θ of blocks with a sliding window in families that have another one for these.
     package var localTheta: Double?
-    package var localKey = "rope_local_base_freq"
+    /// What it is called; nil where it stands among the rotary settings of its blocks alone.
+    package var localKey: String? = "rope_local_base_freq"
+    /// Whether llama.cpp has one θ for all blocks even so.
+    package var hasOneThetaInGGUF = false
     /// Where config.json says nothing of it.
     package var usualScaling = RopeScaling.none
     /// Of families whose queries grow beyond the original context, by "llama_4_scaling_beta" among the rotary settings: that where there are none.

@@ -29,7 +29,7 @@ extension ConfigurationKeys {
         if attentionScalar != nil { names.append("query_pre_attn_scalar") }
         if attentionSoftCap != nil { names.append("attn_logit_softcapping") }
         if logitSoftCap != nil { names.append("final_logit_softcapping") }
-        if rotary.localTheta != nil { names.append(rotary.localKey) }
+        if rotary.localTheta != nil { names += [rotary.localKey].compactMap { $0 } }
         if let both = window?.bothSides { names += [both.window, both.step] }
         if case .every = rotary.unturned { names += ["no_rope_layers", "no_rope_layer_interval"] }
         return names + otherNames.values

@@ -13,7 +13,7 @@ extension ModelConfiguration {
         let hasTypes = newer.map { newer in types.contains { newer[$0] != nil } } ?? false
         if let usual = keys.rotary.localTheta {
             let slides = newer?["sliding_attention"]
-            localRopeTheta = slides?["rope_theta"]?.number ?? json[keys.rotary.localKey]?.number ?? usual
+            localRopeTheta = slides?["rope_theta"]?.number ?? keys.rotary.localKey.flatMap { json[$0]?.number } ?? usual
             if let kind = slides?["rope_type"]?.string ?? slides?["type"]?.string, kind != "default" {
                 unsupportedFeatures.append("rope_parameters '\(kind)' of sliding_attention")
             }

@@ -30,8 +30,11 @@ extension ArchitectureFamily {
     static let olmo3 = olmo2.variation("olmo3", ggufName: "olmo2", className: "Olmo3ForCausalLM") {
         $0.keys.rotary.defaultTheta = 500_000
         $0.keys.rotary.localTheta = 500_000
+        $0.keys.rotary.localKey = nil
+        $0.keys.rotary.hasOneThetaInGGUF = true
         $0.keys.window = WindowKeys(size: 4096, blocks: .allButEvery(4))
         $0.slidesInGGUF = true
+        $0.listsWindowsInGGUF = true
         $0.flagInGGUF = "attention.sliding_window"
     }
 
