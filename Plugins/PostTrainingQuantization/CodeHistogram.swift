@@ -4,6 +4,12 @@ import CLibrary
 struct CodeHistogram {
     private(set) var counts = [Int](repeating: 0, count: 256)
 
+    /// Of counts that were kept; nil for other than 256.
+    init?(counts: [Double]?) {
+        guard let counts, counts.count == 256 else { return nil }
+        self.counts = counts.map { Int(exactly: $0) ?? 0 }
+    }
+
     init(_ codes: [Int8]) {
         for code in codes { counts[Int(code) + 128] += 1 }
     }

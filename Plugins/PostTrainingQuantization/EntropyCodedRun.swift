@@ -62,10 +62,11 @@ final class EntropyCodedRun {
     private var rounds = 0
     /// The step of the first round over all: which parts have a trellis is decided by it, or sizes would jump as a part changes sides.
     private var trellisStep: Double?
-    /// What a round was made with: its step, and the lengths of codes.
+    /// What a round was made with, its step and the lengths of codes, and what it is called.
     struct Settings: Equatable {
         let step: Double
         fileprivate let lengths: [[Float]?]
+        fileprivate let name: String
     }
 
     /// Those of the last round.
@@ -74,6 +75,9 @@ final class EntropyCodedRun {
     private(set) var best: Settings?
     /// Whether rounds leave codes, and do not only count them.
     private let keepsCodes: Bool
+
+    /// Whether what rounds make of parts is kept until they are done.
+    private var keepsInterim: Bool { context.keepsInterim(values: valueCount) }
 
     /// Share of values beyond the outermost codes that a round may have: with more the step is too small for codes of a byte.
     private static let clippedShare = 1e-3
@@ -202,12 +206,12 @@ final class EntropyCodedRun {
         let name = "round \(rounds)"
         rounds += 1
         context.execution.progress.advance(by: 1, remark: "step \(PassKit.rounded(step))")
-        last = Settings(step: step, lengths: lengths)
+        last = Settings(step: step, lengths: lengths, name: name)
         if stride == 1, trellisStep == nil { trellisStep = step }
         let isKnown = context.isRecorded(QuantizePass.name, name)
         let found = try context.recording(QuantizePass.name, name) {
             var found = PassSnapshot()
-            rounded = try made(step: step, lengths, keepsCodes: keepsCodes && stride == 1, stride: stride)
+            rounded = try made(step: step, lengths, keepsCodes: keepsCodes && stride == 1, stride: stride, name: name)
             figures = try context.numbers(parts.map(\.owner), each: Figures.count) { index in
                 guard let made = rounded[index] else { preconditionFailure("part \(index) is another rank's") }
                 return Figures(made).numbers
@@ -218,6 +222,7 @@ final class EntropyCodedRun {
             try found.set("lengths", figures.flatMap(\.lengths))
             return found
         }
+        if stride == 1, keepsInterim { try context.forgetInterim("\(QuantizePass.name), \(name)") }
         let all = try found.floats("lengths") ?? []
         guard found.numbers["step"] == [step], all.count == Figures.lengthCount * parts.count else {
             throw PassError(.unsupported, pass: QuantizePass.name, "what an interrupted run has kept does not fit this model")
@@ -228,7 +233,11 @@ final class EntropyCodedRun {
     }
 
     /// Of this rank's parts.
-    private func made(step: Double, _ lengths: [[Float]?], keepsCodes: Bool, stride: Int = 1) throws -> [CodedMatrix.Rounded?] {
+    ///
+    /// - Parameter name: of the round, under which parts are kept until it is done.
+    private func made(
+        step: Double, _ lengths: [[Float]?], keepsCodes: Bool, stride: Int = 1, name: String
+    ) throws -> [CodedMatrix.Rounded?] {
         // A part is worked on tile by tile: few parts side by side keep all threads at work.
         let largest = parts.map { 16 * $0.shape.columns * $0.shape.columns }.max() ?? 0
         return try context.execution.sharing(bytesEach: largest).uncheckedParallelMap(parts.count) { index in
@@ -238,7 +247,19 @@ final class EntropyCodedRun {
             round.trellisStep = pass.usesTrellis ? trellisStep ?? step : nil
             // A part that had one quantiser before has no lengths of indices.
             round.indexLengths = lengths[index].flatMap { $0[256] == 0 ? nil : Array($0[256...]) }
-            return try parts[index].matrix?.rounded(round, context.execution)
+            guard let matrix = parts[index].matrix else { return nil }
+            guard stride == 1, keepsInterim else { return try matrix.rounded(round, context.execution) }
+            var fresh: CodedMatrix.Rounded?
+            let record = try context.recordingInterim("\(QuantizePass.name), \(name)", "\(index)") {
+                let made = try matrix.rounded(round, context.execution)
+                fresh = made
+                return try made.record
+            }
+            if let fresh { return fresh }
+            guard let kept = try CodedMatrix.Rounded(record, of: matrix, keepsCodes: keepsCodes) else {
+                throw PassError(.unsupported, pass: QuantizePass.name, "what an interrupted run has kept does not fit this model")
+            }
+            return kept
         }
     }
 
@@ -248,7 +269,7 @@ final class EntropyCodedRun {
     /// The same with what was kept; rounded once more where only the codes' numbers are known.
     func keptPayloads() throws -> [(payload: Payload, bits: Double)] {
         if let best, kept.contains(where: { $0.map { $0.codes == nil } ?? false }) || kept.isEmpty {
-            kept = try made(step: best.step, best.lengths, keepsCodes: true)
+            kept = try made(step: best.step, best.lengths, keepsCodes: true, name: "\(best.name), again")
         }
         return try payloads(kept)
     }

@@ -49,13 +49,7 @@ struct ErrorPrices {
                     .unsupported, pass: QuantizePass.name,
                     "what errors cost the predictions of this model cannot be measured; use objective=inputs or objective=weights")
             }
-            try gradients.forEachCurvature(
-                seed: context.seed, at: { positions[$0].map { [owners[$0]] } ?? [] }
-            ) { name, curvature in
-                guard let index = positions[name], var curvature else { return }
-                curvature.temper(role: tensors[index].role)
-                try give(index, curvature)
-            }
+            try forEachCurvature(gradients, positions, give)
         case .inputs:
             try context.requireCalibration(for: QuantizePass.name).forEachSecondMoment(
                 of: { $0.members.contains { positions[$0] != nil } },
@@ -76,6 +70,62 @@ struct ErrorPrices {
         for index in tensors.indices where owners[index] == context.ensemble.rank && prices[index] == nil {
             try body(index, try unknown(tensors[index], relative))
         }
+    }
+
+    /// Stage of the curvatures that an interrupted run had found, and keys of where it stood: the block, and the tensors that had been given.
+    private static let (way, given) = ("curvature", "given")
+
+    /// The way back through the model, from where an interrupted run stood on. What that had found is given as it was kept.
+    private func forEachCurvature(
+        _ gradients: any GradientProvider, _ positions: [String: Int], _ give: (Int, WeightCurvature) throws -> Void
+    ) throws {
+        let keeps = context.keepsInterim(values: tensors.reduce(0) { $0 + $1.shape.elementCount })
+        var given = Set<Int>()
+        func found(_ index: Int, _ curvature: WeightCurvature) throws {
+            var curvature = curvature
+            curvature.temper(role: tensors[index].role)
+            given.insert(index)
+            try give(index, curvature)
+        }
+        let reached = keeps ? try stand() : nil
+        if reached != nil {
+            for index in tensors.indices where context.isRecorded(Self.way, tensors[index].name) { try found(index, kept(index)) }
+        }
+        let way = CurvatureWay(reached: reached) { block, gradients in
+            if !keeps { return }
+            try context.keepSnapshot {
+                var snapshot = PassSnapshot()
+                (snapshot.numbers[Self.way], snapshot.numbers[Self.given]) = ([Double(block)], given.sorted().map(Double.init))
+                for (index, states) in gradients().enumerated() { try snapshot.set("\(index)", states) }
+                return snapshot
+            }
+        }
+        try gradients.forEachCurvature(
+            seed: context.seed, at: { positions[$0].map { [owners[$0]] } ?? [] }, way: way
+        ) { name, curvature in
+            guard let index = positions[name], let curvature, !given.contains(index) else { return }
+            if keeps { _ = try context.recordingInterim(Self.way, name) { try curvature.record } }
+            try found(index, curvature)
+        }
+    }
+
+    /// Where an interrupted run stood, if all is there that it had found until then.
+    private func stand() throws -> (block: Int, gradients: [[Float]])? {
+        guard let snapshot = context.snapshot, let block = snapshot.numbers[Self.way]?.first.flatMap({ Int(exactly: $0) }),
+            let given = snapshot.numbers[Self.given]?.compactMap({ Int(exactly: $0) }),
+            given.allSatisfy({ tensors.indices.contains($0) && context.isRecorded(Self.way, tensors[$0].name) })
+        else { return nil }
+        let gradients = try (0..<snapshot.arrays.count).map { try snapshot.floats("\($0)") ?? [] }
+        return (block, gradients)
+    }
+
+    private func kept(_ index: Int) throws -> WeightCurvature {
+        let record = try context.recordingInterim(Self.way, tensors[index].name) { preconditionFailure("it is recorded") }
+        let (rows, columns) = (tensors[index].shape.rows, tensors[index].shape.columns)
+        guard let curvature = try WeightCurvature(record, rows: rows, columns: columns) else {
+            throw PassError(.unsupported, pass: QuantizePass.name, "what an interrupted run has kept does not fit this model")
+        }
+        return curvature
     }
 
     private func ofOutputs(_ h: Matrix, _ tensor: Tensor) throws -> WeightCurvature {

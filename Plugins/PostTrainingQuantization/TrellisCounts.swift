@@ -9,6 +9,14 @@ struct TrellisCounts {
 
     private(set) var counts = [UInt32](repeating: 0, count: count)
 
+    init() {}
+
+    /// Of counts that were kept; nil for another number of them.
+    init?(counts: [Double]?) {
+        guard let counts, counts.count == Self.count else { return nil }
+        self.counts = counts.map { UInt32(exactly: $0) ?? 0 }
+    }
+
     /// Adds rows of codes, with the class of each.
     mutating func add(_ codes: UnsafePointer<Int8>, _ classes: UnsafePointer<UInt8>, rows: Int, columns: Int) {
         caplet_count_indices(codes, classes, rows * columns, columns, &counts)

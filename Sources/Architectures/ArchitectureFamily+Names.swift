@@ -8,11 +8,14 @@ extension ArchitectureFamily {
     /// One at a time: all together in a literal would be a hundred kilobytes of stack.
     private static let makers: [@Sendable () -> ArchitectureFamily] = [
         { .llama }, { .mistral }, { .ministral }, { .qwen2VL }, { .qwen3VL }, { .qwen2 }, { .qwen3 }, { .gemma }, { .gemma2 }, { .gemma3 },
-        { .smolLM3 },
-        { .granite }, { .olmo }, { .olmo2 }, { .exaone4 }, { .stableLM }, { .mixtral }, { .qwen2MoE }, { .qwen3MoE }, { .olmoe },
+        { .smolLM3 }, { .ministral3 }, { .arcee }, { .seedOSS }, { .ernie }, { .glm4MoE }, { .dots1 }, { .miniMaxM2 },
+        { .granite }, { .olmo }, { .olmo2 }, { .olmo3 }, { .exaone4 }, { .stableLM }, { .mixtral }, { .qwen2MoE }, { .qwen3MoE },
+        { .olmoe },
         { .gptOss }, { .graniteMoE }, { .graniteMoEShared }, { .deepSeekV2 }, { .deepSeekV3 }, { .llama4 }, { .starCoder2 }, { .phi },
-        { .phi3 }, { .gptNeoX }, { .gptJ }, { .falcon }, { .falconOfTwoNorms }, { .falconInSequence }, { .cohere }, { .cohere2 },
-        { .glm }, { .glm4 }, { .nemotron }, { .bloom }, { .gpt2 }, { .opt }, { .bert }, { .roberta }, { .xlmRoberta }, { .electra },
+        { .phi3 }, { .gptNeoX }, { .gptJ }, { .gptNeo }, { .falcon }, { .falconOfTwoNorms }, { .falconInSequence }, { .cohere },
+        { .cohere2 },
+        { .glm }, { .glm4 }, { .nemotron }, { .bloom }, { .gpt2 }, { .opt }, { .bert }, { .roberta }, { .xlmRoberta }, { .camembert },
+        { .electra },
         { .distilBert }, { .deberta }, { .albert }, { .modernBert }, { .mamba }, { .falconMamba }, { .mamba2 },
     ]
 

@@ -46,6 +46,8 @@ public struct ArchitectureFamily: Sendable {
     var flagInGGUF: String?
     /// Whether llama.cpp keeps positions from looking back further than the sliding window.
     public var slidesInGGUF = false
+    /// Whether its files list the blocks that have the window.
+    public var listsWindowsInGGUF = false
     /// Layers whose biases llama.cpp does not read, and will not load a file with.
     public var unbiasedInGGUF: [Module] = []
     /// Layers without whose biases llama.cpp will not load a file.
@@ -88,6 +90,11 @@ public struct ArchitectureFamily: Sendable {
     /// Gives the tensors of some modules another layout.
     mutating func setLayout(_ layout: TensorLayout, of modules: Module...) {
         for index in tensors.indices where modules.contains(tensors[index].module) { tensors[index].layout = layout }
+    }
+
+    /// Gives the tensors of a module another name in GGUF.
+    mutating func setNameInGGUF(_ name: String, of module: Module) {
+        for index in tensors.indices where tensors[index].module == module { tensors[index].gguf = name }
     }
 
     /// Lets checkpoints go without the tensors of a module.

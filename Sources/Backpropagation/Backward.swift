@@ -57,7 +57,9 @@ extension BlockWeights {
         if !design.isParallel { enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput) }
         self[.attentionOutput].applyTransposed(to: state.attentionOutput, tokens: tokens, into: state.attended)  // [T, heads × valueSize]
         attendBackward(c, state)
-        if let temperature = c.temperature, rotation == .none { warm(tokens: tokens, from: 0, temperature, c, state.queries) }
+        if let temperature = c.temperature, temperature.isInAllBlocks || rotation == .none {
+            warm(tokens: tokens, from: 0, temperature, c, state.queries)
+        }
         if let latentNorms {
             projectLatentBackward(latentNorms, c, rotary?[rotation], state)
         } else {

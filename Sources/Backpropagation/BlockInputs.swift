@@ -17,15 +17,16 @@ final class BlockInputs {
     /// More than this is not kept on scratch.
     private static let mostBytes = 32 << 30
 
-    /// Moves states from the first block's input to the last one's output.
+    /// Moves states from the first block's input to the last one's output, or to what enters a block.
     init(
-        moving states: HiddenStates, through model: Transformer, replacing replacements: ReplacedWeights, _ execution: ExecutionContext
+        moving states: HiddenStates, through model: Transformer, until end: Int? = nil, replacing replacements: ReplacedWeights,
+        _ execution: ExecutionContext
     ) throws {
         (self.model, self.replacements, self.execution) = (model, replacements, execution)
         let blocks = model.configuration.blockCount
         let each = states.tokenCounts.reduce(0, +) * model.configuration.hiddenSize * MemoryLayout<Float>.size
         stride = each <= BlockInputs.mostBytes / max(blocks, 1) ? 1 : Int(Double(blocks).squareRoot().rounded(.up))
-        for block in 0..<blocks {
+        for block in 0..<(end ?? blocks) {
             try execution.cancellation.check()
             if block % stride == 0 { kept[block] = try states.copy(execution) }
             let made = try model.block(block, replacing: replacements, execution)

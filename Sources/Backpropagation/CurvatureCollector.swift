@@ -25,10 +25,13 @@ public final class CurvatureCollector {
     ///
     /// - Parameters:
     ///   - homes: the ranks that are given what is found of a weight; nil for all. Others' `body` is given nil.
+    ///   - reached: the block from which on all has been given, and the gradients with respect to what entered it, of each sequence.
+    ///   - keep: told these after each block.
     ///   - body: is given the name, the mean of xₜxₜᵀ over the weight's inputs where each position weighs ‖gₜ‖², [in, in], and the mean of gₜᵣ²
     ///     over the gradients of its outputs, [out]. A weight that is embedding and head at once has both.
     public func forEach(
-        _ tokens: [[Int32]], at homes: (String) -> [Int]? = { _ in nil },
+        _ tokens: [[Int32]], at homes: (String) -> [Int]? = { _ in nil }, from reached: (block: Int, gradients: [[Float]])? = nil,
+        keep: ((_ block: Int, _ gradients: () -> [[Float]]) throws -> Void)? = nil,
         _ body: (_ name: String, _ found: (inputs: Matrix, rows: [Double])?) throws -> Void
     ) throws {
         let count = Double(max(tokens.reduce(0) { $0 + $1.count }, 1))
@@ -44,12 +47,37 @@ public final class CurvatureCollector {
         let first = shares.sequences(of: shares.own).lowerBound
         let own = Array(tokens[shares.sequences(of: shares.own)])
         let states = try HiddenStates(own, of: model, execution)
-        let inputs = try BlockInputs(moving: states, through: model, replacing: [:], execution)
+        let blocks = reached?.block ?? model.configuration.blockCount
+        // A head that is the embedding too is given last.
+        let isTied = try model.isCausal && embedding != nil && embedding == model.tensorName(.head)
+        let inputs = try BlockInputs(
+            moving: states, through: model, until: isTied ? model.configuration.blockCount : blocks, replacing: [:], execution)
         let wave = model.sideBySide(tokens: tokens.map(\.count).max() ?? 0, execution, forGradients: true).threads
         let waves = shares.waves(wave).map { terms in
             let range = shares.sequences(of: terms)
             return (terms: terms, sequences: range.lowerBound - first..<range.upperBound - first)
         }
+        if isTied || reached == nil { try addEnd(states, waves, shares, first: first) }
+        if let reached {
+            for index in 0..<states.count { states[index] = reached.gradients[index] }
+        } else {
+            try give(sums.keys.filter { $0 != embedding }.sorted())
+        }
+        for index in (0..<blocks).reversed() {
+            try execution.cancellation.check()
+            try addBlock(index, gradients: states, inputs, shares, waves)
+            // Weights that blocks share are given once all of these have been seen.
+            guard model.configuration.sharedBlocks(index).lowerBound == index else { continue }
+            try give(model.configuration.layers(inBlock: index).compactMap { model.name(of: $0, block: index) })
+            try keep?(index) { (0..<states.count).map { states[$0] } }
+        }
+        var ofEmbedding = try embeddingSum(own, states, shares, waves)
+        if let embedding, sums[embedding] == nil { (sums[embedding], ofEmbedding) = (ofEmbedding, nil) }
+        try give(sums.keys.sorted(), adding: ofEmbedding)
+    }
+
+    /// Adds the head, and turns final hidden states into the gradients that the way back begins with.
+    private func addEnd(_ states: HiddenStates, _ waves: [Wave], _ shares: TermShares, first: Int) throws {
         if model.isCausal, let head = try model.tensorName(.head) {
             sums[head] = CurvatureSum(
                 rows: model.configuration.vocabularySize, columns: model.configuration.hiddenSize, shares, execution)
@@ -60,17 +88,6 @@ public final class CurvatureCollector {
             let gradients = try model.isCausal ? addHead(final, wave.terms, first: global) : embeddingGradients(final, first: global)
             states[wave.sequences] = Transformer.Activations(hidden: gradients, tokenCounts: final.tokenCounts)
         }
-        try give(sums.keys.filter { $0 != embedding }.sorted())
-        for index in (0..<model.configuration.blockCount).reversed() {
-            try execution.cancellation.check()
-            try addBlock(index, gradients: states, inputs, shares, waves)
-            // Weights that blocks share are given once all of these have been seen.
-            guard model.configuration.sharedBlocks(index).lowerBound == index else { continue }
-            try give(model.configuration.layers(inBlock: index).compactMap { model.name(of: $0, block: index) })
-        }
-        var ofEmbedding = try embeddingSum(own, states, shares, waves)
-        if let embedding, sums[embedding] == nil { (sums[embedding], ofEmbedding) = (ofEmbedding, nil) }
-        try give(sums.keys.sorted(), adding: ofEmbedding)
     }
 
     typealias Wave = (terms: Range<Int>, sequences: Range<Int>)

@@ -29,10 +29,13 @@ final class CalibrationGradients: GradientProvider {
     }
 
     func forEachCurvature(
-        seed: UInt64, at homes: (String) -> [Int]?, _ body: (String, WeightCurvature?) throws -> Void
+        seed: UInt64, at homes: (String) -> [Int]?, way: CurvatureWay?, _ body: (String, WeightCurvature?) throws -> Void
     ) throws {
         let collector = CurvatureCollector(calibration.model, seed: seed, calibration.execution)
-        try collector.forEach(calibration.tokens.sequences, at: homes) { name, found in
+        let states = calibration.tokens.sequences.reduce(0) { $0 + $1.count } * calibration.model.configuration.hiddenSize
+        let isMuch = states * MemoryLayout<Float>.size > calibration.execution.memory.byteLimit / 8
+        let keep = isMuch ? nil : way?.keep
+        try collector.forEach(calibration.tokens.sequences, at: homes, from: way?.reached, keep: keep) { name, found in
             try body(name, found.map { WeightCurvature(inputs: $0.inputs, rows: $0.rows) })
         }
     }

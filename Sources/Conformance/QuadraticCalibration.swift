@@ -92,7 +92,7 @@ public final class QuadraticCalibration: CalibrationProvider {
 
         /// Exact: the loss is quadratic in each row by itself.
         func forEachCurvature(
-            seed: UInt64, at homes: (String) -> [Int]?, _ body: (String, WeightCurvature?) throws -> Void
+            seed: UInt64, at homes: (String) -> [Int]?, way: CurvatureWay?, _ body: (String, WeightCurvature?) throws -> Void
         ) throws {
             try calibration.forEachSecondMoment { group, h in
                 for name in group.members {

@@ -54,7 +54,7 @@ extension BlockWeights {
         } else {
             project(tokens: tokens, c, rotary?[rotation], state)
         }
-        if let temperature = c.temperature, rotation == .none {
+        if let temperature = c.temperature, temperature.isInAllBlocks || rotation == .none {
             warm(tokens: tokens, from: cached?.start ?? 0, temperature, c, state.queries)
         }
         if let cached {

@@ -40,14 +40,31 @@ public protocol GradientProvider: AnyObject {
     /// Calls `body` once for each linear layer, for embedding and head, with the curvature at the original weights, one at a time. Of an encoder
     /// it is that of the squared distance of sentence embeddings, scaled to length one, from the original's.
     ///
-    /// - Parameter homes: the ranks that are given what is found of a layer; nil for all. Others' `body` is given nil.
+    /// - Parameters:
+    ///   - homes: the ranks that are given what is found of a layer; nil for all. Others' `body` is given nil.
+    ///   - way: where to go on, after which `body` is called for what comes then alone, and what keeps where this stands.
     func forEachCurvature(
-        seed: UInt64, at homes: (String) -> [Int]?, _ body: (String, WeightCurvature?) throws -> Void) throws
+        seed: UInt64, at homes: (String) -> [Int]?, way: CurvatureWay?, _ body: (String, WeightCurvature?) throws -> Void) throws
+}
+
+/// A way back through a model that an interrupted run had begun, or that is to be gone on with when this one is.
+public struct CurvatureWay {
+    /// The block from which on all has been given, and the gradients [tokens, hidden] with respect to what entered it, of each sequence; nil at
+    /// the beginning.
+    public let reached: (block: Int, gradients: [[Float]])?
+    /// Told after each block, with what makes these gradients.
+    public let keep: (_ block: Int, _ gradients: () -> [[Float]]) throws -> Void
+
+    public init(
+        reached: (block: Int, gradients: [[Float]])?, keep: @escaping (_ block: Int, _ gradients: () -> [[Float]]) throws -> Void
+    ) {
+        (self.reached, self.keep) = (reached, keep)
+    }
 }
 
 extension GradientProvider {
     /// For all ranks.
     public func forEachCurvature(seed: UInt64, _ body: (String, WeightCurvature) throws -> Void) throws {
-        try forEachCurvature(seed: seed, at: { _ in nil }) { name, found in if let found { try body(name, found) } }
+        try forEachCurvature(seed: seed, at: { _ in nil }, way: nil) { name, found in if let found { try body(name, found) } }
     }
 }

@@ -97,6 +97,22 @@ public struct PassContext {
         return try finished?.record(stage, tensor, isShared: isShared, counted) ?? counted()
     }
 
+    /// What a stage finds out about a tensor that may be large, and is of use until `forgetInterim`: kept by a run of one process, where `keepsInterim`.
+    public func recordingInterim(_ stage: String, _ tensor: String, _ make: () throws -> PassSnapshot) throws -> PassSnapshot {
+        try finished?.recordInterim(stage, tensor, make) ?? make()
+    }
+
+    /// Lets go of what was kept of a stage that is done, and whose outcome is recorded.
+    public func forgetInterim(_ stage: String) throws { try finished?.forgetInterim(stage) }
+
+    /// Whether stages over so many values take long enough to keep what they find out on the way.
+    public func keepsInterim(values: Int) -> Bool {
+        guard let finished, !ensemble.isShared else { return false }
+        return values >= PassContext.interimValues || finished.keepsLittle
+    }
+
+    private static let interimValues = 1 << 27
+
     /// Whether a stage of an interrupted run had found out about a tensor.
     public func isRecorded(_ stage: String, _ tensor: String) -> Bool { finished?.hasRecord(stage, tensor) ?? false }
 

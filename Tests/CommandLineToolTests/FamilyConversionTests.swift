@@ -14,7 +14,8 @@ final class FamilyConversionTests: XCTestCase, MadeModels {
         "nemotron-usual", "bloom", "gpt2", "mixtral-one", "mixtral-wide", "olmoe-usual", "qwen2moe", "qwen3moe", "gptoss-usual",
         "granitemoe",
         "granitemoe-shared", "deepseek2-usual", "deepseek2-lite", "deepseek3-usual", "llama4-usual", "yarn", "yarn-usual", "mamba-usual",
-        "falcon-mamba-usual", "mamba2-usual",
+        "falcon-mamba-usual", "mamba2-usual", "ministral3-usual", "arcee-usual", "seed-oss-usual", "ernie-usual", "olmo3-usual", "glm4moe",
+        "glm4moe-usual", "dots1-usual", "minimaxm2",
     ]
     private static let others = [
         "mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3", "exaone4", "starcoder2", "gptneox-sequence", "gptj",
@@ -23,6 +24,7 @@ final class FamilyConversionTests: XCTestCase, MadeModels {
         "electra-small", "distilbert", "deberta", "albert", "albert-groups", "modernbert", "bert-classes", "modernbert-classes", "mixtral",
         "qwen2moe-dense", "qwen3moe-dense", "olmoe",
         "gptoss", "deepseek2", "deepseek3", "llama4", "mamba", "falcon-mamba", "mamba2",
+        "ministral3", "arcee", "seed-oss", "ernie", "dots1", "gptneo", "camembert", "olmo3",
     ]
     static var folder: TemporaryFolder?
 

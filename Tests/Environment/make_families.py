@@ -236,6 +236,38 @@ MODELS = {
                                                          conv_kernel=3, chunk_size=8, use_bias=True, use_conv_bias=False,
                                                          time_step_limit=(0.2, 0.9), tie_word_embeddings=True)),
     "mamba2-usual": (t.Mamba2Config, t.Mamba2ForCausalLM, dict(STATE_SPACE, num_heads=8, head_dim=16, n_groups=2, state_size=24)),
+    "ministral3": (t.Ministral3Config, t.Ministral3ForCausalLM, dict(HEAD, sliding_window=13, rope_parameters=dict(
+        YARN, original_max_position_embeddings=8, mscale=1.0, mscale_all_dim=0.7, llama_4_scaling_beta=0.3))),
+    "ministral3-usual": (t.Ministral3Config, t.Ministral3ForCausalLM, dict(HEAD, rope_parameters=dict(
+        YARN, original_max_position_embeddings=8, mscale=1.0, mscale_all_dim=1.0, llama_4_scaling_beta=0.1))),
+    "arcee": (t.ArceeConfig, t.ArceeForCausalLM, dict(SHAPE, attention_bias=True, mlp_bias=True)),
+    "arcee-usual": (t.ArceeConfig, t.ArceeForCausalLM, dict(SHAPE, num_key_value_heads=1)),
+    "seed-oss": (t.SeedOssConfig, t.SeedOssForCausalLM, dict(SHAPE, head_dim=24, attention_out_bias=True, mlp_bias=True)),
+    "seed-oss-usual": (t.SeedOssConfig, t.SeedOssForCausalLM, dict(SHAPE, head_dim=24)),
+    "ernie": (t.Ernie4_5Config, t.Ernie4_5ForCausalLM, dict(SHAPE, head_dim=24, use_bias=True)),
+    "ernie-usual": (t.Ernie4_5Config, t.Ernie4_5ForCausalLM, dict(SHAPE, head_dim=16, tie_word_embeddings=True)),
+    "olmo3": (t.Olmo3Config, t.Olmo3ForCausalLM, dict(SHAPE, num_hidden_layers=5, sliding_window=8, rope_parameters={
+        "full_attention": dict(YARN), "sliding_attention": {"rope_type": "default", "rope_theta": 300.0}})),
+    "olmo3-usual": (t.Olmo3Config, t.Olmo3ForCausalLM, dict(
+        SHAPE, num_hidden_layers=4, sliding_window=8, layer_types=["full_attention", "sliding_attention"] * 2, rope_parameters={
+            "full_attention": dict(YARN), "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}})),
+    "glm4moe": (t.Glm4MoeConfig, t.Glm4MoeForCausalLM, dict(
+        SHAPE, head_dim=24, moe_intermediate_size=36, n_routed_experts=8, num_experts_per_tok=3, n_shared_experts=2, n_group=4, topk_group=2,
+        routed_scaling_factor=1.7, use_qk_norm=True, attention_bias=True, rope_parameters=HALF)),
+    "glm4moe-usual": (t.Glm4MoeConfig, t.Glm4MoeForCausalLM, dict(
+        SHAPE, head_dim=16, moe_intermediate_size=36, n_routed_experts=5, num_experts_per_tok=2, norm_topk_prob=False, rope_parameters=HALF)),
+    "dots1": (t.Dots1Config, t.Dots1ForCausalLM, dict(
+        SHAPE, num_key_value_heads=4, moe_intermediate_size=36, n_routed_experts=6, num_experts_per_tok=2, n_shared_experts=2,
+        first_k_dense_replace=1, norm_topk_prob=True, routed_scaling_factor=2.5, sliding_window=9, max_window_layers=2)),
+    "dots1-usual": (t.Dots1Config, t.Dots1ForCausalLM, dict(
+        SHAPE, num_key_value_heads=4, moe_intermediate_size=36, n_routed_experts=6, num_experts_per_tok=3, n_shared_experts=1)),
+    "minimaxm2": (t.MiniMaxM2Config, t.MiniMaxM2ForCausalLM, dict(
+        HEAD, intermediate_size=44, num_local_experts=5, num_experts_per_tok=2, rope_parameters=HALF)),
+    "gptneo": (t.GPTNeoConfig, t.GPTNeoForCausalLM, dict(
+        vocab_size=487, hidden_size=48, num_layers=3, num_heads=3, max_position_embeddings=64, window_size=7,
+        attention_types=[[["global", "local"], 1], [["local"], 1]], bos_token_id=1, eos_token_id=2)),
+    "camembert": (t.CamembertConfig, t.CamembertForMaskedLM, dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=2,
+                                                                  num_attention_heads=3, max_position_embeddings=64, pad_token_id=4)),
     # As llama.cpp can run them: no window that it would not have, heads of the usual size.
     "mistral-wide": (t.MistralConfig, t.MistralForCausalLM, dict(HEAD, sliding_window=64)),
     "mixtral-wide": (t.MixtralConfig, t.MixtralForCausalLM, dict(HEAD, num_local_experts=5, num_experts_per_tok=3)),
@@ -255,7 +287,7 @@ MODELS = {
 
 # Where the encoder is in a model with a head for masked tokens.
 ENCODERS = {"bert": "bert", "roberta": "roberta", "xlm-roberta": "roberta", "electra": "electra", "distilbert": "distilbert",
-            "deberta": "deberta", "albert": "albert", "modernbert": "model"}
+            "camembert": "roberta", "deberta": "deberta", "albert": "albert", "modernbert": "model"}
 
 
 def encoder(name, model):
@@ -311,7 +343,7 @@ def parts_of(model, name, gradient):
     if model.startswith("gptoss") and part == "gate_up_proj":
         gradient = torch.cat([gradient[:, ::2], gradient[:, 1::2]], 1)
     parts = dict(zip(("gate_proj", "up_proj"), gradient.chunk(2, 1))) if part == "gate_up_proj" else {part: gradient}
-    if model.startswith("mixtral"):
+    if model.startswith(("mixtral", "minimaxm2")):
         mlp = mlp[:-4] + ".block_sparse_moe"
         parts = {{"gate_proj": "w1", "up_proj": "w3", "down_proj": "w2"}[part]: experts for part, experts in parts.items()}
     return {f"{mlp}.experts.{index}.{part}.weight": expert.contiguous()

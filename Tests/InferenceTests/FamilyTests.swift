@@ -24,12 +24,14 @@ final class FamilyTests: XCTestCase {
         "qwen3moe-dense", "gptoss", "deepseek2", "deepseek2-usual", "deepseek3", "deepseek3-usual",
         "llama4", "granitemoe", "granitemoe-shared", "yarn", "yarn-usual", "mamba", "mamba-usual", "falcon-mamba", "falcon-mamba-usual",
         "mamba2",
-        "mamba2-usual",
+        "mamba2-usual", "ministral3", "ministral3-usual", "arcee", "arcee-usual", "seed-oss", "seed-oss-usual", "ernie", "ernie-usual",
+        "olmo3", "olmo3-usual", "glm4moe", "glm4moe-usual", "dots1", "dots1-usual", "minimaxm2", "gptneo",
     ]
     private static var folder: TemporaryFolder?
 
     private static let encoders = [
-        "bert", "roberta", "xlm-roberta", "electra", "electra-small", "distilbert", "deberta", "albert", "albert-groups", "modernbert",
+        "bert", "roberta", "xlm-roberta", "camembert", "electra", "electra-small", "distilbert", "deberta", "albert", "albert-groups",
+        "modernbert",
         "modernbert-biases",
     ]
     /// Encoders with heads that sort texts into classes.

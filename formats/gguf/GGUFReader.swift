@@ -64,7 +64,9 @@ struct GGUFReader {
             context.warn("\(path): holds no model but a \(type); tensors keep the names of GGUF")
             return nil
         }
-        let known = ArchitectureFamily.ofGGUF(architecture, tensors: stored.map(\.name)) { graph.metadata[$0]?.bool == true }
+        let known = ArchitectureFamily.ofGGUF(architecture, tensors: stored.map(\.name)) { key in
+            graph.metadata[key].map { $0.bool ?? (($0.integer ?? 0) > 0) } ?? false
+        }
         guard let family = known else {
             context.warn("\(path): architecture '\(architecture)' is not known; tensors keep the names and layout of GGUF")
             return nil
@@ -83,8 +85,9 @@ struct GGUFReader {
                 metadata: graph.metadata, family: family, vocabularySize: find(.tokenEmbedding)?.shape.rows,
                 tiesEmbeddings: family.head != nil && find(.head) == nil, ropeDivisors: divisors)
             let names = Set(stored.map(\.name))
-            if family.keys.perHeadNorms != nil, let norm = family.rule(of: .queryNorm)?.gguf(block: 0), names.contains(norm) {
-                made?.design.headNorm = .perHead
+            if let norm = family.rule(of: .queryNorm)?.gguf(block: 0), names.contains(norm) {
+                if family.keys.headNorms != nil { made?.design.headNorm = .each }
+                if family.keys.perHeadNorms != nil { made?.design.headNorm = .perHead }
             }
             made?.biasedModules = family.biasedModules { names.contains($0.gguf(block: 0)) }
             // A norm that the family does not have here would change what is computed.

@@ -56,13 +56,17 @@ extension ModelConfiguration {
         if family.keys.parallel != nil, let flag = value("use_parallel_residual")?.bool { design.isParallel = flag }
         readScores(value, family)
         if family.name(of: .tokenTypeEmbedding) != nil { tokenTypeCount = metadata["tokenizer.ggml.token_type_count"]?.integer ?? 2 }
-        if let theta = family.keys.rotary.localTheta { localRopeTheta = ModelConfiguration.shortest(value("rope.freq_base_swa")) ?? theta }
+        if let theta = family.keys.rotary.localTheta {
+            let usual = family.keys.rotary.hasOneThetaInGGUF ? ropeTheta : theta
+            localRopeTheta = ModelConfiguration.shortest(value("rope.freq_base_swa")) ?? usual
+        }
         unturned = family.keys.rotary.unturned
         readRotarySections(value, family)
         try readRopeScaling(metadata, name, ropeDivisors)
         try readExperts(value, family)
         try readLatent(value, family)
         readQueryScales(family)
+        readTemperature(value, family)
         try checkInvariants()
     }
 
@@ -166,7 +170,10 @@ extension ModelConfiguration {
         if case .linear(let factor) = ropeScaling {
             entries += [("rope.scaling.type", .string("linear")), ("rope.scaling.factor", float(factor))]
         }
-        if case .yarn(let yarn) = ropeScaling { entries += yarn.ggufMetadata(float) }
+        if case .yarn(let yarn) = ropeScaling {
+            let hasMultiplier = latent != nil || family?.keys.rotary.usualTemperature != nil
+            entries += yarn.ggufMetadata(float, hasMultiplier: hasMultiplier)
+        }
         if case .longRope(let long) = ropeScaling { entries += long.ggufMetadata }
         if let attentionSoftCap { entries.append(("attn_logit_softcapping", float(attentionSoftCap))) }
         if let logitSoftCap { entries.append(("final_logit_softcapping", float(logitSoftCap))) }
@@ -174,8 +181,12 @@ extension ModelConfiguration {
             let reachesBothWays = family?.keys.window?.bothSides != nil
             entries.append(("attention.sliding_window", count(reachesBothWays ? 2 * window.size : window.size)))
             if reachesBothWays { entries.append(("attention.sliding_window_pattern", count(stepOfWindows))) }
+            if family?.listsWindowsInGGUF == true {
+                let slides = (0..<min(blockCount, 1 << 16)).map { MetadataValue.bool(window.size(inBlock: $0) != nil) }
+                entries.append(("attention.sliding_window_pattern", .array(.bool, slides)))
+            }
         }
-        entries += ggufExperts + ggufLatent + ggufRotarySections
+        entries += ggufExperts + ggufLatent + ggufTemperature + ggufRotarySections
         if let localRopeTheta { entries.append(("rope.freq_base_swa", float(localRopeTheta))) }
         if family?.keys.parallel != nil { entries.append(("use_parallel_residual", .bool(design.isParallel))) }
         entries += ggufScales.map { ($0.key, float($0.value)) }
@@ -224,13 +235,16 @@ extension ModelConfiguration {
                 if blocks.contains(where: { (window.size(inBlock: $0) != nil) != ($0 % stepOfWindows != 0) }) {
                     reasons.append("llama.cpp has the window in other blocks than layer_types says")
                 }
-            } else if let usual = family.keys.window?.blocks,
+            } else if !family.listsWindowsInGGUF, let usual = family.keys.window?.blocks,
                 blocks.contains(where: {
                     window.size(inBlock: $0) != AttentionWindow(size: window.size, blocks: usual).size(inBlock: $0)
                 })
             {
                 reasons.append("llama.cpp has the sliding window in other blocks than layer_types says")
             }
+        }
+        if family.keys.rotary.hasOneThetaInGGUF, let localRopeTheta, localRopeTheta != ropeTheta {
+            reasons.append("llama.cpp turns queries and keys of blocks with a window by \(ropeTheta), not by \(localRopeTheta)")
         }
         if case .every(let step) = family.keys.rotary.unturned,
             blocks.contains(where: { (rotation(inBlock: $0) == .none) != ($0 % step == step - 1) })

@@ -39,6 +39,29 @@ extension ModelConfiguration {
     /// Of the one Llama 4 that does not normalise queries and keys.
     private static let expertsWithoutNorms = 128
 
+    /// What queries are multiplied by beyond the original context, and what yarn multiplies scores by in files of such models.
+    mutating func readTemperature(_ value: (String) -> MetadataValue?, _ family: ArchitectureFamily) {
+        guard family.keys.rotary.usualTemperature != nil, case .yarn(var yarn) = ropeScaling else { return }
+        if let multiplier = ModelConfiguration.shortest(value("rope.scaling.yarn_log_multiplier")), multiplier != 0 {
+            (yarn.scale, yarn.scaleOfAll) = (1, multiplier)
+            ropeScaling = .yarn(yarn)
+        }
+        if let scale = ModelConfiguration.shortest(value("attention.temperature_scale")), scale != 0 {
+            temperature = QueryTemperature(scale: scale, originalContext: yarn.originalContext)
+        }
+    }
+
+    var ggufTemperature: [(key: String, value: MetadataValue)] {
+        guard family?.keys.rotary.usualTemperature != nil, case .yarn(let yarn) = ropeScaling else { return [] }
+        var entries: [(key: String, value: MetadataValue)] = []
+        // llama.cpp has 1 for mscale; of equal scales it is all the same which they are.
+        if let scale = yarn.scaleOfAll, scale != 0, scale == yarn.scale {
+            entries.append(("rope.scaling.yarn_log_multiplier", .float32(1)))
+        }
+        if let temperature { entries.append(("attention.temperature_scale", .float32(Float(temperature.scale)))) }
+        return entries
+    }
+
     var ggufLatent: [(key: String, value: MetadataValue)] {
         guard let latent else { return [] }
         func count(_ value: Int) -> MetadataValue { .uint32(UInt32(clamping: value)) }

@@ -88,7 +88,7 @@ extension RoutedExperts {
         let shared = (value("expert_shared_count")?.integer ?? 0).multipliedReportingOverflow(by: size)
         sharedSize = shared.overflow ? -1 : shared.partialValue
         if let number = ModelConfiguration.shortest(value("expert_weights_scale")), number != 0 { scale = number }
-        renormalises = value("expert_weights_norm")?.bool ?? false
+        renormalises = value("expert_weights_norm")?.bool ?? (keys.renormalises == nil)
         if let gating = value("expert_gating_func")?.integer, gating != 0, gating != (scoring == .softmax ? 1 : 2) {
             throw ConfigurationError("expert_gating_func is \(gating), which models with these tensors do not have")
         }

@@ -18,12 +18,14 @@ extension ModelConfiguration {
 
 extension YaRN {
     /// As llama.cpp's converter writes it, without the architecture's name.
-    func ggufMetadata(_ float: (Double) -> MetadataValue) -> [(key: String, value: MetadataValue)] {
+    ///
+    /// - Parameter hasMultiplier: whether the architecture has "yarn_log_multiplier", which stands for equal scales.
+    func ggufMetadata(_ float: (Double) -> MetadataValue, hasMultiplier: Bool) -> [(key: String, value: MetadataValue)] {
         var entries: [(key: String, value: MetadataValue)] = [
             ("type", .string("yarn")), ("factor", float(factor)), ("original_context_length", .uint32(UInt32(clamping: originalContext))),
             ("yarn_beta_fast", float(fastTurns)), ("yarn_beta_slow", float(slowTurns)),
         ]
-        if magnitude != magnitude(1), scaleOfAll == nil || scale != scaleOfAll {
+        if magnitude != magnitude(1), !hasMultiplier || scaleOfAll == nil || scale != scaleOfAll {
             entries.append(("attn_factor", float(magnitude / magnitude(1))))
         }
         return entries.map { ("rope.scaling.\($0.key)", $0.value) }

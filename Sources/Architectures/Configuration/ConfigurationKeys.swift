@@ -36,7 +36,9 @@ package struct ConfigurationKeys: Sendable {
     package var clampsGate = false
     /// Whether all rotary scaling is longrope, and the original context stands beside it as "original_max_position_embeddings".
     package var hasLongRope = false
-    /// Of families whose queries and keys may be normalised head by head, with weights for each: the key that says whether.
+    /// Of families whose queries and keys may be normalised head by head, with one weight for all: the key that says whether.
+    package var headNorms: String?
+    /// The same with weights for each.
     package var perHeadNorms: String?
     /// Of families that may have multiples of positions in the scores, in bfloat16, in the place of rotary ones: the key that says whether.
     package var linearPositions: String?
@@ -74,9 +76,14 @@ package struct RotaryKeys: Sendable {
     package var defaultSize = 64
     /// θ of blocks with a sliding window in families that have another one for these.
     package var localTheta: Double?
-    package var localKey = "rope_local_base_freq"
+    /// What it is called; nil where it stands among the rotary settings of its blocks alone.
+    package var localKey: String? = "rope_local_base_freq"
+    /// Whether llama.cpp has one θ for all blocks even so.
+    package var hasOneThetaInGGUF = false
     /// Where config.json says nothing of it.
     package var usualScaling = RopeScaling.none
+    /// Of families whose queries grow beyond the original context, by "llama_4_scaling_beta" among the rotary settings: that where there are none.
+    package var usualTemperature: Double?
     /// Whether "mrope_section" shares the pairs out.
     package var hasSections = false
     /// Blocks that do not turn; `.every` is what "no_rope_layers" and "no_rope_layer_interval" may change.
@@ -101,6 +108,8 @@ package struct WindowKeys: Sendable {
     package var type = "sliding_attention"
     /// Whether positions see those of their own chunk of so many, not the last ones.
     package var isChunked = false
+    /// The key that lists the blocks' types as lists of types, each with how often it comes.
+    package var counts: String?
     /// Whether "layer_types" is obeyed; where it is not it has to say the same as the window.
     package var hasTypes = true
 }

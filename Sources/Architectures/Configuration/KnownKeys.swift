@@ -29,10 +29,11 @@ extension ConfigurationKeys {
         if attentionScalar != nil { names.append("query_pre_attn_scalar") }
         if attentionSoftCap != nil { names.append("attn_logit_softcapping") }
         if logitSoftCap != nil { names.append("final_logit_softcapping") }
-        if rotary.localTheta != nil { names.append(rotary.localKey) }
+        if rotary.localTheta != nil { names += [rotary.localKey].compactMap { $0 } }
         if let both = window?.bothSides { names += [both.window, both.step] }
         if case .every = rotary.unturned { names += ["no_rope_layers", "no_rope_layer_interval"] }
-        return names + otherNames.values + [embeddingWidth, ownBlockCount, neighbours, window?.name].compactMap { $0 }
+        return names + otherNames.values
+            + [embeddingWidth, ownBlockCount, neighbours, window?.name, window?.counts, headNorms].compactMap { $0 }
             + (experts?.names ?? []) + [perHeadNorms, linearPositions].compactMap { $0 }
     }
 }

@@ -41,6 +41,7 @@ extension ModelConfiguration {
         try readRotary(json, keys)
         try readRotarySections(json, keys)
         if let turned = json["qk_rope_head_dim"]?.integer { finishLatent(turned: turned) }
+        if let key = keys.headNorms, json[key]?.bool == true { design.headNorm = .each }
         if let key = keys.perHeadNorms, json[key]?.bool == true { design.headNorm = .perHead }
         if let key = keys.neighbours { design.turnsNeighbours = json[key]?.bool ?? true }
         if keys.normalisesTurned {

@@ -13,7 +13,7 @@ extension ModelConfiguration {
         let hasTypes = newer.map { newer in types.contains { newer[$0] != nil } } ?? false
         if let usual = keys.rotary.localTheta {
             let slides = newer?["sliding_attention"]
-            localRopeTheta = slides?["rope_theta"]?.number ?? json[keys.rotary.localKey]?.number ?? usual
+            localRopeTheta = slides?["rope_theta"]?.number ?? keys.rotary.localKey.flatMap { json[$0]?.number } ?? usual
             if let kind = slides?["rope_type"]?.string ?? slides?["type"]?.string, kind != "default" {
                 unsupportedFeatures.append("rope_parameters '\(kind)' of sliding_attention")
             }
@@ -26,6 +26,7 @@ extension ModelConfiguration {
         } else {
             let object = older ?? newer
             if object == nil { ropeScaling = keys.rotary.usualScaling }
+            if let usual = keys.rotary.usualTemperature { try readTemperature(object, usual) }
             if older == nil, hasTypes { unsupportedFeatures.append("rope_parameters by layer type") }
             ropeTheta = object?["rope_theta"]?.number ?? json[keys.rotary.theta]?.number ?? ropeTheta
             try readTurnedPart(json, object, keys.rotary)
@@ -34,8 +35,20 @@ extension ModelConfiguration {
         try readUnturned(json, keys)
     }
 
+    private mutating func readTemperature(_ object: JSONValue?, _ usual: Double) throws {
+        if let object {
+            guard let beta = object["llama_4_scaling_beta"]?.number, beta != 0 else { return }
+            guard let original = object["original_max_position_embeddings"]?.integer else {
+                throw ConfigurationError("the rotary settings have no integer 'original_max_position_embeddings'")
+            }
+            temperature = QueryTemperature(scale: beta, originalContext: original)
+        } else if case .yarn(let yarn) = ropeScaling {
+            temperature = QueryTemperature(scale: usual, originalContext: yarn.originalContext)
+        }
+    }
+
     private mutating func readTurnedPart(_ json: JSONValue, _ object: JSONValue?, _ keys: RotaryKeys) throws {
-        if let key = keys.size {
+        if let key = keys.size, keys.share == nil || json.object?[key] != nil {
             guard let size = json.object?[key] == nil ? keys.defaultSize : json[key]?.integer else {
                 throw ConfigurationError("config.json has no integer '\(key)'")
             }

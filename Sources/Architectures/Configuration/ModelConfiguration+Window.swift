@@ -10,6 +10,11 @@ extension ModelConfiguration {
         if size == nil, keys.isRequired { unsupportedFeatures.append("\(keys.name) null") }
         defer { window?.isChunked = keys.isChunked }
         guard let size, !keys.isOptional || json["use_sliding_window"]?.bool == true else { return }
+        if let key = keys.counts {
+            let slides = try countedTypes(json, key).map { $0 == keys.type }
+            if slides.contains(true) { window = AttentionWindow(size: size, blocks: .listed(slides)) }
+            return
+        }
         if let types = json["layer_types"]?.array {
             let slides = try types.map { try ModelConfiguration.slides($0, keys) }
             if keys.hasTypes {
@@ -45,6 +50,20 @@ extension ModelConfiguration {
             slides = (0..<min(max(blockCount, 0), 1 << 16)).map { $0 % step != 0 }
         }
         if slides.contains(true) { window = AttentionWindow(size: size, blocks: .listed(slides)) }
+    }
+
+    /// The type of each block, of [[["global", "local"], 2], …]; where it is not there, these two in turns.
+    private func countedTypes(_ json: JSONValue, _ key: String) throws -> [String] {
+        guard let lists = json[key]?.array else { return (0..<min(max(blockCount, 0), 1 << 16)).map { $0 % 2 == 0 ? "global" : "local" } }
+        var types: [String] = []
+        for entry in lists {
+            guard let pair = entry.array, pair.count == 2, let names = pair[0].array?.map({ $0.string ?? "" }), let count = pair[1].integer,
+                names.allSatisfy(["global", "local"].contains), count >= 0, names.count * min(count, 1 << 16) + types.count <= 1 << 16
+            else { throw ConfigurationError("\(key) has other than lists of global and local, and how often each comes") }
+            for _ in 0..<count { types += names }
+        }
+        guard types.count == blockCount else { throw ConfigurationError("\(key) has \(types.count) blocks of \(blockCount)") }
+        return types
     }
 
     private var unturnedWithoutWindow: Bool { family?.keys.rotary.unturned == .withoutWindow }

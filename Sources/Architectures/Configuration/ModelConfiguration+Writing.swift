@@ -56,6 +56,7 @@ extension ModelConfiguration {
                 ("attn_scale", .number(temperature?.scale ?? 0.1)), ("floor_scale", .integer(Int(temperature?.floor ?? 8192))),
             ]
         }
+        if let key = keys.headNorms { members.append((key, .bool(design.headNorm == .each))) }
         if let key = keys.perHeadNorms { members.append((key, .bool(design.headNorm == .perHead))) }
         if let key = keys.neighbours { members.append((key, .bool(design.turnsNeighbours))) }
         if let biasedModules {
@@ -99,32 +100,46 @@ extension ModelConfiguration {
         } else if let key = keys.rotary.share {
             members.append((key, .number(Double(rotarySize) / Double(headSize))))
         }
-        if let localRopeTheta { members.append((keys.rotary.localKey, .number(localRopeTheta))) }
+        if let localRopeTheta, let key = keys.rotary.localKey { members.append((key, .number(localRopeTheta))) }
         if case .every = keys.rotary.unturned {
             members.append(
                 ("no_rope_layers", .array((0..<min(blockCount, 1 << 16)).map { .integer(rotation(inBlock: $0) == .none ? 0 : 1) })))
         }
-        switch ropeScaling {
-        case .none: break
-        case .linear(let factor):
-            members.append(("rope_scaling", ["rope_type": "linear", "type": "linear", "factor": .number(factor)]))
-        case .llama3(let factor, let low, let high, let original):
+        if let localRopeTheta, keys.rotary.localKey == nil {
+            let full = (scalingMembers?.object?.members ?? [("rope_type", "default")]) + [("rope_theta", .number(ropeTheta))]
             members.append(
                 (
-                    "rope_scaling",
+                    "rope_parameters",
                     [
-                        "rope_type": "llama3", "factor": .number(factor), "low_freq_factor": .number(low),
-                        "high_freq_factor": .number(high), "original_max_position_embeddings": .integer(original),
+                        "full_attention": .object(JSONObject(full)),
+                        "sliding_attention": ["rope_type": "default", "rope_theta": .number(localRopeTheta)],
                     ]
                 ))
-        case .yarn(let yarn): members.append(("rope_scaling", .object(JSONObject(yarn.members))))
-        case .longRope(let long):
-            members.append(("rope_scaling", .object(JSONObject(long.members))))
-            if keys.hasLongRope { members.append(("original_max_position_embeddings", .integer(long.originalContext))) }
-        case .dynamic(let factor, _):
-            members.append(("rope_scaling", ["rope_type": "dynamic", "type": "dynamic", "factor": .number(factor)]))
+            return members
+        }
+        if let scalingMembers { members.append(("rope_scaling", scalingMembers)) }
+        if case .longRope(let long) = ropeScaling, keys.hasLongRope {
+            members.append(("original_max_position_embeddings", .integer(long.originalContext)))
         }
         return members
+    }
+
+    /// What "rope_scaling" is; nil without any.
+    private var scalingMembers: JSONValue? {
+        switch ropeScaling {
+        case .none: return nil
+        case .linear(let factor): return ["rope_type": "linear", "type": "linear", "factor": .number(factor)]
+        case .llama3(let factor, let low, let high, let original):
+            return [
+                "rope_type": "llama3", "factor": .number(factor), "low_freq_factor": .number(low),
+                "high_freq_factor": .number(high), "original_max_position_embeddings": .integer(original),
+            ]
+        case .yarn(let yarn):
+            let beta = temperature.map { [("llama_4_scaling_beta", JSONValue.number($0.scale))] } ?? []
+            return .object(JSONObject(yarn.members + beta))
+        case .longRope(let long): return .object(JSONObject(long.members))
+        case .dynamic(let factor, _): return ["rope_type": "dynamic", "type": "dynamic", "factor": .number(factor)]
+        }
     }
 }
 

@@ -67,4 +67,41 @@ extension ArchitectureFamily {
         family.otherKeys = ["n_ctx", "rotary", "scale_attn_weights"]
         return family
     }()
+
+    /// GPT-Neo: GPT-2 with layers of their own for queries, keys and values, scores that nothing divides, and a window in some blocks. llama.cpp
+    /// has no model of it.
+    static let gptNeo: ArchitectureFamily = {
+        var design = BlockDesign.gpt2
+        design.fusesQueryKeyValue = false
+        let attention = "h.{}.attn.attention"
+        var family = ArchitectureFamily(
+            name: "gpt_neo", ggufName: nil, className: "GPTNeoForCausalLM", design: design,
+            tensors: [
+                TensorRule("wte.weight", "", .embedding, .tokenEmbedding),
+                TensorRule("wpe.weight", "", .embedding, .positionEmbedding),
+                TensorRule("ln_f.weight", "", .norm, .finalNorm),
+                TensorRule("lm_head.weight", "", .head, .head),
+                TensorRule("h.{}.ln_1.weight", "", .norm, .attentionNorm),
+                TensorRule("\(attention).q_proj.weight", "", .linear, .query),
+                TensorRule("\(attention).k_proj.weight", "", .linear, .key),
+                TensorRule("\(attention).v_proj.weight", "", .linear, .value),
+                TensorRule("\(attention).out_proj.weight", "", .linear, .attentionOutput),
+                TensorRule("h.{}.ln_2.weight", "", .norm, .mlpNorm),
+                TensorRule("h.{}.mlp.c_fc.weight", "", .linear, .up),
+                TensorRule("h.{}.mlp.c_proj.weight", "", .linear, .down),
+            ])
+        family.prefixes = ["transformer.", ""]
+        family.keys = ConfigurationKeys(
+            blockCount: "num_layers", headCount: "num_heads", normEpsilon: "layer_norm_epsilon", activation: ["activation_function"],
+            intermediateFactor: 4, defaultEpsilon: 1e-5, tiesEmbeddings: true)
+        family.keys.otherNames = ["num_layers": "num_hidden_layers", "num_heads": "num_attention_heads"]
+        (family.keys.keyValueHeadCount, family.keys.headDimension) = (nil, nil)
+        family.keys.attentionScalar = 1
+        var window = WindowKeys(size: 256, blocks: .listed([]))
+        (window.name, window.type, window.counts) = ("window_size", "local", "attention_types")
+        family.keys.window = window
+        family.derivedTensors = ["\(attention).bias", "\(attention).masked_bias"]
+        family.otherKeys = ["attention_layers", "embed_dropout"]
+        return family
+    }()
 }

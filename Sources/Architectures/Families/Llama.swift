@@ -52,4 +52,51 @@ extension ArchitectureFamily {
         $0.keys.window = WindowKeys(isOptional: true)
         $0.unbiasedInGGUF = [.attentionOutput] + .mlp
     }
+
+    /// Ministral 3: Mistral with yarn, whose queries grow with the position beyond the original context.
+    static let ministral3 = llama.variation("ministral3", ggufName: "mistral3", className: "Ministral3ForCausalLM") {
+        $0.keys.headSize = 128
+        $0.keys.defaultEpsilon = 1e-5
+        $0.keys.rotary.defaultTheta = 1_000_000
+        var usual = YaRN(factor: 16, originalContext: 16384)
+        (usual.scale, usual.scaleOfAll) = (1, 1)
+        $0.keys.rotary.usualScaling = .yarn(usual)
+        $0.keys.rotary.usualTemperature = 0.1
+        $0.keys.window = WindowKeys(hasTypes: false)
+        $0.biasSettings = [BiasSetting(nil, .attention + .mlp)]
+    }
+
+    /// Arcee (AFM): LLaMA without gate, max(x, 0)².
+    static let arcee = llama.variation("arcee", className: "ArceeForCausalLM") {
+        $0.design.activation = .reluSquared
+        $0.design.isGated = false
+        $0.tensors.removeAll { $0.module == .gate }
+        $0.keys.defaultEpsilon = 1e-5
+        $0.unbiasedInGGUF = [.attentionOutput] + .mlp
+    }
+
+    /// Seed-OSS: LLaMA with biases of queries, keys and values.
+    static let seedOSS = llama.variation("seed_oss", className: "SeedOssForCausalLM") {
+        $0.setLayout(.same, of: .query, .key)
+        $0.setNameInGGUF("blk.{}.post_attention_norm.weight", of: .mlpNorm)
+        $0.keys.headSize = 128
+        $0.biasSettings = [
+            BiasSetting("attention_bias", .attentionInput, usual: true), BiasSetting("attention_out_bias", [.attentionOutput]),
+            BiasSetting("mlp_bias", .mlp),
+        ]
+        $0.unbiasedInGGUF = [.attentionOutput] + .mlp
+        $0.otherKeys = ["residual_dropout"]
+    }
+
+    /// ERNIE 4.5, of one MLP a block: LLaMA whose neighbours turn.
+    static let ernie = llama.variation("ernie4_5", className: "Ernie4_5ForCausalLM") {
+        $0.setLayout(.same, of: .query, .key)
+        $0.design.turnsNeighbours = true
+        $0.keys.headSize = 128
+        $0.keys.defaultEpsilon = 1e-5
+        $0.keys.tiesEmbeddings = true
+        $0.keys.rotary.defaultTheta = 500_000
+        $0.biasSettings = [BiasSetting("use_bias", .attention + .mlp)]
+        $0.unbiasedInGGUF = [.attentionOutput] + .mlp
+    }
 }

@@ -26,6 +26,18 @@ extension ArchitectureFamily {
         $0.keys.defaultEpsilon = 1e-5
     }
 
+    /// OLMo 3: OLMo 2 with a window in three of four blocks, whose rotary embedding is not scaled.
+    static let olmo3 = olmo2.variation("olmo3", ggufName: "olmo2", className: "Olmo3ForCausalLM") {
+        $0.keys.rotary.defaultTheta = 500_000
+        $0.keys.rotary.localTheta = 500_000
+        $0.keys.rotary.localKey = nil
+        $0.keys.rotary.hasOneThetaInGGUF = true
+        $0.keys.window = WindowKeys(size: 4096, blocks: .allButEvery(4))
+        $0.slidesInGGUF = true
+        $0.listsWindowsInGGUF = true
+        $0.flagInGGUF = "attention.sliding_window"
+    }
+
     /// EXAONE 4: OLMo 2 with norms of each head, and blocks with a window, of which the others have no positions.
     static let exaone4 = olmo2.variation("exaone4", className: "Exaone4ForCausalLM") {
         $0.design.headNorm = .each

@@ -16,6 +16,9 @@ extension ArchitectureFamily {
     /// XLM-RoBERTa: RoBERTa of many languages.
     static let xlmRoberta = roberta.variation("xlm-roberta", className: "XLMRobertaModel") { $0.ggufName = "bert" }
 
+    /// CamemBERT: RoBERTa of French.
+    static let camembert = roberta.variation("camembert", className: "CamembertModel") { $0.ggufName = "bert" }
+
     /// ELECTRA: BERT, with embeddings that may be narrower than its blocks, and a head of its own where it makes text.
     static let electra = bert.variation("electra", className: "ElectraModel") {
         $0.ggufName = nil

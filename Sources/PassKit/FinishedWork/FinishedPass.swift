@@ -77,6 +77,21 @@ public final class FinishedPass: Sendable {
         return found
     }
 
+    /// The same for what is of use until the stage is done.
+    func recordInterim(_ stage: String, _ name: String, _ make: () throws -> PassSnapshot) throws -> PassSnapshot {
+        if let found = earlier.records[FinishedRecord.key(stage, name)] { return found }
+        let found = try make()
+        var segment = WorkSegment(pass: index)
+        segment.records = [FinishedRecord(stage: stage, name: name, found: found)]
+        try work.addInterim(segment, InterimStage(pass: index, name: stage))
+        return found
+    }
+
+    func forgetInterim(_ stage: String) throws { try work.forgetInterim(InterimStage(pass: index, name: stage)) }
+
+    /// Whether all that can be is kept, however little work it was.
+    var keepsLittle: Bool { work.keepsLittle }
+
     /// Whether an equal run had any losses.
     var hasLosses: Bool { !earlier.losses.isEmpty }
 

@@ -10,6 +10,8 @@ public struct WorkSegment {
     public var records: [FinishedRecord] = []
     /// Takes the place of those before it.
     public var snapshot: PassSnapshot?
+    /// The stage whose findings these are, for as long as it goes on; nil for what is of use until the pass is finished.
+    public var interim: String?
     /// What the pass reported, once all of it is finished.
     public var report: PassReport?
 

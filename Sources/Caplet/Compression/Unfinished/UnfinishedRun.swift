@@ -25,6 +25,10 @@ final class UnfinishedRun: Sendable {
         var lock: FolderLock?
         /// Why nothing is kept any longer.
         var failure: String?
+        /// Why what stages find out for a while is not.
+        var interimFailure: String?
+        /// The files of that.
+        var interim: [InterimStage: [String]] = [:]
     }
 
     /// - Parameters:
@@ -69,6 +73,8 @@ final class UnfinishedRun: Sendable {
     /// What rank 0 has found, for all ranks.
     private static func all(_ segments: [WorkSegment], _ ensemble: any Ensemble) throws -> [WorkSegment] {
         guard ensemble.isShared else { return segments }
+        // What a process by itself has kept for itself may be large.
+        let segments = segments.filter { $0.interim == nil }
         let count = Int(try ensemble.broadcast(Double(segments.count), from: 0))
         return try (0..<count).map { index in
             let message = try ensemble.broadcast(ensemble.isFirst ? segments[index].message() : [], from: 0)
@@ -84,7 +90,7 @@ final class UnfinishedRun: Sendable {
         guard ensemble.isFirst else {
             return FinishedWork(earlier, secondsBetween: Self.secondsBetweenPosts, keepsAll: false) { try ensemble.post($0.message()) }
         }
-        let work = FinishedWork(earlier) { self.keep($0, context) }
+        let work = FinishedWork(earlier, forget: { self.forget($0) }, keep: { self.keep($0, context) })
         ensemble.whenPosted { message, rank in
             do {
                 try work.addPosted(WorkSegment(message: message))
@@ -139,6 +145,9 @@ final class UnfinishedRun: Sendable {
                 pass = segment.pass
                 _ = try format.verify(path, execution)
                 segments.append(segment)
+                if let stage = segment.interim {
+                    state.withLock { $0.interim[InterimStage(pass: segment.pass, name: stage), default: []].append(path) }
+                }
             } catch let error where error is FormatError || error is FileAccessError || error is GraphError {
                 context.note("what was kept in \(path) is damaged, and is made again: \(error)")
                 unlink(path)
@@ -162,6 +171,9 @@ final class UnfinishedRun: Sendable {
         guard state.withLock({ $0.failure == nil }) else { return }
         do {
             try write(segment)
+        } catch  where segment.interim != nil {
+            state.withLock { $0.interimFailure = "\(error)" }
+            context.note("what takes long to find out again is too much to keep: \(error)")
         } catch {
             state.withLock { $0.failure = "\(error)" }
             context.note("what is finished can no longer be kept, and is lost if the run is interrupted: \(error)")
@@ -174,12 +186,17 @@ final class UnfinishedRun: Sendable {
         try folder.make()
         try lock()
         try folder.identify(identity)
+        if segment.interim != nil, state.withLock({ $0.interimFailure != nil }) { return }
         if let graph = try segment.resultGraph() {
             let number = state.withLock { state in
                 state.segmentCount += 1
                 return state.segmentCount
             }
-            _ = try format.write(graph, to: folder.segmentPath(number), WriteOptions(), execution)
+            let path = folder.segmentPath(number)
+            _ = try format.write(graph, to: path, WriteOptions(), execution)
+            if let stage = segment.interim {
+                state.withLock { $0.interim[InterimStage(pass: segment.pass, name: stage), default: []].append(path) }
+            }
         }
         var options = WriteOptions()
         options.force = true
@@ -188,6 +205,11 @@ final class UnfinishedRun: Sendable {
         } else if let graph = try segment.snapshotGraph() {
             _ = try format.write(graph, to: folder.snapshotPath(segment.pass), options, execution)
         }
+    }
+
+    /// Removes what a stage has found out that is done.
+    private func forget(_ stage: InterimStage) {
+        for path in state.withLock({ $0.interim.removeValue(forKey: stage) }) ?? [] { unlink(path) }
     }
 
     /// Where what is unfinished of an output lies. A long name is cut, and told apart from others by a digest.

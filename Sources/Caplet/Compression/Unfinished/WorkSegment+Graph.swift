@@ -17,6 +17,8 @@ extension WorkSegment {
         var records: [StageRecord] = []
         /// Of a snapshot, whose arrays the tensors are.
         var numbers: [String: [Double]]?
+        /// The stage that all of it is of use to.
+        var interim: String?
         /// Tensors that are kept as the bytes of blocks, which the container has no place for, by name.
         var blocks: [String: Blocks]?
     }
@@ -67,6 +69,7 @@ extension WorkSegment {
         }
         var record = Record(pass: pass, entries: tensors.compactMap(\.report), losses: losses, report: report, records: stages)
         if !blocks.isEmpty { record.blocks = blocks }
+        record.interim = interim
         return try WorkSegment.graph(made, record)
     }
 
@@ -85,8 +88,8 @@ extension WorkSegment {
     }
 
     private static func array(_ tensor: Tensor, _ path: String) throws -> DenseTensor {
-        guard case .dense(let dense) = tensor.payload, dense.dtype == .f32 else {
-            throw FormatError.malformed(path, "tensor '\(tensor.name)'", "is no array of floats")
+        guard case .dense(let dense) = tensor.payload, [.f32, .i8].contains(dense.dtype) else {
+            throw FormatError.malformed(path, "tensor '\(tensor.name)'", "is no array of floats or codes")
         }
         return dense
     }
@@ -124,7 +127,7 @@ extension WorkSegment {
                     let payload = try record.blocks?[$0.name]?.payload($0, path) ?? $0.payload
                     return FinishedTensor(name: $0.name, payload: payload, report: entries[$0.name])
                 }
-            (losses, report) = (record.losses, record.report)
+            (losses, report, interim) = (record.losses, record.report, record.interim)
         }
     }
 }

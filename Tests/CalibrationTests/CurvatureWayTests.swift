@@ -1,0 +1,48 @@
+import Calibration
+import Execution
+import FormatKit
+import Models
+import PassKit
+import SafetensorsFormat
+import TestSupport
+import XCTest
+
+/// A way back through a model that is gone on with gives what comes then, and that alone, to the bit.
+final class CurvatureWayTests: XCTestCase {
+    private static let names = ["llama", "phi3", "albert-groups", "bert-classes", "qwen2moe-dense"]
+    private static var folder: TemporaryFolder?
+
+    override class func setUp() { folder = try? FamilyCheckpoints.folder(names) }
+    override class func tearDown() { folder = nil }
+
+    func testItGoesOnFromEveryBlock() throws {
+        let folder = try XCTUnwrap(CurvatureWayTests.folder, "transformers made no checkpoints")
+        for name in CurvatureWayTests.names {
+            let model = try Model(SafetensorsFormat().read(folder.path(name), ReadContext()))
+            let rows = FamilyCheckpoints.rows(vocabulary: try XCTUnwrap(model.configuration).vocabularySize)
+            let calibration = try CalibrationModel(model, tokens: TokenSequences(rows), ExecutionContext(threads: 2))
+            let gradients = try XCTUnwrap(calibration.gradients)
+            var order: [String] = []
+            var all: [String: WeightCurvature] = [:]
+            var stands: [(block: Int, gradients: [[Float]], given: Int)] = []
+            try gradients.forEachCurvature(
+                seed: 1, at: { _ in nil }, way: CurvatureWay(reached: nil) { stands.append(($0, $1(), order.count)) }
+            ) { name, curvature in
+                order.append(name)
+                all[name] = curvature
+            }
+            XCTAssertEqual(stands.map(\.block).last, 0, name)
+            XCTAssertGreaterThan(stands.count, 1, name)
+            for stand in stands {
+                var found: [String] = []
+                let way = CurvatureWay(reached: (stand.block, stand.gradients)) { _, _ in }
+                try gradients.forEachCurvature(seed: 1, at: { _ in nil }, way: way) { tensor, curvature in
+                    found.append(tensor)
+                    XCTAssertEqual(curvature?.inputs.elements, all[tensor]?.inputs.elements, "\(name) \(tensor) after \(stand.block)")
+                    XCTAssertEqual(curvature?.rows, all[tensor]?.rows, "\(name) \(tensor) after \(stand.block)")
+                }
+                XCTAssertEqual(found, Array(order[stand.given...]), "\(name) after \(stand.block)")
+            }
+        }
+    }
+}
