@@ -40,6 +40,8 @@ public struct ArchitectureFamily: Sendable {
     var biasSettings: [BiasSetting] = []
     /// Names without prefix of tensors that old checkpoints carry and that follow from the configuration, with `{}` for the block.
     var derivedTensors: [String] = []
+    /// Whether checkpoints may have blocks beyond those of the model, which predict further tokens: they are carried, and not run.
+    public internal(set) var hasPredictionBlocks = false
     /// Tensors of checkpoints that are several of the graph.
     var fusedTensors: [FusedTensor] = []
     /// The flag among the family's keys in GGUF that is set for it, and for no other of that name there.

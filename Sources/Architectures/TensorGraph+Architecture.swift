@@ -67,6 +67,16 @@ extension TensorGraph {
 }
 
 extension ModelConfiguration {
+    /// Whether a tensor of that name is of a block beyond the model's own, which predicts further tokens.
+    package func isOfPredictionBlock(_ name: String) -> Bool {
+        guard let family, family.hasPredictionBlocks else { return false }
+        return NamePrefix.candidates(of: family).contains { prefix in
+            guard let bare = prefix.removed(from: name) else { return false }
+            let (general, block) = ArchitectureFamily.generalised(bare)
+            return general.hasPrefix("model.layers.{}.") && block.map { $0 >= blockCount } ?? false
+        }
+    }
+
     /// Whether the model has a block, and an expert in it, for a tensor of that name.
     package func hasPlace(for name: String, _ family: ArchitectureFamily) -> Bool {
         guard let (rule, block, expert) = family.rule(forName: name) else { return false }

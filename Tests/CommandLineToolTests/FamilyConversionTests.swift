@@ -89,7 +89,7 @@ final class FamilyConversionTests: XCTestCase, MadeModels {
                 size = json.load(open(f'{sys.argv[2]}/{name}/config.json'))['vocab_size']
                 rows = np.array([[(i * 41 + 5 + 3 * r) % size for i in range(48)] for r in range(4)], dtype=np.int32)
                 np.save(f'{sys.argv[2]}/{name}.npy', rows)
-                print(row_losses(Scorer(f'{sys.argv[2]}/{name}.run.gguf', 48, 2), rows)[0].mean())
+                print(row_losses(Scorer(f'{sys.argv[2]}/{name}.run.gguf', 48, 1), rows)[0].mean())
             """, [Repository.path("Tests/Environment"), path()] + names)
         let theirs = output.split(separator: "\n").compactMap { Double($0) }
         XCTAssertEqual(theirs.count, names.count)
@@ -99,6 +99,72 @@ final class FamilyConversionTests: XCTestCase, MadeModels {
                 XCTAssertEqual(try MeanLoss.of(model, tokens: "\(name).npy", in: path()), loss, accuracy: 5e-4 * loss, model)
             }
         }
+    }
+
+    /// Blocks that predict further tokens are carried, but to GGUF; a file of llama.cpp that has them is the model without them.
+    func testBlocksThatPredictFurtherTokens() throws {
+        try PythonProcess.run(
+            """
+            import sys, json, shutil, numpy, torch
+            from safetensors.torch import load_file, save_file
+            numpy.save(f'{sys.argv[1]}/further.npy', (numpy.arange(60, dtype=numpy.int32).reshape(2, 30) * 41 + 5) % 251)
+            for name in ('glm4moe-usual', 'deepseek3-usual'):
+                folder = f'{sys.argv[1]}/{name}.further'
+                shutil.copytree(f'{sys.argv[1]}/{name}', folder)
+                tensors = load_file(f'{folder}/model.safetensors')
+                for key in list(tensors):
+                    if key.startswith('model.layers.2.'): tensors[key.replace('layers.2.', 'layers.3.')] = tensors[key].clone()
+                tensors['model.layers.3.eh_proj.weight'] = torch.randn(64, 128)
+                for key in ('enorm', 'hnorm', 'shared_head.norm'): tensors[f'model.layers.3.{key}.weight'] = torch.randn(64)
+                save_file(tensors, f'{folder}/model.safetensors', metadata={'format': 'pt'})
+                config = json.load(open(f'{folder}/config.json'))
+                json.dump(dict(config, num_nextn_predict_layers=1), open(f'{folder}/config.json', 'w'))
+            """, [path()])
+        func loss(of model: String) throws -> Double { try MeanLoss.of(model, tokens: "further.npy", in: path()) }
+        for name in ["glm4moe-usual", "deepseek3-usual"] {
+            let folder = "\(name).further"
+            let there = try convert(folder, to: "\(folder).gguf")
+            XCTAssertTrue(there.errors.contains("tensors of blocks that predict further tokens are left out"), there.errors)
+            _ = try convert(name, to: "\(name).alone.gguf")
+            XCTAssertEqual(try loss(of: "\(folder).gguf"), try loss(of: "\(name).alone.gguf"), name)
+            XCTAssertEqual(try loss(of: folder), try loss(of: name), name)
+            try caplet("convert \(folder) -o \(folder).caplet")
+            try caplet("convert \(folder).caplet -o \(folder).back --to safetensors")
+            XCTAssertEqual(
+                try TemporaryFolder.bytes(of: path("\(folder).back/model.safetensors")),
+                try TemporaryFolder.bytes(of: path("\(folder)/model.safetensors")), name)
+        }
+        try PythonProcess.run(
+            """
+            import sys, numpy as np, gguf
+            reader = gguf.GGUFReader(f'{sys.argv[1]}/glm4moe-usual.alone.gguf')
+            writer = gguf.GGUFWriter(f'{sys.argv[1]}/glm4moe.foreign.gguf', 'glm4moe')
+            for key, field in reader.fields.items():
+                if key.startswith(('GGUF.', 'general.architecture', 'caplet.')) or key == 'glm4moe.block_count': continue
+                kind = field.types[0]
+                if kind == gguf.GGUFValueType.ARRAY: writer.add_array(key, field.contents())
+                else: writer.add_key_value(key, field.contents(), kind)
+            writer.add_block_count(4)
+            writer.add_nextn_predict_layers(1)
+            for tensor in reader.tensors:
+                writer.add_tensor(tensor.name, tensor.data)
+                if tensor.name.startswith('blk.2.'): writer.add_tensor(tensor.name.replace('blk.2.', 'blk.3.'), tensor.data)
+            writer.add_tensor('blk.3.nextn.eh_proj.weight', np.ones((64, 128), np.float32))
+            for key in ('enorm', 'hnorm', 'shared_head_norm'): writer.add_tensor(f'blk.3.nextn.{key}.weight', np.ones(64, np.float32))
+            writer.write_header_to_file(); writer.write_kv_data_to_file(); writer.write_tensors_to_file(); writer.close()
+            """, [path()])
+        XCTAssertEqual(try loss(of: "glm4moe.foreign.gguf"), try loss(of: "glm4moe-usual.alone.gguf"))
+        let back = try caplet("convert glm4moe.foreign.gguf -o glm4moe.foreign --to safetensors")
+        XCTAssertEqual(back.errors, "")
+        try PythonProcess.run(
+            """
+            import sys
+            from safetensors.torch import load_file
+            names = load_file(f'{sys.argv[1]}/glm4moe.foreign/model.safetensors').keys()
+            for end in ('eh_proj', 'enorm', 'shared_head.norm', 'self_attn.q_proj', 'mlp.experts.4.down_proj'):
+                assert f'model.layers.3.{end}.weight' in names, end
+            assert not any(name.startswith('blk.') for name in names)
+            """, [path()])
     }
 
     /// A file without our own keys, as another program would make it: transformers loads what comes of it, and computes the same.
@@ -161,7 +227,7 @@ final class FamilyConversionTests: XCTestCase, MadeModels {
                 assert (found - expected).abs().max() < 1e-5 * size, (name, (found - expected).abs().max())
                 assert (merged - expected).abs().max() < 1e-5 * size, (name, (merged - expected).abs().max())
                 loss = torch.nn.functional.cross_entropy(expected[:, :-1].flatten(0, 1), ids[:, 1:].flatten()).item()
-                both = row_losses(Scorer(f'{name}.base.gguf', 40, 2, adapter=f'{name}.base-lora.gguf'), rows)[0].mean()
+                both = row_losses(Scorer(f'{name}.base.gguf', 40, 1, adapter=f'{name}.base-lora.gguf'), rows)[0].mean()
                 assert abs(both - loss) < 2e-3 * loss, (name, both, loss)
             """, [Repository.path("Tests/Environment"), path()] + names)
     }

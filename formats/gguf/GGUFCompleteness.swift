@@ -43,6 +43,7 @@ struct GGUFCompleteness {
     /// Tensors that the architecture does not have, or not in so many blocks.
     private var foreign: String? {
         let names = graph.tensors.map(\.name).filter { name in
+            if naming.configuration.isOfPredictionBlock(name) { return false }
             let isKnown = naming.family.rule(forName: name) != nil
             return isKnown ? !naming.configuration.hasPlace(for: name, naming.family) : !naming.family.isDerived(name)
         }

@@ -31,7 +31,7 @@ struct GGUFLayout {
         var experts = GGUFExperts(model.naming, path: path)
         let keysAndValues = model.naming.flatMap { GGUFKeysAndValues($0.configuration, path: path) }
         for tensor in graph.tensors {
-            if model.naming?.family.isDerived(tensor.name) == true { continue }
+            if model.naming?.family.isDerived(tensor.name) == true || model.isOfPredictionBlock(tensor.name) { continue }
             if model.naming?.keepsBeside(tensor.name) == true {
                 try kept.add(tensor, path: path)
                 continue

@@ -58,6 +58,10 @@ struct GGUFModel {
             }
             warnings += reasons.map { $0 + "; it will not load the file" }
         }
+        let further = isFromGGUF ? [] : graph.tensors.map(\.name).filter(isOfPredictionBlock)
+        if let first = further.first {
+            warnings.append("\(further.count) tensors of blocks that predict further tokens are left out, '\(first)' the first")
+        }
         let derived = graph.tensors.map(\.name).filter { naming?.family.isDerived($0) == true }
         if let first = derived.first {
             warnings.append("\(derived.count) tensors that follow from the configuration are left out, '\(first)' the first")
@@ -78,6 +82,11 @@ struct GGUFModel {
                 warnings.append("the file '\(attachment.name)' of \(attachment.bytes.count) bytes has no place in gguf and is left out")
             }
         }
+    }
+
+    /// Whether a checkpoint's tensor is of a block that predicts further tokens, which the file does not get.
+    func isOfPredictionBlock(_ name: String) -> Bool {
+        graph.metadata[GGUFModel.architectureKey] == nil && naming?.configuration.isOfPredictionBlock(name) == true
     }
 
     /// The hyperparameters of a graph, by its files or by the keys that came with it.

@@ -31,7 +31,9 @@ extension ModelConfiguration {
         }
         self.init(family: family)
         hiddenSize = try required("embedding_length")
-        blockCount = try required("block_count")
+        // Those that predict further tokens are counted too.
+        let further = family.hasPredictionBlocks ? value("nextn_predict_layers")?.integer ?? 0 : 0
+        blockCount = try required("block_count") - min(max(further, 0), 1 << 16)
         contextLength = try required("context_length")
         if let keys = family.keys.stateSpace {
             try readStateSpace(keys, required)

@@ -52,6 +52,7 @@ extension ArchitectureFamily {
             "topk_method": ["noaux_tc"], "scoring_func": ["sigmoid"], "moe_layer_freq": [.integer(1)], "ep_size": [.integer(1)],
         ]
         // Blocks that predict further tokens are carried, and not run.
+        $0.hasPredictionBlocks = true
         $0.otherKeys += ["num_nextn_predict_layers", "num_mtp_layers"]
     }
 }

@@ -16,7 +16,9 @@ extension ArchitectureFamily {
         $0.biasSettings = [
             BiasSetting("attention_bias", .attentionInput), BiasSetting(nil, [.attentionOutput] + .mlp + .experts + .sharedExpert),
         ]
-        $0.otherKeys = predictionKeys
+        $0.hasPredictionBlocks = true
+        $0.tensors += predictionTensors
+        $0.otherKeys = otherExpertKeys
     }
 
     /// dots.llm1: Qwen3 with such experts.
@@ -27,7 +29,7 @@ extension ArchitectureFamily {
         $0.keys.experts = correctedExpertKeys(usualLeadingBlocks: 0, usuallyRenormalises: false)
         $0.biasSettings = [BiasSetting("attention_bias", .attention), BiasSetting(nil, .mlp + .experts + .sharedExpert)]
         $0.hasKeyForEachHeadInGGUF = true
-        $0.otherKeys = predictionKeys
+        $0.otherKeys = otherExpertKeys
     }
 
     /// MiniMax-M2: LLaMA with norms of queries and keys, all heads together, of which a part of each head turns, and experts in all blocks.
@@ -69,6 +71,11 @@ extension ArchitectureFamily {
             saysAllInGGUF: true)
     }
 
-    /// Blocks that predict further tokens are carried, and not run.
-    private static let predictionKeys = ["num_nextn_predict_layers", "num_mtp_layers", "scoring_func", "topk_method"]
+    /// What a block that predicts further tokens has beside the parts of the others.
+    private static let predictionTensors = [
+        ("eh_proj", "eh_proj"), ("enorm", "enorm"), ("hnorm", "hnorm"), ("embed_tokens", "embed_tokens"),
+        ("shared_head.head", "shared_head_head"), ("shared_head.norm", "shared_head_norm"),
+    ].map { TensorRule("model.layers.{}.\($0.0).weight", "blk.{}.nextn.\($0.1).weight", .unknown, .other, isOptional: true) }
+
+    private static let otherExpertKeys = ["num_nextn_predict_layers", "num_mtp_layers", "scoring_func", "topk_method"]
 }
