@@ -17,16 +17,23 @@ struct OutputPrices {
 
     private init(prices: [String: [Float]]) { self.prices = prices }
 
-    /// One pass forward, and one forward and back, over the set.
+    /// What they take over the set: a pass forward, and one forward and back, which is as much again twice.
+    static let forwardPasses = 4.0
+
+    /// See `forwardPasses`.
     ///
     /// - Parameter names: the layers asked for.
     init(_ gradients: any GradientProvider, of names: Set<String>, _ context: PassContext) throws {
         let stage = "prices of outputs"
+        let progress = context.execution.progress
+        progress.begin(stage, total: names.count, unit: "layers")
+        defer { progress.end() }
         let found = try context.recording(stage, "") {
             var found = PassSnapshot()
             try gradients.forEachCurvature(seed: context.seed) { name, curvature in
                 guard names.contains(name) else { return }
                 try found.set(name, Self.shares(curvature.rows))
+                progress.advance(by: 1, remark: name)
             }
             return found
         }

@@ -59,7 +59,8 @@ public struct ProbabilisticPruningPass: Pass {
     private static let sigma = NumberOption("sigma", in: 0.001...4, default: 0.25, "spread of the samples", requires: ofLearning)
     private static let rate = NumberOption("rate", in: 0...10, default: 0.02, "learning rate", requires: ofLearning)
     public static let options: [any PassOption] = [
-        ParameterBudget.option, mode, objective, outputs, refit, sequential, batch, steps, sigma, rate, StoredDType.option, TensorSelection.option,
+        ParameterBudget.option, mode, objective, outputs, refit, sequential, batch, steps, sigma, rate, StoredDType.option,
+        TensorSelection.option,
     ]
     public static let reads: PassReads = [.lowRank, .original, .calibration]
     public static let leaves = PassResult.parts
@@ -129,8 +130,7 @@ public struct ProbabilisticPruningPass: Pass {
         case .scores: passesOverSet = sensitivities + 6
         case .uniform: passesOverSet = 5
         }
-        // One forward, and one forward and back, which is as much again twice, with moments of inputs and outputs.
-        let prices = outputs == .fisher ? 4 * calibration.forward + calibration.secondMoments : 0
+        let prices = outputs == .fisher ? OutputPrices.forwardPasses * calibration.forward + calibration.secondMoments : 0
         cost.operations += passesOverSet * calibration.forward + prices
         return cost
     }

@@ -97,6 +97,7 @@ struct PruningRun {
             report.notes.append("outputs of a layer count alike: gradients of this model are not known")
             return .none
         }
+        calibration.count(forwardPasses: OutputPrices.forwardPasses)
         return try OutputPrices(gradients, of: Set(tensors.map(\.name)), context)
     }
 

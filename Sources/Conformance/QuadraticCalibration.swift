@@ -20,7 +20,8 @@ public final class QuadraticCalibration: CalibrationProvider {
     ///   - importance: wₗ by tensor name; 1 for those not named.
     ///   - importanceOfOutput: vᵣ by the row of a weight.
     public init(
-        _ graph: TensorGraph, sequences: Int, importance: [String: Double] = [:], importanceOfOutput: @escaping (Int) -> Double = { _ in 1 },
+        _ graph: TensorGraph, sequences: Int, importance: [String: Double] = [:],
+        importanceOfOutput: @escaping (Int) -> Double = { _ in 1 },
         seed: UInt64 = 1
     ) throws {
         var weights: [String: Matrix] = [:]

@@ -63,7 +63,8 @@ final class AllocationReferenceTests: XCTestCase {
             return try LayerCandidate(
                 name: "layer.\(index)", block: index, weight: .dense(DenseTensor(weight, dtype: .f32)),
                 inputPower: (0..<n).map { 0.5 + Float($0 % 3) },
-                outputPrices: index == 1 ? (0..<m).map { 0.25 + Float($0 % 4) } : nil, lowRank: weight.leadingSingularTriplets(rank), execution)
+                outputPrices: index == 1 ? (0..<m).map { 0.25 + Float($0 % 4) } : nil, lowRank: weight.leadingSingularTriplets(rank),
+                execution)
         }
     }
 

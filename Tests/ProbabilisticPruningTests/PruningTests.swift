@@ -21,7 +21,8 @@ final class PruningTests: XCTestCase {
 
     func testConformanceOfEveryMode() throws {
         for settings in [
-            "mode=scores batch=2", "mode=uniform outputs=alike", "mode=learned steps=6 batch=2", "objective=block batch=2", "objective=weights",
+            "mode=scores batch=2", "mode=uniform outputs=alike", "mode=learned steps=6 batch=2", "objective=block batch=2",
+            "objective=weights",
         ] {
             try PassConformance(passes, pipeline: "rpca,prune-probabilistic{\(settings)}", needsCalibration: true).run()
         }
