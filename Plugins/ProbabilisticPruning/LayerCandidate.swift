@@ -5,10 +5,10 @@ import LinearAlgebra
 import ModelGraph
 
 /// One linear layer as the priced allocation sees it: a low-rank part that is decided, and the entries of what is left, each
-/// worth the output error that keeping it saves, R²ᵢⱼ · Hⱼⱼ, for one parameter.
+/// worth the output error that keeping it saves at the output's price, pᵢ · R²ᵢⱼ · Hⱼⱼ, for one parameter.
 ///
 /// It is a recipe: the weight stays where the model has it, and residuals, scores and matrices are made of it some rows at a time whenever they
-/// are asked for. What is held is the diagonal of H, the terms of the low-rank part, and a histogram of the scores.
+/// are asked for. What is held is prices, the diagonal of H, the terms of the low-rank part, and a histogram of the scores.
 struct LayerCandidate {
     let name: String
     let block: Int?
@@ -16,6 +16,8 @@ struct LayerCandidate {
     let weight: Payload
     /// Hⱼⱼ, [n].
     let inputPower: [Float]
+    /// pᵢ, [m]; nil where all outputs count alike.
+    let outputPrices: [Float]?
     /// The rank-one terms that are kept.
     let lowRank: SingularTriplets
     /// What a low-rank part saves of the output error, as `RankChoice` found it; nil where none was tried.
@@ -31,18 +33,19 @@ struct LayerCandidate {
     var lowRankCost: Int { lowRank.rank * (rows + columns) }
 
     init(
-        name: String, block: Int?, weight: Payload, inputPower: [Float], lowRank: SingularTriplets, rankGain: Double? = nil,
-        _ execution: ExecutionContext
+        name: String, block: Int?, weight: Payload, inputPower: [Float], outputPrices: [Float]? = nil, lowRank: SingularTriplets,
+        rankGain: Double? = nil, _ execution: ExecutionContext
     ) throws {
         self.name = name
         self.block = block
         self.weight = weight
         self.inputPower = inputPower
+        self.outputPrices = outputPrices
         self.lowRank = lowRank
         self.rankGain = rankGain
         self.execution = execution
         scaledU = lowRank.u.scalingColumns(by: lowRank.singularValues)
-        let source = Residuals(weight, inputPower, scaledU, lowRank.vTransposed)
+        let source = Residuals(weight, inputPower, outputPrices, scaledU, lowRank.vTransposed)
         histogram = ScoreHistogram(
             try source.map(execution) { _, _, scores in
                 var part = ScoreHistogram.Part()
@@ -51,9 +54,9 @@ struct LayerCandidate {
             })
     }
 
-    private var residuals: Residuals { Residuals(weight, inputPower, scaledU, lowRank.vTransposed) }
+    private var residuals: Residuals { Residuals(weight, inputPower, outputPrices, scaledU, lowRank.vTransposed) }
 
-    /// Output error Σ R²ᵢⱼHⱼⱼ of keeping the `kept` best entries, as near as the histogram tells.
+    /// Output error Σ pᵢR²ᵢⱼHⱼⱼ of keeping the `kept` best entries, as near as the histogram tells.
     func outputError(keeping kept: Int) -> Double { histogram.sum(ofSmallest: max(parameterCount - kept, 0)) }
 
     /// Which entries of a layer are kept: those with at least a score, of those that have just that one the first in row-major order.
@@ -136,11 +139,12 @@ private struct Residuals {
     let runs: [Range<Int>]
     private let weight: Payload
     private let power: [Float]
+    private let prices: [Float]?
     private let u: Matrix
     private let v: Matrix
 
-    init(_ weight: Payload, _ power: [Float], _ u: Matrix, _ v: Matrix) {
-        (self.weight, self.power, self.u, self.v) = (weight, power, u, v)
+    init(_ weight: Payload, _ power: [Float], _ prices: [Float]?, _ u: Matrix, _ v: Matrix) {
+        (self.weight, self.power, self.prices, self.u, self.v) = (weight, power, prices, u, v)
         runs = Payload.rowRuns(rows: weight.shape.rows, columns: weight.shape.columns)
     }
 
@@ -162,7 +166,8 @@ private struct Residuals {
             power.withUnsafeBufferPointer { power in
                 for row in 0..<runs[index].count {
                     let (r, s) = (values + row * columns, scores + row * columns)
-                    for j in 0..<columns { s[j] = r[j] * r[j] * power[j] }
+                    let price = prices?[runs[index].lowerBound + row] ?? 1
+                    for j in 0..<columns { s[j] = r[j] * r[j] * power[j] * price }
                 }
             }
             return try body(

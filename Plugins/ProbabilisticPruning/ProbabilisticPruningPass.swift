@@ -25,6 +25,11 @@ public struct ProbabilisticPruningPass: Pass {
         case solve, none
     }
 
+    /// What an output of a layer counts beside the others of the layer.
+    enum Outputs: String, CaseIterable, Sendable {
+        case fisher, alike
+    }
+
     private static let objective = ChoiceOption<Objective>(
         "objective", default: .loss,
         "what layers are weighed by: the model's loss; the outputs of their blocks, for models too large to run whole again and again; "
@@ -33,6 +38,11 @@ public struct ProbabilisticPruningPass: Pass {
         "mode", default: .learned,
         "learned: layer weights by policy gradient, from measured sensitivities; scores: those alone; uniform: every layer the same share",
         [.learned: [.equals(objective, .loss)], .scores: [.equals(objective, .loss, .block)]])
+    private static let outputs = ChoiceOption<Outputs>(
+        "outputs", default: .fisher,
+        "what outputs of a layer count beside each other: fisher: what an error in each costs the model's predictions, by one pass forward and "
+            + "back; alike: all the same",
+        requires: [.equals(objective, .loss)])
     private static let refit = ChoiceOption<Refit>(
         "refit", default: .solve, "solve: support and values against the layer's inputs; none: the best entries with the values they have",
         requires: [.equals(objective, .loss, .block)])
@@ -49,7 +59,8 @@ public struct ProbabilisticPruningPass: Pass {
     private static let sigma = NumberOption("sigma", in: 0.001...4, default: 0.25, "spread of the samples", requires: ofLearning)
     private static let rate = NumberOption("rate", in: 0...10, default: 0.02, "learning rate", requires: ofLearning)
     public static let options: [any PassOption] = [
-        ParameterBudget.option, mode, objective, refit, sequential, batch, steps, sigma, rate, StoredDType.option, TensorSelection.option,
+        ParameterBudget.option, mode, objective, outputs, refit, sequential, batch, steps, sigma, rate, StoredDType.option,
+        TensorSelection.option,
     ]
     public static let reads: PassReads = [.lowRank, .original, .calibration]
     public static let leaves = PassResult.parts
@@ -57,6 +68,7 @@ public struct ProbabilisticPruningPass: Pass {
     let budget: ParameterBudget
     let mode: Mode
     let objective: Objective
+    let outputs: Outputs
     /// Whether supports and values are solved against the layers' inputs.
     let solves: Bool
     let isSequential: Bool
@@ -76,6 +88,7 @@ public struct ProbabilisticPruningPass: Pass {
         case .block: mode = options[Self.mode] == .uniform ? .uniform : .scores
         case .weights: mode = .uniform
         }
+        outputs = objective == .loss ? options[Self.outputs] : .alike
         solves = objective != .weights && options[Self.refit] == .solve
         isSequential = options[Self.sequential]
         batch = options[Self.batch]
@@ -117,7 +130,8 @@ public struct ProbabilisticPruningPass: Pass {
         case .scores: passesOverSet = sensitivities + 6
         case .uniform: passesOverSet = 5
         }
-        cost.operations += passesOverSet * calibration.forward
+        let prices = outputs == .fisher ? OutputPrices.forwardPasses * calibration.forward + calibration.secondMoments : 0
+        cost.operations += passesOverSet * calibration.forward + prices
         return cost
     }
 

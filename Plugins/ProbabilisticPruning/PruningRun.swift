@@ -17,7 +17,8 @@ struct PruningRun {
     /// Units priced by the output error they save for a parameter, layers weighed by what an output error costs: not at all
     /// (mode=uniform), as measured (mode=scores), or from there learned by policy gradient (mode=learned).
     func run(_ report: inout PassReport) throws -> [(Payload, TensorReport)] {
-        let layers = try candidates()
+        let prices = try outputPrices(&report)
+        let layers = try candidates(prices)
         let allocation = SharedAllocation(layers: layers, budget: common.parameterBudget, execution: context.execution)
         guard allocation.entryBudget > 0 else {
             throw PassError(.usage, pass: ProbabilisticPruningPass.name, "keep=\(pass.budget.keep) leaves no parameter to keep")
@@ -27,7 +28,7 @@ struct PruningRun {
         let uniform = try sensitivity.uniformLogWeights()
         let rises = try self.rises(sensitivity, sequences: sequencesToMeasure(learning))
         let measured = rises.map { sensitivity.logWeights(rises: $0, uniform: uniform) } ?? uniform
-        guard pass.objective == .loss else { return try solve(layers, allocation.choices(logWeights: measured), rises) }
+        guard pass.objective == .loss else { return try solve(layers, allocation.choices(logWeights: measured), rises, prices) }
         func lossesOf(_ logWeights: [Double], _ sequences: [Int]) throws -> [Double] {
             let weights = allocation.weights(try allocation.choices(logWeights: logWeights))
             return try calibration.losses(sequences: sequences, replacing: weights)
@@ -60,7 +61,7 @@ struct PruningRun {
                 report.notes.append("what was learned is worse than the scores alone on the held-back sequences and was not used")
             }
         }
-        return try solve(layers, allocation.choices(logWeights: chosen), rises)
+        return try solve(layers, allocation.choices(logWeights: chosen), rises, prices)
     }
 
     /// What pruning each layer alone costs, in loss or in the error of its block's outputs; nil where nothing is measured.
@@ -89,8 +90,19 @@ struct PruningRun {
         return (allSequences.filter { $0 % 4 != 3 }, heldBack)
     }
 
+    /// What outputs cost, where they do not count alike.
+    private func outputPrices(_ report: inout PassReport) throws -> OutputPrices {
+        guard pass.outputs == .fisher else { return .none }
+        guard let gradients = calibration.gradients else {
+            report.notes.append("outputs of a layer count alike: gradients of this model are not known")
+            return .none
+        }
+        calibration.count(forwardPasses: OutputPrices.forwardPasses)
+        return try OutputPrices(gradients, of: Set(tensors.map(\.name)), context)
+    }
+
     /// The layers with the rank that pays and priced entries.
-    private func candidates() throws -> [LayerCandidate] {
+    private func candidates(_ prices: OutputPrices) throws -> [LayerCandidate] {
         context.execution.progress.begin("pricing", total: tensors.count, unit: "layers")
         defer { context.execution.progress.end() }
         let stage = "pricing"
@@ -117,8 +129,8 @@ struct PruningRun {
             let (choice, power) = try RankChoice.Choice.made(of: found, shape: tensors[index].shape)
             return try LayerCandidate(
                 name: tensors[index].name, block: context.original.structure.block(of: tensors[index].name),
-                weight: common.originals[index].payload, inputPower: power, lowRank: choice.terms, rankGain: choice.gain,
-                context.execution)
+                weight: common.originals[index].payload, inputPower: power, outputPrices: prices[tensors[index].name],
+                lowRank: choice.terms, rankGain: choice.gain, context.execution)
         }
     }
 
@@ -142,7 +154,7 @@ struct PruningRun {
 
     /// The values of the chosen ranks and counts, as they are stored.
     private func solve(
-        _ layers: [LayerCandidate], _ choices: [LayerCandidate.Choice], _ rises: [Double]?
+        _ layers: [LayerCandidate], _ choices: [LayerCandidate.Choice], _ rises: [Double]?, _ prices: OutputPrices
     ) throws -> [(Payload, TensorReport)] {
         context.execution.progress.begin("solve", total: layers.count, unit: "layers")
         defer { context.execution.progress.end() }
@@ -160,7 +172,8 @@ struct PruningRun {
         }
         func solved(_ index: Int, _ h: Matrix) throws -> PruningResult {
             let solution = try LayerSolver(secondMoment: h, context.execution).solve(
-                common.weight(index), lowRank: layers[index].lowRank, entries: choices[index].count, context.execution)
+                common.weight(index), lowRank: layers[index].lowRank, entries: choices[index].count,
+                outputPrices: prices[layers[index].name], context.execution)
             return PruningResult(
                 name: layers[index].name, lowRank: solution.lowRank, sparse: solution.sparse, sensitivity: rises?[index],
                 rankGain: layers[index].rankGain)

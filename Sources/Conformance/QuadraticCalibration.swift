@@ -3,24 +3,32 @@ import ModelGraph
 import PassKit
 
 /// A calibration whose loss is known in closed form: sequence s has inputs Xₛ of its own, and its loss is
-/// 1 + Σ over layers of wₗ·‖(W' − W) Xₛᵀ‖² / N. What a pass should find can be computed beside it.
+/// 1 + Σ over layers of wₗ·Σᵣ vᵣ·‖(W' − W)ᵣ Xₛᵀ‖² / N, v of the outputs. What a pass should find can be computed beside it.
 public final class QuadraticCalibration: CalibrationProvider {
     private let weights: [String: Matrix]
     private let groups: [InputGroup]
     private let inputs: [String: [Matrix]]
     private let importance: [String: Double]
+    private let importanceOfOutput: (Int) -> Double
     public let sequenceCount: Int
     public var scoredTokensPerSequence: Int { Self.tokens }
     private static let tokens = 24
     /// Forward passes of a sequence so far.
     public private(set) var evaluations = 0
 
-    /// - Parameter importance: wₗ by tensor name; 1 for those not named.
-    public init(_ graph: TensorGraph, sequences: Int, importance: [String: Double] = [:], seed: UInt64 = 1) throws {
+    /// - Parameters:
+    ///   - importance: wₗ by tensor name; 1 for those not named.
+    ///   - importanceOfOutput: vᵣ by the row of a weight.
+    public init(
+        _ graph: TensorGraph, sequences: Int, importance: [String: Double] = [:],
+        importanceOfOutput: @escaping (Int) -> Double = { _ in 1 },
+        seed: UInt64 = 1
+    ) throws {
         var weights: [String: Matrix] = [:]
         for tensor in graph.tensors where tensor.role == .linear { weights[tensor.name] = try tensor.payload.densifiedMatrix() }
         self.weights = weights
         self.importance = importance
+        self.importanceOfOutput = importanceOfOutput
         groups = graph.structure.inputGroups
         sequenceCount = sequences
         var inputs: [String: [Matrix]] = [:]
@@ -44,12 +52,17 @@ public final class QuadraticCalibration: CalibrationProvider {
                 guard let x = inputs[group.members[0]]?[sequence] else { continue }
                 for name in group.members {
                     guard let new = try replaced.matrix(name), let old = weights[name] else { continue }
-                    let difference = x.times(new - old, otherAs: .transposed)
+                    let difference = x.times(weighed(new - old), otherAs: .transposed)
                     loss += (importance[name] ?? 1) * difference.squaredFrobeniusNorm / Double(Self.tokens * old.elements.count)
                 }
             }
             return loss
         }
+    }
+
+    /// Rows times the roots of what the outputs count.
+    private func weighed(_ error: Matrix) -> Matrix {
+        error.scalingRows(by: (0..<error.rows).map { Float(importanceOfOutput($0).squareRoot()) })
     }
 
     public func losses(sequences: [Int], of graph: TensorGraph) throws -> [Double] {
@@ -98,7 +111,7 @@ public final class QuadraticCalibration: CalibrationProvider {
                 for name in group.members {
                     guard let weight = calibration.weights[name] else { continue }
                     let price = 2 * (calibration.importance[name] ?? 1) / Double(weight.elements.count)
-                    try body(name, WeightCurvature(inputs: h, rows: [Double](repeating: price, count: weight.rows)))
+                    try body(name, WeightCurvature(inputs: h, rows: (0..<weight.rows).map { price * calibration.importanceOfOutput($0) }))
                 }
             }
         }
@@ -129,7 +142,8 @@ public final class QuadraticCalibration: CalibrationProvider {
                         let x = all[sequence]
                         sum = sum + x.times(new - old, otherAs: .transposed).times(x, .transposed)
                     }
-                    try gradient(name, Matrix(rows: old.rows, columns: old.columns, elements: sum.elements.map { $0 * Float(scale) }))
+                    let factors = (0..<old.rows).map { Float(scale * calibration.importanceOfOutput($0)) }
+                    try gradient(name, sum.scalingRows(by: factors))
                 }
             }
             return value

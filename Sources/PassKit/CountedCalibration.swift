@@ -17,6 +17,9 @@ public final class CountedCalibration: CalibrationProvider {
     public var warnings: [String] { base.warnings }
     public var gradients: (any GradientProvider)? { base.gradients }
 
+    /// Adds what is asked of `gradients`, in forward passes over the set.
+    public func count(forwardPasses: Double) { sequencePasses += forwardPasses * Double(sequenceCount) }
+
     public func losses(sequences: [Int], replacing weights: ReplacedWeights) throws -> [Double] {
         sequencePasses += Double(sequences.count)
         return try base.losses(sequences: sequences, replacing: weights)

@@ -94,6 +94,52 @@ final class SolverReferenceTests: XCTestCase {
         XCTAssertLessThan(theirs[1], theirs[3])
     }
 
+    /// With prices of outputs: of inputs that do not go together the largest of √p·|w| stay, with the values that they have.
+    func testPricedEntriesOfApartInputsAreTheDearest() throws {
+        let prices = (0..<40).map { 0.1 + Float($0 % 5) }
+        var identity = Matrix(zeros: 64, 64)
+        for i in 0..<64 { identity[i, i] = 1 }
+        let none = SingularTriplets.none(40, 64)
+        let ours = try LayerSolver(secondMoment: identity, ExecutionContext()).solve(
+            weight, lowRank: none, entries: 700, outputPrices: prices, ExecutionContext())
+        let theirs = try NumPy.result(
+            of: NumPy.solvers + """
+                p = 0.1 + np.arange(40) % 5
+                kept = largest(w * np.sqrt(p)[:, None], 700)
+                result = [np.count_nonzero(kept != (ours != 0)), np.abs(ours - w * kept).max(), (p[:, None] * (w * ~kept) ** 2).sum()]
+                """, ["w": weight, "ours": ours.sparse])
+        XCTAssertEqual(theirs[0], 0)
+        XCTAssertLessThan(theirs[1], 1e-4)
+        XCTAssertEqual(ours.outputError / theirs[2], 1, accuracy: 1e-3)
+    }
+
+    /// With prices of outputs the error at these prices is less than without, values are the least squares on the support, and rank goes with them.
+    func testPricesOfOutputsArePaid() throws {
+        let prices = (0..<40).map { 0.1 + 3 * Float($0 % 4) }
+        let solver = try LayerSolver(secondMoment: moment, ExecutionContext())
+        let start = try LowRankSolver(secondMoment: moment, ExecutionContext()).approximate(weight, rank: 2, ExecutionContext())
+        let svd = try start.u.times(start.v).singularValueDecomposition()
+        let two = SingularTriplets(
+            u: svd.u.transposed.rows(0..<2).transposed, singularValues: Array(svd.singularValues.prefix(2)),
+            vTransposed: svd.vTransposed.rows(0..<2))
+        for triplets in [SingularTriplets.none(40, 64), two] {
+            let priced = try solver.solve(weight, lowRank: triplets, entries: 800, outputPrices: prices, ExecutionContext())
+            let alike = try solver.solve(weight, lowRank: triplets, entries: 800, ExecutionContext())
+            func low(_ solution: LayerSolver.Solution) -> Matrix { solution.lowRank.map { $0.u.times($0.v) } ?? Matrix(zeros: 40, 64) }
+            let theirs = try NumPy.result(
+                of: NumPy.solvers + """
+                    p = np.sqrt(0.1 + 3 * (np.arange(40) % 4))[:, None]
+                    best = least_squares(w - l, h, s != 0)
+                    result = [energy(p * (w - l - s), h), energy(p * (w - l2 - s2), h), energy(p * (w - l - best), h), np.count_nonzero(s)]
+                    """,
+                ["w": weight, "h": moment, "s": priced.sparse, "l": low(priced), "s2": alike.sparse, "l2": low(alike)])
+            XCTAssertLessThan(theirs[0], 0.9 * theirs[1], "rank \(triplets.rank)")
+            XCTAssertEqual(theirs[0] / theirs[2], 1, accuracy: 1e-3, "rank \(triplets.rank)")
+            XCTAssertEqual(priced.outputError / theirs[0], 1, accuracy: 1e-3, "rank \(triplets.rank)")
+            XCTAssertEqual(Int(theirs[3]), 800)
+        }
+    }
+
     /// A root with a floor: E·C has the energy of E, and C·C⁻¹ is the identity, however the inverse is made.
     func testWhiteningIsARootAndItsInverse() throws {
         let error = Matrix.random(7, 64, seed: 9)

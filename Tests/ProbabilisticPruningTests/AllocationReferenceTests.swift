@@ -62,7 +62,9 @@ final class AllocationReferenceTests: XCTestCase {
             let weight = Matrix(rows: m, columns: n, elements: random.elements.map { $0 * Float(scale) })
             return try LayerCandidate(
                 name: "layer.\(index)", block: index, weight: .dense(DenseTensor(weight, dtype: .f32)),
-                inputPower: (0..<n).map { 0.5 + Float($0 % 3) }, lowRank: weight.leadingSingularTriplets(rank), execution)
+                inputPower: (0..<n).map { 0.5 + Float($0 % 3) },
+                outputPrices: index == 1 ? (0..<m).map { 0.25 + Float($0 % 4) } : nil, lowRank: weight.leadingSingularTriplets(rank),
+                execution)
         }
     }
 
@@ -79,7 +81,8 @@ final class AllocationReferenceTests: XCTestCase {
                     for w, r, alpha in zip((a, b, c), (0, 2, 1), \(logWeights)):
                         u, x, v = np.linalg.svd(w, full_matrices=False)
                         rest = w - (u[:, :r] * x[:r]) @ v[:r]
-                        layers.append(np.exp(alpha) * rest ** 2 * (0.5 + np.arange(w.shape[1]) % 3))
+                        price = 0.25 + np.arange(w.shape[0]) % 4 if r == 2 else np.ones(w.shape[0])
+                        layers.append(np.exp(alpha) * rest ** 2 * (0.5 + np.arange(w.shape[1]) % 3) * price[:, None])
                         spent += r * sum(w.shape)
                     scores = np.concatenate([l.ravel() for l in layers])
                     owner = np.concatenate([np.full(l.size, i) for i, l in enumerate(layers)])
@@ -106,7 +109,9 @@ final class AllocationReferenceTests: XCTestCase {
                 floor = 0.3 * np.median(\(rises))
                 for w, r, rise in zip((a, b, c), (0, 2, 1), \(rises)):
                     u, x, v = np.linalg.svd(w, full_matrices=False)
-                    scores = np.sort(((w - (u[:, :r] * x[:r]) @ v[:r]) ** 2 * (0.5 + np.arange(w.shape[1]) % 3)).ravel())
+                    price = 0.25 + np.arange(w.shape[0]) % 4 if r == 2 else np.ones(w.shape[0])
+                    errors = (w - (u[:, :r] * x[:r]) @ v[:r]) ** 2 * (0.5 + np.arange(w.shape[1]) % 3)
+                    scores = np.sort((errors * price[:, None]).ravel())
                     kept = lambda d: max(int(d * w.size) - r * sum(w.shape), 0)
                     error = scores[:w.size - kept(0.2)].sum()
                     result.append(0.5 * np.log(max(rise, floor) / error) - 0.5 * np.log(scores[w.size - kept(0.5)]))

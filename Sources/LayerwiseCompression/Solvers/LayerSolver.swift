@@ -12,7 +12,7 @@ public struct LayerSolver {
         public var lowRank: (u: Matrix, v: Matrix)?
         /// S [m, n].
         public var sparse: Matrix
-        /// tr((W − L − S) H (W − L − S)ᵀ).
+        /// tr((W − L − S) H (W − L − S)ᵀ), each row times its price.
         public var outputError: Double
     }
 
@@ -32,7 +32,24 @@ public struct LayerSolver {
     /// - Parameters:
     ///   - lowRank: where L starts; its rank is kept.
     ///   - entries: non-zeros of S.
+    ///   - prices: what an error in each output counts, [m], above 0; nil where all count alike.
     /// - Throws: `LinearAlgebraError`, `Cancelled`.
+    public func solve(
+        _ weight: Matrix, lowRank start: SingularTriplets, entries: Int, outputPrices prices: [Float]?, _ execution: ExecutionContext
+    ) throws -> Solution {
+        guard let prices else { return try solve(weight, lowRank: start, entries: entries, execution) }
+        // Σ pᵢ Eᵢ H Eᵢᵀ is tr(E' H E'ᵀ) for rows E'ᵢ = √pᵢ Eᵢ.
+        let roots = prices.map { $0.squareRoot() }
+        let inverses = roots.map { 1 / $0 }
+        let scaledStart = SingularTriplets(
+            u: start.u.scalingRows(by: roots), singularValues: start.singularValues, vTransposed: start.vTransposed)
+        var solution = try solve(weight.scalingRows(by: roots), lowRank: scaledStart, entries: entries, execution)
+        solution.sparse = solution.sparse.scalingRows(by: inverses)
+        solution.lowRank = solution.lowRank.map { ($0.u.scalingRows(by: inverses), $0.v) }
+        return solution
+    }
+
+    /// The same, all outputs alike.
     public func solve(
         _ weight: Matrix, lowRank start: SingularTriplets, entries: Int, _ execution: ExecutionContext
     ) throws -> Solution {
