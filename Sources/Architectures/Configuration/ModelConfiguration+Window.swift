@@ -6,7 +6,12 @@ extension ModelConfiguration {
         guard let keys = keys.window else { return }
         if let both = keys.bothSides { return try readNeighbours(json, keys, both) }
         let size: Int?
-        if let value = json.object?[keys.name] { size = value.integer } else { size = keys.size }
+        if let value = json.object?[keys.name] {
+            guard value == .null || value.integer != nil else { throw ConfigurationError("config.json has no integer '\(keys.name)'") }
+            size = value.integer
+        } else {
+            size = keys.size
+        }
         if size == nil, keys.isRequired { unsupportedFeatures.append("\(keys.name) null") }
         defer { window?.isChunked = keys.isChunked }
         guard let size, !keys.isOptional || json["use_sliding_window"]?.bool == true else { return }
@@ -54,11 +59,12 @@ extension ModelConfiguration {
 
     /// The type of each block, of [[["global", "local"], 2], …]; where it is not there, these two in turns.
     private func countedTypes(_ json: JSONValue, _ key: String) throws -> [String] {
-        guard let lists = json[key]?.array else { return (0..<min(max(blockCount, 0), 1 << 16)).map { $0 % 2 == 0 ? "global" : "local" } }
+        guard let value = json[key] else { return (0..<min(max(blockCount, 0), 1 << 16)).map { $0 % 2 == 0 ? "global" : "local" } }
         var types: [String] = []
-        for entry in lists {
+        for entry in value.array ?? [value] {
             guard let pair = entry.array, pair.count == 2, let names = pair[0].array?.map({ $0.string ?? "" }), let count = pair[1].integer,
-                names.allSatisfy(["global", "local"].contains), count >= 0, names.count * min(count, 1 << 16) + types.count <= 1 << 16
+                names.allSatisfy(["global", "local"].contains), (0...1 << 16).contains(count), names.count <= 1 << 16,
+                names.count * count + types.count <= 1 << 16
             else { throw ConfigurationError("\(key) has other than lists of global and local, and how often each comes") }
             for _ in 0..<count { types += names }
         }
