@@ -7,7 +7,8 @@ final class BlockTypeConfigurationTests: XCTestCase {
         let text = """
             {"model_type": "gpt_neo", "vocab_size": 50, "hidden_size": 12, "num_layers": 4, "num_heads": 3, "max_position_embeddings": 64 \(more)}
             """
-        return try XCTUnwrap(try ModelConfiguration(configJSON: Array(text.utf8), path: "config.json"))
+        let made = try ModelConfiguration(configJSON: Array(text.utf8), path: "config.json")
+        return try XCTUnwrap(made)
     }
 
     private func windows(_ configuration: ModelConfiguration) -> [Int?] {
