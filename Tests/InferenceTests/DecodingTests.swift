@@ -14,7 +14,7 @@ final class DecodingTests: XCTestCase {
     private static let names = [
         "llama", "linear", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "phi3-part", "gpt2", "gpt2-untied", "opt", "mamba",
         "falcon-mamba",
-        "mamba2",
+        "mamba2", "granite4-usual", "nemotronh", "lfm2", "qwen35",
     ]
     private static var folder: TemporaryFolder?
 
@@ -65,7 +65,7 @@ final class DecodingTests: XCTestCase {
 
     /// The same bytes of logits from one thread and three, and with tokens one at a time and many at once.
     func testThreadsAndPartsChangeNothing() throws {
-        for name in ["qwen3", "gemma2", "gpt2", "falcon-mamba", "mamba2"] {
+        for name in ["qwen3", "gemma2", "gpt2", "falcon-mamba", "mamba2", "granite4-usual", "lfm2", "qwen35"] {
             let graph = try graph(name)
             var found: Set<[Float]> = []
             for (threads, size) in [(1, 29), (3, 29), (1, 1), (2, 4)] {
