@@ -44,8 +44,12 @@ public final class KeyValueCache {
         for block in 0..<configuration.blockCount {
             switch configuration.parts(inBlock: block).mixer {
             case .none: places.append(0)
-            case .attention: (places, attentions) = (places + [attentions], attentions + 1)
-            case .stateSpace: (places, spaces) = (places + [spaces], spaces + 1)
+            case .attention:
+                places.append(attentions)
+                attentions += 1
+            case .stateSpace:
+                places.append(spaces)
+                spaces += 1
             }
         }
         self.places = places

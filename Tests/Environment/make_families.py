@@ -271,6 +271,9 @@ MODELS = {
     "qwen35": (t.Qwen3_5TextConfig, t.Qwen3_5ForCausalLM, dict(
         HEAD, linear_key_head_dim=12, linear_value_head_dim=20, linear_num_key_heads=2, linear_num_value_heads=6, linear_conv_kernel_dim=3,
         layer_types=["linear_attention", "full_attention", "linear_attention"])),
+    "qwen35-usual": (t.Qwen3_5TextConfig, t.Qwen3_5ForCausalLM, dict(
+        HEAD, linear_key_head_dim=16, linear_value_head_dim=16, linear_num_key_heads=3, linear_num_value_heads=3, num_hidden_layers=4,
+        tie_word_embeddings=True)),
     "ministral3": (t.Ministral3Config, t.Ministral3ForCausalLM, dict(HEAD, sliding_window=13, rope_parameters=dict(
         YARN, original_max_position_embeddings=8, mscale=1.0, mscale_all_dim=0.7, llama_4_scaling_beta=0.3))),
     "ministral3-usual": (t.Ministral3Config, t.Ministral3ForCausalLM, dict(HEAD, rope_parameters=dict(

@@ -27,7 +27,7 @@ final class FamilyTests: XCTestCase {
         "mamba2-usual", "ministral3", "ministral3-usual", "arcee", "arcee-usual", "seed-oss", "seed-oss-usual", "ernie", "ernie-usual",
         "olmo3", "olmo3-usual", "glm4moe", "glm4moe-usual", "dots1", "dots1-usual", "minimaxm2", "gptneo", "granite4",
         "granite4-usual", "granite4-experts", "granite4-dense", "bamba", "nemotronh", "nemotronh-usual", "lfm2", "lfm2-usual",
-        "qwen35",
+        "qwen35", "qwen35-usual",
     ]
     private static var folder: TemporaryFolder?
 

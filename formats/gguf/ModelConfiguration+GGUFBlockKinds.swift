@@ -29,7 +29,14 @@ extension ModelConfiguration {
             throw ConfigurationError("metadata has no integer '\(name).feed_forward_length'")
         }
         (keyValueHeadCount, intermediateSize) = (heads?.size ?? headCount, widths.size ?? 0)
+        // As the file lists them, or every fourth with attention.
+        let recurrent = metadata["\(name).attention.recurrent_layers"]?.array.map { $0.map { $0.bool == true || ($0.integer ?? 0) > 0 } }
+        let step = metadata["\(name).full_attention_interval"]?.integer ?? 4
+        if keys.isListedByRecurrence, recurrent.map({ $0.count < blockCount }) ?? (step < 1) {
+            throw ConfigurationError("metadata does not say which of \(blockCount) blocks have attention")
+        }
         let parts = (0..<blockCount).map { block -> BlockParts in
+            if keys.isListedByRecurrence { return recurrent?[block] ?? ((block + 1) % step != 0) ? .stateSpace : .attention }
             let (hasHeads, hasMLP) = ((heads?.all[block] ?? headCount) > 0, widths.all[block] > 0)
             if hasHeads { return hasMLP ? BlockParts.attention : .attentionAlone }
             if keys.hasMLPsAlone, hasMLP { return .mlpAlone }
@@ -62,6 +69,10 @@ extension ModelConfiguration {
         }
         var entries: [(key: String, value: MetadataValue)] = []
         if keys.rotaryChoice != nil { entries.append(("rope.scaling.finetuned", .bool(design.positions == .rotary))) }
+        if keys.blockKinds?.isListedByRecurrence == true {
+            let recurrent = (0..<min(blockCount, 1 << 16)).map { MetadataValue.bool(parts(inBlock: $0).mixer == .stateSpace) }
+            return entries + [("attention.recurrent_layers", .array(.bool, recurrent))] + ggufStateSpaceSizes
+        }
         guard let blockParts else { return entries }
         entries.append(("attention.head_count_kv", list(keyValueHeadCount) { $0.mixer == .attention }))
         if blockParts.contains(where: { !$0.hasMLP }) {

@@ -13,7 +13,7 @@ extension ModelConfiguration {
             return
         }
         let (inner, rank) = (try required("ssm.inner_size"), try required("ssm.time_step_rank"))
-        let isHeads = keys.kind == .heads
+        let isHeads = keys.kind != .selective
         guard inner > 0, rank > 0 else { throw ConfigurationError("ssm.inner_size is \(inner) and ssm.time_step_rank \(rank)") }
         var space = StateSpace(
             kind: keys.kind, innerSize: inner, stateSize: try required("ssm.state_size"), kernelSize: try required("ssm.conv_kernel"),
@@ -22,6 +22,9 @@ extension ModelConfiguration {
         if keys.normalises { space.mixerEpsilon = 0 }
         if keys.activation != nil { space.activation = .silu }
         if let least = keys.leastStep { space.leastStep = least.usual }
+        if keys.kind == .delta, space.headCount != space.groupCount {
+            throw ConfigurationError("ssm.time_step_rank \(rank) is not ssm.group_count \(space.groupCount): heads are in another order")
+        }
         stateSpace = space
     }
 
@@ -30,7 +33,7 @@ extension ModelConfiguration {
         guard let space = stateSpace else { return [] }
         func count(_ value: Int) -> MetadataValue { .uint32(UInt32(clamping: value)) }
         if space.kind == .convolution { return [("shortconv.l_cache", count(space.kernelSize))] }
-        let isHeads = space.kind == .heads
+        let isHeads = space.kind != .selective
         return [
             ("ssm.conv_kernel", count(space.kernelSize)), ("ssm.inner_size", count(space.innerSize)),
             ("ssm.state_size", count(space.stateSize)), ("ssm.time_step_rank", count(isHeads ? space.headCount : space.rank)),
@@ -56,6 +59,10 @@ extension ModelConfiguration {
         var reasons: [String] = []
         if space.kind == .selective || family?.ggufName == "granitehybrid", space.innerSize != 2 * hiddenSize {
             reasons.append("llama.cpp will not load the file: \(space.innerSize) channels are not twice hidden_size \(hiddenSize)")
+        }
+        if space.kind == .delta, space.headSize != space.stateSize {
+            reasons.append(
+                "llama.cpp will not load the file: keys of \(space.stateSize) numbers are not as wide as values of \(space.headSize)")
         }
         if let activation = space.activation, activation != .silu {
             reasons.append("llama.cpp has silu after the convolution, not \(activation.rawValue)")

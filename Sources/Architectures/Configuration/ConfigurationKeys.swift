@@ -94,6 +94,8 @@ package struct RotaryKeys: Sendable {
     package var usualTemperature: Double?
     /// Whether "mrope_section" shares the pairs out.
     package var hasSections = false
+    /// Whether they are thirds where it does not say.
+    package var sharesOutThirds = false
     /// Blocks that do not turn; `.every` is what "no_rope_layers" and "no_rope_layer_interval" may change.
     package var unturned = UnturnedBlocks.none
 }

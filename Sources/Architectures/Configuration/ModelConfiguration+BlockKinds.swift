@@ -15,6 +15,8 @@ package struct BlockKindKeys: Sendable {
     /// What all blocks are where config.json does not say.
     var usual: BlockParts
 
+    /// Whether llama.cpp's files list the blocks with a state space, and not those with key heads.
+    package var isListedByRecurrence = false
     /// Whether blocks may be an MLP alone.
     package var hasMLPsAlone: Bool { names.contains { $0.parts == .mlpAlone } }
 
