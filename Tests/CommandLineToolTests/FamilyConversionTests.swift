@@ -210,7 +210,7 @@ final class FamilyConversionTests: XCTestCase, MadeModels {
             "mamba": "wanda{keep=0.5}", "falcon-mamba-usual": "alps{keep=0.5},match",
             "mamba2": "rpca,prune-probabilistic{keep=0.5},refit{passes=1}",
             "mamba2-usual": "sparsegpt{keep=0.05},quantize{bits=8}", "granite4-usual": "wanda{keep=0.5}",
-            "qwen35": "sparsegpt{keep=0.5}", "lfm2-usual": "rpca,prune-probabilistic{keep=0.5},refit{passes=1}",
+            "qwen35-usual": "sparsegpt{keep=0.5}", "lfm2-usual": "rpca,prune-probabilistic{keep=0.5},refit{passes=1}",
             "gptoss-usual": "wanda{keep=0.5}",
             "granitemoe-shared": "sparsegpt{keep=0.5}",
             "llama4-usual": "wanda{keep=0.5},quantize{bits=8}",

@@ -7,7 +7,7 @@ extension ModelConfiguration {
         guard let family, family.ggufName != nil else { return reasons }
         if design.positions != family.design.positions, let key = family.keys.linearPositions { reasons.append("\(key) true") }
         if let space = stateSpace, space.kind == .delta, space.headCount != space.groupCount {
-            reasons.append("more heads of values, \(space.headCount), than of keys, \(space.groupCount), in this order,")
+            reasons.append("more heads of values, \(space.headCount), than of keys, \(space.groupCount), in this order")
         }
         switch ropeScaling {
         case .dynamic(_, let context):
