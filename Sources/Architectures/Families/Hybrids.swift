@@ -32,8 +32,9 @@ extension ArchitectureFamily {
                 TensorRule("norm_f.weight", "output_norm.weight", .norm, .finalNorm),
                 TensorRule("lm_head.weight", "output.weight", .head, .head),
                 TensorRule("layers.{}.norm.weight", "blk.{}.attn_norm.weight", .norm, .attentionNorm),
-                TensorRule("\(mixer).q_proj.weight", "blk.{}.attn_q.weight", .linear, .query),
-                TensorRule("\(mixer).k_proj.weight", "blk.{}.attn_k.weight", .linear, .key),
+                // Heads do not turn, and yet llama.cpp's converter has their rows in the order for that.
+                TensorRule("\(mixer).q_proj.weight", "blk.{}.attn_q.weight", .linear, .query, .interleavedQueryHeads),
+                TensorRule("\(mixer).k_proj.weight", "blk.{}.attn_k.weight", .linear, .key, .interleavedKeyHeads),
                 TensorRule("\(mixer).v_proj.weight", "blk.{}.attn_v.weight", .linear, .value),
                 TensorRule("\(mixer).o_proj.weight", "blk.{}.attn_output.weight", .linear, .attentionOutput),
                 TensorRule("\(mixer).up_proj.weight", "blk.{}.ffn_up.weight", .linear, .up),
