@@ -16,7 +16,8 @@ extension ArchitectureFamily {
         { .cohere2 },
         { .glm }, { .glm4 }, { .nemotron }, { .bloom }, { .gpt2 }, { .opt }, { .bert }, { .roberta }, { .xlmRoberta }, { .camembert },
         { .electra },
-        { .distilBert }, { .deberta }, { .albert }, { .modernBert }, { .mamba }, { .falconMamba }, { .mamba2 },
+        { .distilBert }, { .deberta }, { .albert }, { .modernBert }, { .mamba }, { .falconMamba }, { .mamba2 }, { .graniteHybrid },
+        { .graniteHybridMoE }, { .granite4 }, { .granite4MoE }, { .bamba }, { .nemotronH }, { .lfm2 }, { .qwen35 },
     ]
 
     public static func named(_ name: String) -> ArchitectureFamily? { all.first { $0.name == name } }

@@ -122,6 +122,8 @@ public struct BlockDesign: Equatable, Sendable {
     public var turnsNeighbours = false
     /// Whether what `linear` positions add to scores is a multiple of the position as bfloat16 has it, and divided as scores are (Falcon).
     public var roundsDistances = false
+    /// Whether what each head attends to is multiplied by σ of a gate, which the layer of queries makes after each head's query.
+    public var gatesAttention = false
     /// Whether one layer gives queries, keys and values.
     public var fusesQueryKeyValue = false
     public var fusedOrder = FusedOrder.byKind

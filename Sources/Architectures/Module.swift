@@ -14,6 +14,8 @@ public enum Module: String, CaseIterable, Sendable {
     /// Of a state space in the place of attention and MLP: the layers before and after it, in Mamba those that make B, C and time steps, and
     /// what belongs to channels or heads: the convolution, log(−A), D, what is added to time steps, the norm of what the last layer reads.
     case mixerInput, mixerSelection, mixerTimeStep, mixerOutput
+    /// The layers of a gated delta rule that make its gate, how much of a token is written, and how much is forgotten.
+    case mixerGate, mixerRate, mixerForgetting
     case mixerConvolution, mixerDecay, mixerSkip, mixerTimeStepBias, mixerNorm
     /// Of blocks with experts: what scores them, the layers of each, and those of the one that all tokens go through.
     case router, routerCorrection, expertGate, expertUp, expertDown, sharedRouter, sharedGate, sharedUp, sharedDown

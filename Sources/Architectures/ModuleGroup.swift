@@ -15,7 +15,7 @@ struct ModuleGroup {
         ModuleGroup(name: "mlp-input", modules: [.gate, .up, .gateAndUp, .sharedGate, .sharedUp]),
         ModuleGroup(name: "mlp-output", modules: [.down]),
         ModuleGroup(name: "shared-output", modules: [.sharedDown]),
-        ModuleGroup(name: "mixer-input", modules: [.mixerInput]),
+        ModuleGroup(name: "mixer-input", modules: [.mixerInput, .mixerGate, .mixerRate, .mixerForgetting]),
         ModuleGroup(name: "mixer-selection", modules: [.mixerSelection]),
         ModuleGroup(name: "mixer-time-step", modules: [.mixerTimeStep]),
         ModuleGroup(name: "mixer-output", modules: [.mixerOutput]),

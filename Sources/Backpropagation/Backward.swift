@@ -13,7 +13,6 @@ extension BlockWeights {
         _ input: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, _ c: ModelConfiguration, _ rotary: RotaryTables?,
         _ state: GradientState
     ) {
-        if let stateSpace { return mixBackward(stateSpace, input, gradient: gradient, c, state) }
         let (tokens, run, isAfter) = (state.tokens, state.run, design.placement == .after)
         guard let middle = run.middle, let sum = run.sum else { preconditionFailure("the run did not keep what gradients need") }
         let count = tokens * c.hiddenSize
@@ -45,17 +44,22 @@ extension BlockWeights {
         }
 
         // MLP.
-        through(isAfter ? mlpNorm : closingNorm, sum)
-        enter(state.down, mlpOutputNorm, run.mlpOutput)
-        // In parallel the sum has the gradient of the block's output on both sides.
-        if design.isParallel { enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput) }
-        if let router { runExpertsBackward(router, c, state) } else { runMLPBackward(c, state) }  // [T, hidden]
-        if design.isParallel { leave(mlpNorm ?? attentionNorm, input) } else { leave(mlpNorm, middle) }
+        if parts.hasMLP {
+            through(isAfter ? mlpNorm : closingNorm, sum)
+            enter(state.down, mlpOutputNorm, run.mlpOutput)
+            // In parallel the sum has the gradient of the block's output on both sides.
+            if design.isParallel { enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput) }
+            if let router { runExpertsBackward(router, c, state) } else { runMLPBackward(c, state) }  // [T, hidden]
+            if design.isParallel { leave(mlpNorm ?? attentionNorm, input) } else { leave(mlpNorm, middle) }
+        }
 
-        // Attention.
+        // What mixes tokens.
+        if parts.mixer == .none { return }
+        if let stateSpace { return mixBackward(stateSpace, input, gradient: gradient, c, state) }
         if isAfter { through(attentionNorm, middle) }
         if !design.isParallel { enter(state.attentionOutput, attentionOutputNorm, run.attentionOutput) }
         self[.attentionOutput].applyTransposed(to: state.attentionOutput, tokens: tokens, into: state.attended)  // [T, heads × valueSize]
+        if design.gatesAttention { gateBackward(c, state) }
         attendBackward(c, state)
         if let temperature = c.temperature, temperature.isInAllBlocks || rotation == .none {
             warm(tokens: tokens, from: 0, temperature, c, state.queries)
@@ -84,6 +88,15 @@ extension BlockWeights {
         }
     }
 
+    /// From the gradient of what was attended to times σ(gate), in `state.attended`, to that of the former, and of the gate.
+    private func gateBackward(_ c: ModelConfiguration, _ state: GradientState) {
+        for i in 0..<state.tokens * c.headCount * c.headSize {
+            let (gradient, share) = (state.attended[i], state.run.attentionGate[i])
+            state.attentionGate[i] = gradient * state.run.attended[i] * (1 - share)
+            state.attended[i] = gradient * share
+        }
+    }
+
     /// From the gradients of queries, keys and values to that of the attention's input, in `state.normalised` [T, hidden].
     private func projectBackward(_ c: ModelConfiguration, _ rotary: RotaryEmbedding?, _ state: GradientState) {
         let tokens = state.tokens
@@ -109,7 +122,13 @@ extension BlockWeights {
                 into: state.queryKeyValue, groups: c.fusedGroupCount)
             self[.queryKeyValue].applyTransposed(to: state.queryKeyValue, tokens: tokens, into: state.normalised)
         } else {
-            self[.query].applyTransposed(to: state.queries, tokens: tokens, into: state.normalised)
+            if design.gatesAttention {
+                let width = c.headCount * c.headSize
+                join(
+                    [state.queries, state.attentionGate], widths: [width, width], tokens: tokens, into: state.queryKeyValue,
+                    groups: c.headCount)
+            }
+            self[.query].applyTransposed(to: state.outputGradient(of: .query), tokens: tokens, into: state.normalised)
             self[.key].applyTransposed(to: state.keys, tokens: tokens, into: state.normalised, accumulate: true)
             self[.value].applyTransposed(to: state.values, tokens: tokens, into: state.normalised, accumulate: true)
         }

@@ -23,6 +23,9 @@ final class GradientState {
     /// Of the queries and keys of distances; of no rows in families without.
     let distanceQueries: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
     let distanceKeys: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
+    /// Of the gates of heads; of no width in families without.
+    let attentionGate: UnsafeMutablePointer<Float>  // [T, heads × headSize]
+    private let gatesAttention: Bool
     /// Nil for families without.
     let latent: LatentGradients?
     let experts: ExpertGradients?
@@ -34,6 +37,7 @@ final class GradientState {
 
     init(_ c: ModelConfiguration, tokens: Int) {
         self.tokens = tokens
+        gatesAttention = c.design.gatesAttention
         (width, size) = (c.hiddenSize, c.experts?.size ?? 0)
         run = RunState(c, tokens: tokens, forGradients: true)
         let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
@@ -44,16 +48,18 @@ final class GradientState {
         let widths = [
             queryWidth, keyWidth, c.keyValueHeadCount * c.valueSize, c.headCount * c.valueSize, c.hiddenSize, c.hiddenSize, intermediate,
             intermediate,
-            c.hiddenSize, c.stateSpace == nil ? tokens : 0, c.design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0,
+            c.hiddenSize, c.hasAttention ? tokens : 0,
+            c.design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : c.design.gatesAttention ? 2 * queryWidth : 0,
             c.design.fusesGateAndUp ? 2 * intermediate : 0, c.design.headNorm == .none && !c.design.normalisesTurned ? 0 : queryWidth,
         ]
         let rows = c.distances?.rowCount ?? 0
-        memory = FloatArena(counts: widths.map { $0 * tokens } + [rows * queryWidth, rows * queryWidth])
+        memory = FloatArena(
+            counts: widths.map { $0 * tokens } + [rows * queryWidth, rows * queryWidth, gatesAttention ? tokens * queryWidth : 0])
         let parts = memory.parts
         (queries, keys, values, attended, attentionOutput) = (parts[0], parts[1], parts[2], parts[3], parts[4])
         (normalised, gate, up, down, scores) = (parts[5], parts[6], parts[7], parts[8], parts[9])
         (queryKeyValue, gateAndUp, heads) = (parts[10], parts[11], parts[12])
-        (distanceQueries, distanceKeys) = (parts[13], parts[14])
+        (distanceQueries, distanceKeys, attentionGate) = (parts[13], parts[14], parts[15])
     }
 
     /// The activations [rows, in] that a layer read.
@@ -69,7 +75,7 @@ final class GradientState {
         case .sharedDown: return UnsafePointer(kept.sharedActivated)
         case .expertGate(let expert), .expertUp(let expert): return rows(kept.input, width, of: expert)
         case .expertDown(let expert): return rows(kept.activated, size, of: expert)
-        case .mixerInput: return UnsafePointer(run.normalised)
+        case .mixerInput, .mixerGate, .mixerRate, .mixerForgetting: return UnsafePointer(run.normalised)
         case .mixerSelection: return UnsafePointer(ofStateSpace.kept.activated)
         case .mixerTimeStep: return UnsafePointer(ofStateSpace.kept.rank)
         case .mixerOutput: return UnsafePointer(ofStateSpace.kept.mixed)
@@ -100,6 +106,7 @@ final class GradientState {
     /// The gradient [rows, out] with respect to what a layer wrote.
     func outputGradient(of layer: BlockLayer) -> UnsafePointer<Float> {
         switch layer {
+        case .query where gatesAttention: return UnsafePointer(queryKeyValue)
         case .query, .queryExpansion: return UnsafePointer(queries)
         case .queryLatent: return UnsafePointer(ownLatent.query)
         case .keyValueLatent: return UnsafePointer(ownLatent.joined)
@@ -119,7 +126,9 @@ final class GradientState {
         case .expertUp(let expert): return rows(own.up, size, of: expert)
         case .expertDown(let expert): return rows(own.down, width, of: expert)
         case .mixerInput: return UnsafePointer(ofStateSpace.own.projected)
-        case .mixerSelection: return UnsafePointer(ofStateSpace.own.selection)
+        case .mixerSelection, .mixerRate: return UnsafePointer(ofStateSpace.own.selection)
+        case .mixerGate: return UnsafePointer(ofStateSpace.own.gate)
+        case .mixerForgetting: return UnsafePointer(ofStateSpace.own.steps)
         case .mixerTimeStep: return UnsafePointer(ofStateSpace.own.steps)
         case .mixerOutput: return UnsafePointer(ofStateSpace.own.output)
         }

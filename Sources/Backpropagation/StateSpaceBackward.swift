@@ -18,8 +18,20 @@ extension BlockWeights {
     ) {
         let (kept, own) = state.ofStateSpace
         let (tokens, space, inner) = (state.tokens, weights.space, weights.space.innerSize)
-        own.output.update(from: gradient, count: tokens * c.hiddenSize)
+        let factor = Float(c.residualMultiplier)
+        for i in 0..<tokens * c.hiddenSize { own.output[i] = factor * gradient[i] }
         self[.mixerOutput].applyTransposed(to: own.output, tokens: tokens, into: own.mixed)  // [T, channels]
+        if space.kind == .delta {
+            writeBackward(weights, tokens: tokens, kept, own, into: state.normalised)
+            attentionNorm?.backward(input, outputGradient: state.normalised, addingTo: gradient, tokens: tokens)
+            return
+        }
+        if space.kind == .convolution {
+            convolveBackward(weights, tokens: tokens, kept, own)
+            self[.mixerInput].applyTransposed(to: own.projected, tokens: tokens, into: state.normalised)  // [T, hidden]
+            attentionNorm?.backward(input, outputGradient: state.normalised, addingTo: gradient, tokens: tokens)
+            return
+        }
         if let norm = weights.groupNorm {
             multiply(own.mixed, by: weights.normWeight, rows: tokens)
             own.gate.update(repeating: 0, count: tokens * inner)
@@ -35,8 +47,10 @@ extension BlockWeights {
         case .selective: selectBackward(weights, tokens: tokens, kept, own)
         case .heads:
             join([own.x, own.b, own.c], widths: [inner, space.groupWidth, space.groupWidth], tokens: tokens, into: own.activated)
+        case .convolution, .delta: break
         }
-        caplet_activation_backward(design.activation.kernel, kept.convolved, own.activated, tokens * space.convolutionWidth)
+        caplet_activation_backward(
+            (space.activation ?? design.activation).kernel, kept.convolved, own.activated, tokens * space.convolutionWidth)
         caplet_causal_convolution_backward(
             weights.convolution, space.kernelSize, own.activated, tokens, space.convolutionWidth, own.convolved)
         switch space.kind {
@@ -45,9 +59,25 @@ extension BlockWeights {
             join(
                 [own.gate, own.convolved, own.steps], widths: [inner, space.convolutionWidth, space.stepWidth], tokens: tokens,
                 into: own.projected)
+        case .convolution, .delta: break
         }
         self[.mixerInput].applyTransposed(to: own.projected, tokens: tokens, into: state.normalised)  // [T, hidden]
         attentionNorm?.backward(input, outputGradient: state.normalised, addingTo: gradient, tokens: tokens)
+    }
+
+    /// Of a gated convolution: from the gradient of C ⊙ conv(B ⊙ x) to those of B, C and x, side by side in `own.projected`.
+    private func convolveBackward(_ weights: StateSpaceWeights, tokens: Int, _ kept: StateSpaceState, _ own: StateSpaceGradients) {
+        let (space, inner) = (weights.space, weights.space.innerSize)
+        for i in 0..<tokens * inner {
+            own.gate[i] = own.mixed[i] * kept.convolved[i]
+            own.activated[i] = own.mixed[i] * kept.gate[i]
+        }
+        caplet_causal_convolution_backward(weights.convolution, space.kernelSize, own.activated, tokens, inner, own.convolved)
+        for i in 0..<tokens * inner {
+            own.b[i] = own.convolved[i] * kept.x[i]
+            own.x[i] = own.convolved[i] * kept.b[i]
+        }
+        join([own.b, own.gate, own.x], widths: [inner, inner, inner], tokens: tokens, into: own.projected)
     }
 
     /// From the gradient of y to those of x, Δ, B and C, head by head.

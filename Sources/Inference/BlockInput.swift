@@ -38,15 +38,22 @@ public typealias InputObserver = (BlockInput, UnsafeBufferPointer<Float>, _ widt
 extension ModelConfiguration {
     /// The inputs of a block, in the order in which they are read.
     package func inputs(ofBlock block: Int) -> [BlockInput] {
-        if let stateSpace {
-            return [.mixerInput] + (stateSpace.kind == .selective ? [.mixerSelection, .mixerTimeStep] : []) + [.mixerOutput]
-        }
-        let attention: [BlockInput] =
-            [.attentionInput] + (latent?.queryRank == nil ? [] : [.queryLatent]) + (latent == nil ? [] : [.keyValueLatent]) + [
-                .attentionOutput
-            ]
-        guard let experts = experts(inBlock: block) else { return attention + [.mlpInput, .mlpOutput] }
+        let parts = parts(inBlock: block)
+        let mixer = inputs(of: parts.mixer)
+        guard parts.hasMLP else { return mixer }
+        guard let experts = experts(inBlock: block) else { return mixer + [.mlpInput, .mlpOutput] }
         let own = (0..<experts.count).flatMap { [BlockInput.expertInput($0), .expertOutput($0)] }
-        return attention + [.mlpInput] + own + (experts.sharedSize > 0 ? [.sharedOutput] : [])
+        return mixer + [.mlpInput] + own + (experts.sharedSize > 0 ? [.sharedOutput] : [])
+    }
+
+    private func inputs(of mixer: BlockParts.Mixer) -> [BlockInput] {
+        switch mixer {
+        case .none: return []
+        case .stateSpace:
+            return [.mixerInput] + (stateSpace?.kind == .selective ? [.mixerSelection, .mixerTimeStep] : []) + [.mixerOutput]
+        case .attention:
+            return [.attentionInput] + (latent?.queryRank == nil ? [] : [.queryLatent]) + (latent == nil ? [] : [.keyValueLatent])
+                + [.attentionOutput]
+        }
     }
 }

@@ -10,6 +10,8 @@ public enum BlockLayer: Hashable, Sendable {
     case expertGate(Int), expertUp(Int), expertDown(Int)
     /// Of a block with a state space; the two between are Mamba's.
     case mixerInput, mixerSelection, mixerTimeStep, mixerOutput
+    /// Of a gated delta rule.
+    case mixerGate, mixerRate, mixerForgetting
 
     package var module: Module {
         switch self {
@@ -36,6 +38,9 @@ public enum BlockLayer: Hashable, Sendable {
         case .mixerSelection: return .mixerSelection
         case .mixerTimeStep: return .mixerTimeStep
         case .mixerOutput: return .mixerOutput
+        case .mixerGate: return .mixerGate
+        case .mixerRate: return .mixerRate
+        case .mixerForgetting: return .mixerForgetting
         }
     }
 
@@ -51,13 +56,23 @@ public enum BlockLayer: Hashable, Sendable {
 extension ModelConfiguration {
     /// The layers that a block may have: those of the family are among them.
     package func layers(inBlock block: Int) -> [BlockLayer] {
-        if stateSpace != nil { return [.mixerInput, .mixerSelection, .mixerTimeStep, .mixerOutput] }
-        let inputs: [BlockLayer] =
-            latent == nil
-            ? [.query, .key, .value, .queryKeyValue] : [.query, .queryLatent, .queryExpansion, .keyValueLatent, .keyValueExpansion]
-        let attention = inputs.filter { has($0.module, inBlock: block) } + [.attentionOutput]
-        guard let experts = experts(inBlock: block) else { return attention + [.gate, .up, .gateAndUp, .down] }
+        let parts = parts(inBlock: block)
+        let mixer = layers(of: parts.mixer, block)
+        guard parts.hasMLP else { return mixer }
+        guard let experts = experts(inBlock: block) else { return mixer + [.gate, .up, .gateAndUp, .down] }
         let shared: [BlockLayer] = experts.sharedSize > 0 ? [.sharedGate, .sharedUp, .sharedDown] : []
-        return attention + shared + (0..<experts.count).flatMap { [.expertGate($0), .expertUp($0), .expertDown($0)] }
+        return mixer + shared + (0..<experts.count).flatMap { [.expertGate($0), .expertUp($0), .expertDown($0)] }
+    }
+
+    private func layers(of mixer: BlockParts.Mixer, _ block: Int) -> [BlockLayer] {
+        switch mixer {
+        case .none: return []
+        case .stateSpace: return [.mixerInput, .mixerGate, .mixerRate, .mixerForgetting, .mixerSelection, .mixerTimeStep, .mixerOutput]
+        case .attention:
+            let inputs: [BlockLayer] =
+                latent == nil
+                ? [.query, .key, .value, .queryKeyValue] : [.query, .queryLatent, .queryExpansion, .keyValueLatent, .keyValueExpansion]
+            return inputs.filter { has($0.module, inBlock: block) } + [.attentionOutput]
+        }
     }
 }

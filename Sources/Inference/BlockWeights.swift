@@ -5,6 +5,7 @@ import ModelGraph
 /// The weights of one block.
 public struct BlockWeights {
     package let design: BlockDesign
+    package let parts: BlockParts
     /// How many positions each one sees, its own among them; nil where it sees all before it.
     package let window: Int?
     let isChunked: Bool
@@ -15,7 +16,7 @@ public struct BlockWeights {
     package let slopes: [Float]?
     /// The score of each head that competes with those of positions, and brings nothing; nil in families without.
     let sinks: [Float]?
-    /// Nil in blocks with attention.
+    /// Nil in blocks without.
     package let stateSpace: StateSpaceWeights?
     /// Of what attention, or a state space, reads, or of the sum after it in families with norms after; nil in families with norms of outputs alone.
     package let attentionNorm: Norm?

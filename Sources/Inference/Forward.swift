@@ -1,5 +1,6 @@
 import Architectures
 import CKernels
+import CLibrary
 import Matrices
 
 extension BlockWeights {
@@ -8,8 +9,8 @@ extension BlockWeights {
     /// With norms before: x += Wo · attention(norm(x)); x += Wdown · f(norm(x)); with norms around: x += norm(Wo · attention(norm(x))) and
     /// so on; with norms of outputs: x += norm(Wo · attention(x)); with norms after: x = norm(x + Wo · attention(x)); x = norm(x + Wdown ·
     /// f(x)); in parallel: x += Wo · attention(norm(x)) + Wdown · f(norm′(x)); where f(h) is act(Wgate · h) ⊙ Wup · h, or act(Wup · h) where
-    /// there is no gate, or what experts make of it. Biases where there are; a factor of what is added where the configuration has one. Of blocks
-    /// with a state space: x += Wout · mix(norm(x)).
+    /// there is no gate, or what experts make of it. Biases where there are; a factor of what is added where the configuration has one. In blocks with
+    /// a state space Wout · mix(norm(x)) stands in the place of Wo · attention(norm(x)); blocks may lack the one step or the other.
     ///
     /// - Parameter cached: of tokens before these, which then are part of the same sequence; `rotary` begins at the position of the first.
     package func forward(
@@ -39,32 +40,34 @@ extension BlockWeights {
             for i in 0..<tokens * c.hiddenSize { hidden[i] += factor * added[i] }
         }
 
-        enter(attentionNorm, state.normalised)  // [T, hidden]
+        // What mixes tokens.
+        if parts.mixer != .none { enter(attentionNorm, state.normalised) }  // [T, hidden]
         if let stateSpace {
             observe(.mixerInput, state.normalised, tokens, c.hiddenSize)
             let mixed = mix(stateSpace, tokens: tokens, state, after: cached, observe: observe)  // [T, channels]
             observe(.mixerOutput, mixed, tokens, stateSpace.space.innerSize)
-            return leave(.mixerOutput, mixed, nil, state.attentionOutput)
+            leave(.mixerOutput, mixed, nil, state.attentionOutput)
+        } else if parts.mixer == .attention {
+            observe(.attentionInput, state.normalised, tokens, c.hiddenSize)
+            if let latentNorms {
+                projectLatent(latentNorms, tokens: tokens, c, rotary?[rotation], state, observe: observe)
+            } else {
+                project(tokens: tokens, c, rotary?[rotation], state)
+            }
+            if let temperature = c.temperature, temperature.isInAllBlocks || rotation == .none {
+                warm(tokens: tokens, from: cached?.start ?? 0, temperature, c, state.queries)
+            }
+            if let cached {
+                attend(tokens: tokens, after: cached, c, state)  // [T, heads × valueSize]
+            } else {
+                attend(tokens: tokens, c, state)  // [T, heads × valueSize]
+            }
+            if design.gatesAttention { gateAttended(tokens: tokens, c, state) }
+            observe(.attentionOutput, state.attended, tokens, c.headCount * c.valueSize)
+            if design.isParallel { enterParallel() }
+            leave(.attentionOutput, state.attended, attentionOutputNorm, state.attentionOutput)
         }
-
-        // Attention.
-        observe(.attentionInput, state.normalised, tokens, c.hiddenSize)
-        if let latentNorms {
-            projectLatent(latentNorms, tokens: tokens, c, rotary?[rotation], state, observe: observe)
-        } else {
-            project(tokens: tokens, c, rotary?[rotation], state)
-        }
-        if let temperature = c.temperature, temperature.isInAllBlocks || rotation == .none {
-            warm(tokens: tokens, from: cached?.start ?? 0, temperature, c, state.queries)
-        }
-        if let cached {
-            attend(tokens: tokens, after: cached, c, state)  // [T, heads × valueSize]
-        } else {
-            attend(tokens: tokens, c, state)  // [T, heads × valueSize]
-        }
-        observe(.attentionOutput, state.attended, tokens, c.headCount * c.valueSize)
-        if design.isParallel { enterParallel() }
-        leave(.attentionOutput, state.attended, attentionOutputNorm, state.attentionOutput)
+        guard parts.hasMLP else { return }
         state.middle?.update(from: hidden, count: tokens * c.hiddenSize)  // [T, hidden]
         if isAfter { attentionNorm?.apply(hidden, into: hidden, tokens: tokens) }
 
@@ -120,7 +123,13 @@ extension BlockWeights {
                 state.fused, tokens: tokens, into: [queries, keys, state.values], widths: [queryWidth, keyWidth, keyWidth],
                 groups: c.fusedGroupCount)
         } else {
-            apply(.query, to: state.normalised, tokens: tokens, into: queries)
+            if design.gatesAttention {
+                let width = c.headCount * c.headSize
+                apply(.query, to: state.normalised, tokens: tokens, into: state.fused)  // [T, heads × 2 × headSize]
+                split(state.fused, tokens: tokens, into: [queries, state.attentionGate], widths: [width, width], groups: c.headCount)
+            } else {
+                apply(.query, to: state.normalised, tokens: tokens, into: queries)
+            }
             apply(.key, to: state.normalised, tokens: tokens, into: keys)
             apply(.value, to: state.normalised, tokens: tokens, into: state.values)
         }
@@ -132,6 +141,14 @@ extension BlockWeights {
         projectDistances(state)
         rotary?.rotate(state.queries, tokens: tokens, heads: c.headCount)
         rotary?.rotate(state.keys, tokens: tokens, heads: c.keyValueHeadCount)
+    }
+
+    /// Multiplies what heads attended to by σ of their gates, which stay in the place of these.
+    private func gateAttended(tokens: Int, _ c: ModelConfiguration, _ state: RunState) {
+        for i in 0..<tokens * c.headCount * c.headSize {
+            state.attentionGate[i] = 1 / (1 + expf(-state.attentionGate[i]))
+            state.attended[i] *= state.attentionGate[i]
+        }
     }
 
     /// Turns queries and keys where they are, and divides each head by its root mean square where it has turned.

@@ -3,7 +3,7 @@ import Execution
 
 /// Keys and values of the tokens that a decoder has run, block by block; what one more token needs of those before it.
 ///
-/// Memory grows with the sequence, by halves, up to the context. Of models whose blocks have state spaces these are what is kept, which do not grow.
+/// Memory grows with the sequence, by halves, up to the context. Of blocks with state spaces these are what is kept, which do not grow.
 public final class KeyValueCache {
     /// Tokens that were run.
     public private(set) var count = 0
@@ -18,14 +18,16 @@ public final class KeyValueCache {
     let width: Int
     let valueWidth: Int
     let team: WorkerTeam
-    /// Nil for models with attention.
+    /// Nil for models without state spaces.
     let recurrent: RecurrentStates?
-    /// [capacity, kvHeads × headSize] and [capacity, kvHeads × valueSize] each, one a block.
+    /// [capacity, kvHeads × headSize] and [capacity, kvHeads × valueSize] each, one a block with attention.
     private(set) var keys: [UnsafeMutablePointer<Float>]
     private(set) var values: [UnsafeMutablePointer<Float>]
     /// Room for the scores of one head and position, [workers, capacity].
     private var scores: UnsafeMutablePointer<Float>
     private var capacity = 0
+    /// The place of each block among those of its kind.
+    let places: [Int]
 
     private static let leastCapacity = 32
 
@@ -38,11 +40,24 @@ public final class KeyValueCache {
         width = configuration.keyValueHeadCount * configuration.headSize
         valueWidth = configuration.keyValueHeadCount * configuration.valueSize
         keepsTokens = configuration.ropeScaling.lengthLimit != nil
-        recurrent = configuration.stateSpace.map { RecurrentStates($0, blocks: configuration.blockCount) }
+        var (attentions, spaces, places) = (0, 0, [Int]())
+        for block in 0..<configuration.blockCount {
+            switch configuration.parts(inBlock: block).mixer {
+            case .none: places.append(0)
+            case .attention:
+                places.append(attentions)
+                attentions += 1
+            case .stateSpace:
+                places.append(spaces)
+                spaces += 1
+            }
+        }
+        self.places = places
+        recurrent = spaces == 0 ? nil : configuration.stateSpace.map { RecurrentStates($0, blocks: spaces) }
         keys = []
         values = []
         scores = .allocate(capacity: 1)
-        for _ in 0..<(recurrent == nil ? configuration.blockCount : 0) {
+        for _ in 0..<attentions {
             keys.append(.allocate(capacity: 1))
             values.append(.allocate(capacity: 1))
         }
@@ -51,14 +66,16 @@ public final class KeyValueCache {
     deinit { (keys + values + [scores]).forEach { $0.deallocate() } }
 
     /// Bytes that keys and values, or states, take.
-    public var byteCount: Int { recurrent?.byteCount ?? keys.count * capacity * (width + valueWidth) * MemoryLayout<Float>.size }
+    public var byteCount: Int {
+        (recurrent?.byteCount ?? 0) + keys.count * capacity * (width + valueWidth) * MemoryLayout<Float>.size
+    }
 
     /// Makes room for so many more tokens.
     ///
     /// - Throws: `ModelError.contextFull` when they do not fit in the context.
     func reserve(_ more: Int) throws {
         guard more <= context - count else { throw ModelError.contextFull(tokens: count + more, context: context) }
-        guard recurrent == nil, count + more > capacity else { return }
+        guard !keys.isEmpty, count + more > capacity else { return }
         let grown = min(context, max(count + more, capacity + capacity / 2, KeyValueCache.leastCapacity))
         func regrow(_ rows: UnsafeMutablePointer<Float>, _ width: Int) -> UnsafeMutablePointer<Float> {
             let larger = UnsafeMutablePointer<Float>.allocate(capacity: grown * width)
@@ -95,22 +112,23 @@ public final class KeyValueCache {
     func scores(ofWorker worker: Int) -> UnsafeMutablePointer<Float> { scores + worker * capacity }
 
     /// The rows of one block.
-    subscript(block: Int) -> CachedBlock { CachedBlock(cache: self, block: block) }
+    subscript(block: Int) -> CachedBlock { CachedBlock(cache: self, place: places[block]) }
 }
 
 /// The keys and values of one block, of the tokens before those that are being run.
 package struct CachedBlock {
     let cache: KeyValueCache
-    let block: Int
+    /// Among the blocks of its kind.
+    let place: Int
 
     /// The position of the first token that is being run.
     var start: Int { cache.count }
-    /// What is before the tokens that are being run, and what comes after them; nil for models with attention.
+    /// What is before the tokens that are being run, and what comes after them, of a block with a state space.
     var recurrent: (before: RecurrentStates.Pair, after: RecurrentStates.Pair)? {
-        cache.recurrent.map { ($0.before(block), $0.after(block)) }
+        cache.recurrent.map { ($0.before(place), $0.after(place)) }
     }
-    var keys: UnsafeMutablePointer<Float> { cache.keys[block] }
-    var values: UnsafeMutablePointer<Float> { cache.values[block] }
+    var keys: UnsafeMutablePointer<Float> { cache.keys[place] }
+    var values: UnsafeMutablePointer<Float> { cache.values[place] }
 
     /// Puts the keys and values of the tokens that are being run after the others.
     func append(keys: UnsafePointer<Float>, values: UnsafePointer<Float>, tokens: Int) {

@@ -35,6 +35,8 @@ package final class RunState {
     package let distanceKeys: UnsafeMutablePointer<Float>  // [rowCount, heads × headSize]
     package let queryDistances: UnsafeMutablePointer<Float>  // [T, rowCount]
     package let keyDistances: UnsafeMutablePointer<Float>  // [T, rowCount]
+    /// σ of the gates of heads; of no width in families without.
+    package let attentionGate: UnsafeMutablePointer<Float>  // [T, heads × headSize]
     /// Nil for families without.
     package let latent: LatentState?
     package let experts: ExpertState?
@@ -46,7 +48,7 @@ package final class RunState {
     package static func byteCount(_ c: ModelConfiguration, tokens: Int) -> Int {
         let heads = (c.headCount + c.keyValueHeadCount) * (c.headSize + c.valueSize)
         return StateSpaceState.byteCount(c, tokens: tokens) + LatentState.byteCount(c, tokens: tokens) + 4 * tokens
-            * (2 * c.hiddenSize + heads + 2 * c.denseIntermediateSize + (c.stateSpace == nil ? 2 * tokens : 0))
+            * (2 * c.hiddenSize + heads + 2 * c.denseIntermediateSize + (c.hasAttention ? 2 * tokens : 0))
             + ExpertState.byteCount(c, tokens: tokens)
     }
 
@@ -56,7 +58,8 @@ package final class RunState {
         let design = c.design
         let (queryWidth, keyWidth) = (c.headCount * c.headSize, c.keyValueHeadCount * c.headSize)
         let fusedWidth = max(
-            design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : 0, design.fusesGateAndUp ? 2 * c.denseIntermediateSize : 0)
+            design.fusesQueryKeyValue ? queryWidth + 2 * keyWidth : design.gatesAttention ? 2 * queryWidth : 0,
+            design.fusesGateAndUp ? 2 * c.denseIntermediateSize : 0)
         let outputWidth = c.adjustsOutputs || c.experts != nil ? c.hiddenSize : 0
         let intermediate = c.denseIntermediateSize
         latent = c.latent.map { LatentState(c, $0, tokens: tokens) }
@@ -67,15 +70,18 @@ package final class RunState {
         let keepsCapped = forGradients && c.attentionSoftCap != nil
         let kept = forGradients ? 1 : 0
         let widths = [
-            c.hiddenSize, queryWidth, keyWidth, valueWidth, stateSpace == nil ? tokens : 0, attendedWidth, intermediate, intermediate,
+            c.hiddenSize, queryWidth, keyWidth, valueWidth, c.hasAttention ? tokens : 0, attendedWidth, intermediate, intermediate,
             fusedWidth,
             outputWidth, kept * outputWidth, outputWidth, kept * c.hiddenSize, kept * c.hiddenSize, keepsHeads ? queryWidth : 0,
             keepsHeads ? keyWidth : 0, keepsCapped ? tokens : 0, kept * c.hiddenSize, kept * intermediate,
         ]
         let rows = c.distances?.rowCount ?? 0
-        memory = FloatArena(counts: widths.map { $0 * tokens } + [rows * queryWidth, rows * queryWidth, rows * tokens, rows * tokens])
+        memory = FloatArena(
+            counts: widths.map { $0 * tokens } + [rows * queryWidth, rows * queryWidth, rows * tokens, rows * tokens]
+                + [design.gatesAttention ? tokens * queryWidth : 0])
         let parts = memory.parts
         (distanceQueries, distanceKeys, queryDistances, keyDistances) = (parts[19], parts[20], parts[21], parts[22])
+        attentionGate = parts[23]
         (normalised, queries, keys, values) = (parts[0], parts[1], parts[2], parts[3])
         (scores, attended, gate, up, fused) = (parts[4], parts[5], parts[6], parts[7], parts[8])
         (attentionOutput, mlpOutput, normalisedOutput) = (parts[9], forGradients ? parts[10] : parts[9], parts[11])

@@ -62,7 +62,7 @@ struct WeightSource {
             .mlpOutputNorm:
             return [c.hiddenSize]
         case .queryNorm, .keyNorm: return headNormShape(module)
-        case .query: return [queries, c.hiddenSize]
+        case .query: return [(c.design.gatesAttention ? 2 : 1) * queries, c.hiddenSize]
         case .key, .value: return [keys, c.hiddenSize]
         case .queryKeyValue: return [queries + 2 * keys, c.hiddenSize]
         case .attentionOutput: return [c.hiddenSize, c.headCount * c.valueSize]
@@ -84,7 +84,7 @@ struct WeightSource {
         case .sharedGate, .sharedUp: return [c.experts?.sharedSize ?? 0, c.hiddenSize]
         case .sharedDown: return [c.hiddenSize, c.experts?.sharedSize ?? 0]
         case .mixerInput, .mixerSelection, .mixerTimeStep, .mixerOutput, .mixerConvolution, .mixerDecay, .mixerSkip, .mixerTimeStepBias,
-            .mixerNorm:
+            .mixerNorm, .mixerGate, .mixerRate, .mixerForgetting:
             return c.stateSpace?.shape(module, hidden: c.hiddenSize) ?? []
         case .other: return []
         }
@@ -231,15 +231,19 @@ struct WeightSource {
             biases[entry.layer] = try bias(entry.layer, entry.name)
         }
         try checkStepBias(biases, index)
+        let parts = configuration.parts(inBlock: index)
+        // Where an MLP is all that there is the one norm is its own.
+        let mlpNorm = try parts.mixer == .none ? norm(.attentionNorm, block: index) : inputNorm(.mlpNorm, block: index)
         return BlockWeights(
-            design: configuration.design, window: configuration.window?.size(inBlock: index),
+            design: configuration.design, parts: parts, window: configuration.window?.size(inBlock: index),
             isChunked: configuration.window?.isChunked ?? false,
             relative: try relativePositions(), rotation: configuration.rotation(inBlock: index), slopes: configuration.distanceSlopes,
-            sinks: try sinks(index), stateSpace: try stateSpace(index), attentionNorm: try inputNorm(.attentionNorm, block: index),
+            sinks: try sinks(index), stateSpace: try stateSpace(index),
+            attentionNorm: try parts.mixer == .none ? nil : inputNorm(.attentionNorm, block: index),
             latentNorms: try latentNorms(index), turnedNorm: turnedNorm(index), queryNorm: try headNorm(.queryNorm, block: index),
             keyNorm: try headNorm(.keyNorm, block: index),
             attentionOutputNorm: try optionalNorm(.attentionOutputNorm, block: index),
-            mlpNorm: try inputNorm(.mlpNorm, block: index),
+            mlpNorm: mlpNorm,
             mlpOutputNorm: try optionalNorm(.mlpOutputNorm, block: index), closingNorm: try closingNorm(block: index),
             router: try router(index, execution), layers: layers,
             biases: biases, products: products)

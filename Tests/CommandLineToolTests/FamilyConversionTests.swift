@@ -15,7 +15,8 @@ final class FamilyConversionTests: XCTestCase, MadeModels {
         "granitemoe",
         "granitemoe-shared", "deepseek2-usual", "deepseek2-lite", "deepseek3-usual", "llama4-usual", "yarn", "yarn-usual", "mamba-usual",
         "falcon-mamba-usual", "mamba2-usual", "ministral3-usual", "arcee-usual", "seed-oss-usual", "ernie-usual", "olmo3-usual", "glm4moe",
-        "glm4moe-usual", "dots1-usual", "minimaxm2",
+        "glm4moe-usual", "dots1-usual", "minimaxm2", "granite4-usual", "granite4-experts", "granite4-dense", "nemotronh-usual",
+        "lfm2-usual", "qwen35-usual",
     ]
     private static let others = [
         "mistral", "ministral", "qwen2", "gemma2", "gemma3", "phi3", "smollm3", "exaone4", "starcoder2", "gptneox-sequence", "gptj",
@@ -24,13 +25,14 @@ final class FamilyConversionTests: XCTestCase, MadeModels {
         "electra-small", "distilbert", "deberta", "albert", "albert-groups", "modernbert", "bert-classes", "modernbert-classes", "mixtral",
         "qwen2moe-dense", "qwen3moe-dense", "olmoe",
         "gptoss", "deepseek2", "deepseek3", "llama4", "mamba", "falcon-mamba", "mamba2",
-        "ministral3", "arcee", "seed-oss", "ernie", "dots1", "gptneo", "camembert", "olmo3",
+        "ministral3", "arcee", "seed-oss", "ernie", "dots1", "gptneo", "camembert", "olmo3", "granite4", "bamba", "lfm2",
     ]
     static var folder: TemporaryFolder?
 
     /// What neither llama.cpp nor a file of it has, and what the refusal says.
     private static let refused = [
         "dynamic": "rope_scaling 'dynamic'", "llama-longrope": "rope_scaling 'longrope'", "falcon-alibi": "alibi true",
+        "qwen35": "more heads of values, 6, than of keys, 2",
     ]
 
     override class func setUp() { folder = try? FamilyCheckpoints.folder(runsInLlamaCpp + others + refused.keys.sorted()) }
@@ -273,7 +275,9 @@ final class FamilyConversionTests: XCTestCase, MadeModels {
         let pipelines = [
             "mamba": "wanda{keep=0.5}", "falcon-mamba-usual": "alps{keep=0.5},match",
             "mamba2": "rpca,prune-probabilistic{keep=0.5},refit{passes=1}",
-            "mamba2-usual": "sparsegpt{keep=0.05},quantize{bits=8}", "gptoss-usual": "wanda{keep=0.5}",
+            "mamba2-usual": "sparsegpt{keep=0.05},quantize{bits=8}", "granite4-usual": "wanda{keep=0.5}",
+            "qwen35-usual": "sparsegpt{keep=0.5}", "lfm2-usual": "rpca,prune-probabilistic{keep=0.5},refit{passes=1}",
+            "gptoss-usual": "wanda{keep=0.5}",
             "granitemoe-shared": "sparsegpt{keep=0.5}",
             "llama4-usual": "wanda{keep=0.5},quantize{bits=8}",
             "deepseek3-usual": "truncated-svd{keep=0.5},refit{passes=1}",

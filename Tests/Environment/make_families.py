@@ -49,6 +49,10 @@ FALCON = dict(vocab_size=251, hidden_size=64, num_hidden_layers=3, num_attention
 
 STATE_SPACE = dict(vocab_size=251, hidden_size=64, num_hidden_layers=3, bos_token_id=1, eos_token_id=2, pad_token_id=None)
 
+GRANITE4 = dict(SHAPE, shared_intermediate_size=44, mamba_chunk_size=8, embedding_multiplier=3.0, attention_multiplier=0.3,
+                residual_multiplier=0.4, logits_scaling=2.5)
+NEMOTRON_H = dict({key: value for key, value in SHAPE.items() if key != "num_hidden_layers"}, head_dim=24, chunk_size=8)
+
 ALBERT = dict(vocab_size=97, embedding_size=28, hidden_size=48, intermediate_size=72, num_hidden_layers=3, num_attention_heads=3,
               max_position_embeddings=64)
 MODERN = dict(vocab_size=97, hidden_size=48, intermediate_size=72, num_hidden_layers=4, num_attention_heads=3, max_position_embeddings=64,
@@ -236,6 +240,40 @@ MODELS = {
                                                          conv_kernel=3, chunk_size=8, use_bias=True, use_conv_bias=False,
                                                          time_step_limit=(0.2, 0.9), tie_word_embeddings=True)),
     "mamba2-usual": (t.Mamba2Config, t.Mamba2ForCausalLM, dict(STATE_SPACE, num_heads=8, head_dim=16, n_groups=2, state_size=24)),
+    "granite4": (t.GraniteMoeHybridConfig, t.GraniteMoeHybridForCausalLM, dict(
+        GRANITE4, mamba_expand=3, mamba_n_heads=12, mamba_d_head=16, mamba_n_groups=3, mamba_d_state=21, mamba_d_conv=3, mamba_proj_bias=True,
+        mamba_conv_bias=False, attention_bias=True, num_local_experts=0, position_embedding_type="rope", time_step_limit=(0.2, 0.9),
+        layer_types=["mamba", "attention", "mamba"])),
+    "granite4-usual": (t.GraniteMoeHybridConfig, t.GraniteMoeHybridForCausalLM, dict(
+        GRANITE4, mamba_n_heads=8, mamba_d_head=16, mamba_n_groups=2, mamba_d_state=24, num_local_experts=0,
+        layer_types=["mamba", "attention", "mamba"], tie_word_embeddings=True)),
+    "granite4-experts": (t.GraniteMoeHybridConfig, t.GraniteMoeHybridForCausalLM, dict(
+        GRANITE4, intermediate_size=36, mamba_n_heads=8, mamba_d_head=16, mamba_d_state=16, num_local_experts=5, num_experts_per_tok=2,
+        layer_types=["attention", "mamba"], num_hidden_layers=2)),
+    "granite4-dense": (t.GraniteMoeHybridConfig, t.GraniteMoeHybridForCausalLM, dict(
+        GRANITE4, mamba_n_heads=8, mamba_d_head=16, num_local_experts=0, position_embedding_type="rope", layer_types=["attention"] * 2,
+        num_hidden_layers=2, intermediate_size=52)),
+    "bamba": (t.BambaConfig, t.BambaForCausalLM, dict(
+        SHAPE, head_dim=16, mamba_n_heads=6, mamba_d_head="auto", mamba_expand=3, mamba_n_groups=2, mamba_d_state=13, mamba_d_conv=3,
+        mamba_chunk_size=8, mlp_bias=True, attn_layer_indices=[2])),
+    "nemotronh": (t.NemotronHConfig, t.NemotronHForCausalLM, dict(
+        NEMOTRON_H, mamba_num_heads=9, mamba_head_dim=10, n_groups=3, ssm_state_size=21, conv_kernel=3, use_bias=True, mlp_bias=True,
+        attention_bias=True, use_conv_bias=False, mlp_hidden_act="silu", mamba_hidden_act="gelu",
+        time_step_min=0.3,
+        layers_block_type=["mlp", "mamba", "attention", "mlp"])),
+    "nemotronh-usual": (t.NemotronHConfig, t.NemotronHForCausalLM, dict(
+        NEMOTRON_H, mamba_num_heads=8, mamba_head_dim=16, n_groups=2, ssm_state_size=24, layers_block_type=["mamba", "mlp", "attention", "mlp"])),
+    "lfm2": (t.Lfm2Config, t.Lfm2ForCausalLM, dict(
+        SHAPE, intermediate_size=100, block_multiple_of=12, block_ffn_dim_multiplier=1.3, conv_L_cache=4, conv_bias=True, pad_token_id=0,
+        layer_types=["conv", "full_attention", "conv"], tie_word_embeddings=False)),
+    "lfm2-usual": (t.Lfm2Config, t.Lfm2ForCausalLM, dict(
+        SHAPE, intermediate_size=132, block_multiple_of=8, pad_token_id=0, full_attn_idxs=[1])),
+    "qwen35": (t.Qwen3_5TextConfig, t.Qwen3_5ForCausalLM, dict(
+        HEAD, linear_key_head_dim=12, linear_value_head_dim=20, linear_num_key_heads=2, linear_num_value_heads=6, linear_conv_kernel_dim=3,
+        layer_types=["linear_attention", "full_attention", "linear_attention"])),
+    "qwen35-usual": (t.Qwen3_5TextConfig, t.Qwen3_5ForCausalLM, dict(
+        HEAD, linear_key_head_dim=16, linear_value_head_dim=16, linear_num_key_heads=3, linear_num_value_heads=3, num_hidden_layers=4,
+        tie_word_embeddings=True)),
     "ministral3": (t.Ministral3Config, t.Ministral3ForCausalLM, dict(HEAD, sliding_window=13, rope_parameters=dict(
         YARN, original_max_position_embeddings=8, mscale=1.0, mscale_all_dim=0.7, llama_4_scaling_beta=0.3))),
     "ministral3-usual": (t.Ministral3Config, t.Ministral3ForCausalLM, dict(HEAD, rope_parameters=dict(
@@ -318,7 +356,7 @@ def made(config_class, model_class, settings, seed):
 def is_linear(name, p):
     # Experts are together in one tensor; what scores them is no linear layer that is compressed.
     # Nor is what belongs to the channels of a state space, or a norm with a row for each head.
-    if name.endswith(("A_log", "conv1d.weight", "_norm.weight")):
+    if name.endswith(("A_log", "conv1d.weight", "conv.conv.weight", "_norm.weight")):
         return False
     if "gate.weight" in name and not name.endswith("gate_proj.weight") or "router" in name or name.endswith("_bias"):
         return False
@@ -335,6 +373,8 @@ def parts_of(model, name, gradient):
     if ".shared_mlp.input_linear." in name:
         gate, up = gradient.chunk(2)
         return {name.replace("input_linear", "gate_proj"): gate.contiguous(), name.replace("input_linear", "up_proj"): up.contiguous()}
+    if model.startswith("nemotronh"):
+        name = name.replace("model.", "backbone.", 1)
     if ".experts." not in name:
         return {name: gradient}
     mlp, part = name.split(".experts.")

@@ -33,6 +33,10 @@ QWEN2_VL = dict(vocab_size=SIZE, hidden_size=48, intermediate_size=56, num_hidde
                 max_position_embeddings=64, rope_parameters=SECTIONS)
 QWEN3_VL = dict(vocab_size=SIZE, hidden_size=48, intermediate_size=56, num_hidden_layers=3, num_attention_heads=5, num_key_value_heads=1,
                 head_dim=16, max_position_embeddings=64, rope_parameters=dict(SECTIONS, mrope_interleaved=True))
+QWEN35 = dict(vocab_size=SIZE, hidden_size=48, intermediate_size=56, num_hidden_layers=3, num_attention_heads=3, num_key_value_heads=1,
+              head_dim=16, max_position_embeddings=64, linear_key_head_dim=8, linear_value_head_dim=12, linear_num_key_heads=2,
+              linear_num_value_heads=4, full_attention_interval=2,
+              rope_parameters=dict(SECTIONS, mrope_section=[1, 1, 0], partial_rotary_factor=0.25, mrope_interleaved=True))
 LLAMA4 = dict(vocab_size=SIZE, hidden_size=40, intermediate_size=24, intermediate_size_mlp=56, num_hidden_layers=4, num_attention_heads=5,
               num_key_value_heads=1, head_dim=8, num_local_experts=3, num_experts_per_tok=1, interleave_moe_layer_step=2,
               attention_chunk_size=16, max_position_embeddings=64)
@@ -69,6 +73,8 @@ MODELS = {
     "qwen2.5vl": (t.Qwen2_5_VLConfig, t.Qwen2_5_VLForConditionalGeneration, dict(QWEN_IDS, text_config=QWEN2_VL, vision_config=QWEN25_TOWER,
                                                                                  tie_word_embeddings=True)),
     "qwen3vl": (t.Qwen3VLConfig, t.Qwen3VLForConditionalGeneration, dict(QWEN_IDS, text_config=QWEN3_VL, vision_config=QWEN3_TOWER)),
+    "qwen3.5": (t.Qwen3_5Config, t.Qwen3_5ForConditionalGeneration, dict(QWEN_IDS, text_config=QWEN35, vision_config={
+        key: value for key, value in QWEN3_TOWER.items() if key != "deepstack_visual_indexes"})),
     "smolvlm": (t.SmolVLMConfig, t.SmolVLMForConditionalGeneration, dict(ID, text_config=dict(LLAMA, pad_token_id=2), vision_config=TOWER)),
     "idefics3": (t.Idefics3Config, t.Idefics3ForConditionalGeneration, dict(ID, text_config=dict(LLAMA, pad_token_id=2), vision_config=TOWER,
                                                                             tie_word_embeddings=True)),

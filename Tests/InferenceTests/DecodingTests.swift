@@ -14,7 +14,7 @@ final class DecodingTests: XCTestCase {
     private static let names = [
         "llama", "linear", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "phi3-part", "gpt2", "gpt2-untied", "opt", "mamba",
         "falcon-mamba",
-        "mamba2",
+        "mamba2", "granite4-usual", "nemotronh", "lfm2", "qwen35",
     ]
     private static var folder: TemporaryFolder?
 
@@ -65,7 +65,7 @@ final class DecodingTests: XCTestCase {
 
     /// The same bytes of logits from one thread and three, and with tokens one at a time and many at once.
     func testThreadsAndPartsChangeNothing() throws {
-        for name in ["qwen3", "gemma2", "gpt2", "falcon-mamba", "mamba2"] {
+        for name in ["qwen3", "gemma2", "gpt2", "falcon-mamba", "mamba2", "granite4-usual", "lfm2", "qwen35"] {
             let graph = try graph(name)
             var found: Set<[Float]> = []
             for (threads, size) in [(1, 29), (3, 29), (1, 1), (2, 4)] {
@@ -111,6 +111,25 @@ final class DecodingTests: XCTestCase {
             XCTAssertEqual(cache.count, 0, name)
             XCTAssertEqual(try model.logits(after: [3, 1, 4, 1, 5], cache), first, name)
         }
+    }
+
+    /// Blocks with attention keep keys and values, which grow, those with a state space states, which do not; all is forgotten where these are.
+    func testMixedBlocksKeepBoth() throws {
+        let team = WorkerTeam(threads: 1)
+        let model = try Transformer(Model(graph("granite4-usual")), weights: .stored(team))
+        let cache = try model.makeCache(context: 64, team: team)
+        let first = try model.logits(after: [3, 1, 4, 1, 5], cache)
+        let (before, c) = (cache.byteCount, model.configuration)
+        _ = try model.logits(after: FamilyCheckpoints.tokens(vocabulary: 251), cache)
+        // From 32 tokens to 48, of the one block in three: keys and values of 2 heads of 16 floats.
+        XCTAssertEqual(cache.byteCount - before, (48 - 32) * 2 * 2 * 16 * 4)
+        // Twice, of two blocks: the last 3 tokens of the convolution, and the states.
+        let space = try XCTUnwrap(c.stateSpace)
+        XCTAssertEqual(before - 32 * 2 * 2 * 16 * 4, 2 * 2 * (3 * (128 + 2 * 2 * 24) + 128 * 24) * 4)
+        XCTAssertEqual(space.convolutionWidth, 128 + 2 * 2 * 24)
+        cache.truncate(to: 2)
+        XCTAssertEqual(cache.count, 0)
+        XCTAssertEqual(try model.logits(after: [3, 1, 4, 1, 5], cache), first)
     }
 
     func testWhatDoesNotFitIsRefused() throws {

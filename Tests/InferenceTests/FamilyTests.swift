@@ -25,7 +25,9 @@ final class FamilyTests: XCTestCase {
         "llama4", "granitemoe", "granitemoe-shared", "yarn", "yarn-usual", "mamba", "mamba-usual", "falcon-mamba", "falcon-mamba-usual",
         "mamba2",
         "mamba2-usual", "ministral3", "ministral3-usual", "arcee", "arcee-usual", "seed-oss", "seed-oss-usual", "ernie", "ernie-usual",
-        "olmo3", "olmo3-usual", "glm4moe", "glm4moe-usual", "dots1", "dots1-usual", "minimaxm2", "gptneo",
+        "olmo3", "olmo3-usual", "glm4moe", "glm4moe-usual", "dots1", "dots1-usual", "minimaxm2", "gptneo", "granite4",
+        "granite4-usual", "granite4-experts", "granite4-dense", "bamba", "nemotronh", "nemotronh-usual", "lfm2", "lfm2-usual",
+        "qwen35", "qwen35-usual",
     ]
     private static var folder: TemporaryFolder?
 

@@ -54,7 +54,10 @@ final class GGUFNaming: Sendable {
         if let first = unread.first {
             warnings.append("llama.cpp will not load the file: it has no place for \(unread.count) biases, '\(first.name)' the first")
         }
-        let wanted = family.biasedInGGUF.compactMap { family.name(of: $0, prefix: prefix, block: 0).flatMap(TensorRule.bias) }
+        let wanted = family.biasedInGGUF.compactMap { module in
+            let block = (0..<configuration.blockCount).first { configuration.has(module, inBlock: $0) }
+            return block.flatMap { family.name(of: module, prefix: prefix, block: $0).flatMap(TensorRule.bias) }
+        }
         if let missing = wanted.first(where: { !graph.contains($0) }) {
             warnings.append("llama.cpp will not load the file: it wants the bias '\(missing)'")
         }

@@ -89,7 +89,9 @@ struct GGUFReader {
                 if family.keys.headNorms != nil { made?.design.headNorm = .each }
                 if family.keys.perHeadNorms != nil { made?.design.headNorm = .perHead }
             }
-            made?.biasedModules = family.biasedModules { names.contains($0.gguf(block: 0)) }
+            // Of blocks that are not all alike any may have it.
+            let blocks = 0..<(family.keys.blockKinds == nil ? 1 : min(made?.blockCount ?? 0, names.count))
+            made?.biasedModules = family.biasedModules { rule in blocks.contains { names.contains(rule.gguf(block: $0)) } }
             // A norm that the family does not have here would change what is computed.
             let norm = stored.first {
                 $0.name.hasPrefix("blk.") && $0.name.hasSuffix("norm.weight") && family.rule(forGGUF: $0.name) == nil

@@ -16,7 +16,7 @@ extension GGUFTensor {
             return reshaped([groups, sides[0] / groups])
         case .negatedExponential:
             let values = try mapped { -expf($0) }
-            return sides.count == 1 ? values.reshaped(sides + [1]) : values
+            return sides.count == 1 && c.stateSpace?.kind != .delta ? values.reshaped(sides + [1]) : values
         default: return self
         }
     }
@@ -39,7 +39,10 @@ extension GGUFTensor {
             return reshaped([shape.elementCount])
         case .negatedExponential:
             let isHeads = c.stateSpace?.kind == .heads
-            guard sides.count == 2, !isHeads || sides[1] == 1 else { throw malformed("a row for each channel or head was expected") }
+            let isVector = c.stateSpace?.kind == .delta && sides.count == 1
+            guard isVector || sides.count == 2 && (!isHeads || sides[1] == 1) else {
+                throw malformed("a row for each channel or head was expected")
+            }
             guard try payload().densifiedFloats().allSatisfy({ $0 <= 0 }) else {
                 throw FormatError.malformed(path, "tensor '\(name)'", "has numbers above 0, where A = −exp(A_log) is expected")
             }

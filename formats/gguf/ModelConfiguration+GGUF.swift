@@ -35,12 +35,16 @@ extension ModelConfiguration {
         let further = family.hasPredictionBlocks ? value("nextn_predict_layers")?.integer ?? 0 : 0
         blockCount = try required("block_count") - min(max(further, 0), 1 << 16)
         contextLength = try required("context_length")
-        if let keys = family.keys.stateSpace {
+        if let keys = family.keys.stateSpace, family.keys.blockKinds == nil {
             try readStateSpace(keys, required)
         } else {
-            intermediateSize = try required("feed_forward_length")
             headCount = try required("attention.head_count")
-            keyValueHeadCount = try optional("attention.head_count_kv") ?? headCount
+            if let keys = family.keys.blockKinds {
+                try readBlockKinds(keys, name, metadata, required)
+            } else {
+                intermediateSize = try required("feed_forward_length")
+                keyValueHeadCount = try optional("attention.head_count_kv") ?? headCount
+            }
             rotarySize = value("rope.dimension_count")?.integer ?? 0
             headSize =
                 value("attention.key_length")?.integer
@@ -50,6 +54,7 @@ extension ModelConfiguration {
         normEpsilon = ModelConfiguration.shortest(value(ModelConfiguration.epsilonKey(design))) ?? 1e-5
         // llama.cpp has one for all norms.
         if stateSpace?.mixerEpsilon != nil { stateSpace?.mixerEpsilon = normEpsilon }
+        try readRotaryChoice(value, family)
         ropeTheta = ModelConfiguration.shortest(value("rope.freq_base")) ?? 10000
         guard let size = value("vocab_size")?.integer ?? metadata["tokenizer.ggml.tokens"]?.array?.count ?? fallback
         else { throw ConfigurationError("metadata has no '\(name).vocab_size'") }
@@ -74,7 +79,7 @@ extension ModelConfiguration {
 
     /// What scores, outputs and logits are multiplied by, caps, and the window.
     private mutating func readScores(_ value: (String) -> MetadataValue?, _ family: ArchitectureFamily) {
-        attentionScalar = stateSpace == nil ? Double(headSize) : 1
+        attentionScalar = isAttentionFree ? 1 : Double(headSize)
         // llama.cpp knows by its depth the one Gemma whose scores are divided by something else.
         if blockCount == family.squareRootDepth, headCount > 0 { attentionScalar = Double(hiddenSize / headCount) }
         if family.keys.attentionSoftCap != nil { attentionSoftCap = ModelConfiguration.shortest(value("attn_logit_softcapping")) }
@@ -188,7 +193,7 @@ extension ModelConfiguration {
                 entries.append(("attention.sliding_window_pattern", .array(.bool, slides)))
             }
         }
-        entries += ggufExperts + ggufLatent + ggufTemperature + ggufRotarySections
+        entries += ggufBlockKinds + ggufExperts + ggufLatent + ggufTemperature + ggufRotarySections
         if let localRopeTheta { entries.append(("rope.freq_base_swa", float(localRopeTheta))) }
         if family?.keys.parallel != nil { entries.append(("use_parallel_residual", .bool(design.isParallel))) }
         entries += ggufScales.map { ($0.key, float($0.value)) }
@@ -227,7 +232,8 @@ extension ModelConfiguration {
     var differencesInGGUF: [String] {
         var reasons: [String] = []
         guard let family, family.ggufName != nil else { return reasons }
-        if stateSpace != nil { return differencesOfStateSpaceInGGUF }
+        reasons += differencesOfStateSpaceInGGUF
+        if isAttentionFree { return reasons }
         let blocks = 0..<min(blockCount, 1024)
         reasons += differencesOfExpertsInGGUF + differencesOfAttentionInGGUF
         if let window, window.size < contextLength, !window.isChunked || family.keys.window?.isChunked == true {

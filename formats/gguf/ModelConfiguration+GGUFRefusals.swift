@@ -6,6 +6,9 @@ extension ModelConfiguration {
         var reasons: [String] = []
         guard let family, family.ggufName != nil else { return reasons }
         if design.positions != family.design.positions, let key = family.keys.linearPositions { reasons.append("\(key) true") }
+        if let space = stateSpace, space.kind == .delta, space.headCount != space.groupCount {
+            reasons.append("more heads of values, \(space.headCount), than of keys, \(space.groupCount), in this order")
+        }
         switch ropeScaling {
         case .dynamic(_, let context):
             reasons.append("rope_scaling 'dynamic', without which it is the same model up to \(context) tokens")

@@ -50,8 +50,16 @@ package struct ConfigurationKeys: Sendable {
     package var neighbours: String?
     /// Of families with experts.
     package var experts: ExpertKeys?
-    /// Of families whose blocks are state spaces.
+    /// Of families whose blocks, or some of them, have state spaces.
     package var stateSpace: StateSpaceKeys?
+    /// Of families whose blocks are of several kinds.
+    package var blockKinds: BlockKindKeys?
+    /// Of families whose queries and keys turn only where this is "rope".
+    package var rotaryChoice: String?
+    /// Of families without experts whose type others with experts have too: the key that says that there are none.
+    package var absentExperts: String?
+    /// Whether the intermediate size is made of the one that is said unless "block_auto_adjust_ff_dim" is false.
+    package var adjustsIntermediateSize = false
     /// Of families whose MLP may read what attention reads.
     package var parallel: String?
     /// Of families whose embeddings may have another width than the hidden state: 128 where the configuration is silent.
@@ -86,6 +94,8 @@ package struct RotaryKeys: Sendable {
     package var usualTemperature: Double?
     /// Whether "mrope_section" shares the pairs out.
     package var hasSections = false
+    /// Whether they are thirds where it does not say.
+    package var sharesOutThirds = false
     /// Blocks that do not turn; `.every` is what "no_rope_layers" and "no_rope_layer_interval" may change.
     package var unturned = UnturnedBlocks.none
 }

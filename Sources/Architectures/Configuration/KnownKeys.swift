@@ -23,7 +23,8 @@ extension ConfigurationKeys {
         if isLatent {
             names += ["q_lora_rank", "kv_lora_rank", "v_head_dim", "qk_rope_head_dim", "qk_nope_head_dim", "qk_head_dim", "head_dim"]
         }
-        names += stateSpace?.names ?? []
+        names += (stateSpace?.keys ?? []) + (blockKinds?.keys ?? []) + [rotaryChoice, absentExperts].compactMap { $0 }
+        if adjustsIntermediateSize { names += KnownKeys.adjustment }
         if normalisesTurned { names += ["use_qk_norm", "attn_temperature_tuning", "attn_scale", "floor_scale"] }
         if clampsGate { names += ["swiglu_alpha", "swiglu_limit"] }
         if attentionScalar != nil { names.append("query_pre_attn_scalar") }
@@ -41,6 +42,7 @@ extension ConfigurationKeys {
 /// Keys of config.json that several families have.
 enum KnownKeys {
     static let rotary: Set = ["rope_scaling", "rope_parameters", "partial_rotary_factor"]
+    static let adjustment = ["block_auto_adjust_ff_dim", "block_ffn_dim_multiplier", "block_multiple_of"]
     static let visionLevels = "deepstack_visual_indexes"
     static let window: Set = [
         "sliding_window", "use_sliding_window", "max_window_layers", "layer_types", "sliding_window_pattern", "_sliding_window_pattern",

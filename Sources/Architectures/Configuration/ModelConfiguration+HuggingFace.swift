@@ -29,7 +29,12 @@ extension ModelConfiguration {
         try readSizes(json, keys)
         if let key = keys.linearPositions, json[key]?.bool == true { (design.positions, design.roundsDistances) = (.linear, true) }
         if keys.isLatent { try readLatent(json) }
-        if let keys = keys.stateSpace { try readStateSpace(json, keys) }
+        if let keys = keys.blockKinds { try readBlockKinds(json, keys) }
+        if let key = keys.rotaryChoice { design.positions = json[key]?.string == "rope" ? .rotary : .none }
+        let isMixed = keys.blockKinds != nil
+        if let keys = keys.stateSpace, !isMixed || blockParts?.contains(where: { $0.mixer == .stateSpace }) == true {
+            try readStateSpace(json, keys)
+        }
         try readExperts(json, keys.experts)
         if keys.parallel != nil { design.isParallel = keys.parallel.flatMap { json[$0]?.bool } ?? design.isParallel }
         normEpsilon = keys.normEpsilon.flatMap { json[$0]?.number } ?? keys.defaultEpsilon
@@ -79,7 +84,7 @@ extension ModelConfiguration {
         }
         vocabularySize = try required("vocab_size")
         hiddenSize = try required(keys.hiddenSize)
-        if keys.stateSpace != nil {
+        if keys.stateSpace != nil, keys.blockKinds == nil {
             (blockCount, contextLength) = (try required(keys.blockCount), StateSpace.contextLength)
             return
         }
@@ -89,7 +94,10 @@ extension ModelConfiguration {
         } else {
             intermediateSize = try required(keys.intermediateSize ?? "intermediate_size")
         }
-        blockCount = try required(keys.blockCount)
+        if keys.adjustsIntermediateSize, json["block_auto_adjust_ff_dim"]?.bool != false { try adjustIntermediateSize(json) }
+        // Those whose kinds are listed need not be counted.
+        let listed = json[keys.blockCount] == nil ? try keys.blockKinds?.parts(json, blockCount: nil) : nil
+        blockCount = try listed?.count ?? required(keys.blockCount)
         headCount = try required(keys.headCount)
         keyValueHeadCount = keys.keyValueHeadCount.flatMap { json[$0]?.integer } ?? headCount
         if let key = keys.oneKeyHead, json["new_decoder_architecture"]?.bool != true {
@@ -114,8 +122,21 @@ extension ModelConfiguration {
         }
     }
 
+    /// Two thirds of what is said, times a factor, rounded up to a multiple (LFM2).
+    private mutating func adjustIntermediateSize(_ json: JSONValue) throws {
+        let sizes = 1...ModelConfiguration.maximumDimension
+        let multiple = json["block_multiple_of"]?.integer ?? 256
+        let factor = json["block_ffn_dim_multiplier"]?.number ?? 1
+        let adjusted = (factor * (2 * Double(intermediateSize) / 3).rounded(.towardZero)).rounded(.towardZero)
+        guard sizes.contains(multiple), sizes.contains(intermediateSize), adjusted >= 1, adjusted <= Double(sizes.upperBound) else {
+            throw ConfigurationError(
+                "intermediate_size is \(intermediateSize), with block_ffn_dim_multiplier \(factor) and block_multiple_of \(multiple)")
+        }
+        intermediateSize = (Int(adjusted) + multiple - 1) / multiple * multiple
+    }
+
     private mutating func readAttention(_ json: JSONValue, _ keys: ConfigurationKeys) throws {
-        attentionScalar = keys.stateSpace == nil ? Double(headSize) : 1
+        attentionScalar = isAttentionFree ? 1 : Double(headSize)
         if let usual = keys.attentionScalar { attentionScalar = json["query_pre_attn_scalar"]?.number ?? usual }
         if design.positions == .relative {
             let maximum = json["max_relative_positions"]?.integer.flatMap { $0 > 0 ? $0 : nil } ?? contextLength

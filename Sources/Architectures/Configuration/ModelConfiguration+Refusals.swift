@@ -17,7 +17,9 @@ extension ModelConfiguration {
             if let value = json.object?[key], value != .null { features.append("\(key) \(text(value))") }
         }
         if family.design.isCausal, json["is_causal"]?.bool == false { features.append("is_causal false") }
-        if let kind = json["position_embedding_type"]?.string, kind != "absolute" { features.append("position_embedding_type '\(kind)'") }
+        if family.keys.rotaryChoice == nil, let kind = json["position_embedding_type"]?.string, kind != "absolute" {
+            features.append("position_embedding_type '\(kind)'")
+        }
         if let inner = json["inner_group_num"]?.integer, inner != 1 { features.append("inner_group_num \(inner)") }
         if let name = json["classifier_activation"]?.string, name != "gelu" { features.append("classifier_activation '\(name)'") }
         if let width = json["word_embed_proj_dim"]?.integer, width != json[family.keys.hiddenSize]?.integer {

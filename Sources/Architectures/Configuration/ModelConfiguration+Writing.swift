@@ -14,12 +14,15 @@ extension ModelConfiguration {
             ("pad_token_id", id(padTokenID)),
             ("torch_dtype", .string(dtype)),
         ]
-        if stateSpace == nil {
+        if !isAttentionFree {
             let positions = contextLength + (keys.startsAfterPadding ? design.firstPosition : 0)
             members += [(keys.headCount, .integer(headCount)), (keys.contextLength, .integer(positions))]
         }
-        members += stateSpaceMembers
-        if let key = keys.intermediateSize, stateSpace == nil { members.append((key, .integer(intermediateSize))) }
+        members += stateSpaceMembers + blockKindMembers
+        if let key = keys.absentExperts { members.append((key, .integer(0))) }
+        if let key = keys.rotaryChoice { members.append((key, .string(design.positions == .rotary ? "rope" : "nope"))) }
+        if keys.adjustsIntermediateSize { members.append(("block_auto_adjust_ff_dim", false)) }
+        if let key = keys.intermediateSize, !isAttentionFree { members.append((key, .integer(intermediateSize))) }
         if let key = keys.normEpsilon { members.append((key, .number(normEpsilon))) }
         if let key = keys.activation.first { members.append((key, .string(design.activation.configName))) }
         if let key = keys.parallel { members.append((key, .bool(design.isParallel))) }
@@ -27,7 +30,11 @@ extension ModelConfiguration {
             members.append(("new_decoder_architecture", true))
             members.append(("num_ln_in_parallel_attn", .integer(family.name(of: .mlpNorm) == nil ? 1 : 2)))
         }
-        if design.positions == .rotary { members += rotaryMembers(keys) + sectionMembers }
+        if design.positions == .rotary {
+            members += rotaryMembers(keys) + sectionMembers
+        } else if keys.blockKinds != nil {
+            members += keyMembers(keys)
+        }
         if tokenTypeCount > 0 { members.append(("type_vocab_size", .integer(tokenTypeCount))) }
         if keys.attentionScalar != nil {
             members.append(("query_pre_attn_scalar", Int(exactly: attentionScalar).map(JSONValue.integer) ?? .number(attentionScalar)))
@@ -89,12 +96,17 @@ extension ModelConfiguration {
         return numbers.compactMap { key, value in key.map { ($0, .number(value)) } }
     }
 
+    private func keyMembers(_ keys: ConfigurationKeys) -> [(key: String, value: JSONValue)] {
+        [(keys.keyValueHeadCount, keyValueHeadCount), (keys.headDimension, headSize)].compactMap { key, value in
+            key.map { ($0, .integer(value)) }
+        }
+    }
+
     private func rotaryMembers(_ keys: ConfigurationKeys) -> [(key: String, value: JSONValue)] {
         var members: [(key: String, value: JSONValue)] = [
             (keys.rotary.theta, .number(ropeTheta))
         ]
-        if let key = keys.keyValueHeadCount { members.append((key, .integer(keyValueHeadCount))) }
-        if let key = keys.headDimension { members.append((key, .integer(headSize))) }
+        members += keyMembers(keys)
         if let key = keys.rotary.size {
             members.append((key, .integer(rotarySize)))
         } else if let key = keys.rotary.share {

@@ -33,8 +33,10 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
     public var distances: RelativeDistances?
     /// Of families with latent attention.
     public var latent: LatentAttention?
-    /// Of families whose blocks have a state space in the place of attention and MLP, and so no heads and no intermediate size.
+    /// Of families whose blocks, or some of them, have a state space; where all are one alone there are no heads and no intermediate size.
     public var stateSpace: StateSpace?
+    /// What each block consists of; nil where all have attention and an MLP, or all a state space alone.
+    public var blockParts: [BlockParts]?
     /// Nil where queries of blocks without positions are as they are.
     public var temperature: QueryTemperature?
     /// c · tanh(score / c) for scores, and the same for logits; nil without.
@@ -132,10 +134,12 @@ public struct ModelConfiguration: ArchitectureConfiguration, Equatable, Sendable
             ("intermediate_size", intermediateSize), ("num_attention_heads", headCount), ("num_key_value_heads", keyValueHeadCount),
             ("head_dim", headSize),
         ]
-        for (name, value) in sizes + (stateSpace == nil ? ofAttention : []) where value < 1 || value > ModelConfiguration.maximumDimension {
+        for (name, value) in sizes + (isAttentionFree ? [] : ofAttention) where value < 1 || value > ModelConfiguration.maximumDimension {
             throw ConfigurationError("\(name) is \(value)")
         }
-        if let stateSpace { return try stateSpace.checkInvariants() }
+        try stateSpace?.checkInvariants()
+        try checkBlockParts()
+        if isAttentionFree { return }
         guard headCount % keyValueHeadCount == 0 else {
             throw ConfigurationError("num_attention_heads \(headCount) is no multiple of num_key_value_heads \(keyValueHeadCount)")
         }

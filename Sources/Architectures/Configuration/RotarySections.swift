@@ -16,6 +16,9 @@ extension ModelConfiguration {
             guard let count = entry.integer else { throw ConfigurationError("mrope_section has other than numbers of pairs") }
             return count
         }
+        // One after the other by time, by height and by width.
+        let pairs = rotarySize / 2
+        if keys.rotary.sharesOutThirds, rotarySections.isEmpty { rotarySections = (0..<3).map { max(pairs + 2 - $0, 0) / 3 } }
         visionLevels = json[KnownKeys.visionLevels]?.array?.count ?? 0
     }
 

@@ -68,7 +68,9 @@ public struct RoutedExperts: Equatable, Sendable {
 
 extension ModelConfiguration {
     /// The experts of a block; nil where it has one MLP.
-    public func experts(inBlock block: Int) -> RoutedExperts? { experts.flatMap { $0.isIn(block: block) ? $0 : nil } }
+    public func experts(inBlock block: Int) -> RoutedExperts? {
+        experts.flatMap { $0.isIn(block: block) && parts(inBlock: block).hasMLP ? $0 : nil }
+    }
 
     /// How many tensors of a block a module has, for those that are counted: experts, and heads whose norms are tensors of their own.
     public func partCount(of module: Module) -> Int {
@@ -84,6 +86,10 @@ extension ModelConfiguration {
 
     /// Whether a block has a part that some blocks or models of a family lack.
     public func has(_ module: Module, inBlock block: Int) -> Bool {
+        let parts = parts(inBlock: block)
+        if module.isOfAttention, parts.mixer != .attention { return false }
+        if module.isOfStateSpace, parts.mixer != .stateSpace { return false }
+        if module.isOfMLP, !parts.hasMLP { return false }
         if let has = hasAttention(module) { return has }
         if [.queryNorm, .keyNorm].contains(module) { return design.headNorm != .none }
         if [Module].mlp.contains(module) { return experts(inBlock: block) == nil }

@@ -1,6 +1,6 @@
 import StrictJSON
 
-/// A selective state space in the place of attention and MLP: a convolution of each channel x over the last tokens, and for each channel a state h
+/// A selective state space in the place of attention: a convolution of each channel x over the last tokens, and for each channel a state h
 /// of N numbers that passes from token to token, with A < 0 and D learned, and the time step Δ, B and C made of the token:
 ///
 ///     hₜ = exp(Δₜ A) ⊙ hₜ₋₁ + Δₜ xₜ Bₜ,   yₜ = Cₜ · hₜ + D xₜ
@@ -11,6 +11,11 @@ public struct StateSpace: Equatable, Sendable {
         /// Mamba-2 (Dao and Gu 2024, arXiv 2405.21060, section 7): Δ, A and D are the same for all channels of a head, B and C for the heads of a
         /// group; what the last layer reads is normalised group by group.
         case heads
+        /// A gated convolution alone, without states (LFM2): what is convolved is B ⊙ x, and C ⊙ of what comes of it is read by the last layer.
+        case convolution
+        /// A gated delta rule (Yang et al. 2024, arXiv 2412.06464): `headCount` heads of values with a state S each, [key, value], that is written
+        /// over along a key k of `stateSize` numbers, of which there is one for the heads of a group: Sₜ = αₜ Sₜ₋₁ + kₜ βₜ (vₜ − kₜᵀ αₜ Sₜ₋₁), yₜ = qₜᵀ Sₜ.
+        case delta
     }
 
     public var kind: Kind
@@ -20,6 +25,8 @@ public struct StateSpace: Equatable, Sendable {
     public var stateSize: Int
     /// Tokens that the convolution sees, the one that it is for among them.
     public var kernelSize: Int
+    /// What follows the convolution; nil for that of the design.
+    public var activation: BlockDesign.Activation?
     /// Numbers that time steps are made of; 0 in Mamba-2.
     public var rank = 0
     /// Sets of channels with one Δ and A: every channel is one in Mamba.
@@ -45,10 +52,17 @@ public struct StateSpace: Equatable, Sendable {
     public var headSize: Int { innerSize / headCount }
     /// Numbers of a token's B, and of its C.
     public var groupWidth: Int { groupCount * stateSize }
-    /// Channels that are convolved: x, and in Mamba-2 B and C.
-    public var convolutionWidth: Int { kind == .selective ? innerSize : innerSize + 2 * groupWidth }
-    /// What the first layer puts out: x and its gate; in Mamba-2 B, C and time steps too.
-    public var projectionWidth: Int { kind == .selective ? 2 * innerSize : innerSize + convolutionWidth + headCount }
+    /// Channels that are convolved: x, and in Mamba-2 B and C; of a delta rule queries, keys and values.
+    public var convolutionWidth: Int { [.heads, .delta].contains(kind) ? innerSize + 2 * groupWidth : innerSize }
+    /// What the first layer puts out: x and its gate; in Mamba-2 B, C and time steps too; of a gated convolution B, C and x.
+    public var projectionWidth: Int {
+        switch kind {
+        case .selective: return 2 * innerSize
+        case .heads: return innerSize + convolutionWidth + headCount
+        case .convolution: return 3 * innerSize
+        case .delta: return convolutionWidth
+        }
+    }
     /// Of Mamba: what Δ is made of, B and C.
     public var selectionWidth: Int { rank + 2 * stateSize }
     /// Numbers of A for each head.
@@ -58,9 +72,10 @@ public struct StateSpace: Equatable, Sendable {
     /// - Throws: `ConfigurationError` for a value that no model can have.
     func checkInvariants() throws {
         let sizes = 1...ModelConfiguration.maximumDimension
+        let hasStates = kind != .convolution
         for (name, value) in [
-            ("intermediate_size", innerSize), ("state_size", stateSize), ("conv_kernel", kernelSize), ("num_heads", headCount),
-            ("n_groups", groupCount), ("time_step_rank", kind == .selective ? rank : 1),
+            ("intermediate_size", innerSize), ("state_size", hasStates ? stateSize : 1), ("conv_kernel", kernelSize),
+            ("num_heads", headCount), ("n_groups", groupCount), ("time_step_rank", kind == .selective ? rank : 1),
         ] {
             guard sizes.contains(value) else { throw ConfigurationError("\(name) is \(value)") }
         }
@@ -71,7 +86,7 @@ public struct StateSpace: Equatable, Sendable {
         guard stateCount <= StateSpace.maximumStateCount else {
             throw ConfigurationError("\(innerSize) channels with a state_size of \(stateSize) are more than any model has")
         }
-        guard sizes.contains(projectionWidth), sizes.contains(convolutionWidth), sizes.contains(selectionWidth) else {
+        guard sizes.contains(projectionWidth), sizes.contains(convolutionWidth), !hasStates || sizes.contains(selectionWidth) else {
             throw ConfigurationError("\(innerSize) channels with \(groupCount) groups of \(stateSize) are more than any model has")
         }
         guard leastStep >= 0, leastStep < mostStep, Float(leastStep).isFinite else {

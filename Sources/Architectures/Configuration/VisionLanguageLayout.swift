@@ -35,6 +35,7 @@ struct VisionLanguageLayout {
         VisionLanguageLayout(
             modelType: "qwen2_5_vl", languageType: "qwen2_5_vl_text", isFixed: true, isFlat: true, takesInnerTie: true, hasSections: true),
         VisionLanguageLayout(modelType: "qwen3_vl", languageType: "qwen3_vl_text", isFixed: true, hasSections: true),
+        VisionLanguageLayout(modelType: "qwen3_5", languageType: "qwen3_5_text", isFixed: true),
         VisionLanguageLayout(modelType: "smolvlm", languageType: "llama", members: [("rms_norm_eps", .number(1e-5))]),
         VisionLanguageLayout(modelType: "idefics3", languageType: "llama", members: [("rms_norm_eps", .number(1e-5))]),
         VisionLanguageLayout(modelType: "internvl", languageType: "qwen2", tiesEmbeddings: true),

@@ -27,20 +27,36 @@ extension ArchitectureFamily {
     /// Mamba-2: heads of channels, groups of heads, and a norm before the last layer.
     static let mamba2: ArchitectureFamily = {
         var family = stateSpaces("mamba2", "Mamba2ForCausalLM", StateSpaceKeys(kind: .heads, defaultStateSize: 128))
-        let mixer = "layers.{}.mixer"
-        family.tensors += [
-            TensorRule("\(mixer).dt_bias", "blk.{}.ssm_dt.bias", .stateSpace, .mixerTimeStepBias),
-            TensorRule("\(mixer).D", "blk.{}.ssm_d", .stateSpace, .mixerSkip, .oneColumn),
-            TensorRule("\(mixer).norm.weight", "blk.{}.ssm_norm.weight", .norm, .mixerNorm, .groupRows),
-        ]
+        family.tensors += headRules("layers.{}.mixer")
         // The checkpoints of Codestral say that their norm comes before the gate; it comes after, whatever they say.
         family.otherKeys += ["chunk_size", "time_step_rank", "norm_before_gate"]
         return family
     }()
 
+    /// The tensors of a state space of either kind.
+    private static func mixerRules(_ mixer: String) -> [TensorRule] {
+        [
+            TensorRule("\(mixer).in_proj.weight", "blk.{}.ssm_in.weight", .linear, .mixerInput),
+            TensorRule("\(mixer).conv1d.weight", "blk.{}.ssm_conv1d.weight", .stateSpace, .mixerConvolution, .channelKernels),
+            TensorRule("\(mixer).A_log", "blk.{}.ssm_a", .stateSpace, .mixerDecay, .negatedExponential),
+            TensorRule("\(mixer).out_proj.weight", "blk.{}.ssm_out.weight", .linear, .mixerOutput),
+        ]
+    }
+
+    /// Those that Mamba-2 has beside these.
+    private static func headRules(_ mixer: String) -> [TensorRule] {
+        [
+            TensorRule("\(mixer).dt_bias", "blk.{}.ssm_dt.bias", .stateSpace, .mixerTimeStepBias),
+            TensorRule("\(mixer).D", "blk.{}.ssm_d", .stateSpace, .mixerSkip, .oneColumn),
+            TensorRule("\(mixer).norm.weight", "blk.{}.ssm_norm.weight", .norm, .mixerNorm, .groupRows),
+        ]
+    }
+
+    /// The tensors of Mamba-2 in blocks of other families.
+    static func mamba2Rules(_ mixer: String) -> [TensorRule] { mixerRules(mixer) + headRules(mixer) }
+
     /// What both have.
     private static func stateSpaces(_ name: String, _ className: String, _ keys: StateSpaceKeys) -> ArchitectureFamily {
-        let mixer = "layers.{}.mixer"
         var family = ArchitectureFamily(
             name: name, ggufName: name, className: className, design: .stateSpace,
             tensors: [
@@ -48,11 +64,7 @@ extension ArchitectureFamily {
                 TensorRule("norm_f.weight", "output_norm.weight", .norm, .finalNorm),
                 TensorRule("lm_head.weight", "output.weight", .head, .head),
                 TensorRule("layers.{}.norm.weight", "blk.{}.attn_norm.weight", .norm, .attentionNorm),
-                TensorRule("\(mixer).in_proj.weight", "blk.{}.ssm_in.weight", .linear, .mixerInput),
-                TensorRule("\(mixer).conv1d.weight", "blk.{}.ssm_conv1d.weight", .stateSpace, .mixerConvolution, .channelKernels),
-                TensorRule("\(mixer).A_log", "blk.{}.ssm_a", .stateSpace, .mixerDecay, .negatedExponential),
-                TensorRule("\(mixer).out_proj.weight", "blk.{}.ssm_out.weight", .linear, .mixerOutput),
-            ])
+            ] + mixerRules("layers.{}.mixer"))
         family.prefixes = ["backbone.", ""]
         family.keys.normEpsilon = "layer_norm_epsilon"
         family.keys.defaultEpsilon = 1e-5

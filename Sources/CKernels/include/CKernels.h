@@ -410,4 +410,18 @@ void caplet_selective_scan_backward(const caplet_scan *scan, const float *x, con
                                     const float *c, float skip, const float *y_gradient, float *scratch, float *x_gradient,
                                     float *step_gradient, float *b_gradient, float *c_gradient);
 
+// A head of a gated delta rule on one sequence; strides from token to token, in floats.
+typedef struct {
+    size_t tokens, keys, values, key_stride, value_stride, step_stride;
+} caplet_delta;
+// s = a s + k d with a = exp(step * decay) and d = rate * (v - k . a s), y = q . s, token after token. q, k, v, steps, rates and y begin at the
+// head's; state [keys, values] is that before the first token, and becomes that after the last. written: values floats of the caller's.
+void caplet_delta_rule(const caplet_delta *rule, const float *q, const float *k, const float *v, const float *steps, float decay,
+                       const float *rates, float *state, float *written, float *y);
+// Of a rule that began with zeros. q_gradient and k_gradient are added to, the others written.
+// scratch: (tokens + 2) * keys + 2 * tokens floats of the caller's.
+void caplet_delta_rule_backward(const caplet_delta *rule, const float *q, const float *k, const float *v, const float *steps, float decay,
+                                const float *rates, const float *y_gradient, float *scratch, float *q_gradient, float *k_gradient,
+                                float *v_gradient, float *step_gradient, float *rate_gradient);
+
 #endif

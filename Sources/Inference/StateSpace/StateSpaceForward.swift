@@ -7,6 +7,7 @@ extension BlockWeights {
     ///
     /// Mamba: x, z = W h; x = act(conv(x)); r, B, C = W x; Δ = softplus(W r + b); y = scan(x, Δ, B, C); y ⊙ silu(z).
     /// Mamba-2: z, (x, B, C), Δ = W h; x, B, C = act(conv(x, B, C)); Δ = softplus(Δ + b); y = scan(x, Δ, B, C); norm(y ⊙ silu(z)).
+    /// A gated convolution: B, C, x = W h; C ⊙ conv(B ⊙ x). A gated delta rule: `mixByDelta`.
     ///
     /// - Parameters:
     ///   - cached: of tokens before these, whose states the scan goes on from.
@@ -17,6 +18,7 @@ extension BlockWeights {
     ) -> UnsafeMutablePointer<Float> {
         guard let own = state.stateSpace else { preconditionFailure("there is no room for state spaces") }
         let (space, inner) = (weights.space, weights.space.innerSize)
+        if space.kind == .delta { return mixByDelta(weights, tokens: tokens, state, own, after: cached) }
         let width = space.convolutionWidth
         let entering = own.window + (space.kernelSize - 1) * width
         apply(.mixerInput, to: state.normalised, tokens: tokens, into: own.projected)
@@ -24,6 +26,13 @@ extension BlockWeights {
         case .selective: split(own.projected, tokens: tokens, into: [entering, own.gate], widths: [inner, inner])
         case .heads:
             split(own.projected, tokens: tokens, into: [own.gate, entering, own.rawSteps], widths: [inner, width, space.stepWidth])
+        case .convolution:
+            split(own.projected, tokens: tokens, into: [own.b, own.gate, own.x], widths: [inner, inner, inner])
+            for i in 0..<tokens * inner { entering[i] = own.b[i] * own.x[i] }
+            convolve(weights, tokens: tokens, own, after: cached)
+            for i in 0..<tokens * inner { own.mixed[i] = own.gate[i] * own.convolved[i] }
+            return own.mixed
+        case .delta: break
         }
         convolve(weights, tokens: tokens, own, after: cached)
         switch space.kind {
@@ -32,6 +41,7 @@ extension BlockWeights {
             split(
                 own.activated, tokens: tokens, into: [own.x, own.rawB, own.rawC], widths: [inner, space.groupWidth, space.groupWidth])
             add(weights.stepBias, to: own.rawSteps, rows: tokens)
+        case .convolution, .delta: break
         }
         caplet_softplus(own.rawSteps, Float(space.leastStep), Float(space.mostStep), own.steps, tokens * space.stepWidth)
         scan(weights, tokens: tokens, own, after: cached)
@@ -45,8 +55,8 @@ extension BlockWeights {
         return own.mixed
     }
 
-    /// act(conv(x)) [T, convolved], over the tokens in the window and those before them.
-    private func convolve(_ weights: StateSpaceWeights, tokens: Int, _ own: StateSpaceState, after cached: CachedBlock?) {
+    /// conv(x), and act(conv(x)) but of a gated convolution, [T, convolved] each, over the tokens in the window and those before them.
+    func convolve(_ weights: StateSpaceWeights, tokens: Int, _ own: StateSpaceState, after cached: CachedBlock?) {
         let space = weights.space
         let (width, tail) = (space.convolutionWidth, (space.kernelSize - 1) * space.convolutionWidth)
         if let recurrent = cached?.recurrent {
@@ -57,7 +67,8 @@ extension BlockWeights {
         }
         caplet_causal_convolution(
             own.window, weights.convolution, weights.convolutionBias, space.kernelSize, tokens, width, own.convolved)
-        design.activation.apply(own.convolved, into: own.activated, count: tokens * width)
+        guard space.kind != .convolution else { return }
+        (space.activation ?? design.activation).apply(own.convolved, into: own.activated, count: tokens * width)
     }
 
     /// Of Mamba: B, C, and time steps before softplus.
@@ -77,16 +88,20 @@ extension BlockWeights {
         apply(.mixerTimeStep, to: own.rank, tokens: tokens, into: own.rawSteps)
     }
 
+    /// The states that a run begins with, where it is to leave those it ends with.
+    func startingStates(_ space: StateSpace, _ own: StateSpaceState, after cached: CachedBlock?) -> UnsafeMutablePointer<Float> {
+        guard let recurrent = cached?.recurrent else {
+            own.states.update(repeating: 0, count: space.stateCount)
+            return own.states
+        }
+        recurrent.after.state.update(from: recurrent.before.state, count: space.stateCount)
+        return recurrent.after.state
+    }
+
     /// y [T, channels] of x, Δ, B and C: some heads at a time, side by side where the cache brings threads; the bits are the same.
     private func scan(_ weights: StateSpaceWeights, tokens: Int, _ own: StateSpaceState, after cached: CachedBlock?) {
         let space = weights.space
-        var states = own.states
-        if let recurrent = cached?.recurrent {
-            states = recurrent.after.state
-            states.update(from: recurrent.before.state, count: space.stateCount)
-        } else {
-            states.update(repeating: 0, count: space.stateCount)
-        }
+        let states = startingStates(space, own, after: cached)
         let scan = space.scan(tokens: tokens)
         func run(_ heads: Range<Int>) {
             withUnsafePointer(to: scan) { scan in
@@ -112,7 +127,7 @@ extension BlockWeights {
     }
 
     /// Fewer steps of states than this are not worth waking a second thread for.
-    private static let leastSharedStates = 1 << 14
+    static let leastSharedStates = 1 << 14
 }
 
 extension StateSpace {

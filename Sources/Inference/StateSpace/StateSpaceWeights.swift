@@ -22,19 +22,28 @@ package struct StateSpaceWeights {
     /// Of B and of C, and of what time steps are made of; nil but in Falcon Mamba.
     package let stateNorm: Norm?
     package let rankNorm: Norm?
+    /// Of each query and key of a delta rule, which become as long as 1 / √size and 1.
+    package var queryNorm: Norm?
+    package var keyNorm: Norm?
 }
 
 extension WeightSource {
-    /// Nil for blocks with attention.
+    /// Nil for blocks without.
     ///
     /// - Throws: `ModelError` for tensors that are missing, of another shape, or that config.json says are not there.
     func stateSpace(_ block: Int) throws -> StateSpaceWeights? {
-        guard let space = configuration.stateSpace else { return nil }
+        guard let space = configuration.stateSpace, configuration.parts(inBlock: block).mixer == .stateSpace else { return nil }
+        if space.kind == .convolution {
+            return StateSpaceWeights(
+                space: space, convolution: try convolution(space, block), convolutionBias: try convolutionBias(space, block), decays: [],
+                skips: [], stepBias: [], normWeight: [], groupNorm: nil, stateNorm: nil, rankNorm: nil)
+        }
         let logDecays = try floats(.mixerDecay, block)
         let decays = logDecays.map { -expf($0) }
         guard decays.allSatisfy(\.isFinite) else {
             throw GraphError.notFinite("the exponentials of tensor '\(name(.mixerDecay, block: block) ?? "")'")
         }
+        if space.kind == .delta { return try deltaRule(space, block, decays) }
         let isHeads = space.kind == .heads
         /// A root mean square of so many components, with nothing learnt.
         func plain(_ width: Int, _ epsilon: Double) -> Norm {
@@ -48,6 +57,23 @@ extension WeightSource {
             normWeight: isHeads ? try floats(.mixerNorm, block) : [],
             groupNorm: isHeads ? plain(space.innerSize / space.groupCount, configuration.normEpsilon) : nil,
             stateNorm: space.mixerEpsilon.map { plain(space.stateSize, $0) }, rankNorm: space.mixerEpsilon.map { plain(space.rank, $0) })
+    }
+
+    private func deltaRule(_ space: StateSpace, _ block: Int, _ decays: [Float]) throws -> StateSpaceWeights {
+        let width = Float(space.stateSize)
+        /// x / √(Σ x² + 10⁻⁶), times a scale.
+        func unit(_ scale: Float) -> Norm {
+            Norm(
+                kind: .rootMeanSquare, weight: [Float](repeating: scale / width.squareRoot(), count: space.stateSize),
+                bias: [Float](repeating: 0, count: space.stateSize), epsilon: 1e-6 / width)
+        }
+        let norm = Norm(
+            kind: .rootMeanSquare, weight: try floats(.mixerNorm, block), bias: [Float](repeating: 0, count: space.headSize),
+            epsilon: Float(configuration.normEpsilon))
+        return StateSpaceWeights(
+            space: space, convolution: try convolution(space, block), convolutionBias: try convolutionBias(space, block), decays: decays,
+            skips: [], stepBias: try floats(.mixerTimeStepBias, block), normWeight: [], groupNorm: norm, stateNorm: nil, rankNorm: nil,
+            queryNorm: unit(1 / width.squareRoot()), keyNorm: unit(1))
     }
 
     /// The elements of a tensor that is no linear layer's, all finite.
@@ -80,7 +106,9 @@ extension WeightSource {
 
     /// - Throws: `ModelError.missingTensor` where the layer that makes time steps has no bias: without it no model was trained.
     func checkStepBias(_ biases: [BlockLayer: [Float]], _ block: Int) throws {
-        guard configuration.stateSpace?.kind == .selective, biases[.mixerTimeStep] == nil else { return }
+        guard configuration.stateSpace?.kind == .selective, configuration.parts(inBlock: block).mixer == .stateSpace,
+            biases[.mixerTimeStep] == nil
+        else { return }
         throw ModelError.missingTensor(WeightSource.bias(of: name(.mixerTimeStep, block: block) ?? ""))
     }
 }
@@ -96,7 +124,9 @@ extension StateSpace {
         case .mixerConvolution: return [convolutionWidth, 1, kernelSize]
         case .mixerDecay: return kind == .selective ? [innerSize, stateSize] : [headCount]
         case .mixerSkip, .mixerTimeStepBias: return [headCount]
-        case .mixerNorm: return [innerSize]
+        case .mixerNorm: return [kind == .delta ? headSize : innerSize]
+        case .mixerGate: return [innerSize, hidden]
+        case .mixerRate, .mixerForgetting: return [headCount, hidden]
         default: return nil
         }
     }

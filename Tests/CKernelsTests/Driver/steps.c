@@ -232,6 +232,32 @@ static void state_space(size_t n) {
     }
 }
 
+// A head of three values, with keys of up to 80 numbers.
+static void delta_rule(size_t n) {
+    enum { TOKENS = 5, VALUES = 3, KEYS = 80 };
+    static float scratch[(TOKENS + 2) * KEYS + 2 * TOKENS], state[KEYS * VALUES], q_gradient[TOKENS * KEYS], k_gradient[TOKENS * KEYS];
+    size_t keys = n > KEYS ? KEYS : n;
+    fill_all("delta_rule");
+    caplet_delta rule = {TOKENS, keys, VALUES, keys, VALUES, 1};
+    float steps[TOKENS], rates[TOKENS], written[VALUES], y[TOKENS * VALUES], v_gradient[TOKENS * VALUES], step_gradient[TOKENS];
+    float rate_gradient[TOKENS];
+    for (int t = 0; t < TOKENS; t++) (steps[t] = 0.5f + 0.25f * c[t], rates[t] = 0.5f + 0.25f * d[t]);
+    for (size_t i = 0; i < MOST; i++) b[i] *= 0.1f;
+    memset(state, 0, sizeof state);
+    caplet_delta_rule(&rule, a, b, c, steps, -0.7f, rates, state, written, y);
+    report("rounded", "delta_rule", n, "all", y, sizeof y);
+    report("rounded", "delta_rule.state", n, "all", state, keys * VALUES * 4);
+    memset(q_gradient, 0, sizeof q_gradient);
+    memset(k_gradient, 0, sizeof k_gradient);
+    caplet_delta_rule_backward(
+        &rule, a, b, c, steps, -0.7f, rates, y, scratch, q_gradient, k_gradient, v_gradient, step_gradient, rate_gradient);
+    report("rounded", "delta_rule_backward.q", n, "all", q_gradient, TOKENS * keys * 4);
+    report("rounded", "delta_rule_backward.k", n, "all", k_gradient, TOKENS * keys * 4);
+    report("rounded", "delta_rule_backward.v", n, "all", v_gradient, sizeof v_gradient);
+    report("rounded", "delta_rule_backward.step", n, "all", step_gradient, sizeof step_gradient);
+    report("rounded", "delta_rule_backward.rate", n, "all", rate_gradient, sizeof rate_gradient);
+}
+
 void run_steps(void) {
     // Tails of eleven are long enough for vectors of four, and for those of eight.
     static const size_t sizes[] = {1, 5, 16, 27, 67, 123, 256};
@@ -240,6 +266,7 @@ void run_steps(void) {
         rows(sizes[i]);
         attention(sizes[i]);
         state_space(sizes[i]);
+        delta_rule(sizes[i]);
     }
     for (size_t n = 1; n <= 64; n += 9) matrices(n);
     feedback();
