@@ -73,7 +73,7 @@ extension ModelConfiguration {
         return NamePrefix.candidates(of: family).contains { prefix in
             guard let bare = prefix.removed(from: name) else { return false }
             let (general, block) = ArchitectureFamily.generalised(bare)
-            return general.hasPrefix("model.layers.{}.") && block.map { $0 >= blockCount } ?? false
+            return bare.hasPrefix("mtp.") || general.hasPrefix("model.layers.{}.") && block.map { $0 >= blockCount } ?? false
         }
     }
 

@@ -36,6 +36,7 @@ extension ArchitectureFamily {
 
     /// Qwen3.5, its language model of one MLP a block: a gated delta rule in three of four blocks, gated attention in the others, norms of 1 + w.
     static let qwen35 = qwen3.variation("qwen3_5", ggufName: "qwen35", className: "Qwen3_5ForCausalLM") {
+        $0.hasPredictionBlocks = true
         $0.modelTypes = ["qwen3_5_text"]
         $0.design.norm = .rootMeanSquareOffset
         $0.design.gatesAttention = true
