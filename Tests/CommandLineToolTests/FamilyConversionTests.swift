@@ -351,7 +351,8 @@ final class FamilyConversionTests: XCTestCase, MadeModels {
         XCTAssertEqual(divergences.count, names.count)
         for (name, pair) in zip(names, divergences) {
             XCTAssertGreaterThan(pair[0], 1e-4, name)
-            XCTAssertLessThan(pair[0], 0.8 * pair[1], name)
+            // What errors in outputs cost is known where they are small, which half of a random model's weights are not.
+            XCTAssertLessThan(pair[0], 0.95 * pair[1], name)
         }
     }
 
