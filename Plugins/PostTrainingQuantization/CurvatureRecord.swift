@@ -4,7 +4,7 @@ import PassKit
 
 /// What errors cost in a tensor, as it is kept on the way back through the model.
 extension WeightCurvature {
-    /// H without what is below its diagonal where that is equal; the bits of doubles are those of two floats.
+    /// H, without what is below its diagonal where that is equal to the bit, and the prices of rows.
     var record: PassSnapshot {
         get throws {
             var found = PassSnapshot()

@@ -27,6 +27,11 @@ public final class FinishedWork: Sendable {
         var snapshotSeconds = 0.0
         /// Names of what other ranks have posted, of each pass.
         var posted: [Int: Posted] = [:]
+
+        /// Lets go of what waits to be kept of a stage.
+        mutating func forgetInterim(_ stage: InterimStage) {
+            interimBytes -= interim.removeValue(forKey: stage)?.arrayByteCount ?? 0
+        }
     }
 
     /// What other ranks have sent of their own accord.
@@ -99,11 +104,10 @@ public final class FinishedWork: Sendable {
 
     /// Adds what is of use until its stage is done, and keeps it when it is time, or much.
     func addInterim(_ segment: WorkSegment, _ stage: InterimStage) throws {
-        let bytes = segment.records.reduce(0) { $0 + $1.found.arrays.values.reduce(0) { $0 + $1.byteCount } }
         let isMuch = state.withLock { state in
             if state.quickStages.contains(stage) { return false }
             state.interim[stage, default: WorkSegment(pass: stage.pass)].add(segment)
-            state.interimBytes += bytes
+            state.interimBytes += segment.arrayByteCount
             return state.interimBytes > FinishedWork.mostInterimBytes
         }
         try keepPending(after: isMuch ? 0 : secondsBetween)
@@ -111,7 +115,7 @@ public final class FinishedWork: Sendable {
 
     /// Lets go of what a stage has found out that is done, once what it came to is kept.
     func forgetInterim(_ stage: InterimStage) throws {
-        state.withLock { $0.interim[stage] = nil }
+        state.withLock { $0.forgetInterim(stage) }
         try keepPending(after: 0)
         writing.withLock { _ in forget(stage) }
     }
@@ -190,7 +194,7 @@ public final class FinishedWork: Sendable {
         if keepsLittle || FinishedWork.seconds(since: start) <= max(FinishedWork.patience, FinishedWork.interimShare * worked) { return }
         state.withLock { state in
             state.quickStages.insert(stage)
-            state.interim[stage] = nil
+            state.forgetInterim(stage)
         }
     }
 

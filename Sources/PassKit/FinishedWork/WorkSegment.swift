@@ -27,6 +27,9 @@ public struct WorkSegment {
         return segment
     }
 
+    /// Bytes of all that stages found out.
+    var arrayByteCount: Int { records.reduce(0) { $0 + $1.found.arrays.values.reduce(0) { $0 + $1.byteCount } } }
+
     mutating func add(_ other: WorkSegment) {
         tensors += other.tensors
         losses += other.losses

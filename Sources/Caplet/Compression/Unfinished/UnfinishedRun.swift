@@ -171,7 +171,7 @@ final class UnfinishedRun: Sendable {
         guard state.withLock({ $0.failure == nil }) else { return }
         do {
             try write(segment)
-        } catch  where segment.interim != nil {
+        } catch let error where segment.interim != nil {
             state.withLock { $0.interimFailure = "\(error)" }
             context.note("what takes long to find out again is too much to keep: \(error)")
         } catch {
