@@ -88,7 +88,16 @@ final class BlockKindTests: XCTestCase {
             """
         XCTAssertEqual(
             try kinds(configuration(qwen)).map { $0 == .attention }, [false, false, false, true, false, false, false, true])
+        let lfm2 = """
+            {"model_type": "lfm2", "full_attn_idxs": [2], "hidden_size": 64, "intermediate_size": 96, "block_auto_adjust_ff_dim": false,
+            "num_attention_heads": 4, "num_hidden_layers": 4, "num_key_value_heads": 2, "vocab_size": 50}
+            """
+        XCTAssertEqual(try kinds(configuration(lfm2)), [.stateSpace, .stateSpace, .attention, .stateSpace])
         for (text, from, to, words) in [
+            (lfm2, "[2]", "[4]", "full_attn_idxs has other than numbers of blocks, of num_hidden_layers 4"),
+            (lfm2, "[2]", "[-1]", "full_attn_idxs has other than"), (lfm2, "[2]", "2", "full_attn_idxs has other than"),
+            (qwen, "\"full_attention_interval\": 4", "\"full_attention_interval\": \"4\"", "no integer 'full_attention_interval'"),
+            (qwen, "\"full_attention_interval\": 4", "\"layer_types\": \"full_attention\"", "layer_types is no list of kinds"),
             (BlockKindTests.granite, "\"mamba\", \"attention\"", "\"mamba\", \"sliding\"", "layer_types has the kind 'sliding'"),
             (
                 BlockKindTests.granite, "\"num_hidden_layers\": 3", "\"num_hidden_layers\": 4",

@@ -27,7 +27,8 @@ package struct BlockKindKeys: Sendable {
     /// - Throws: `ConfigurationError` for a kind that is not known.
     func parts(_ json: JSONValue, blockCount: Int?) throws -> [BlockParts]? {
         for key in lists {
-            guard let list = json[key]?.array else { continue }
+            guard let value = json[key] else { continue }
+            guard let list = value.array else { throw ConfigurationError("\(key) is no list of kinds") }
             return try list.map { entry in
                 guard let found = names.first(where: { $0.name == entry.string }) else {
                     throw ConfigurationError("\(key) has the kind '\(entry.string ?? "")', which is not known of this family")
@@ -35,7 +36,8 @@ package struct BlockKindKeys: Sendable {
                 return found.parts
             }
         }
-        if let letters, let text = json[letters.key]?.string {
+        if let letters, let value = json[letters.key] {
+            guard let text = value.string else { throw ConfigurationError("\(letters.key) is no text") }
             return try text.map { letter in
                 guard let parts = letters.parts[letter] else {
                     throw ConfigurationError("\(letters.key) has the letter '\(letter)', which is not known of this family")
@@ -44,11 +46,14 @@ package struct BlockKindKeys: Sendable {
             }
         }
         if let (key, usual) = interval, let blockCount {
-            let step = json[key]?.integer ?? usual
+            let step = try json[key].map { _ in try ModelConfiguration.required(key, json) } ?? usual
             guard step > 0 else { throw ConfigurationError("\(key) is \(step)") }
             return (0..<min(max(blockCount, 0), BlockKindKeys.mostBlocks)).map { ($0 + 1) % step == 0 ? .attention : .stateSpace }
         }
-        guard let key = indices, let list = json[key]?.array, let blockCount else { return nil }
+        guard let key = indices, let value = json[key], let blockCount else { return nil }
+        guard let list = value.array, list.allSatisfy({ $0.integer.map { $0 >= 0 && $0 < blockCount } ?? false }) else {
+            throw ConfigurationError("\(key) has other than numbers of blocks, of num_hidden_layers \(blockCount)")
+        }
         let numbers = Set(list.map(\.integer))
         return (0..<min(max(blockCount, 0), BlockKindKeys.mostBlocks)).map { numbers.contains($0) ? .attention : .stateSpace }
     }
