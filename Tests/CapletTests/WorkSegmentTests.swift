@@ -93,6 +93,8 @@ final class WorkSegmentTests: XCTestCase {
             found.numbers = ["gain": [Double(index) / 3]]
             try found.set("power", [Float(index), .infinity])
             try found.set("nothing", [])
+            found.arrays["codes"] = try DenseTensor(
+                dtype: .i8, shape: Shape(count: 3), bytes: OwnedBytes(byteCount: 3) { $0.copyBytes(from: [1, 0x80, 0xFF]) })
             segment.records.append(FinishedRecord(stage: "pricing", name: name, found: found))
         }
         segment.tensors = [FinishedTensor(name: "power", payload: try SampleGraph.tensor("power", .f16, [3, 4]).payload, report: nil)]
@@ -104,6 +106,8 @@ final class WorkSegmentTests: XCTestCase {
             XCTAssertEqual(a.found.numbers, b.found.numbers)
             XCTAssertEqual(try a.found.floats("power"), try b.found.floats("power"))
             XCTAssertEqual(try a.found.floats("nothing"), [])
+            XCTAssertEqual(a.found.arrays["codes"]?.dtype, .i8)
+            XCTAssertEqual(try a.found.arrays["codes"]?.bytes.withUnsafeBytes { Array($0) }, [1, 0x80, 0xFF])
         }
     }
 

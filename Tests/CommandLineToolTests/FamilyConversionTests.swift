@@ -354,6 +354,7 @@ final class FamilyConversionTests: XCTestCase, MadeModels {
             // What errors in outputs cost is known where they are small, which half of a random model's weights are not.
             XCTAssertLessThan(pair[0], 0.95 * pair[1], name)
         }
+        XCTAssertLessThan(divergences.reduce(0) { $0 + $1[0] / $1[1] } / Double(names.count), 0.7, "\(divergences)")
     }
 
     private func writeTexts() throws {

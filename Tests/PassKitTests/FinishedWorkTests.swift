@@ -211,15 +211,14 @@ final class FinishedWorkTests: XCTestCase {
     /// What is of use until its stage is done has segments of its own, and is let go of when what the stage came to is kept.
     func testInterimWork() throws {
         let kept = Kept()
-        let forgotten = Kept()
-        let work = FinishedWork(
-            secondsBetween: 1000,
-            forget: { stage in
-                var segment = WorkSegment(pass: stage.pass)
-                segment.interim = stage.name
-                forgotten.segments.append(segment)
-            }, keep: { kept.segments.append($0) })
-        let pass = work.pass(2)
+        let forgotten = Mutex<[InterimStage]>([])
+        func work(_ earlier: [WorkSegment]) -> FinishedWork {
+            FinishedWork(
+                earlier, secondsBetween: 1000, forget: { stage in forgotten.withLock { $0.append(stage) } },
+                keep: { kept.segments.append($0) })
+        }
+        let first = work([])
+        let pass = first.pass(2)
         func snapshot(_ value: Double) -> PassSnapshot {
             var made = PassSnapshot()
             made.numbers["value"] = [value]
@@ -230,26 +229,17 @@ final class FinishedWorkTests: XCTestCase {
         _ = try pass.recordInterim("round 2", "a") { snapshot(3) }
         XCTAssertTrue(kept.segments.isEmpty)
         Thread.sleep(forTimeInterval: 2.1)
-        XCTAssertTrue(try work.keepAtInterruption())
+        XCTAssertTrue(try first.keepAtInterruption())
         XCTAssertEqual(kept.segments.map(\.interim), ["round 1", "round 2"])
         XCTAssertEqual(kept.segments.map { $0.records.map(\.name) }, [["a", "b"], ["a"]])
         // An equal run has them, and its outcome is kept before they are gone.
-        let before = kept.segments
-        let again = FinishedWork(
-            before, secondsBetween: 1000,
-            forget: { stage in
-                var segment = WorkSegment(pass: stage.pass)
-                segment.interim = stage.name
-                forgotten.segments.append(segment)
-            }, keep: { kept.segments.append($0) })
-        let resumed = again.pass(2)
+        let resumed = work(kept.segments).pass(2)
         XCTAssertEqual(try resumed.recordInterim("round 1", "b") { throw Cancelled() }.numbers["value"], [2])
         _ = try resumed.record("rounds", "round 1", isShared: false) { snapshot(7) }
         kept.segments = []
         try resumed.forgetInterim("round 1")
         XCTAssertEqual(kept.segments.map { $0.records.map(\.stage) }, [["rounds"]])
-        XCTAssertEqual(forgotten.segments.map(\.interim), ["round 1"])
-        XCTAssertEqual(forgotten.segments.map(\.pass), [2])
+        XCTAssertEqual(forgotten.withLock { $0 }, [InterimStage(pass: 2, name: "round 1")])
     }
 
     /// Interim work that takes long to keep is no longer kept; the pass's own findings are.
