@@ -22,6 +22,8 @@ struct CodeHistogram {
     /// Occurrences of −127 and 127, beyond which values are cut off.
     var outermost: Int { counts[1] + counts[255] }
 
+    var zeros: Int { counts[128] }
+
     var total: Int { counts.reduce(0, +) }
 
     /// Order-0 entropy of all codes together, in bits: what a perfect coder of independent symbols needs.

@@ -52,8 +52,8 @@ extension CodedMatrix {
         (squaredNorm, leastScales) = try values.measure(groupSize: self.groupSize, nil, execution)
     }
 
-    /// The same without some components of the values.
-    func without(_ leading: LowRankTensor, _ execution: ExecutionContext) throws -> CodedMatrix {
+    /// The same without some components of the values; with all of them for nil.
+    func without(_ leading: LowRankTensor?, _ execution: ExecutionContext) throws -> CodedMatrix {
         let values = try values.without(leading)
         let (square, least) = try values.measure(groupSize: groupSize, storableColumns, execution)
         return CodedMatrix(

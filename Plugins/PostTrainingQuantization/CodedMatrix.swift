@@ -42,6 +42,8 @@ struct CodedMatrix {
         let histogram: CodeHistogram
         /// Of codes of a trellis.
         let indices: TrellisCounts?
+        /// As `CodedMatrix.error`; 0 where it was not measured.
+        var error = 0.0
     }
 
     /// What a round is made with.
@@ -60,6 +62,16 @@ struct CodedMatrix {
         var keepsCodes = true
         /// 1 for all rows, else one tile of them in so many, whose codes are counted and scales not made anew.
         var stride = 1
+        /// Whether the error that codes leave is measured, with scales made anew.
+        var measuresError = false
+    }
+
+    /// What a round made of a tile of rows.
+    private struct Tile {
+        let histogram: CodeHistogram
+        let indices: TrellisCounts?
+        let scales: [Float]
+        let error: Double
     }
 
     /// Rows are rounded by themselves, some at a time, side by side.
@@ -71,7 +83,7 @@ struct CodedMatrix {
         let scales = zip(rowScales, leastScales).map { CodedMatrix.bfloat16(max(CodedMatrix.finite(step * Double($0)), $1)) }
         let columns = storableColumns
         let codes = round.keepsCodes ? try WorkingBytes(byteCount: m * n, execution.memory) : nil
-        let parts = try values.mapTiles(execution, every: round.stride) { rows, original -> (CodeHistogram, TrellisCounts?, [Float]) in
+        let parts = try values.mapTiles(execution, every: round.stride) { rows, original -> Tile in
             try execution.cancellation.check()
             let count = rows.count * n
             var made = [Int8](repeating: 0, count: count)
@@ -87,16 +99,22 @@ struct CodedMatrix {
                 }
                 if let codes { (codes.base + rows.lowerBound * n).copyMemory(from: out, byteCount: count) }
             }
-            guard round.stride == 1 else { return (CodeHistogram(made), indices, []) }
-            let some = Array(scales[rows.lowerBound * groups..<rows.upperBound * groups])
-            return (CodeHistogram(made), indices, unbiased(some, columns, made, original, rows.count))
+            guard round.stride == 1 || round.measuresError else {
+                return Tile(histogram: CodeHistogram(made), indices: indices, scales: [], error: 0)
+            }
+            let some = unbiased(
+                Array(scales[rows.lowerBound * groups..<rows.upperBound * groups]), columns, made, original, rows.count)
+            return Tile(
+                histogram: CodeHistogram(made), indices: indices, scales: some,
+                error: round.measuresError ? error(some, columns, made, original, rows) : 0)
         }
         codes?.letGo()
         return Rounded(
-            codes: codes, scales: round.stride == 1 ? parts.flatMap(\.2) : scales,
+            codes: codes, scales: round.stride == 1 ? parts.flatMap(\.scales) : scales,
             columnScales: columns,
-            histogram: parts.reduce(into: CodeHistogram([])) { $0.add($1.0) },
-            indices: isTrellis ? parts.reduce(into: TrellisCounts()) { sum, part in part.1.map { sum.add($0) } } : nil)
+            histogram: parts.reduce(into: CodeHistogram([])) { $0.add($1.histogram) },
+            indices: isTrellis ? parts.reduce(into: TrellisCounts()) { sum, part in part.indices.map { sum.add($0) } } : nil,
+            error: parts.reduce(0) { $0 + $1.error })
     }
 
     /// Rounds some rows [rows, columns] to codes.

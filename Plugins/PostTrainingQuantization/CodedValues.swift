@@ -19,8 +19,8 @@ struct CodedValues {
     var rows: Int { payload.shape.elementCount == 0 ? 0 : payload.shape.rows }
     var columns: Int { payload.shape.columns }
 
-    /// The same without some components.
-    func without(_ leading: LowRankTensor) throws -> CodedValues { try CodedValues(payload, name: name, leading: leading) }
+    /// The same without some components; with all of them for nil.
+    func without(_ leading: LowRankTensor?) throws -> CodedValues { try CodedValues(payload, name: name, leading: leading) }
 
     /// Rows that are worked on at a time: of some million values, whatever the machine.
     var tiles: [Range<Int>] {

@@ -51,11 +51,14 @@ struct EntropyCodedQuantization {
         case .lossIncrease(let increase): (step, refitted) = try meet(lossIncrease: increase, start, run, context, &report, before, made)
         }
         var bits = 0.0
-        for (tensor, made) in zip(selected, try run.keptPayloads()) {
+        let payloads = try run.keptPayloads()
+        let shares = try run.rankAndZeros()
+        for (index, tensor) in selected.enumerated() {
+            let made = payloads[index]
             let rate = made.bits / Double(max(tensor.shape.elementCount, 1))
             bits += made.bits
             let (payload, entry) = try context.finishing(tensor) {
-                let figures = [Measurement(name: "entropyBitsPerWeight", value: rate)]
+                let figures = [Measurement(name: "entropyBitsPerWeight", value: rate)] + shares[index].measurements
                 let payload = refitted?[tensor.name]?.payload ?? made.payload
                 return (payload, try TensorReport(comparing: tensor, with: payload, figures, context.execution))
             }
@@ -64,6 +67,9 @@ struct EntropyCodedQuantization {
         }
         report.measure("step", step)
         report.measure("entropyBitsPerValue", bits / Double(max(run.valueCount, 1)))
+        let all = shares.reduce(into: RankAndZeros()) { $0.add($1) }
+        report.measurements += all.measurements
+        report.notes.append(all.note(tensors: shares.count { $0.rank > 0 }))
         return report
     }
 

@@ -6,8 +6,10 @@ import PassKit
 
 /// One run over a model: every part that is to be coded, with one step for all of them in units of what errors cost.
 final class EntropyCodedRun {
-    private struct Part {
+    struct Part {
         let shape: Shape
+        /// The index of its tensor.
+        let tensor: Int
         /// Whether it is all of its tensor.
         let isWhole: Bool
         /// The rank that works on it.
@@ -45,15 +47,15 @@ final class EntropyCodedRun {
         var numbers: [Double] { [outermost, total, entropy, bits] + lengths.map(Double.init) }
     }
 
-    private let pass: QuantizePass
-    private let tensors: [Tensor]
-    private let context: PassContext
-    private var parts: [Part] = []
+    let pass: QuantizePass
+    let tensors: [Tensor]
+    let context: PassContext
+    private(set) var parts: [Part] = []
     /// Bits a code of each part, from the round before.
     private var lengths: [[Float]?] = []
     /// Of this rank's parts; nil for others.
     private var rounded: [CodedMatrix.Rounded?] = []
-    private var kept: [CodedMatrix.Rounded?] = []
+    private(set) var kept: [CodedMatrix.Rounded?] = []
     /// Of all parts, of the last round.
     private var figures: [Figures] = []
     /// The rank that works on each tensor.
@@ -98,7 +100,7 @@ final class EntropyCodedRun {
             var next = 0
             _ = try parts(of: tensor).rebuild(tensor.payload) { part in
                 let matrix = owners[index] == context.ensemble.rank ? found[index][next] : nil
-                parts.append(Part(shape: part.shape, isWhole: isWhole, owner: owners[index], matrix: matrix))
+                parts.append(Part(shape: part.shape, tensor: index, isWhole: isWhole, owner: owners[index], matrix: matrix))
                 next += 1
                 return part
             }
@@ -161,9 +163,9 @@ final class EntropyCodedRun {
     }
 
     /// Values from which on the search for a step begins with a sample of the rows.
-    private static let valuesToSample = 1 << 27
+    static let valuesToSample = 1 << 27
     /// Of a sample, one tile of rows in so many.
-    private static let sampleStride = 16
+    static let sampleStride = 16
 
     /// A step at which codes of a sample take about so many bits a value; `start` itself where a round over all is little work. What the search
     /// over all begins with is nearer then, and takes fewer rounds.
@@ -241,12 +243,7 @@ final class EntropyCodedRun {
         // A part is worked on tile by tile: few parts side by side keep all threads at work.
         let largest = parts.map { 16 * $0.shape.columns * $0.shape.columns }.max() ?? 0
         return try context.execution.sharing(bytesEach: largest).uncheckedParallelMap(parts.count) { index in
-            var round = CodedMatrix.Round(
-                step: step, lengths: lengths[index].map { Array($0[..<256]) }, lambda: Float(pass.lambda), keepsCodes: keepsCodes,
-                stride: stride)
-            round.trellisStep = pass.usesTrellis ? trellisStep ?? step : nil
-            // A part that had one quantiser before has no lengths of indices.
-            round.indexLengths = lengths[index].flatMap { $0[256] == 0 ? nil : Array($0[256...]) }
+            let round = settings(of: index, step: step, lengths, keepsCodes: keepsCodes, stride: stride)
             guard let matrix = parts[index].matrix else { return nil }
             guard stride == 1, keepsInterim else { return try matrix.rounded(round, context.execution) }
             var fresh: CodedMatrix.Rounded?
@@ -261,6 +258,24 @@ final class EntropyCodedRun {
             }
             return kept
         }
+    }
+
+    /// What a round of a part is made with.
+    private func settings(
+        of index: Int, step: Double, _ lengths: [[Float]?], keepsCodes: Bool, stride: Int
+    ) -> CodedMatrix.Round {
+        var round = CodedMatrix.Round(
+            step: step, lengths: lengths[index].map { Array($0[..<256]) }, lambda: Float(pass.lambda), keepsCodes: keepsCodes,
+            stride: stride)
+        round.trellisStep = pass.usesTrellis ? trellisStep ?? step : nil
+        // A part that had one quantiser before has no lengths of indices.
+        round.indexLengths = lengths[index].flatMap { $0[256] == 0 ? nil : Array($0[256...]) }
+        return round
+    }
+
+    /// What the round that is kept was made with, of a part, for one tile of its rows in `stride`.
+    func keptRound(of index: Int, stride: Int) -> CodedMatrix.Round? {
+        best.map { settings(of: index, step: $0.step, $0.lengths, keepsCodes: false, stride: stride) }
     }
 
     /// The tensors' payloads with what the last round made, and the order-0 bits of each.

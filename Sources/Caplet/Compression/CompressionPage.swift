@@ -8,6 +8,8 @@ struct CompressionPage {
         let shape: LayerShape
         /// Bits that are stored for each weight: as an entropy coder needs them where a pass has counted that.
         let bits: Double
+        /// Share of its codes that are zero; nil where no pass has counted that.
+        let zeroShare: Double?
     }
 
     let model: String
@@ -19,13 +21,17 @@ struct CompressionPage {
     init(_ result: CompressionResult, model: String, of graph: TensorGraph) {
         (self.result, self.model) = (result, model)
         var coded: [String: Double] = [:]
+        var zeros: [String: Double] = [:]
         for entry in result.passes.flatMap(\.tensors) {
+            if let share = entry.measurement("zeroShare") { zeros[entry.name] = share }
             if let bits = entry.measurement("entropyBitsPerWeight") { coded[entry.name] = bits }
         }
         let stored = Dictionary(graph.tensors.map { ($0.name, 8 * Double($0.payload.byteCount) / Double(max($0.shape.elementCount, 1))) }) {
             first, _ in first
         }
-        layers = LayerShape.all(of: graph, result.passes).map { Layer(shape: $0, bits: coded[$0.name] ?? stored[$0.name] ?? 0) }
+        layers = LayerShape.all(of: graph, result.passes).map {
+            Layer(shape: $0, bits: coded[$0.name] ?? stored[$0.name] ?? 0, zeroShare: zeros[$0.name])
+        }
     }
 
     var text: String {
@@ -50,12 +56,15 @@ struct CompressionPage {
     private var layerCharts: [LineChart] {
         let shapes = layers.map(\.shape)
         let bits = Dictionary(layers.map { ($0.shape.name, $0.bits) }) { first, _ in first }
+        let zeros = Dictionary(layers.compactMap { layer in layer.zeroShare.map { (layer.shape.name, $0) } }) { first, _ in first }
         let own = [
             shapes.contains { $0.rank > 0 }
                 ? LayerCharts.chart(shapes, "Rank of the layers", "rank", isWhole: true) { Double($0.rank) } : nil,
             shapes.contains { $0.density > 0 && $0.density < 1 }
                 ? LayerCharts.chart(shapes, "Density of the layers", "entries kept, share of all") { $0.density } : nil,
             LayerCharts.chart(shapes, "Bits of the layers", "bits stored for each weight") { bits[$0.name] },
+            layers.contains { $0.zeroShare != nil }
+                ? LayerCharts.chart(shapes, "Zeros of the layers", "share of the codes that are zero") { zeros[$0.name] } : nil,
         ]
         return own.compactMap { $0 } + result.passes.compactMap { errorChart($0, shapes) }
     }

@@ -30,10 +30,30 @@ struct CompressionReport {
                     + "\(share(work.productOperations)) % products, \(share(work.sharedOperations)) % side by side")
         }
         for note in pass.notes { session.print("  \(note)") }
+        if session.options.verbose { printCodes(pass, session) }
         for (reason, names) in grouped(pass.leftAlone) {
             let list = names.count <= 3 ? names.joined(separator: ", ") : "\(names.count) tensors"
             session.print("  left alone: \(list) (\(reason))")
         }
+    }
+
+    /// Of codes for an entropy coder: what rank and zeros come to in each tensor.
+    private func printCodes(_ pass: PassReport, _ session: Session) {
+        let coded = pass.tensors.filter { $0.measurement("zeroShare") != nil }
+        guard !coded.isEmpty else { return }
+        var table = TextTable(
+            header: ["tensor", "bits a weight", "rank", "bytes of it", "saved by it", "zeros", "saved by them"], rightAligned: Set(1...6))
+        for tensor in coded {
+            func figure(_ name: String) -> Double { tensor.measurement(name) ?? 0 }
+            func bytes(_ name: String) -> String { NumberText.grouped(Int(figure(name).rounded())) }
+            let hasRank = figure("componentRank") > 0
+            table.add([
+                tensor.name, NumberText.decimal(figure("entropyBitsPerWeight"), places: 3), hasRank ? bytes("componentRank") : "",
+                hasRank ? bytes("componentBytes") : "", hasRank ? bytes("componentSavedBytes") : "",
+                "\(NumberText.decimal(100 * figure("zeroShare"), places: 1)) %", bytes("zerosSavedBytes"),
+            ])
+        }
+        for line in table.lines { session.print("  \(line)") }
     }
 
     private func grouped(_ entries: [LeftAlone]) -> [(reason: String, names: [String])] {
