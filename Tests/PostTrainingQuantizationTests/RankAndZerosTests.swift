@@ -36,9 +36,21 @@ final class RankAndZerosTests: XCTestCase {
         }
     }
 
+    /// Bytes of factors at order 0, their bits counted here.
+    private func factorBytes(_ payload: Payload) throws -> Double {
+        guard case .composite(let terms) = payload, case .lowRank(let factors) = terms[0] else { return 0 }
+        return try [factors.u, factors.v].reduce(0) { sum, factor in
+            guard case .dense(let dense) = factor else { return .infinity }
+            let bytes = try dense.bytes.withUnsafeBytes { Array($0) }
+            return Dictionary(grouping: bytes) { $0 }.values.reduce(sum) { sum, same in
+                sum - Double(same.count) / 8 * log2(Double(same.count) / Double(bytes.count))
+            }
+        }
+    }
+
     func testSharesAndRanksAreThoseOfTheResult() throws {
         let (result, report) = try quantized("bits=1.8")
-        var (all, zeros, rank, bytes) = (0, 0, 0, 0.0)
+        var (all, zeros, rank, bytes, components) = (0, 0, 0, 0.0, 0.0)
         XCTAssertFalse(report.tensors.isEmpty)
         for entry in report.tensors {
             let payload = try XCTUnwrap(result[entry.name]).payload
@@ -47,7 +59,8 @@ final class RankAndZerosTests: XCTestCase {
             XCTAssertEqual(codes.count, shape.elementCount)
             XCTAssertEqual(try XCTUnwrap(entry.measurement("zeroShare")), Double(own) / Double(codes.count), accuracy: 1e-12)
             XCTAssertEqual(entry.measurement("componentRank"), Double(payload.rank))
-            XCTAssertEqual(entry.measurement("componentBytes"), 11.0 / 8 * Double(payload.rank * (shape.rows + shape.columns)))
+            XCTAssertEqual(try XCTUnwrap(entry.measurement("componentBytes")), try factorBytes(payload), accuracy: 1e-6)
+            components += try factorBytes(payload)
             (all, zeros, rank) = (all + codes.count, zeros + own, rank + payload.rank)
             bytes += try XCTUnwrap(entry.measurement("zerosSavedBytes"))
         }
@@ -55,7 +68,11 @@ final class RankAndZerosTests: XCTestCase {
         XCTAssertEqual(report.measurement("componentRank"), 1)
         XCTAssertEqual(try XCTUnwrap(report.measurement("zeroShare")), Double(zeros) / Double(all), accuracy: 1e-12)
         XCTAssertEqual(try XCTUnwrap(report.measurement("zerosSavedBytes")), bytes, accuracy: 1e-6)
-        XCTAssertTrue(report.notes.contains { $0.contains("rank 1 in 1 tensors takes 528 bytes") }, "\(report.notes)")
+        // A number of 384 takes at most a byte, and more than its sign and two bits.
+        XCTAssertEqual(components, 384 * 5.5 / 8, accuracy: 384 * 2.5 / 8)
+        XCTAssertEqual(try XCTUnwrap(report.measurement("componentBytes")), components, accuracy: 1e-6)
+        let said = "rank 1 in 1 tensor takes \(Int(components.rounded())) bytes and saves "
+        XCTAssertTrue(report.notes.contains { $0.contains(said) }, "\(report.notes)")
     }
 
     /// Bits a weight of a tensor at an error, between those of two whole runs.
