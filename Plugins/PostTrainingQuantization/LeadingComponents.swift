@@ -14,6 +14,8 @@ struct LeadingComponents {
     let factors: LowRankTensor
     /// Two bits of mantissa: what rounding of factors leaves is coded with the rest, a half per cent of the components' energy.
     static let dtype = DType.f8E5M2
+    /// Of a stored factor beside its numbers: the table of their coder, a frame, and what the manifest says of it.
+    static let storageBits = 8 * 115.0
     /// Bits of one of their numbers, mostly.
     private static let usualBits = 5.5
     /// More of the rank than this is no small part.
@@ -65,11 +67,11 @@ struct LeadingComponents {
         return try LowRankTensor(u: .dense(DenseTensor(u, dtype: dtype)), v: .dense(DenseTensor(v, dtype: dtype)))
     }
 
-    /// Bits of factors at order 0.
+    /// Bits of factors at order 0, and of storing them.
     static func bits(of factors: LowRankTensor) throws -> Double {
         try [factors.u, factors.v].reduce(0) { sum, factor in
             guard case .dense(let dense) = factor else { return sum }
-            return sum + (try dense.bytes.withUnsafeBytes { CodeHistogram($0.map { Int8(bitPattern: $0) }).entropy })
+            return sum + storageBits + (try dense.bytes.withUnsafeBytes { CodeHistogram($0.map { Int8(bitPattern: $0) }).entropy })
         }
     }
 
