@@ -24,25 +24,17 @@ extension CodedMatrix {
             (plain.lengths, plain.indexLengths) = (nil, nil)
             found.zeros = try bits(plain, leaving: own.error, execution) - own.bits
         }
-        if values.leading != nil {
+        if let leading = values.leading {
             let whole = try without(nil, execution)
             // Lengths are those of codes that have the components in them.
-            let bits = try whole.bits(whole.settled(round, execution), leaving: own.error, execution)
-            found.rank = bits - own.bits - values.leadingBits
+            let learned = try whole.rounded(round, execution)
+            (round.lengths, round.indexLengths) = (learned.histogram.lengths, learned.indices?.lengths)
+            found.rank = try whole.bits(round, leaving: own.error, execution) - own.bits - LeadingComponents.bits(of: leading)
         }
         return found
     }
 
-    /// The same round with the lengths of the codes that it leaves, its codes only counted.
-    func settled(_ round: Round, _ execution: ExecutionContext) throws -> Round {
-        var round = round
-        (round.keepsCodes, round.measuresError) = (false, true)
-        let made = try rounded(round, execution)
-        (round.lengths, round.indexLengths) = (made.histogram.lengths, made.indices?.lengths)
-        return round
-    }
-
-    /// Bits of all codes, and the error that they leave, from the tiles that a round takes. It has to measure errors.
+    /// Bits of all codes, and the error that they leave, from the tiles that a round takes.
     func coded(_ round: Round, _ execution: ExecutionContext) throws -> (bits: Double, error: Double) {
         let made = try rounded(round, execution)
         let share = Double(values.rows * values.columns) / Double(max(made.histogram.total, 1))

@@ -8,15 +8,12 @@ struct CodedValues {
     /// Components that are taken off.
     let leading: LowRankTensor?
     private let factors: (u: Matrix, v: Matrix)?
-    /// Of those components' factors; 0 without.
-    let leadingBits: Double
     /// The tensor's, for errors.
     private let name: String
 
     init(_ payload: Payload, name: String, leading: LowRankTensor? = nil) throws {
         (self.payload, self.name, self.leading) = (payload, name, leading)
         factors = try leading.map { (try $0.u.densifiedMatrix(), try $0.v.densifiedMatrix()) }
-        leadingBits = try leading.map(LeadingComponents.bits(of:)) ?? 0
     }
 
     var rows: Int { payload.shape.elementCount == 0 ? 0 : payload.shape.rows }

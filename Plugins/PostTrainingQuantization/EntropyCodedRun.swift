@@ -122,8 +122,7 @@ final class EntropyCodedRun {
         let largest = parts.map { $0.shape.elementCount + 2 * $0.shape.columns * $0.shape.columns }.max() ?? 0
         let found = try context.execution.sharing(bytesEach: 24 * largest).uncheckedParallelMap(parts.count) { index -> LowRankTensor? in
             guard let matrix = parts[index].matrix, parts[index].isWhole else { return nil }
-            let round = settings(of: index, step: step, lengths, keepsCodes: false, stride: trialStride)
-            return try LeadingComponents(of: matrix, round, context.execution)?.factors
+            return try LeadingComponents(of: matrix, step: step, context.execution)?.factors
         }
         for (index, leading) in found.enumerated() {
             guard let leading else { continue }
@@ -164,14 +163,9 @@ final class EntropyCodedRun {
     }
 
     /// Values from which on the search for a step begins with a sample of the rows.
-    private static let valuesToSample = 1 << 27
+    static let valuesToSample = 1 << 27
     /// Of a sample, one tile of rows in so many.
-    private static let sampleStride = 16
-    /// Of a small model, where parts are rounded only to see what comes of it.
-    private static let smallStride = 4
-
-    /// One tile of rows in so many is rounded where a part is tried one way and the other.
-    var trialStride: Int { valueCount >= Self.valuesToSample ? Self.sampleStride : Self.smallStride }
+    static let sampleStride = 16
 
     /// A step at which codes of a sample take about so many bits a value; `start` itself where a round over all is little work. What the search
     /// over all begins with is nearer then, and takes fewer rounds.
@@ -189,7 +183,7 @@ final class EntropyCodedRun {
 
     /// Bits that codes and scales of the last round need at order 0, with those of components that were taken off.
     func bits() throws -> Double {
-        let components = try numbers(each: 1) { [$1.values.leadingBits] }
+        let components = try numbers(each: 1) { [$1.values.leading.map(LeadingComponents.bits(of:)) ?? 0] }
         return figures.reduce(0) { $0 + $1.bits } + components.reduce(0) { $0 + $1[0] }
     }
 
@@ -308,7 +302,7 @@ final class EntropyCodedRun {
                 bits[index] += made.bits
                 let codes = Payload.quantized(try made.tensor(shape: parts[place].shape, groupSize: matrix.groupSize))
                 guard let leading = matrix.values.leading else { return codes }
-                bits[index] += matrix.values.leadingBits
+                bits[index] += LeadingComponents.bits(of: leading)
                 return .composite([.lowRank(leading), codes])
             }
             if owners[index] == context.ensemble.rank { payloads[index] = made }

@@ -21,7 +21,7 @@ struct RankAndZeros {
         let leading = matrix.values.leading
         return [
             Double(kept.histogram.total), Double(kept.histogram.zeros), Double(leading?.rank ?? 0),
-            matrix.values.leadingBits, earned.zeros, earned.rank,
+            leading.map(LeadingComponents.bits(of:)) ?? 0, earned.zeros, earned.rank,
         ]
     }
 
@@ -55,18 +55,21 @@ struct RankAndZeros {
         let ranks =
             rank == 0
             ? "no rank pays"
-            : "rank \(rank) in \(tensors == 1 ? "1 tensor" : "\(tensors) tensors") takes \(bytes(factorBits)) bytes and saves "
-                + "\(bytes(earned.rank)) beside"
-        return "\(ranks); \(share) % of codes are zero, and rounding towards zero saves \(bytes(earned.zeros)) bytes at equal error"
+            : "rank \(rank) in \(tensors) tensors takes \(bytes(factorBits)) bytes and saves \(bytes(earned.rank)) beside them"
+        return "\(ranks); \(share) % of codes are zero, and rounding towards it saves \(bytes(earned.zeros)) bytes at equal error"
     }
 }
 
 extension EntropyCodedRun {
+    /// Of a small model one tile of rows in so many is rounded again to see what rank and zeros earned.
+    private static let earningsStride = 4
+
     /// What they come to in each tensor, by the round that is kept; its codes must be there.
     func rankAndZeros() throws -> [RankAndZeros] {
+        let stride = valueCount >= Self.valuesToSample ? Self.sampleStride : Self.earningsStride
         let largest = parts.map { 16 * $0.shape.columns * $0.shape.columns }.max() ?? 0
         let earned = try context.execution.sharing(bytesEach: largest).uncheckedParallelMap(parts.count) { index -> Earnings? in
-            guard let matrix = parts[index].matrix, let round = keptRound(of: index, stride: trialStride) else { return nil }
+            guard let matrix = parts[index].matrix, let round = keptRound(of: index, stride: stride) else { return nil }
             return try matrix.earnings(round, context.execution)
         }
         let numbers = try context.numbers(parts.map(\.owner), each: RankAndZeros.count) { index in
