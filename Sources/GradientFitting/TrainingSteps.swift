@@ -12,8 +12,8 @@ public struct TrainingSteps: Sendable {
     private let stepsAPass: Int
     public let total: Int
 
-    /// Steps over which the rate rises to its full value.
-    private static let warmUp = 10
+    /// Steps over which the rate rises to its full value, at most, and the part of all steps that they are where there are few.
+    private static let (mostWarmUp, warmUpShare) = (10, 5)
 
     /// - Parameters:
     ///   - count: of the set.
@@ -33,9 +33,11 @@ public struct TrainingSteps: Sendable {
         return Array(order[slot * batch..<min((slot + 1) * batch, count)])
     }
 
+    private var warmUp: Int { min(Self.mostWarmUp, max(1, total / Self.warmUpShare)) }
+
     /// Rises in a straight line, while it falls as a cosine to 0.
     public func rate(_ step: Int) -> Double {
-        rate * min(1, Double(step + 1) / Double(Self.warmUp)) * 0.5 * (1 + cos(Double.pi * Double(step) / Double(total)))
+        rate * min(1, Double(step + 1) / Double(warmUp)) * 0.5 * (1 + cos(Double.pi * Double(step) / Double(total)))
     }
 }
 
