@@ -41,8 +41,8 @@ public struct ProbabilisticPruningPass: Pass {
     private static let outputs = ChoiceOption<Outputs>(
         "outputs", default: .fisher,
         "what outputs of a layer count beside each other: fisher: what an error in each costs the model's predictions, by one pass forward and "
-            + "back; alike: all the same",
-        requires: [.equals(objective, .loss)])
+            + "back, with objective=block over a quarter of the text, and for what blocks put out too; alike: all the same",
+        requires: [.equals(objective, .loss, .block)])
     private static let refit = ChoiceOption<Refit>(
         "refit", default: .solve, "solve: support and values against the layer's inputs; none: the best entries with the values they have",
         requires: [.equals(objective, .loss, .block)])
@@ -88,7 +88,7 @@ public struct ProbabilisticPruningPass: Pass {
         case .block: mode = options[Self.mode] == .uniform ? .uniform : .scores
         case .weights: mode = .uniform
         }
-        outputs = objective == .loss ? options[Self.outputs] : .alike
+        outputs = objective == .weights ? .alike : options[Self.outputs]
         solves = objective != .weights && options[Self.refit] == .solve
         isSequential = options[Self.sequential]
         batch = options[Self.batch]
@@ -120,7 +120,8 @@ public struct ProbabilisticPruningPass: Pass {
         cost.operations += 2 * calibration.secondMoments
         if objective == .block {
             // Two passes for moments, two for what blocks put out, the measurements, and one for the loss of the result.
-            cost.operations += (mode == .uniform ? 4 : 7) * calibration.forward
+            let prices = outputs == .fisher ? OutputCurvature.forwardPasses / Double(OutputCurvature.spacing) : 0
+            cost.operations += ((mode == .uniform ? 4 : 7) + prices) * calibration.forward
             return cost
         }
         let sensitivities = (1 + Double(selected.count) / 2) * min(16, count) / count
@@ -130,8 +131,7 @@ public struct ProbabilisticPruningPass: Pass {
         case .scores: passesOverSet = sensitivities + 6
         case .uniform: passesOverSet = 5
         }
-        let prices = outputs == .fisher ? OutputPrices.forwardPasses * calibration.forward + calibration.secondMoments : 0
-        cost.operations += passesOverSet * calibration.forward + prices
+        cost.operations += (passesOverSet + (outputs == .fisher ? OutputCurvature.forwardPasses : 0)) * calibration.forward
         return cost
     }
 

@@ -26,7 +26,7 @@ struct PruningRun {
         let (learning, heldBack) = split()
         let sensitivity = Sensitivity(allocation: allocation, density: pass.budget.keep)
         let uniform = try sensitivity.uniformLogWeights()
-        let rises = try self.rises(sensitivity, sequences: sequencesToMeasure(learning))
+        let rises = try self.rises(sensitivity, sequences: sequencesToMeasure(learning), prices)
         let measured = rises.map { sensitivity.logWeights(rises: $0, uniform: uniform) } ?? uniform
         guard pass.objective == .loss else { return try solve(layers, allocation.choices(logWeights: measured), rises, prices) }
         func lossesOf(_ logWeights: [Double], _ sequences: [Int]) throws -> [Double] {
@@ -65,7 +65,7 @@ struct PruningRun {
     }
 
     /// What pruning each layer alone costs, in loss or in the error of its block's outputs; nil where nothing is measured.
-    private func rises(_ sensitivity: Sensitivity, sequences: [Int]) throws -> [Double]? {
+    private func rises(_ sensitivity: Sensitivity, sequences: [Int], _ prices: OutputPrices) throws -> [Double]? {
         if pass.mode == .uniform { return nil }
         if pass.objective == .loss { return try sensitivity.lossRises(calibration, sequences: sequences, context.execution) }
         guard let gradients = calibration.gradients else {
@@ -73,7 +73,7 @@ struct PruningRun {
                 .unsupported, pass: ProbabilisticPruningPass.name,
                 "the blocks of this model cannot be run by themselves; use objective=loss")
         }
-        return try sensitivity.blockErrorRises(gradients, sequences: sequences, context)
+        return try sensitivity.blockErrorRises(gradients, prices: prices.blocks, sequences: sequences, context)
     }
 
     /// Those that sensitivities are measured on: two batches; of block outputs no more than an eighth of the set, so that the measurements of all
@@ -97,8 +97,9 @@ struct PruningRun {
             report.notes.append("outputs of a layer count alike: gradients of this model are not known")
             return .none
         }
-        calibration.count(forwardPasses: OutputPrices.forwardPasses)
-        return try OutputPrices(gradients, of: Set(tensors.map(\.name)), context)
+        let sequences = pass.objective == .block ? OutputCurvature.sequences(of: calibration.sequenceCount) : allSequences
+        calibration.count(forwardPasses: OutputCurvature.forwardPasses * Double(sequences.count) / Double(max(allSequences.count, 1)))
+        return try OutputPrices(gradients, sequences: sequences, of: Set(tensors.map(\.name)), context)
     }
 
     /// The layers with the rank that pays and priced entries.

@@ -41,14 +41,16 @@ struct Sensitivity {
         }
     }
 
-    /// How much a block's output error, as a share, rises when one layer of it alone is pruned, for each layer. A forward pass of its
-    /// block for each layer.
-    func blockErrorRises(_ gradients: any GradientProvider, sequences: [Int], _ context: PassContext) throws -> [Double] {
+    /// How much a block's output error rises when one layer of it alone is pruned, for each layer: as a share, or with prices in nats. A forward
+    /// pass of its block for each layer.
+    func blockErrorRises(
+        _ gradients: any GradientProvider, prices: [[Float]]?, sequences: [Int], _ context: PassContext
+    ) throws -> [Double] {
         let execution = context.execution
         execution.progress.begin("sensitivity", total: allocation.layers.count, unit: "layers")
         defer { execution.progress.end() }
         var rises = [Double](repeating: 0, count: allocation.layers.count)
-        try gradients.forEachBlockError { block, objective in
+        try gradients.forEachBlockError(prices: prices) { block, objective in
             for (index, layer) in allocation.layers.enumerated() where layer.block == block {
                 try execution.cancellation.check()
                 execution.progress.advance(by: 1, remark: layer.name)

@@ -52,11 +52,7 @@ public final class CurvatureCollector {
         let isTied = try model.isCausal && embedding != nil && embedding == model.tensorName(.head)
         let inputs = try BlockInputs(
             moving: states, through: model, until: isTied ? model.configuration.blockCount : blocks, replacing: [:], execution)
-        let wave = model.sideBySide(tokens: tokens.map(\.count).max() ?? 0, execution, forGradients: true).threads
-        let waves = shares.waves(wave).map { terms in
-            let range = shares.sequences(of: terms)
-            return (terms: terms, sequences: range.lowerBound - first..<range.upperBound - first)
-        }
+        let waves = waves(tokens, shares)
         if isTied || reached == nil { try addEnd(states, waves, shares, first: first) }
         if let reached {
             for index in 0..<states.count { states[index] = reached.gradients[index] }
@@ -76,12 +72,29 @@ public final class CurvatureCollector {
         try give(sums.keys.sorted(), adding: ofEmbedding)
     }
 
+    typealias Wave = (terms: Range<Int>, sequences: Range<Int>)
+
+    /// This rank's sequences, counted from its first, some terms at a time.
+    func waves(_ tokens: [[Int32]], _ shares: TermShares) -> [Wave] {
+        let first = shares.sequences(of: shares.own).lowerBound
+        let wave = model.sideBySide(tokens: tokens.map(\.count).max() ?? 0, execution, forGradients: true).threads
+        return shares.waves(wave).map { terms in
+            let range = shares.sequences(of: terms)
+            return (terms: terms, sequences: range.lowerBound - first..<range.upperBound - first)
+        }
+    }
+
     /// Adds the head, and turns final hidden states into the gradients that the way back begins with.
     private func addEnd(_ states: HiddenStates, _ waves: [Wave], _ shares: TermShares, first: Int) throws {
         if model.isCausal, let head = try model.tensorName(.head) {
             sums[head] = CurvatureSum(
                 rows: model.configuration.vocabularySize, columns: model.configuration.hiddenSize, shares, execution)
         }
+        try turnBack(states, waves, first: first)
+    }
+
+    /// Turns final hidden states into the gradients that the way back begins with; adds the head's statistics where there is a sum for them.
+    func turnBack(_ states: HiddenStates, _ waves: [Wave], first: Int) throws {
         for wave in waves {
             let final = states[wave.sequences]
             let global = first + wave.sequences.lowerBound
@@ -89,8 +102,6 @@ public final class CurvatureCollector {
             states[wave.sequences] = Transformer.Activations(hidden: gradients, tokenCounts: final.tokenCounts)
         }
     }
-
-    typealias Wave = (terms: Range<Int>, sequences: Range<Int>)
 
     /// Adds a block's layers, and takes the gradients back to its input.
     private func addBlock(

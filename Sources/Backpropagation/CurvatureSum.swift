@@ -5,11 +5,11 @@ import LinearAlgebra
 final class CurvatureSum {
     private let shares: TermShares
     private let width: Int
-    private let out: Int
     /// Σ ‖gₜ‖² xₜxₜᵀ
     private let inputs: TreeSum
-    /// Σ gₜᵣ² and Σ ‖gₜ‖² of each term of this rank's; nil where nothing was added.
-    private var rows: [[Double]?]
+    /// Σ gₜᵣ²
+    private let rows: SquareSum
+    /// Σ ‖gₜ‖² of each term of this rank's.
     private var weights: [Double]
 
     /// What some positions add: inputs multiplied by the roots of their positions' weights, Σ gₜᵣ², Σ ‖gₜ‖².
@@ -18,9 +18,9 @@ final class CurvatureSum {
     private static let tile = 128
 
     init(rows out: Int, columns width: Int, _ shares: TermShares, _ execution: ExecutionContext) {
-        (self.out, self.width, self.shares) = (out, width, shares)
+        (self.width, self.shares) = (width, shares)
         inputs = TreeSum(floats: width * width, ranges: shares.ranges, execution)
-        rows = [[Double]?](repeating: nil, count: shares.own.count)
+        rows = SquareSum(out, shares)
         weights = [Double](repeating: 0, count: shares.own.count)
     }
 
@@ -33,15 +33,8 @@ final class CurvatureSum {
             let range = shares.sequences(of: term..<term + 1)
             return sequences[range.lowerBound - first..<range.upperBound - first]
         }
-        for term in terms {
-            let place = term - shares.own.lowerBound
-            var sum = rows[place] ?? [Double](repeating: 0, count: out)
-            for part in parts(term) {
-                weights[place] += part.weight
-                for r in 0..<out { sum[r] += part.rows[r] }
-            }
-            rows[place] = sum
-        }
+        rows.add(terms, sequences.map(\.rows))
+        for term in terms { for part in parts(term) { weights[term - shares.own.lowerBound] += part.weight } }
         let (width, tile, steps) = (width, Self.tile, try inputs.steps(until: terms.upperBound))
         try execution.uncheckedParallelFor((width + tile - 1) / tile) { index in
             let start = index * tile * width
@@ -94,10 +87,7 @@ final class CurvatureSum {
 
     /// Σ ‖gₜ‖² and Σ gₜᵣ² over the terms of all ranks.
     private func scalars(_ ensemble: any Ensemble) throws -> (weight: Double, rows: [Double]) {
-        let wide = shares.ranges.map { $0.lowerBound * out..<$0.upperBound * out }
-        let all = try ensemble.gather(rows.flatMap { $0 ?? [Double](repeating: 0, count: out) }, wide, zero: 0)
-        var sums = [Double](repeating: 0, count: out)
-        for start in stride(from: 0, to: all.count, by: max(out, 1)) { for r in 0..<out { sums[r] += all[start + r] } }
+        let sums = try rows.total(ensemble)
         return (try ensemble.gather(weights, shares.ranges, zero: 0).reduce(0, +), sums)
     }
 }

@@ -40,7 +40,19 @@ final class CalibrationGradients: GradientProvider {
         }
     }
 
-    func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws {
+    func outputCurvature(seed: UInt64, sequences: [Int]) throws -> OutputCurvature {
+        let model = calibration.model
+        var found = OutputCurvature(layers: [:], blocks: [[Double]](repeating: [], count: model.configuration.blockCount))
+        let collector = CurvatureCollector(model, seed: seed, calibration.execution)
+        try collector.forEachDiagonal(sequences.map { calibration.tokens.sequences[$0] }) { block, layers, output in
+            found.blocks[block] = output
+            // Of weights that blocks share it is the sum.
+            found.layers.merge(layers) { sum, more in zip(sum, more).map { $0 + $1 } }
+        }
+        return found
+    }
+
+    func forEachBlockError(prices: [[Float]]?, _ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws {
         let (model, execution) = (calibration.model, calibration.execution)
         let original = try SharedStates(calibration.tokens.sequences, of: model, execution)
         let inputs = try original.copy(execution)
@@ -52,7 +64,7 @@ final class CalibrationGradients: GradientProvider {
                 if block > blocks.lowerBound { entered = try original.copy(execution) }
                 try model.forward(original.states, through: block..<block + 1, execution)
                 let targets = blocks.count > 1 ? try original.copy(execution) : original
-                errors.append(BlockError(calibration: calibration, block: block, inputs: entered, targets: targets))
+                errors.append(BlockError(calibration: calibration, block: block, inputs: entered, targets: targets, prices: prices?[block]))
             }
             let objective: any RefitObjective = errors.count == 1 ? errors[0] : SharedBlockError(errors)
             let weights = try refit(blocks.lowerBound, objective)
@@ -119,19 +131,21 @@ private final class BlockError: RefitObjective {
     private let block: Int
     private let inputs: SharedStates
     private let targets: SharedStates
+    private let prices: [Float]?
 
-    init(calibration: CalibrationModel, block: Int, inputs: SharedStates, targets: SharedStates) {
+    init(calibration: CalibrationModel, block: Int, inputs: SharedStates, targets: SharedStates, prices: [Float]?) {
         self.calibration = calibration
         self.block = block
         self.inputs = inputs
         self.targets = targets
+        self.prices = prices
     }
 
     func value(sequences: [Int], replacing weights: ReplacedWeights, gradient: WeightGradient?) throws -> Double {
         let ranges = Shares.ranges(sequences.count, among: calibration.ensemble.count)
         return try calibration.model.blockError(
             block, inputs: inputs.some(sequences, ranges), of: ranges, targets: targets.some(sequences, ranges).hidden,
-            replacing: weights, calibration.execution, gradient: gradient)
+            prices: prices, replacing: weights, calibration.execution, gradient: gradient)
     }
 }
 

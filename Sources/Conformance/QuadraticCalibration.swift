@@ -116,7 +116,15 @@ public final class QuadraticCalibration: CalibrationProvider {
             }
         }
 
-        func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws {
+        /// Exact too; blocks put nothing out.
+        func outputCurvature(seed: UInt64, sequences: [Int]) throws -> OutputCurvature {
+            var found = OutputCurvature(layers: [:], blocks: Set(calibration.groups.map(\.block)).map { _ in [1] })
+            try forEachCurvature(seed: seed) { found.layers[$0] = $1.rows }
+            return found
+        }
+
+        /// The loss says itself what errors cost.
+        func forEachBlockError(prices: [[Float]]?, _ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws {
             for block in Set(calibration.groups.map(\.block)).sorted() { _ = try refit(block, Objective(calibration)) }
         }
     }

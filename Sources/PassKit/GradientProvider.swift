@@ -32,10 +32,18 @@ public protocol GradientProvider: AnyObject {
     func distillation(of graph: TensorGraph, _ aim: DistillationAim) throws -> any RefitObjective
 
     /// Calls `refit` once for each block in order, with the error of the block's outputs on the inputs that the blocks before it,
-    /// as refit, really produce: Σ‖y − y₀‖² / Σ‖y₀ − x₀‖², where x₀ and y₀ enter and leave the block of the original model.
+    /// as refit, really produce: Σ‖y − y₀‖² / Σ‖y₀ − x₀‖², where x₀ and y₀ enter and leave the block of the original model; with prices p
+    /// of the components of y half the mean over positions of Σ pⱼ(yⱼ − y₀ⱼ)².
     ///
-    /// - Parameter refit: is given the block's number and the objective, and returns the weights of the block, by tensor name.
-    func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws
+    /// - Parameters:
+    ///   - prices: [hidden] by block; nil where components count alike.
+    ///   - refit: is given the block's number and the objective, and returns the weights of the block, by tensor name.
+    func forEachBlockError(prices: [[Float]]?, _ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws
+
+    /// What errors in the outputs of linear layers and blocks cost, at the original weights.
+    ///
+    /// - Parameter sequences: those that it is taken on, by number.
+    func outputCurvature(seed: UInt64, sequences: [Int]) throws -> OutputCurvature
 
     /// Calls `body` once for each linear layer, for embedding and head, with the curvature at the original weights, one at a time. Of an encoder
     /// it is that of the squared distance of sentence embeddings, scaled to length one, from the original's.
@@ -63,6 +71,11 @@ public struct CurvatureWay {
 }
 
 extension GradientProvider {
+    /// Of blocks whose outputs' components count alike.
+    public func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws {
+        try forEachBlockError(prices: nil, refit)
+    }
+
     /// For all ranks.
     public func forEachCurvature(seed: UInt64, _ body: (String, WeightCurvature) throws -> Void) throws {
         try forEachCurvature(seed: seed, at: { _ in nil }, way: nil) { name, found in if let found { try body(name, found) } }

@@ -158,6 +158,7 @@ final class CalibrationTests: XCTestCase {
             try gradients.forEachCurvature(seed: 1) { name, curvature in
                 if name.contains("layers.2") { found.append(curvature.inputs.elements + curvature.rows.map { Float($0) }) }
             }
+            found += try gradients.outputCurvature(seed: 1, sequences: [0, 2, 3, 5]).blockPrices
             let name = "model.layers.4.mlp.down_proj.weight"
             let weight = try XCTUnwrap(model.graph[name]).payload.densifiedMatrix()
             let half = Matrix(rows: weight.rows, columns: weight.columns, elements: weight.elements.map { $0 / 2 })
@@ -167,7 +168,7 @@ final class CalibrationTests: XCTestCase {
             return found + [[Float(value)]]
         }
         let plenty = try figures(WorkingMemory(byteLimit: 4 << 30, scratchFolder: "/nonexistent"), threads: 1)
-        XCTAssertEqual(plenty.count, 1 + 4 + 7 + 1 + 1)
+        XCTAssertEqual(plenty.count, 1 + 4 + 7 + 6 + 1 + 1)
         let little = WorkingMemory(byteLimit: 1 << 20, scratchFolder: folder.path(""))
         for threads in [1, 3] { XCTAssertEqual(try figures(little, threads: threads), plenty, "\(threads) threads") }
         XCTAssertEqual(try folder.files().count, 0)

@@ -45,6 +45,47 @@ final class CurvatureTests: XCTestCase {
         }
     }
 
+    /// Without what inputs are: of layers the rows of the whole curvature, to the bit; of blocks, to whose output the last layer's is added, its
+    /// rows. Of some sequences it is that of a set with these alone.
+    func testOutputsHaveTheDiagonalOfTheCurvature() throws {
+        let (calibration, graph) = try calibration(sequences: 6)
+        let gradients = try XCTUnwrap(calibration.gradients)
+        let curvatures = try gradients.curvatures(seed: 1)
+        let found = try gradients.outputCurvature(seed: 1, sequences: Array(0..<6))
+        XCTAssertEqual(found.layers.count, 42)
+        for (name, rows) in found.layers { XCTAssertEqual(rows, curvatures[name]?.rows, name) }
+        XCTAssertEqual(found.blocks.count, 6)
+        for (block, output) in found.blocks.enumerated() {
+            XCTAssertEqual(output, curvatures["model.layers.\(block).mlp.down_proj.weight"]?.rows, "\(block)")
+        }
+        let few = try XCTUnwrap(self.calibration(sequences: 2).0.gradients).outputCurvature(seed: 1, sequences: [0, 1])
+        let some = try gradients.outputCurvature(seed: 1, sequences: [0, 1])
+        XCTAssertEqual(some.blocks, few.blocks)
+        XCTAssertNotEqual(some.blocks, found.blocks)
+        // Priced by it, the error of a block's outputs foretells what small errors in its layers do to the predictions.
+        let divergence = try gradients.divergence(of: graph)
+        try gradients.forEachBlockError(prices: found.blocks.map { $0.map { Float($0) } }) { block, objective in
+            let name = "model.layers.\(block).mlp.up_proj.weight"
+            let weight = try XCTUnwrap(graph[name]).payload.densifiedMatrix()
+            var noise = Matrix.random(weight.rows, weight.columns, seed: 7)
+            let scale = Float(0.05 * weight.frobeniusNorm / noise.frobeniusNorm)
+            for index in noise.elements.indices { noise.elements[index] *= scale }
+            let weights: ReplacedWeights = [name: weight + noise]
+            let foretold = try objective.value(sequences: Array(0..<6), replacing: weights, gradient: nil)
+            let cost = try divergence.value(sequences: Array(0..<6), replacing: weights, gradient: nil)
+            XCTAssertGreaterThan(cost / foretold, 0.4, name)
+            XCTAssertLessThan(cost / foretold, 2.5, name)
+            return [:]
+        }
+    }
+
+    /// A tenth of the mean is added; one sequence in four serves.
+    func testPricesOfBlocks() {
+        let found = OutputCurvature(layers: [:], blocks: [[1, 3], [0, 0]])
+        XCTAssertEqual(found.blockPrices, [[1.2, 3.2], [0, 0]])
+        XCTAssertEqual(OutputCurvature.sequences(of: 9), [0, 4, 8])
+    }
+
     /// Embedding and head have a curvature too; a token that never occurs has none in the embedding, and some in the head.
     func testVocabularyHasACurvature() throws {
         let (calibration, _) = try calibration(sequences: 2)

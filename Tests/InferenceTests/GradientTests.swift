@@ -96,15 +96,30 @@ final class GradientTests: XCTestCase {
         func moved(_ step: Float) -> Matrix {
             Matrix(rows: weight.rows, columns: weight.columns, elements: zip(weight.elements, noise.elements).map { $0 + step * $1 })
         }
-        func error(_ step: Float, gradient: ((String, Matrix) throws -> Void)? = nil) throws -> Double {
-            try model.blockError(
-                1, inputs: inputs, targets: outputs.hidden, replacing: [name: moved(step)], execution, gradient: gradient)
+        let width = model.configuration.hiddenSize
+        for prices in [nil, (0..<width).map { 0.1 + Float($0 % 7) }] {
+            func error(_ step: Float, gradient: ((String, Matrix) throws -> Void)? = nil) throws -> Double {
+                try model.blockError(
+                    1, inputs: inputs, targets: outputs.hidden, prices: prices, replacing: [name: moved(step)], execution,
+                    gradient: gradient)
+            }
+            XCTAssertEqual(try error(0), 0)
+            var found: [String: Matrix] = [:]
+            let value = try error(0.05) { found[$0] = $1 }
+            XCTAssertGreaterThan(value, 0)
+            let slope = zip(try XCTUnwrap(found[name]).elements, noise.elements).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+            let difference = (try error(0.055) - (try error(0.045))) / 0.01
+            XCTAssertEqual(slope / difference, 1, accuracy: 0.01)
+            // By hand: half the mean over positions of the priced squares.
+            guard let prices else { continue }
+            var wrong = inputs
+            try model.forward(&wrong, through: try model.block(1, replacing: [name: moved(0.05)], execution), execution)
+            var (sum, positions) = (0.0, 0)
+            for (found, target) in zip(wrong.hidden, outputs.hidden) {
+                for i in found.indices { sum += Double(prices[i % width]) * Double(found[i] - target[i]) * Double(found[i] - target[i]) }
+                positions += found.count / width
+            }
+            XCTAssertEqual(value / (sum / 2 / Double(positions)), 1, accuracy: 1e-5)
         }
-        XCTAssertEqual(try error(0), 0)
-        var found: [String: Matrix] = [:]
-        XCTAssertGreaterThan(try error(0.05) { found[$0] = $1 }, 0)
-        let slope = zip(try XCTUnwrap(found[name]).elements, noise.elements).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
-        let difference = (try error(0.055) - (try error(0.045))) / 0.01
-        XCTAssertEqual(slope / difference, 1, accuracy: 0.01)
     }
 }

@@ -22,7 +22,7 @@ final class PruningTests: XCTestCase {
     func testConformanceOfEveryMode() throws {
         for settings in [
             "mode=scores batch=2", "mode=uniform outputs=alike", "mode=learned steps=6 batch=2", "objective=block batch=2",
-            "objective=weights",
+            "objective=block mode=uniform outputs=alike", "objective=weights",
         ] {
             try PassConformance(passes, pipeline: "rpca,prune-probabilistic{\(settings)}", needsCalibration: true).run()
         }
@@ -104,8 +104,8 @@ final class PruningTests: XCTestCase {
 
     /// Shares of the mean, and a tenth of it; all alike where nothing costs anything.
     func testPricesAreSharesOfTheMean() {
-        XCTAssertEqual(OutputPrices.shares([1, 3, 0, 4]), [0.6, 1.6, 0.1, 2.1])
-        XCTAssertEqual(OutputPrices.shares([0, 0]), [1, 1])
+        XCTAssertEqual(OutputCurvature.shares([1, 3, 0, 4]), [0.6, 1.6, 0.1, 2.1])
+        XCTAssertEqual(OutputCurvature.shares([0, 0]), [1, 1])
     }
 
     /// Entries go to the outputs whose errors cost the loss most, and the loss is less than where all outputs count alike.
@@ -113,9 +113,9 @@ final class PruningTests: XCTestCase {
         let graph = try SampleModel.graph { _, rows, columns in SampleModel.heavyTailed(rows, columns, seed: 21) }
         func dear(_ row: Int) -> Bool { row % 4 == 0 }
         let calibration = try QuadraticCalibration(graph, sequences: 8, importanceOfOutput: { dear($0) ? 16 : 1 })
-        func pruned(_ outputs: String) throws -> (loss: Double, share: Double) {
+        func pruned(_ options: String) throws -> (loss: Double, share: Double) {
             var result = graph
-            let pipeline = try Pipeline(parsing: "prune-probabilistic{keep=0.4 mode=uniform outputs=\(outputs)}")
+            let pipeline = try Pipeline(parsing: "prune-probabilistic{keep=0.4 mode=uniform \(options)}")
             let context = PassContext(execution: .init(threads: 2), seed: 3, original: graph, calibration: calibration)
             _ = try PassManager(pipeline, catalog: PassCatalog(passes)).run(&result, context)
             let matrices = try result.tensors.filter { $0.role == .linear }.map { try $0.payload.densifiedMatrix() }
@@ -130,10 +130,13 @@ final class PruningTests: XCTestCase {
             let losses = try calibration.losses(sequences: Array(0..<8), of: result)
             return (losses.reduce(0, +) / 8 - 1, Double(ofDear) / Double(kept))
         }
-        let (fisher, alike) = (try pruned("fisher"), try pruned("alike"))
-        XCTAssertEqual(alike.share, 0.25, accuracy: 0.05)
-        XCTAssertGreaterThan(fisher.share, 0.35)
-        XCTAssertLessThan(fisher.loss, 0.8 * alike.loss)
+        for objective in ["loss", "block"] {
+            let fisher = try pruned("objective=\(objective) outputs=fisher")
+            let alike = try pruned("objective=\(objective) outputs=alike")
+            XCTAssertEqual(alike.share, 0.25, accuracy: 0.05, objective)
+            XCTAssertGreaterThan(fisher.share, 0.35, objective)
+            XCTAssertLessThan(fisher.loss, 0.8 * alike.loss, objective)
+        }
     }
 
     func testOneSeedOneResult() throws {
@@ -166,7 +169,7 @@ final class PruningTests: XCTestCase {
             ("steps=0 rate=0.1", "rate=0.1"), ("objective=block mode=learned", "mode=learned"), ("objective=block steps=2", "steps=2"),
             ("objective=weights mode=scores", "mode=scores"), ("objective=weights refit=solve", "refit=solve"),
             ("refit=none sequential=true", "sequential=true"), ("objective=weights sequential=true", "sequential=true"),
-            ("objective=weights batch=3", "batch=3"), ("objective=block outputs=fisher", "outputs=fisher"),
+            ("objective=weights batch=3", "batch=3"), ("objective=weights outputs=fisher", "outputs=fisher"),
         ] {
             XCTAssertThrowsError(try manager("prune-probabilistic{\(options)}"), options) {
                 XCTAssertEqual(($0 as? PipelineError)?.kind, .badOption)
