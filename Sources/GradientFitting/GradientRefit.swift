@@ -31,9 +31,6 @@ public struct GradientRefit {
     /// A model with few tokens for its values, or with outputs that turn on small weights, wants smaller steps.
     private static let trialRates = [0.01, 0.003, 0.001, 0.0003, 0.0001]
 
-    /// Steps over which the rate rises to its full value.
-    private static let warmUp = 10
-
     /// - Parameters:
     ///   - start: makes the tensors with the values that the refit begins with.
     ///   - count: sequences of the objective.
@@ -98,7 +95,7 @@ public struct GradientRefit {
     ///
     /// - Returns: the objective before it.
     private func step(_ state: RefitState, _ objective: any RefitObjective, _ chosen: [Int], of total: Int) throws -> Double {
-        let rate = state.rate * schedule(state.step, of: total)
+        let rate = state.rate * TrainingSteps.share(state.step, of: total)
         let found = try objective.value(
             sequences: chosen, replacing: matrices(state.tensors), moving: state.tensors.map(\.name), pass: pass
         ) { index, gradient in
@@ -134,11 +131,6 @@ public struct GradientRefit {
         return Sets(
             learning: all.filter { $0 % distance != distance - 1 }, heldBack: all.filter { $0 % distance == distance - 1 },
             pass: calibration - calibration / 8)
-    }
-
-    /// Rises in a straight line, then falls as a cosine to 0.
-    private func schedule(_ step: Int, of total: Int) -> Double {
-        min(1, Double(step + 1) / Double(GradientRefit.warmUp)) * 0.5 * (1 + cos(Double.pi * Double(step) / Double(max(total, 1))))
     }
 
     private func matrices(_ tensors: [RefitTensor]) -> ReplacedWeights {

@@ -12,8 +12,8 @@ public struct TrainingSteps: Sendable {
     private let stepsAPass: Int
     public let total: Int
 
-    /// Steps over which the rate rises to its full value, at most, and the part of all steps that they are where there are few.
-    private static let (mostWarmUp, warmUpShare) = (10, 5)
+    /// Steps over which the rate rises to its full value.
+    private static let warmUp = 10
 
     /// - Parameters:
     ///   - count: of the set.
@@ -33,11 +33,12 @@ public struct TrainingSteps: Sendable {
         return Array(order[slot * batch..<min((slot + 1) * batch, count)])
     }
 
-    private var warmUp: Int { min(Self.mostWarmUp, max(1, total / Self.warmUpShare)) }
+    /// See `share(_:of:)`.
+    public func rate(_ step: Int) -> Double { rate * Self.share(step, of: total) }
 
-    /// Rises in a straight line, while it falls as a cosine to 0.
-    public func rate(_ step: Int) -> Double {
-        rate * min(1, Double(step + 1) / Double(warmUp)) * 0.5 * (1 + cos(Double.pi * Double(step) / Double(total)))
+    /// Of the largest step: rises in a straight line, while it falls as a cosine to 0.
+    static func share(_ step: Int, of total: Int) -> Double {
+        min(1, Double(step + 1) / Double(warmUp)) * 0.5 * (1 + cos(Double.pi * Double(step) / Double(max(total, 1))))
     }
 }
 

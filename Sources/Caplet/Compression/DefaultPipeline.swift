@@ -15,7 +15,7 @@ public enum DefaultPipeline {
     ///     loss, and values are moved block by block: some 20 forward passes over the calibration text in place of 90.
     public static func text(keep: String, linearParameters: Int = 0) -> String {
         guard linearParameters > smallModel else { return "rpca,prune-probabilistic{keep=\(keep)},match,refit" }
-        return "rpca,prune-probabilistic{keep=\(keep) objective=block},refit{objective=block passes=2 text=calibrated}"
+        return "rpca,prune-probabilistic{keep=\(keep) objective=block},refit{\(byBlocks)}"
     }
 
     /// Why a model has another default pipeline than smaller ones; nil where it has not.
@@ -35,9 +35,12 @@ public enum DefaultPipeline {
         "quantize{size=\(size) target=dense+s+uv layers=\(layers) fine=true},refit{\(movingScales(linearParameters)) size=\(size)}"
     }
 
+    /// How `refit` goes block by block: steps are many where few sequences make one.
+    private static let byBlocks = "objective=block passes=2 batch=4 text=calibrated"
+
     /// How `refit` moves the scales of codes and of blocks.
     private static func movingScales(_ linearParameters: Int) -> String {
-        linearParameters > smallModel ? "objective=block passes=2 text=calibrated" : "passes=4 batch=4"
+        linearParameters > smallModel ? byBlocks : "passes=4 batch=4"
     }
 
     /// The same, with BUDGET for the size.
