@@ -165,7 +165,7 @@ final class EntropyCodedRun {
     /// Values from which on the search for a step begins with a sample of the rows.
     static let valuesToSample = 1 << 27
     /// Of a sample, one tile of rows in so many.
-    static let sampleStride = 16
+    private static let sampleStride = 16
 
     /// A step at which codes of a sample take about so many bits a value; `start` itself where a round over all is little work. What the search
     /// over all begins with is nearer then, and takes fewer rounds.

@@ -55,31 +55,47 @@ struct RankAndZeros {
         let ranks =
             rank == 0
             ? "no rank pays"
-            : "rank \(rank) in \(tensors) tensors takes \(bytes(factorBits)) bytes and saves \(bytes(earned.rank)) beside them"
+            : "rank \(rank) in \(tensors == 1 ? "1 tensor" : "\(tensors) tensors") takes \(bytes(factorBits)) bytes and saves \(bytes(earned.rank)) beside them"
         return "\(ranks); \(share) % of codes are zero, and rounding towards it saves \(bytes(earned.zeros)) bytes at equal error"
     }
 }
 
 extension EntropyCodedRun {
-    /// Of a small model one tile of rows in so many is rounded again to see what rank and zeros earned.
-    private static let earningsStride = 4
+    /// One tile of rows in so many is rounded again to see what rank and zeros earned: of a small model, and of one where a round takes minutes.
+    private static let (earningsStride, wideStride) = (4, 64)
 
     /// What they come to in each tensor, by the round that is kept; its codes must be there.
     func rankAndZeros() throws -> [RankAndZeros] {
-        let stride = valueCount >= Self.valuesToSample ? Self.sampleStride : Self.earningsStride
+        let stage = "rank and zeros"
+        context.execution.progress.advance(by: 0, remark: "what rank and zeros earn")
+        let record = try context.recording(QuantizePass.name, stage) {
+            var record = PassSnapshot()
+            record.numbers[stage] = try figuresOfRankAndZeros().flatMap { $0 }
+            return record
+        }
+        guard let numbers = record.numbers[stage], numbers.count == RankAndZeros.count * parts.count else {
+            throw PassError(.unsupported, pass: QuantizePass.name, "what an interrupted run has kept does not fit this model")
+        }
+        var found = [RankAndZeros](repeating: RankAndZeros(), count: tensors.count)
+        for (index, part) in parts.enumerated() {
+            found[part.tensor].add(Array(numbers[RankAndZeros.count * index..<RankAndZeros.count * (index + 1)]))
+        }
+        return found
+    }
+
+    /// Those of each part.
+    private func figuresOfRankAndZeros() throws -> [[Double]] {
+        let stride = valueCount >= Self.valuesToSample ? Self.wideStride : Self.earningsStride
         let largest = parts.map { 16 * $0.shape.columns * $0.shape.columns }.max() ?? 0
         let earned = try context.execution.sharing(bytesEach: largest).uncheckedParallelMap(parts.count) { index -> Earnings? in
             guard let matrix = parts[index].matrix, let round = keptRound(of: index, stride: stride) else { return nil }
             return try matrix.earnings(round, context.execution)
         }
-        let numbers = try context.numbers(parts.map(\.owner), each: RankAndZeros.count) { index in
+        return try context.numbers(parts.map(\.owner), each: RankAndZeros.count) { index in
             guard let matrix = parts[index].matrix, let made = kept[index], let earned = earned[index] else {
                 preconditionFailure("part \(index) is another rank's")
             }
             return RankAndZeros.numbers(matrix, made, earned)
         }
-        var found = [RankAndZeros](repeating: RankAndZeros(), count: tensors.count)
-        for (part, numbers) in zip(parts, numbers) { found[part.tensor].add(numbers) }
-        return found
     }
 }

@@ -55,7 +55,7 @@ final class RankAndZerosTests: XCTestCase {
         XCTAssertEqual(report.measurement("componentRank"), 1)
         XCTAssertEqual(try XCTUnwrap(report.measurement("zeroShare")), Double(zeros) / Double(all), accuracy: 1e-12)
         XCTAssertEqual(try XCTUnwrap(report.measurement("zerosSavedBytes")), bytes, accuracy: 1e-6)
-        XCTAssertTrue(report.notes.contains { $0.contains("rank 1 in 1 tensors takes 528 bytes") }, "\(report.notes)")
+        XCTAssertTrue(report.notes.contains { $0.contains("rank 1 in 1 tensor takes 528 bytes") }, "\(report.notes)")
     }
 
     /// Bits a weight of a tensor at an error, between those of two whole runs.
