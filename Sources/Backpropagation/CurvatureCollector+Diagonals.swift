@@ -21,9 +21,12 @@ extension CurvatureCollector {
         for index in (0..<model.configuration.blockCount).reversed() {
             try execution.cancellation.check()
             let found = try squares(index, gradients: states, inputs, shares, waves)
-            try body(
-                index, found.layers.mapValues { try $0.total(execution.ensemble).map { $0 / count } },
-                found.output.total(execution.ensemble).map { $0 / count })
+            var layers: [String: [Double]] = [:]
+            // In an order that all ranks have.
+            for (name, sum) in found.layers.sorted(by: { $0.key < $1.key }) {
+                layers[name] = try sum.total(execution.ensemble).map { $0 / count }
+            }
+            try body(index, layers, found.output.total(execution.ensemble).map { $0 / count })
         }
     }
 
