@@ -35,6 +35,7 @@ final class RanksTests: XCTestCase {
         defer { withExtendedLifetime(folder) {} }
         for (index, (aim, count)) in [
             ("--pipeline 'rpca{iterations=2},prune-probabilistic{steps=1},match{passes=1},refit{passes=1}'", 3),
+            ("--pipeline 'prune-probabilistic{keep=0.5 objective=block},refit{objective=block passes=1 batch=4 text=calibrated}'", 3),
             ("--pipeline 'sparsegpt{keep=0.5 ratios=owl}'", 2), ("--pipeline 'quantize{size=3200000 target=dense}'", 3),
         ].enumerated() {
             let alone = try CapletProcess.shell(
