@@ -88,13 +88,16 @@ public struct CalibrationText: Sendable, Equatable {
     /// Tokens in a sequence; nil for the model's context, at most 2048.
     public var context: Int?
 
+    /// Sequences that are taken where nothing is said.
+    public static let usualSequences = 64
+
     /// Of which 64 sequences are taken where nothing is said.
-    public init(_ source: Source, sequences: Int = 64, context: Int? = nil) {
+    public init(_ source: Source, sequences: Int = usualSequences, context: Int? = nil) {
         (self.source, self.sequences, self.context) = (source, sequences, context)
     }
 
     /// A text file, of which 64 sequences are taken where nothing is said.
-    public init(path: String, sequences: Int = 64, context: Int? = nil) {
+    public init(path: String, sequences: Int = usualSequences, context: Int? = nil) {
         self.init(.text(TextSource(path)), sequences: sequences, context: context)
     }
 
