@@ -21,7 +21,8 @@ struct OutputPrices {
     ///   - names: the layers asked for.
     init(_ gradients: any GradientProvider, sequences: [Int], of names: Set<String>, _ context: PassContext) throws {
         let stage = "prices of outputs"
-        context.execution.progress.begin(stage, total: names.count, unit: "layers")
+        // The provider counts them as it goes back.
+        context.execution.progress.begin(stage, total: context.original.structure.blockCount, unit: "blocks")
         defer { context.execution.progress.end() }
         let found = try context.recording(stage, "") {
             var found = PassSnapshot()
@@ -30,7 +31,6 @@ struct OutputPrices {
             for (block, prices) in curvature.blockPrices.enumerated() { try found.set(Self.place(block), prices) }
             return found
         }
-        context.execution.progress.advance(by: names.count, remark: "")
         prices = try names.reduce(into: [:]) { $0[$1] = try found.floats($1) }
         var blocks: [[Float]] = []
         while let next = try found.floats(Self.place(blocks.count)) { blocks.append(next) }

@@ -48,6 +48,7 @@ final class CalibrationGradients: GradientProvider {
             found.blocks[block] = output
             // Of weights that blocks share it is the sum.
             found.layers.merge(layers) { sum, more in zip(sum, more).map { $0 + $1 } }
+            calibration.execution.progress.advance(by: 1, remark: "block \(block)")
         }
         return found
     }

@@ -39,8 +39,8 @@ public enum DefaultPipeline {
         "quantize{size=\(size) target=dense+s+uv layers=\(layers) fine=true},refit{\(movingScales(linearParameters, sequences)) size=\(size)}"
     }
 
-    /// How `refit` goes block by block: a pass is some fourteen steps, whatever the number of sequences. Fewer are too few to move scales far enough;
-    /// more leave ranks, which share the sequences of a step, without work.
+    /// How `refit` goes block by block: a pass is some fourteen steps where the text has as many sequences as are asked for. Fewer are too few to move
+    /// scales far enough; more leave ranks, which share the sequences of a step, without work.
     private static func byBlocks(_ sequences: Int) -> String {
         "objective=block passes=2 batch=\(min(max(sequences / 16, 1), 4096)) text=calibrated"
     }
