@@ -165,6 +165,31 @@ final class OutputStageTests: XCTestCase {
         XCTAssertEqual(try folder.files().count, 0)
     }
 
+    /// A folder has no list of its files until the list is whole, as when the disk fills up while it is written.
+    func testAFolderWhoseListCannotBeWrittenIsGone() throws {
+        let folder = try TemporaryFolder()
+        #if canImport(Glibc)
+            let fileSize = __rlimit_resource_t(RLIMIT_FSIZE.rawValue)
+        #else
+            let fileSize = RLIMIT_FSIZE
+        #endif
+        var limit = rlimit()
+        getrlimit(fileSize, &limit)
+        var unlimited = limit
+        defer { setrlimit(fileSize, &unlimited) }
+        let before = signal(SIGXFSZ, SIG_IGN)
+        defer { signal(SIGXFSZ, before) }
+        do {
+            let writer = try AtomicFolderWriter(path: folder.path("f"), force: false)
+            try writer.write([1], as: "a")
+            limit.rlim_cur = 8
+            setrlimit(fileSize, &limit)
+            XCTAssertThrowsError(try writer.prepared(WritePlan()))
+            XCTAssertFalse(try FolderListing.names(in: writer.temporaryPath).contains(".caplet-files.json"))
+        }
+        XCTAssertEqual(try FolderListing.names(in: folder.path), [])
+    }
+
     // MARK: - After a kill
 
     /// The names that a run gave, from its journal; the journal's own name.

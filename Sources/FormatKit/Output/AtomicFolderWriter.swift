@@ -48,9 +48,13 @@ public final class AtomicFolderWriter {
     public func prepared(_ plan: WritePlan) throws -> PreparedWrite {
         let manifest = try FolderManifest(describing: temporaryPath)
         let name = FolderManifest.fileName
-        let writer = try AtomicFileWriter("\(path)/\(name)", as: "\(temporaryPath)/\(name)")
+        // It appears whole: a folder that has one is complete.
+        let writer = try AtomicFileWriter("\(path)/\(name)", as: "\(temporaryPath)/\(TemporaryName.make(for: name))")
         try writer.write(Array(manifest.text.utf8))
         try writer.finish()
+        guard rename(writer.temporaryPath, "\(temporaryPath)/\(name)") == 0 else {
+            throw FormatError.writeFailed("\(path)/\(name)", AtomicFileWriter.reason())
+        }
         for folder in folders { FolderSync.sync(folder) }
         FolderSync.sync(temporaryPath)
         return PreparedWrite(plan, stage)
