@@ -103,13 +103,15 @@ public struct ProbabilisticPruningPass: Pass {
     public var needsCalibration: Bool { objective != .weights }
 
     /// Nearly all is forward passes: with mode=learned two of a batch a step, half a pass of 16 sequences a layer for the sensitivities, and some ten
-    /// over the whole set. Then what the solver takes.
+    /// over the whole set. Then what the solver takes, and the ranks that are tried where a pass before this one has found low-rank parts.
     public func cost(of graph: TensorGraph, calibration: CalibrationCost?) throws -> PassCost? {
         let selected = try selection.split(graph, pass: Self.name).selected
         var cost = try selection.cost(of: graph, pass: Self.name) { m, n in
-            let solve = solves ? SparseSolver.operations(rows: Int(m), columns: Int(n), entries: Int(budget.keep * m * n)) : 0
+            let (rows, columns, entries) = (Int(m), Int(n), Int(budget.keep * m * n))
+            let solve = solves ? SparseSolver.operations(rows: rows, columns: columns, entries: entries) : 0
+            let ranks = objective == .weights ? 0 : RankChoice.operations(rows: rows, columns: columns, entries: entries)
             return PassCost(
-                operations: solve, bytesMoved: 400 * m * n, workingBytes: 4 * (6 * m * n + (solves ? 3 * n * n : 0)),
+                operations: solve + ranks, bytesMoved: 400 * m * n, workingBytes: 4 * (6 * m * n + (solves ? 3 * n * n : 0)),
                 resultBytes: 2 * budget.keep * m * n + m * n / 8, parallelism: max(1, Int(m) / 64))
         }
         cost.parallelism = selected.count

@@ -52,6 +52,12 @@ struct RankChoice {
         return Choice(terms: gain > 0 ? best : none, gain: gain)
     }
 
+    /// What trying a layer's ranks costs, in additions and multiplications: a solve without rank, and one with it and what S is while L moves,
+    /// about two more.
+    static func operations(rows: Int, columns: Int, entries: Int) -> Double {
+        3 * SparseSolver.operations(rows: rows, columns: columns, entries: entries)
+    }
+
     /// The candidates by falling output energy.
     private func order(_ candidates: Matrix, _ weight: Matrix, _ h: Matrix) -> Matrix {
         let hv = candidates.times(h)  // [k, n]

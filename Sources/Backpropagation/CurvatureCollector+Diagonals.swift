@@ -6,19 +6,29 @@ import LinearAlgebra
 extension CurvatureCollector {
     /// Calls `body` once for each block, the last first.
     ///
-    /// - Parameter body: is given the block's number, the mean of gₜᵣ² over positions for the gradients of each linear layer's outputs, [out] by
-    ///   tensor name, as `forEach` gives them, and the same for what the block puts out, [hidden].
+    /// - Parameters:
+    ///   - reached: the block from which on all has been given, and the gradients with respect to what entered it, of each sequence.
+    ///   - keep: told these after each block.
+    ///   - body: is given the block's number, the mean of gₜᵣ² over positions for the gradients of each linear layer's outputs, [out] by
+    ///     tensor name, as `forEach` gives them, and the same for what the block puts out, [hidden].
     public func forEachDiagonal(
-        _ tokens: [[Int32]], _ body: (_ block: Int, _ layers: [String: [Double]], _ output: [Double]) throws -> Void
+        _ tokens: [[Int32]], from reached: (block: Int, gradients: [[Float]])? = nil,
+        keep: ((_ block: Int, _ gradients: () -> [[Float]]) throws -> Void)? = nil,
+        _ body: (_ block: Int, _ layers: [String: [Double]], _ output: [Double]) throws -> Void
     ) throws {
         let count = Double(max(tokens.reduce(0) { $0 + $1.count }, 1))
         let shares = TermShares(tokens, execution.ensemble)
         let own = shares.sequences(of: shares.own)
         let states = try HiddenStates(Array(tokens[own]), of: model, execution)
-        let inputs = try BlockInputs(moving: states, through: model, replacing: [:], execution)
+        let blocks = reached?.block ?? model.configuration.blockCount
+        let inputs = try BlockInputs(moving: states, through: model, until: blocks, replacing: [:], execution)
         let waves = waves(tokens, shares)
-        try turnBack(states, waves, first: own.lowerBound)
-        for index in (0..<model.configuration.blockCount).reversed() {
+        if let reached {
+            for index in 0..<states.count { states[index] = reached.gradients[index] }
+        } else {
+            try turnBack(states, waves, first: own.lowerBound)
+        }
+        for index in (0..<blocks).reversed() {
             try execution.cancellation.check()
             let found = try squares(index, gradients: states, inputs, shares, waves)
             var layers: [String: [Double]] = [:]
@@ -27,6 +37,7 @@ extension CurvatureCollector {
                 layers[name] = try sum.total(execution.ensemble).map { $0 / count }
             }
             try body(index, layers, found.output.total(execution.ensemble).map { $0 / count })
+            try keep?(index) { (0..<states.count).map { states[$0] } }
         }
     }
 

@@ -32,25 +32,27 @@ final class CalibrationGradients: GradientProvider {
         seed: UInt64, at homes: (String) -> [Int]?, way: CurvatureWay?, _ body: (String, WeightCurvature?) throws -> Void
     ) throws {
         let collector = CurvatureCollector(calibration.model, seed: seed, calibration.execution)
-        let states = calibration.tokens.sequences.reduce(0) { $0 + $1.count } * calibration.model.configuration.hiddenSize
-        let isMuch = states * MemoryLayout<Float>.size > calibration.execution.memory.byteLimit / 8
-        let keep = isMuch ? nil : way?.keep
-        try collector.forEach(calibration.tokens.sequences, at: homes, from: way?.reached, keep: keep) { name, found in
+        let tokens = calibration.tokens.sequences
+        try collector.forEach(tokens, at: homes, from: way?.reached, keep: keep(way, of: tokens)) { name, found in
             try body(name, found.map { WeightCurvature(inputs: $0.inputs, rows: $0.rows) })
         }
     }
 
-    func outputCurvature(seed: UInt64, sequences: [Int]) throws -> OutputCurvature {
-        let model = calibration.model
-        var found = OutputCurvature(layers: [:], blocks: [[Double]](repeating: [], count: model.configuration.blockCount))
-        let collector = CurvatureCollector(model, seed: seed, calibration.execution)
-        try collector.forEachDiagonal(sequences.map { calibration.tokens.sequences[$0] }) { block, layers, output in
-            found.blocks[block] = output
-            // Of weights that blocks share it is the sum.
-            found.layers.merge(layers) { sum, more in zip(sum, more).map { $0 + $1 } }
-            calibration.execution.progress.advance(by: 1, remark: "block \(block)")
+    func forEachOutputCurvature(
+        seed: UInt64, sequences: [Int], way: CurvatureWay?,
+        _ body: (_ block: Int, _ layers: [String: [Double]], _ output: [Double]) throws -> Void
+    ) throws {
+        let collector = CurvatureCollector(calibration.model, seed: seed, calibration.execution)
+        let tokens = sequences.map { calibration.tokens.sequences[$0] }
+        try collector.forEachDiagonal(tokens, from: way?.reached, keep: keep(way, of: tokens)) { block, layers, output in
+            try body(block, layers, output)
         }
-        return found
+    }
+
+    /// What keeps where a way back stands; nil where its gradients are more than memory has beside the work.
+    private func keep(_ way: CurvatureWay?, of tokens: [[Int32]]) -> CurvatureWay.Keep? {
+        let states = tokens.reduce(0) { $0 + $1.count } * calibration.model.configuration.hiddenSize
+        return states * MemoryLayout<Float>.size > calibration.execution.memory.byteLimit / 8 ? nil : way?.keep
     }
 
     func forEachBlockError(prices: [[Float]]?, _ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws {

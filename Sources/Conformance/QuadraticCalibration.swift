@@ -117,10 +117,17 @@ public final class QuadraticCalibration: CalibrationProvider {
         }
 
         /// Exact too; blocks put nothing out.
-        func outputCurvature(seed: UInt64, sequences: [Int]) throws -> OutputCurvature {
-            var found = OutputCurvature(layers: [:], blocks: Set(calibration.groups.map(\.block)).map { _ in [1] })
-            try forEachCurvature(seed: seed) { found.layers[$0] = $1.rows }
-            return found
+        func forEachOutputCurvature(
+            seed: UInt64, sequences: [Int], way: CurvatureWay?,
+            _ body: (_ block: Int, _ layers: [String: [Double]], _ output: [Double]) throws -> Void
+        ) throws {
+            var found: [String: [Double]] = [:]
+            try forEachCurvature(seed: seed) { found[$0] = $1.rows }
+            for block in Set(calibration.groups.map(\.block)).sorted(by: >) where way?.reached.map({ block < $0.block }) ?? true {
+                let members = calibration.groups.filter { $0.block == block }.flatMap(\.members)
+                try body(block, found.filter { members.contains($0.key) }, [1])
+                try way?.keep(block) { sequences.map { _ in [] } }
+            }
         }
 
         /// The loss says itself what errors cost.

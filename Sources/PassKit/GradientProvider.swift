@@ -40,10 +40,15 @@ public protocol GradientProvider: AnyObject {
     ///   - refit: is given the block's number and the objective, and returns the weights of the block, by tensor name.
     func forEachBlockError(prices: [[Float]]?, _ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws
 
-    /// What errors in the outputs of linear layers and blocks cost, at the original weights.
+    /// Calls `body` once for each block, the last first, with what errors in outputs cost at the original weights, as `OutputCurvature` has it.
     ///
-    /// - Parameter sequences: those that it is taken on, by number.
-    func outputCurvature(seed: UInt64, sequences: [Int]) throws -> OutputCurvature
+    /// - Parameters:
+    ///   - sequences: those that it is taken on, by number.
+    ///   - way: where to go on, after which `body` is called for what comes then alone, and what keeps where this stands.
+    ///   - body: is given the block's number, its layers' [out] by tensor name, and what leaves the block's, [hidden].
+    func forEachOutputCurvature(
+        seed: UInt64, sequences: [Int], way: CurvatureWay?, _ body: (_ block: Int, _ layers: [String: [Double]], _ output: [Double]) throws -> Void
+    ) throws
 
     /// Calls `body` once for each linear layer, for embedding and head, with the curvature at the original weights, one at a time. Of an encoder
     /// it is that of the squared distance of sentence embeddings, scaled to length one, from the original's.
@@ -61,11 +66,11 @@ public struct CurvatureWay {
     /// the beginning.
     public let reached: (block: Int, gradients: [[Float]])?
     /// Told after each block, with what makes these gradients.
-    public let keep: (_ block: Int, _ gradients: () -> [[Float]]) throws -> Void
+    public let keep: Keep
 
-    public init(
-        reached: (block: Int, gradients: [[Float]])?, keep: @escaping (_ block: Int, _ gradients: () -> [[Float]]) throws -> Void
-    ) {
+    public typealias Keep = (_ block: Int, _ gradients: () -> [[Float]]) throws -> Void
+
+    public init(reached: (block: Int, gradients: [[Float]])?, keep: @escaping Keep) {
         (self.reached, self.keep) = (reached, keep)
     }
 }
@@ -74,6 +79,13 @@ extension GradientProvider {
     /// Of blocks whose outputs' components count alike.
     public func forEachBlockError(_ refit: (_ block: Int, any RefitObjective) throws -> ReplacedWeights) throws {
         try forEachBlockError(prices: nil, refit)
+    }
+
+    /// Of all blocks together.
+    public func outputCurvature(seed: UInt64, sequences: [Int]) throws -> OutputCurvature {
+        var found = OutputCurvature(layers: [:], blocks: [])
+        try forEachOutputCurvature(seed: seed, sequences: sequences, way: nil) { found.add($0, $1, $2) }
+        return found
     }
 
     /// For all ranks.

@@ -11,6 +11,15 @@ public struct OutputCurvature {
 
     public init(layers: [String: [Double]], blocks: [[Double]]) { (self.layers, self.blocks) = (layers, blocks) }
 
+    /// Adds what is known of a block; the last comes first.
+    ///
+    /// - Parameter layers: of weights that blocks share it is the sum.
+    public mutating func add(_ block: Int, _ layers: [String: [Double]], _ output: [Double]) {
+        if blocks.count <= block { blocks += [[Double]](repeating: [], count: block + 1 - blocks.count) }
+        blocks[block] = output
+        self.layers.merge(layers) { sum, more in zip(sum, more).map { $0 + $1 } }
+    }
+
     /// Added to every price, as a share of their mean: a text of some thousand tokens says little of what an output never costs.
     private static let least = 0.1
 

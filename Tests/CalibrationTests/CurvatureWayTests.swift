@@ -45,4 +45,30 @@ final class CurvatureWayTests: XCTestCase {
             }
         }
     }
+
+    func testPricesOfOutputsGoOnFromEveryBlock() throws {
+        let folder = try XCTUnwrap(CurvatureWayTests.folder, "transformers made no checkpoints")
+        for name in CurvatureWayTests.names {
+            let model = try Model(SafetensorsFormat().read(folder.path(name), ReadContext()))
+            let rows = FamilyCheckpoints.rows(vocabulary: try XCTUnwrap(model.configuration).vocabularySize)
+            let calibration = try CalibrationModel(model, tokens: TokenSequences(rows), ExecutionContext(threads: 2))
+            let gradients = try XCTUnwrap(calibration.gradients)
+            let sequences = Array(0..<calibration.sequenceCount)
+            let all = try gradients.outputCurvature(seed: 1, sequences: sequences)
+            var found = OutputCurvature(layers: [:], blocks: [])
+            var stands: [(block: Int, gradients: [[Float]], found: OutputCurvature)] = []
+            try gradients.forEachOutputCurvature(
+                seed: 1, sequences: sequences, way: CurvatureWay(reached: nil) { stands.append(($0, $1(), found)) }
+            ) { found.add($0, $1, $2) }
+            XCTAssertEqual(stands.map(\.block), all.blocks.indices.reversed(), name)
+            for stand in stands {
+                var resumed = stand.found
+                try gradients.forEachOutputCurvature(
+                    seed: 1, sequences: sequences, way: CurvatureWay(reached: (stand.block, stand.gradients)) { _, _ in }
+                ) { resumed.add($0, $1, $2) }
+                XCTAssertEqual(resumed.layers, all.layers, "\(name) after \(stand.block)")
+                XCTAssertEqual(resumed.blocks, all.blocks, "\(name) after \(stand.block)")
+            }
+        }
+    }
 }
