@@ -11,7 +11,8 @@ public struct GradientRefit {
     /// The pass's name.
     let pass: String
     let passes: Int
-    let batch: Int
+    /// Nil for a share of the sequences.
+    let batch: Int?
     /// Nil to find one: the first of `trialRates` that lowers the held-back objective in its first pass.
     let rate: Double?
     let seed: UInt64
@@ -43,7 +44,7 @@ public struct GradientRefit {
         from snapshot: PassSnapshot? = nil,
         keep: (RefitState) throws -> Void = { _ in }
     ) throws -> RefitState {
-        let sets = GradientRefit.split(count, calibration: calibration)
+        let sets = GradientRefit.split(count, calibration: calibration, batch: batch)
         let rates = rate.map { [$0] } ?? GradientRefit.trialRates
         var state: RefitState
         if let snapshot {
@@ -52,7 +53,7 @@ public struct GradientRefit {
             execution.progress.advance(by: state.sequences.gradients)
         } else {
             let tensors = try start()
-            let before = try value(objective, sets.heldBack, tensors)
+            let before = try value(objective, sets.heldBack, tensors, batch: sets.batch)
             state = try RefitState(tensors, trial: 0, rate: rates[0], before: before)
         }
         while try !run(state, objective, sets, mustHelp: state.trial + 1 < rates.count, keep) {
@@ -67,7 +68,7 @@ public struct GradientRefit {
     private func run(
         _ state: RefitState, _ objective: any RefitObjective, _ sets: Sets, mustHelp: Bool, _ keep: (RefitState) throws -> Void
     ) throws -> Bool {
-        let (learning, heldBack) = (sets.learning, sets.heldBack)
+        let (learning, heldBack, batch) = (sets.learning, sets.heldBack, sets.batch)
         // Steps until each sequence was seen, and those of a pass.
         let (stepsARound, stepsAPass) = ((learning.count + batch - 1) / batch, (sets.pass + batch - 1) / batch)
         let total = stepsAPass * passes
@@ -82,7 +83,7 @@ public struct GradientRefit {
             state.sequences.gradients += chosen.count
             execution.progress.advance(by: chosen.count, remark: "objective \(rounded(found))")
             if state.step % stepsAPass != 0 { continue }
-            let now = try value(objective, heldBack, state.tensors)
+            let now = try value(objective, heldBack, state.tensors, batch: batch)
             if now < state.heldBack.min() ?? .infinity { state.keepBest() }
             state.heldBack.append(now)
             state.sequences.forward += heldBack.count
@@ -112,7 +113,7 @@ public struct GradientRefit {
     /// Sequences that a run works on, for progress.
     ///
     /// - Parameter count: sequences of the calibration set.
-    public func work(sequences count: Int) -> Int { GradientRefit.split(count, calibration: count).pass * passes }
+    public func work(sequences count: Int) -> Int { GradientRefit.split(count, calibration: count, batch: batch).pass * passes }
 
     /// What the sequences are for.
     struct Sets {
@@ -121,23 +122,33 @@ public struct GradientRefit {
         let heldBack: [Int]
         /// Sequences that gradients are taken on in a pass.
         let pass: Int
+        /// Sequences a step.
+        let batch: Int
     }
 
+    /// Steps of a pass with as many sequences each as are `auto`, those that are held back counted. Fewer are too few to move scales far enough;
+    /// more leave ranks, which share the sequences of a step, without work.
+    private static let stepsOfAll = 16
+
     /// One in eight of as many sequences as are calibrated on is held back when there are enough, evenly spaced over all; else all serve both.
-    static func split(_ count: Int, calibration: Int) -> Sets {
-        let all = Array(0..<count)
-        guard calibration >= 16 else { return Sets(learning: all, heldBack: all, pass: calibration) }
+    ///
+    /// - Parameter batch: sequences a step that were asked for.
+    static func split(_ count: Int, calibration: Int, batch: Int?) -> Sets {
+        let (all, batch) = (Array(0..<count), batch ?? max(calibration / stepsOfAll, 1))
+        guard calibration >= 16 else { return Sets(learning: all, heldBack: all, pass: calibration, batch: batch) }
         let distance = 8 * max(count / calibration, 1)
         return Sets(
             learning: all.filter { $0 % distance != distance - 1 }, heldBack: all.filter { $0 % distance == distance - 1 },
-            pass: calibration - calibration / 8)
+            pass: calibration - calibration / 8, batch: batch)
     }
 
     private func matrices(_ tensors: [RefitTensor]) -> ReplacedWeights {
         fixed.merging(ReplacedWeights(tensors.map(\.name)) { try tensors[$0].matrix() })
     }
 
-    private func value(_ objective: any RefitObjective, _ sequences: [Int], _ tensors: [RefitTensor]) throws -> Double {
+    private func value(
+        _ objective: any RefitObjective, _ sequences: [Int], _ tensors: [RefitTensor], batch: Int
+    ) throws -> Double {
         let weights = matrices(tensors)
         var sum = 0.0
         for start in stride(from: 0, to: sequences.count, by: batch) {

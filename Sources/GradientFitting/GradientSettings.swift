@@ -4,15 +4,15 @@ import PassKit
 public struct GradientSettings: Sendable {
     /// Passes over the calibration set.
     public let passes: Int
-    /// Sequences a step.
-    public let batch: Int
+    /// Sequences a step; nil for a sixteenth of those that are calibrated on.
+    public let batch: Int?
     /// Size of a step, as a share of the values' root mean square; nil to find one.
     public let rate: Double?
 
     /// Which sequences of the calibration text gradients are taken on.
     public let text: Text
 
-    public init(passes: Int, batch: Int, rate: Double? = nil, text: Text = .more) {
+    public init(passes: Int, batch: Int?, rate: Double? = nil, text: Text = .more) {
         (self.passes, self.batch, self.rate, self.text) = (passes, batch, rate, text)
     }
 
@@ -30,7 +30,7 @@ public struct GradientSettings: Sendable {
     /// The options of a pass.
     public struct Options: Sendable {
         private let passes: IntegerOption
-        private let batch: IntegerOption
+        private let batch: OptionOrWord<IntegerOption>
         private let rate: OptionOrWord<NumberOption>
         private let text: ChoiceOption<Text>
 
@@ -40,7 +40,12 @@ public struct GradientSettings: Sendable {
         public init(passes: Int, requires requirements: [OptionRequirement] = []) {
             self.passes = IntegerOption(
                 "passes", in: 1...1000, default: passes, "passes over the calibration set", requires: requirements)
-            batch = IntegerOption("batch", in: 1...4096, default: 8, "calibration sequences a step", requires: requirements)
+            batch = OptionOrWord(
+                IntegerOption(
+                    "batch", in: 1...4096, default: 8,
+                    "calibration sequences a step; auto is a sixteenth of them, so that a pass has some fourteen steps",
+                    requires: requirements),
+                or: "auto")
             rate = OptionOrWord<NumberOption>(
                 "rate", in: 0...1, or: "auto",
                 "size of a step, as a share of the values' root mean square; auto is 0.01, or less where that does not help in the first pass",

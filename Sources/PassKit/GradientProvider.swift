@@ -47,7 +47,8 @@ public protocol GradientProvider: AnyObject {
     ///   - way: where to go on, after which `body` is called for what comes then alone, and what keeps where this stands.
     ///   - body: is given the block's number, its layers' [out] by tensor name, and what leaves the block's, [hidden].
     func forEachOutputCurvature(
-        seed: UInt64, sequences: [Int], way: CurvatureWay?, _ body: (_ block: Int, _ layers: [String: [Double]], _ output: [Double]) throws -> Void
+        seed: UInt64, sequences: [Int], way: CurvatureWay?,
+        _ body: (_ block: Int, _ layers: [String: [Double]], _ output: [Double]) throws -> Void
     ) throws
 
     /// Calls `body` once for each linear layer, for embedding and head, with the curvature at the original weights, one at a time. Of an encoder

@@ -41,10 +41,14 @@ final class BlockMatchingTests: XCTestCase {
 
     /// More sequences of the text are learned from in as many steps, and what is held back of them is as much.
     func testMoreTextTakesNoMoreWork() throws {
-        let (few, many) = (GradientRefit.split(64, calibration: 64), GradientRefit.split(256, calibration: 64))
+        let (few, many) = (GradientRefit.split(64, calibration: 64, batch: 8), GradientRefit.split(256, calibration: 64, batch: 8))
         XCTAssertEqual([few.learning.count, few.heldBack.count, few.pass], [56, 8, 56])
         XCTAssertEqual([many.learning.count, many.heldBack.count, many.pass], [248, 8, 56])
-        XCTAssertEqual(GradientRefit.split(9, calibration: 9).learning, Array(0..<9))
+        XCTAssertEqual(GradientRefit.split(9, calibration: 9, batch: 8).learning, Array(0..<9))
+        // A sixteenth of the sequences: fourteen steps a pass, of the seven eighths that are learned from.
+        for (sequences, batch) in [(8, 1), (64, 4), (128, 8), (1024, 64)] {
+            XCTAssertEqual(GradientRefit.split(sequences, calibration: sequences, batch: nil).batch, batch)
+        }
     }
 
     /// What is learned from is the set of more text where there is one, unless that is not wanted.

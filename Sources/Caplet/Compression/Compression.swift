@@ -53,8 +53,7 @@ struct Compression {
         pipeline =
             try given
             ?? DefaultPipeline.pipeline(
-                for: aim, input.graph, keepsBlocks: target.format.name == "gguf", types: types.text(for: input.graph),
-                sequences: request.calibration?.sequences ?? CalibrationText.usualSequences)
+                for: aim, input.graph, keepsBlocks: target.format.name == "gguf", types: types.text(for: input.graph))
         manager = try PassManager(pipeline, catalog: passes)
         original = try request.original.map { try context.open($0).model.fitted(to: target, context) } ?? input
         calibration = try Compression.calibration(request, manager, original)

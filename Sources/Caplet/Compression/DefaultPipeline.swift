@@ -13,10 +13,9 @@ public enum DefaultPipeline {
     ///   - keep: share of the linear layers' parameters to keep, as pipeline text has it.
     ///   - linearParameters: what linear layers have. Above `smallModel` layers are weighed by the outputs of their blocks and not by the model's
     ///     loss, and values are moved block by block: some 20 forward passes over the calibration text in place of 90.
-    ///   - sequences: of the calibration text.
-    public static func text(keep: String, linearParameters: Int = 0, sequences: Int = CalibrationText.usualSequences) -> String {
+    public static func text(keep: String, linearParameters: Int = 0) -> String {
         guard linearParameters > smallModel else { return "rpca,prune-probabilistic{keep=\(keep)},match,refit" }
-        return "rpca,prune-probabilistic{keep=\(keep) objective=block},refit{\(byBlocks(sequences))}"
+        return "rpca,prune-probabilistic{keep=\(keep) objective=block},refit{\(byBlocks)}"
     }
 
     /// Why a model has another default pipeline than smaller ones; nil where it has not.
@@ -31,23 +30,19 @@ public enum DefaultPipeline {
     ///
     /// - Parameters:
     ///   - size: bytes of the whole file.
-    ///   - linearParameters: what linear layers have; see `text(keep:linearParameters:sequences:)`.
-    ///   - sequences: of the calibration text.
+    ///   - linearParameters: what linear layers have; see `text(keep:linearParameters:)`.
     static func text(
-        size: String, linearParameters: Int = 0, sequences: Int = CalibrationText.usualSequences, layers: String = "matrices"
+        size: String, linearParameters: Int = 0, layers: String = "matrices"
     ) -> String {
-        "quantize{size=\(size) target=dense+s+uv layers=\(layers) fine=true},refit{\(movingScales(linearParameters, sequences)) size=\(size)}"
+        "quantize{size=\(size) target=dense+s+uv layers=\(layers) fine=true},refit{\(movingScales(linearParameters)) size=\(size)}"
     }
 
-    /// How `refit` goes block by block: a pass is some fourteen steps where the text has as many sequences as are asked for. Fewer are too few to move
-    /// scales far enough; more leave ranks, which share the sequences of a step, without work.
-    private static func byBlocks(_ sequences: Int) -> String {
-        "objective=block passes=2 batch=\(min(max(sequences / 16, 1), 4096)) text=calibrated"
-    }
+    /// How `refit` goes block by block.
+    private static let byBlocks = "objective=block passes=2 batch=auto text=calibrated"
 
     /// How `refit` moves the scales of codes and of blocks.
-    private static func movingScales(_ linearParameters: Int, _ sequences: Int) -> String {
-        linearParameters > smallModel ? byBlocks(sequences) : "passes=4 batch=4"
+    private static func movingScales(_ linearParameters: Int) -> String {
+        linearParameters > smallModel ? byBlocks : "passes=4 batch=4"
     }
 
     /// The same, with BUDGET for the size.
@@ -64,10 +59,9 @@ public enum DefaultPipeline {
     ///
     /// - Parameter types: the types of matrices of some names, as `quantize` takes them; nil where there are none.
     static func blocksText(
-        size: String, linearParameters: Int = 0, sequences: Int = CalibrationText.usualSequences, layers: String = "matrices",
-        types: String? = nil
+        size: String, linearParameters: Int = 0, layers: String = "matrices", types: String? = nil
     ) -> String {
-        "quantize{coding=blocks size=\(size) layers=\(layers)\(setting(types))},refit{\(movingScales(linearParameters, sequences))}"
+        "quantize{coding=blocks size=\(size) layers=\(layers)\(setting(types))},refit{\(movingScales(linearParameters))}"
     }
 
     /// The same for a loss.
@@ -105,31 +99,29 @@ public enum DefaultPipeline {
     /// - Parameters:
     ///   - keepsBlocks: whether the output is of a format that has ggml's types.
     ///   - types: those of matrices of some names, as `quantize` takes them.
-    ///   - sequences: of the calibration text.
     /// - Throws: `RequestError` for a share, a size or a loss that no model can have.
     static func pipeline(
-        for aim: CompressionRequest.Aim, _ graph: TensorGraph, keepsBlocks: Bool, types: String? = nil,
-        sequences: Int = CalibrationText.usualSequences
+        for aim: CompressionRequest.Aim, _ graph: TensorGraph, keepsBlocks: Bool, types: String? = nil
     ) throws -> Pipeline {
         func refused(_ what: String, _ range: String) -> RequestError { RequestError(.usage, "\(what) is a number \(range)") }
         let (layers, parameters) = (layers(graph), graph.linearParameterCount)
         switch aim {
         case .keep(let share):
             guard share > 0, share <= 1 else { throw refused("the share to keep", "above 0, at most 1") }
-            return try Pipeline(parsing: text(keep: "\(share)", linearParameters: parameters, sequences: sequences))
+            return try Pipeline(parsing: text(keep: "\(share)", linearParameters: parameters))
         case .size(let bytes):
             guard bytes > 0 else { throw refused("the size", "above 0") }
             return try Pipeline(
                 parsing: keepsBlocks
-                    ? blocksText(size: "\(bytes)", linearParameters: parameters, sequences: sequences, layers: layers, types: types)
-                    : text(size: "\(bytes)", linearParameters: parameters, sequences: sequences, layers: layers))
+                    ? blocksText(size: "\(bytes)", linearParameters: parameters, layers: layers, types: types)
+                    : text(size: "\(bytes)", linearParameters: parameters, layers: layers))
         case .bitsPerWeight(let bits):
             guard bits > 0, bits <= 64 else { throw refused("bits for each parameter", "above 0, at most 64") }
             let bytes = bytes(ofBitsPerWeight: bits, graph)
             return try Pipeline(
                 parsing: keepsBlocks
-                    ? blocksText(size: "\(bytes)", linearParameters: parameters, sequences: sequences, layers: layers, types: types)
-                    : text(size: "\(bytes)", linearParameters: parameters, sequences: sequences, layers: layers))
+                    ? blocksText(size: "\(bytes)", linearParameters: parameters, layers: layers, types: types)
+                    : text(size: "\(bytes)", linearParameters: parameters, layers: layers))
         case .lossIncrease(let increase):
             guard increase > 0, increase <= 100 else { throw refused("the increase of the loss", "above 0, at most 100") }
             return try Pipeline(

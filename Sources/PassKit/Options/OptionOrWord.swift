@@ -1,18 +1,22 @@
-/// A value of another option, or by default one word in its place: "auto" where the pass finds a value, "none" where there is none.
+/// A value of another option, or one word in its place, mostly by default: "auto" where the pass finds a value, "none" where there is none.
 public struct OptionOrWord<Base: PassOption>: PassOption {
     private let base: Base
+    private let word: String
     public let defaultText: String
 
-    init(_ base: Base, _ word: String) { (self.base, defaultText) = (base, word) }
+    init(_ base: Base, _ word: String) { (self.base, self.word, defaultText) = (base, word, word) }
+
+    /// By default the value that the other option has by default.
+    public init(_ base: Base, or word: String) { (self.base, self.word, defaultText) = (base, word, base.defaultText) }
 
     public var name: String { base.name }
     public var summary: String { base.summary }
-    public var domain: String { "\(defaultText) or \(base.domain)" }
+    public var domain: String { "\(word) or \(base.domain)" }
     public var requirements: [OptionRequirement] { base.requirements }
 
     /// Nil in the result for the word.
     public func value(of text: String) -> Base.Value?? {
-        if text == defaultText { return .some(nil) }
+        if text == word { return .some(nil) }
         return base.value(of: text).map { .some($0) }
     }
 }
