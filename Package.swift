@@ -220,7 +220,9 @@ let package = Package(
         test("PassKitTests", ["Conformance", "Execution", "LinearAlgebra", "ModelGraph", "PassKit", "TestSupport"]),
         test("RPCATests", ["LinearAlgebra", "ModelGraph", "RPCA", "TestSupport"]),
         test("MagnitudePruningTests", ["MagnitudePruning", "ModelGraph", "PassKit", "TestSupport"]),
-        test("LayerwiseCompressionTests", ["Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "TestSupport", "Wanda"]),
+        test(
+            "LayerwiseCompressionTests",
+            ["Conformance", "Execution", "LayerwiseCompression", "LinearAlgebra", "ModelGraph", "PassKit", "TestSupport", "Wanda"]),
         test(
             "RefitTests",
             [

@@ -111,7 +111,7 @@ public struct ProbabilisticPruningPass: Pass {
             let solve = solves ? SparseSolver.operations(rows: rows, columns: columns, entries: entries) : 0
             let ranks = objective == .weights ? 0 : RankChoice.operations(rows: rows, columns: columns, entries: entries)
             return PassCost(
-                operations: solve + ranks, bytesMoved: 400 * m * n, workingBytes: 4 * (6 * m * n + (solves ? 3 * n * n : 0)),
+                operations: solve + ranks, bytesMoved: 400 * m * n, workingBytes: 4 * (8 * m * n + (solves ? 6 * n * n : 0)),
                 resultBytes: 2 * budget.keep * m * n + m * n / 8, parallelism: max(1, Int(m) / 64))
         }
         cost.parallelism = selected.count

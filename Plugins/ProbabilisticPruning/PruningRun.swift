@@ -121,7 +121,7 @@ struct PruningRun {
                 for index in some.indices { slots[index] = some[index] }
             } _: { index, h in
                 slots[index] = try context.recording(stage, tensors[index].name, isShared: true) {
-                    try rank(index, h).snapshot(inputPower: (0..<h.rows).map { h[$0, $0] })
+                    try rank(index, h, prices).snapshot(inputPower: (0..<h.rows).map { h[$0, $0] })
                 }
                 context.execution.advanceShared(remark: tensors[index].name)
             }
@@ -135,13 +135,13 @@ struct PruningRun {
         }
     }
 
-    private func rank(_ index: Int, _ h: Matrix) throws -> RankChoice.Choice {
+    private func rank(_ index: Int, _ h: Matrix, _ prices: OutputPrices) throws -> RankChoice.Choice {
         let candidates = try rightSingularVectors(of: tensors[index])
         let weight = try common.weight(index)
         guard weight.isFinite, h.isFinite else {
             throw PassError(.unsupported, pass: ProbabilisticPruningPass.name, "the inputs of '\(tensors[index].name)' are not finite")
         }
-        return try RankChoice(budget: pass.budget.parameters(of: weight.elements.count)).choose(
+        return try RankChoice(budget: pass.budget.parameters(of: weight.elements.count), outputPrices: prices[tensors[index].name]).choose(
             weight, candidates: candidates, secondMoment: h, context.execution)
     }
 

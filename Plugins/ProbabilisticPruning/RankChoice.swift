@@ -5,12 +5,14 @@ import ModelGraph
 
 /// Decides how much of a layer's budget goes to rank-one terms of its RPCA low-rank part: only what they prove to be worth.
 ///
-/// Terms are ordered by the output energy they carry, ‖W v‖²-weighted: (vᵀHv)·‖Wv‖². For a few ranks the output error that is left
+/// Terms are ordered by the output energy they carry, (vᵀHv) · Σ pᵢ(Wv)ᵢ² for prices p of the outputs. For a few ranks the output error that is left
 /// when the rest of the budget goes to the best entries is compared; a rank that looks better than none is solved for real before
 /// it is believed.
 struct RankChoice {
     /// The layer's share of the budget, in parameters.
     let budget: Int
+    /// What an error in each output counts, [m]; nil where all count alike.
+    let outputPrices: [Float]?
 
     struct Choice {
         /// The terms to keep as factors of their best fit to W, possibly none.
@@ -31,8 +33,10 @@ struct RankChoice {
         let ordered = order(candidates, weight, h)
         let payload = Payload.dense(try DenseTensor(weight, dtype: .f32))
         func error(_ triplets: SingularTriplets) throws -> Double {
-            try LayerCandidate(name: "", block: nil, weight: payload, inputPower: power, lowRank: triplets, execution)
-                .outputError(keeping: budget - triplets.rank * cost)
+            try LayerCandidate(
+                name: "", block: nil, weight: payload, inputPower: power, outputPrices: outputPrices, lowRank: triplets, execution
+            )
+            .outputError(keeping: budget - triplets.rank * cost)
         }
         var best = none
         var bestError = try error(none)
@@ -46,8 +50,8 @@ struct RankChoice {
         }
         guard best.rank > 0 else { return Choice(terms: none) }
         let solver = try LayerSolver(secondMoment: h, execution)
-        let with = try solver.solve(weight, lowRank: best, entries: budget - best.rank * cost, execution)
-        let without = try solver.solve(weight, lowRank: none, entries: budget, execution)
+        let with = try solver.solve(weight, lowRank: best, entries: budget - best.rank * cost, outputPrices: outputPrices, execution)
+        let without = try solver.solve(weight, lowRank: none, entries: budget, outputPrices: outputPrices, execution)
         let gain = without.outputError > 0 ? 1 - with.outputError / without.outputError : 0
         return Choice(terms: gain > 0 ? best : none, gain: gain)
     }
@@ -66,7 +70,7 @@ struct RankChoice {
             var inputs = 0.0
             for j in 0..<candidates.columns { inputs += Double(candidates[k, j]) * Double(hv[k, j]) }
             var outputs = 0.0
-            for i in 0..<wv.rows { outputs += Double(wv[i, k]) * Double(wv[i, k]) }
+            for i in 0..<wv.rows { outputs += Double(outputPrices?[i] ?? 1) * Double(wv[i, k]) * Double(wv[i, k]) }
             return inputs * outputs
         }
         let sorted = energies.indices.sorted { energies[$0] != energies[$1] ? energies[$0] > energies[$1] : $0 < $1 }

@@ -1,12 +1,48 @@
+import Conformance
+import Execution
+import Foundation
 import LinearAlgebra
 import ModelGraph
+import Synchronization
 import TestSupport
 import Wanda
 import XCTest
 
 @testable import LayerwiseCompression
+@testable import PassKit
 
 final class LayerwiseCompressionTests: XCTestCase {
+    /// Work on a layer with many inputs takes as many [in, in] matrices, whatever its outputs are.
+    func testWideLayersAreWorkedOnByThemselves() throws {
+        let graph = try SampleModel.graph(blocks: 1, hidden: 8, intermediate: 400)
+        let execution = ExecutionContext(threads: 2, memory: WorkingMemory(byteLimit: 6 << 20))
+        let context = PassContext(
+            execution: execution, seed: 0, original: graph, calibration: try QuadraticCalibration(graph, sequences: 1))
+        let run = try BudgetedPruning(
+            graph, TensorSelection(PassOptions(given: [:])), ParameterBudget(keep: 0.5), pass: "sample", context)
+        /// How many are worked on at once at most; those that are alone wait for another in vain.
+        func most(_ names: [String]) throws -> Int {
+            let state = Mutex((now: 0, most: 0))
+            try run.forEach(run.tensors.indices.filter { index in names.contains { run.tensors[index].name.contains($0) } }) { _ in
+                state.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
+                for _ in 0..<100 where state.withLock({ $0.most }) < 2 { usleep(2000) }
+                state.withLock { $0.now -= 1 }
+            }
+            return state.withLock { $0.most }
+        }
+        XCTAssertEqual(try most(["q_proj", "k_proj", "up_proj"]), 2)
+        XCTAssertEqual(try most(["q_proj", "down_proj"]), 1)
+
+        let wide = try XCTUnwrap(graph.tensors.filter { $0.role == .linear }.firstIndex { $0.name.contains("down_proj") })
+        for (statistics, outer, inner) in [(CalibratedLayers.Statistics.secondMoment, 1, 2), (.norms, 2, 1)] {
+            let layers = try CalibratedLayers(
+                graph, TensorSelection(PassOptions(given: [:])), pass: "sample", context, statistics: statistics)
+            let found = layers.sideBySide([0, wide])
+            XCTAssertEqual(found.outer.threads, outer)
+            XCTAssertEqual(found.threads, inner)
+        }
+    }
+
     func testEvenSharesAddUp() {
         for (total, length) in [(0, 3), (7, 3), (100, 7), (5, 11), (Int.max / 2, 10)] {
             let shares = EvenShares(of: total, over: length)

@@ -23,15 +23,21 @@ final class AllocationReferenceTests: XCTestCase {
     func testRankIsThatOfNumPy() throws {
         let (m, n) = (48, 40)
         let h = moment(n, seed: 2)
-        for (strength, noise, budget) in [(Float(0.6), Float(0.1), 900), (0.3, 0.3, 800), (0, 1, 900)] {
+        for (strength, noise, budget, hasPrices) in [
+            (Float(0.6), Float(0.1), 900, false), (0.6, 0.1, 900, true), (0.3, 0.3, 800, false), (0, 1, 900, false),
+        ] {
+            let prices = (0..<m).map { hasPrices ? 0.25 + Float($0 % 4) : 1 }
             let strong = Matrix.randomLowRank(m, n, rank: 4, seed: 3)
             let weak = Matrix.random(m, n, seed: 4)
             let w = Matrix(rows: m, columns: n, elements: zip(strong.elements, weak.elements).map { strength * $0 + noise * $1 })
             let candidates = try w.singularValueDecomposition().vTransposed.rows(0..<8)
-            let ours = try RankChoice(budget: budget).choose(w, candidates: candidates, secondMoment: h, ExecutionContext(threads: 2))
+            let ours = try RankChoice(budget: budget, outputPrices: hasPrices ? prices : nil).choose(
+                w, candidates: candidates, secondMoment: h, execution)
             let theirs = try NumPy.result(
                 of: NumPy.solvers + """
                     m, n = w.shape
+                    root = np.sqrt(p)[0][:, None]
+                    w = root * w
                     v = v[np.argsort(-np.einsum('ij,jk,ik->i', v, h, v) * ((w @ v.T) ** 2).sum(0))]
                     def left(r):
                         scores = np.sort(((w - w @ v[:r].T @ v[:r]) ** 2 * np.diag(h)).ravel())
@@ -42,9 +48,9 @@ final class AllocationReferenceTests: XCTestCase {
                     if r:
                         made = alternate(w, h, w @ v[:r].T @ v[:r], r, \(budget) - r * (m + n))
                         gain = 1 - energy(w - made, h) / energy(w - alternate(w, h, 0 * w, 0, \(budget)), h)
-                    fit = w @ v[:r].T @ v[:r] if gain > 0 else 0 * w
+                    fit = w @ v[:r].T @ v[:r] / root if gain > 0 else 0 * w
                     result = [r, gain, fit]
-                    """, ["w": w, "h": h, "v": candidates])
+                    """, ["w": w, "h": h, "v": candidates, "p": Matrix(rows: 1, columns: m, elements: prices)])
             let (rank, gain) = (Int(theirs[0]), theirs[1])
             XCTAssertEqual(ours.gain == nil, rank == 0, "strength \(strength)")
             XCTAssertEqual(ours.terms.rank, gain > 0 ? rank : 0, "strength \(strength)")

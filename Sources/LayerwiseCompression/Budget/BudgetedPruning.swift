@@ -22,9 +22,6 @@ public struct BudgetedPruning {
     /// Whether there is a model to run.
     private let hasLoss: Bool
 
-    /// Matrices as large as a layer that work on it may hold, for what may go side by side.
-    private static let workingMatrices = 8
-
     /// - Parameter standIn: makes what takes the place of calibration text; nil for a pass that cannot do without text.
     /// - Throws: `PassError` when no tensor is selected, there is no text, or a tensor is not in the original model.
     public init(
@@ -84,8 +81,7 @@ public struct BudgetedPruning {
 
     /// Work on layers side by side, as many as there is memory for; each may use all threads.
     public func forEach(_ indices: [Int], _ body: (_ index: Int) throws -> Void) throws {
-        let largest = indices.map { tensors[$0].shape.elementCount }.max() ?? 0
-        let execution = context.execution.sharing(bytesEach: Self.workingMatrices * largest * MemoryLayout<Float>.size)
+        let execution = context.execution.sharing(layers: indices.map { tensors[$0].shape }, knowsMoments: hasLoss)
         try execution.uncheckedParallelFor(indices.count) { try body(indices[$0]) }
     }
 

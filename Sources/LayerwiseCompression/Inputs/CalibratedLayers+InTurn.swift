@@ -48,8 +48,8 @@ extension CalibratedLayers {
         guard h.isFinite else { throw PassError(.unsupported, pass: pass, "the inputs of '\(tensors[members[0]].name)' are not finite") }
         let isKnown = members.allSatisfy { context.isFinished(tensors[$0]) }
         let prepared = isKnown ? nil : try prepare(h)
-        let threads = context.execution.threads / members.count
-        return try context.execution.uncheckedParallelMap(members.count) { slot in
+        let (outer, threads) = sideBySide(members)
+        return try outer.uncheckedParallelMap(members.count) { slot in
             let tensor = tensors[members[slot]]
             let result = try context.finishing(tensor, isShared: true) {
                 guard let prepared else { preconditionFailure("'\(tensor.name)' is not finished") }

@@ -1,3 +1,4 @@
+import Execution
 import LinearAlgebra
 import ModelGraph
 import PassKit
@@ -57,15 +58,15 @@ public struct CalibratedLayers {
             try body(layer(index, inputs, threads: threads))
         }
         guard haveInputs, let calibration else {
-            try context.execution.uncheckedParallelFor(tensors.count) { try visit($0, nil, threads: 1) }
-            return
+            let (outer, threads) = sideBySide(Array(tensors.indices))
+            return try outer.uncheckedParallelFor(tensors.count) { try visit($0, nil, threads: threads) }
         }
         let positions = Dictionary(uniqueKeysWithValues: tensors.enumerated().map { ($1.name, $0) })
         var unvisited = Set(tensors.indices)
         func visitMembers(_ group: InputGroup, _ inputs: CalibratedLayer.Inputs) throws {
             let members = group.members.compactMap { positions[$0] }
-            let threads = context.execution.threads / max(members.count, 1)
-            try context.execution.uncheckedParallelFor(members.count) { try visit(members[$0], inputs, threads: threads) }
+            let (outer, threads) = sideBySide(members)
+            try outer.uncheckedParallelFor(members.count) { try visit(members[$0], inputs, threads: threads) }
             unvisited.subtract(members)
         }
         switch statistics {
@@ -73,6 +74,13 @@ public struct CalibratedLayers {
         case .norms: try calibration.forEachInputNorms { try visitMembers($0, .norms($1)) }
         }
         if let missed = unvisited.min() { throw Self.inputsUnknown(tensors[missed], pass) }
+    }
+
+    /// For work on some layers side by side, as many as there is memory for; and the threads of each.
+    func sideBySide(_ indices: [Int]) -> (outer: ExecutionContext, threads: Int) {
+        let knowsMoments = if case .secondMoment = statistics { haveInputs } else { false }
+        let outer = context.execution.sharing(layers: indices.map { tensors[$0].shape }, knowsMoments: knowsMoments)
+        return (outer, max(context.execution.threads / max(min(indices.count, outer.threads), 1), 1))
     }
 
     /// A layer to work on.
@@ -95,8 +103,8 @@ public struct CalibratedLayers {
         let (rank, execution) = (context.ensemble.rank, context.execution)
         func work(_ inputs: [Int: CalibratedLayer.Inputs?]) throws {
             let order = inputs.keys.sorted { (tensors[$1].shape.elementCount, $0) < (tensors[$0].shape.elementCount, $1) }
-            let threads = max(execution.threads / max(order.count, 1), 1)
-            try execution.uncheckedParallelFor(order.count) { place in
+            let (outer, threads) = sideBySide(order)
+            try outer.uncheckedParallelFor(order.count) { place in
                 try body(layer(order[place], inputs[order[place]] ?? nil, threads: threads))
             }
         }
