@@ -54,12 +54,12 @@ final class EntropyCodedRun {
     /// Bits a code of each part, from the round before.
     private var lengths: [[Float]?] = []
     /// Of this rank's parts; nil for others.
-    private var rounded: [CodedMatrix.Rounded?] = []
+    private(set) var rounded: [CodedMatrix.Rounded?] = []
     private(set) var kept: [CodedMatrix.Rounded?] = []
     /// Of all parts, of the last round.
     private var figures: [Figures] = []
     /// The rank that works on each tensor.
-    private let owners: [Int]
+    let owners: [Int]
     /// Rounds that an interrupted run had made are taken from what it kept.
     private var rounds = 0
     /// The step of the first round over all: which parts have a trellis is decided by it, or sizes would jump as a part changes sides.
@@ -108,7 +108,7 @@ final class EntropyCodedRun {
         lengths = parts.map { _ in nil }
     }
 
-    private func parts(of tensor: Tensor) -> CodedParts {
+    func parts(of tensor: Tensor) -> CodedParts {
         CodedParts(target: pass.target, name: tensor.name, execution: context.execution, columnsAreFine: pass.columnsAreFine)
     }
 
@@ -278,60 +278,9 @@ final class EntropyCodedRun {
         best.map { settings(of: index, step: $0.step, $0.lengths, keepsCodes: false, stride: stride) }
     }
 
-    /// The tensors' payloads with what the last round made, and the order-0 bits of each.
-    func payloads() throws -> [(payload: Payload, bits: Double)] { try payloads(rounded) }
-
-    /// The same with what was kept; rounded once more where only the codes' numbers are known.
-    func keptPayloads() throws -> [(payload: Payload, bits: Double)] {
-        if let best, kept.contains(where: { $0.map { $0.codes == nil } ?? false }) || kept.isEmpty {
-            kept = try made(step: best.step, best.lengths, keepsCodes: true, name: "\(best.name), again")
-        }
-        return try payloads(kept)
-    }
-
-    /// Each rank makes its own; all have them.
-    private func payloads(_ rounded: [CodedMatrix.Rounded?]) throws -> [(payload: Payload, bits: Double)] {
-        var next = 0
-        var bits = [Double](repeating: 0, count: tensors.count)
-        var payloads = [Payload?](repeating: nil, count: tensors.count)
-        for index in tensors.indices {
-            let made = try parts(of: tensors[index]).rebuild(tensors[index].payload) { old in
-                let place = next
-                next += 1
-                guard let made = rounded[place], let matrix = parts[place].matrix else { return old }
-                bits[index] += made.bits
-                let codes = Payload.quantized(try made.tensor(shape: parts[place].shape, groupSize: matrix.groupSize))
-                guard let leading = matrix.values.leading else { return codes }
-                bits[index] += LeadingComponents.bits(of: leading)
-                return .composite([.lowRank(leading), codes])
-            }
-            if owners[index] == context.ensemble.rank { payloads[index] = made }
-        }
-        try context.exchange(tensors, owners, &payloads)
-        let all = try context.numbers(owners, each: 1) { [bits[$0]] }
-        return zip(payloads.compactMap { $0 }, all).map { ($0, $1[0]) }
-    }
-}
-
-extension CodedMatrix.Rounded {
-    /// Bits of codes at order 0; of a trellis by what was expected of each.
-    var codeBits: Double { indices?.entropy ?? histogram.entropy }
-
-    /// Bits of codes, and of scales at order 0.
-    var bits: Double { codeBits + Self.entropy(scales) + Self.entropy(columnScales ?? []) }
-
-    private static func entropy(_ scales: [Float]) -> Double {
-        var counts: [Float: Int] = [:]
-        for scale in scales { counts[scale, default: 0] += 1 }
-        let total = Double(scales.count)
-        return counts.values.sorted().reduce(0) { $0 - Double($1) * log2(Double($1) / total) }
-    }
-
-    func tensor(shape: Shape, groupSize: Int) throws -> QuantizedTensor {
-        guard let codes else { preconditionFailure("codes were only counted") }
-        return try QuantizedTensor(
-            shape: shape, bits: histogram.width, groupSize: groupSize, codes: codes,
-            scales: DenseTensor(floats: scales, shape: Shape(count: scales.count), dtype: .bf16), zeroPoints: nil,
-            columnScales: try columnScales.map { try DenseTensor(floats: $0, shape: Shape(count: $0.count), dtype: .bf16) })
+    /// Rounds once more with what the round that is kept was made with, where only its codes' numbers are known.
+    func makeKeptCodes() throws {
+        guard let best, kept.contains(where: { $0.map { $0.codes == nil } ?? false }) || kept.isEmpty else { return }
+        kept = try made(step: best.step, best.lengths, keepsCodes: true, name: "\(best.name), again")
     }
 }
