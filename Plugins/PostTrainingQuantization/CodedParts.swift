@@ -50,7 +50,7 @@ struct CodedParts {
                 try CodedMatrix(
                     CodedValues(sparse.values, name: name), importance: importance, groupSize: CodedParts.sparseGroupSize, execution))
         case .composite(let terms):
-            for term in terms { try walk(term, curvature, visit) }
+            for term in CodedParts.open(terms) { try walk(term, curvature, visit) }
         default: return
         }
     }
@@ -66,8 +66,19 @@ struct CodedParts {
             return .lowRank(try LowRankTensor(u: u, v: try next(factors.v)))
         case .sparse(let sparse) where target.contains(.s) && sparse.pattern.nonZeroCount > 0:
             return .sparse(try SparseTensor(pattern: sparse.pattern, values: try next(sparse.values)))
-        case .composite(let terms): return .composite(try terms.map { try rebuild($0, next) })
+        case .composite(let terms):
+            return .composite(CodedParts.closed(terms) + (try CodedParts.open(terms).map { try rebuild($0, next) }))
         default: return payload
         }
+    }
+
+    /// The terms that may be coded.
+    static func open(_ terms: [Payload]) -> [Payload] { isCoded(terms) ? [] : terms }
+
+    /// Components beside the codes of a dense tensor were taken off it when it was coded, and stay; so do these codes.
+    private static func closed(_ terms: [Payload]) -> [Payload] { isCoded(terms) ? terms : [] }
+
+    private static func isCoded(_ terms: [Payload]) -> Bool {
+        terms.contains { if case .quantized = $0 { true } else { false } }
     }
 }

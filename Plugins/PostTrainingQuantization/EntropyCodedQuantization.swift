@@ -24,7 +24,8 @@ struct EntropyCodedQuantization {
     func run(_ graph: inout TensorGraph, _ context: PassContext) throws -> PassReport {
         var report = PassReport(pass: QuantizePass.name)
         let (selected, leftAlone) = try pass.selection.split(graph, pass: QuantizePass.name)
-        report.leftAlone = leftAlone
+        let waiting = waiting(selected, context.original.structure)
+        report.leftAlone = leftAlone + waiting.sorted().map { LeftAlone(name: selected[$0].name, reason: "its block is coded later") }
         context.execution.progress.begin(QuantizePass.name, total: Self.usualRounds, unit: "rounds")
         defer { context.execution.progress.end() }
         let run = try EntropyCodedRun(pass, selected, context)
@@ -53,7 +54,7 @@ struct EntropyCodedQuantization {
         var bits = 0.0
         let payloads = try run.keptPayloads()
         let shares = try run.rankAndZeros()
-        for (index, tensor) in selected.enumerated() {
+        for (index, tensor) in selected.enumerated() where !waiting.contains(index) {
             let made = payloads[index]
             let rate = made.bits / Double(max(tensor.shape.elementCount, 1))
             bits += made.bits
@@ -66,11 +67,19 @@ struct EntropyCodedQuantization {
             try graph.setPayload(payload, of: tensor.name)
         }
         report.measure("step", step)
-        report.measure("entropyBitsPerValue", bits / Double(max(run.valueCount, 1)))
-        let all = shares.reduce(into: RankAndZeros()) { $0.add($1) }
+        let stored = selected.indices.filter { !waiting.contains($0) }
+        let values = stored.reduce(0) { $0 + run.valueCount(of: $1) }
+        report.measure("entropyBitsPerValue", bits / Double(max(values, 1)))
+        let all = stored.reduce(into: RankAndZeros()) { $0.add(shares[$1]) }
         report.measurements += all.measurements
-        report.notes.append(all.note(tensors: shares.count { $0.rank > 0 }))
+        report.notes.append(all.note(tensors: stored.count { shares[$0].rank > 0 }))
         return report
+    }
+
+    /// The tensors, by number, that are coded in the search alone.
+    private func waiting(_ tensors: [Tensor], _ structure: GraphStructure) -> Set<Int> {
+        let first = structure.blockCount - Int((pass.later * Double(structure.blockCount)).rounded())
+        return Set(tensors.indices.filter { index in structure.block(of: tensors[index].name).map { $0 >= first } ?? false })
     }
 
     /// Rounds until codes and scales need as many bits as asked for, and keeps that.

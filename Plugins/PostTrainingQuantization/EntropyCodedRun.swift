@@ -117,6 +117,9 @@ final class EntropyCodedRun {
     /// Values in all parts.
     var valueCount: Int { parts.reduce(0) { $0 + $1.shape.elementCount } }
 
+    /// Values in the parts of a tensor.
+    func valueCount(of tensor: Int) -> Int { parts.reduce(0) { $0 + ($1.tensor == tensor ? $1.shape.elementCount : 0) } }
+
     /// Takes components off the tensors that are coded as a whole, where codes as far apart as `step` says become cheaper by it.
     func splitOffLeadingComponents(step: Double) throws {
         let largest = parts.map { $0.shape.elementCount + 2 * $0.shape.columns * $0.shape.columns }.max() ?? 0

@@ -85,9 +85,13 @@ public struct QuantizePass: Pass {
         "tensor-types",
         "the type of the blocks of matrices of some names, whatever errors cost: a part of the name, or a pattern with * and ?",
         requires: [.equals(coding, .blocks)])
+    private static let later = NumberOption(
+        "later", in: 0...1, default: 0,
+        "share of the blocks, the last of them, whose layers count in the search and stay as they are: a pass that moves them can make good what the codes of the others have cost, before a later quantize codes them too",
+        requires: [isEntropyCoded, .isWord(increase)])
     public static let options: [any PassOption] = [
         bits, size, increase, refitPasses, coding, group, symmetric, objective, lambda, trellis, fine, components, types, tensorTypes,
-        target, TensorSelection.option,
+        target, later, TensorSelection.option,
     ]
     public static let reads: PassReads = [.parts, .original, .calibration]
     public static let leaves = PassResult.parts
@@ -117,6 +121,8 @@ public struct QuantizePass: Pass {
     /// The types of blocks that are no matter of prices.
     let namedTypes: NamedTypes
     let codesAreBlocks: Bool
+    /// The share of the blocks whose layers are coded in the search alone.
+    let later: Double
     /// Nil for entropy coding and for blocks.
     let fixed: FixedWidthQuantization?
     let selection: TensorSelection
@@ -135,6 +141,7 @@ public struct QuantizePass: Pass {
         target = options[Self.target]
         objective = options[Self.objective]
         lambda = options[Self.lambda]
+        later = options[Self.later]
         usesTrellis = options[Self.trellis]
         columnsAreFine = options[Self.fine]
         splitsOffComponents = options[Self.components] == .auto
@@ -230,7 +237,7 @@ public struct QuantizePass: Pass {
         case .dense, .blocks: return target.contains(.dense)
         case .lowRank: return target.contains(.uv)
         case .sparse: return target.contains(.s)
-        case .composite(let terms): return terms.contains(where: hasTarget)
+        case .composite(let terms): return CodedParts.open(terms).contains(where: hasTarget)
         default: return false
         }
     }

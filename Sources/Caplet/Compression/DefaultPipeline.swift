@@ -26,15 +26,17 @@ public enum DefaultPipeline {
             + "blocks, which takes a quarter of the forward passes that the whole model's loss would take"
     }
 
-    /// The pipeline for a size: codes for everything, as many bits as fit, and scales moved so that the model predicts what it did.
+    /// The pipeline for a size: codes for everything, as many bits as fit, and scales moved so that the model predicts what it did. The layers of the
+    /// second half of a small model's blocks are moved before they are coded, so that they make good what the codes of the others have cost.
     ///
     /// - Parameters:
     ///   - size: bytes of the whole file.
     ///   - linearParameters: what linear layers have; see `text(keep:linearParameters:)`.
-    static func text(
-        size: String, linearParameters: Int = 0, layers: String = "matrices"
-    ) -> String {
-        "quantize{size=\(size) target=dense+s+uv layers=\(layers) fine=true},refit{\(movingScales(linearParameters)) size=\(size)}"
+    static func text(size: String, linearParameters: Int = 0, layers: String = "matrices") -> String {
+        func quantize(_ more: String = "") -> String { "quantize{size=\(size) target=dense+s+uv layers=\(layers) fine=true\(more)}" }
+        let refit = "refit{\(movingScales(linearParameters)) size=\(size)}"
+        if linearParameters > smallModel { return "\(quantize()),\(refit)" }
+        return "\(quantize(" later=0.5")),distill{passes=8 batch=4},\(quantize()),\(refit)"
     }
 
     /// How `refit` goes block by block.
