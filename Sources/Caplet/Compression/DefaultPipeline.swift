@@ -34,15 +34,14 @@ public enum DefaultPipeline {
     ///   - linearParameters: what linear layers have; see `text(keep:linearParameters:)`.
     static func text(size: String, linearParameters: Int = 0, layers: String = "matrices") -> String {
         func quantize(_ more: String = "") -> String { "quantize{size=\(size) target=dense+s+uv layers=\(layers) fine=true\(more)}" }
-        let refit = "refit{\(movingScales(linearParameters)) size=\(size)}"
-        if linearParameters > smallModel { return "\(quantize()),\(refit)" }
-        return "\(quantize(" later=0.5")),distill{passes=8 batch=4},\(quantize()),\(refit)"
+        if linearParameters > smallModel { return "\(quantize()),refit{\(byBlocks) size=\(size)}" }
+        return "\(quantize(" later=0.5")),distill,\(quantize()),refit{size=\(size)}"
     }
 
     /// How `refit` goes block by block.
     private static let byBlocks = "objective=block passes=2 batch=auto text=calibrated"
 
-    /// How `refit` moves the scales of codes and of blocks.
+    /// How `refit` moves the scales of blocks.
     private static func movingScales(_ linearParameters: Int) -> String {
         linearParameters > smallModel ? byBlocks : "passes=4 batch=4"
     }
