@@ -50,7 +50,8 @@ struct CodedParts {
                 try CodedMatrix(
                     CodedValues(sparse.values, name: name), importance: importance, groupSize: CodedParts.sparseGroupSize, execution))
         case .composite(let terms):
-            for term in CodedParts.open(terms) { try walk(term, curvature, visit) }
+            if CodedParts.isCoded(terms) { return }
+            for term in terms { try walk(term, curvature, visit) }
         default: return
         }
     }
@@ -67,18 +68,13 @@ struct CodedParts {
         case .sparse(let sparse) where target.contains(.s) && sparse.pattern.nonZeroCount > 0:
             return .sparse(try SparseTensor(pattern: sparse.pattern, values: try next(sparse.values)))
         case .composite(let terms):
-            return .composite(CodedParts.closed(terms) + (try CodedParts.open(terms).map { try rebuild($0, next) }))
+            return CodedParts.isCoded(terms) ? payload : .composite(try terms.map { try rebuild($0, next) })
         default: return payload
         }
     }
 
-    /// The terms that may be coded.
-    static func open(_ terms: [Payload]) -> [Payload] { isCoded(terms) ? [] : terms }
-
-    /// Components beside the codes of a dense tensor were taken off it when it was coded, and stay; so do these codes.
-    private static func closed(_ terms: [Payload]) -> [Payload] { isCoded(terms) ? terms : [] }
-
-    private static func isCoded(_ terms: [Payload]) -> Bool {
+    /// Whether codes of a dense tensor are among the terms: factors beside them were taken off it when it was coded, and stay.
+    static func isCoded(_ terms: [Payload]) -> Bool {
         terms.contains { if case .quantized = $0 { true } else { false } }
     }
 }

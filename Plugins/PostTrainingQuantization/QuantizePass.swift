@@ -237,7 +237,7 @@ public struct QuantizePass: Pass {
         case .dense, .blocks: return target.contains(.dense)
         case .lowRank: return target.contains(.uv)
         case .sparse: return target.contains(.s)
-        case .composite(let terms): return CodedParts.open(terms).contains(where: hasTarget)
+        case .composite(let terms): return (fixed != nil || !CodedParts.isCoded(terms)) && terms.contains(where: hasTarget)
         default: return false
         }
     }

@@ -15,13 +15,17 @@ final class CurvatureWayTests: XCTestCase {
     override class func setUp() { folder = try? FamilyCheckpoints.folder(names) }
     override class func tearDown() { folder = nil }
 
-    func testItGoesOnFromEveryBlock() throws {
+    private func calibration(_ name: String) throws -> (CalibrationModel, any GradientProvider) {
         let folder = try XCTUnwrap(CurvatureWayTests.folder, "transformers made no checkpoints")
+        let model = try Model(SafetensorsFormat().read(folder.path(name), ReadContext()))
+        let rows = FamilyCheckpoints.rows(vocabulary: try XCTUnwrap(model.configuration).vocabularySize)
+        let calibration = try CalibrationModel(model, tokens: TokenSequences(rows), ExecutionContext(threads: 2))
+        return (calibration, try XCTUnwrap(calibration.gradients))
+    }
+
+    func testItGoesOnFromEveryBlock() throws {
         for name in CurvatureWayTests.names {
-            let model = try Model(SafetensorsFormat().read(folder.path(name), ReadContext()))
-            let rows = FamilyCheckpoints.rows(vocabulary: try XCTUnwrap(model.configuration).vocabularySize)
-            let calibration = try CalibrationModel(model, tokens: TokenSequences(rows), ExecutionContext(threads: 2))
-            let gradients = try XCTUnwrap(calibration.gradients)
+            let (_, gradients) = try calibration(name)
             var order: [String] = []
             var all: [String: WeightCurvature] = [:]
             var stands: [(block: Int, gradients: [[Float]], given: Int)] = []
@@ -47,13 +51,9 @@ final class CurvatureWayTests: XCTestCase {
     }
 
     func testPricesOfOutputsGoOnFromEveryBlock() throws {
-        let folder = try XCTUnwrap(CurvatureWayTests.folder, "transformers made no checkpoints")
         for name in CurvatureWayTests.names {
-            let model = try Model(SafetensorsFormat().read(folder.path(name), ReadContext()))
-            let rows = FamilyCheckpoints.rows(vocabulary: try XCTUnwrap(model.configuration).vocabularySize)
-            let calibration = try CalibrationModel(model, tokens: TokenSequences(rows), ExecutionContext(threads: 2))
-            let gradients = try XCTUnwrap(calibration.gradients)
-            let sequences = Array(0..<calibration.sequenceCount)
+            let (model, gradients) = try calibration(name)
+            let sequences = Array(0..<model.sequenceCount)
             let all = try gradients.outputCurvature(seed: 1, sequences: sequences)
             var found = OutputCurvature(layers: [:], blocks: [])
             var stands: [(block: Int, gradients: [[Float]], found: OutputCurvature)] = []
